@@ -1,0 +1,159 @@
+"""What travels to a worker and back: settings and small numbers, never data or connections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.core.expressions import Expression, OutputColumn
+from batch_scorer.core.lakefiles import LakeFile
+from batch_scorer.core.models import ColumnSpec, Method, ModelPin
+from batch_scorer.core.partitions import Partition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """One unit of parallel work: some row groups of one file.
+
+    index: position within the partition, in file and row order. n_rows: as the footer claims.
+    row_limit: read at most so many rows (input.limit_rows). row_offset: rows of the file before this chunk.
+    """
+
+    partition: Partition
+    file: LakeFile
+    row_groups: tuple[int, ...]
+    index: int
+    n_rows: int
+    row_offset: int
+    row_limit: int | None = None
+    hash_file: bool = False  # this chunk also takes the sha256 of the whole file
+
+    def __post_init__(self) -> None:
+        if not self.row_groups or list(self.row_groups) != sorted(set(self.row_groups)):
+            raise ValueError(f"row groups {self.row_groups} are not a non-empty ascending list")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSpec:
+    """What a strict reader takes from every file of a partition, and how it must look.
+
+    root: the input root (a path or URI). features: cast without loss to the signature's types.
+    carried: (name, Arrow type) of key and kept columns, exactly as every file of the partition has them.
+    where: rows for which it is not true are dropped. filter_columns: (name, Arrow type) it reads.
+    """
+
+    root: str
+    features: tuple[ColumnSpec, ...]
+    carried: tuple[tuple[str, str], ...]
+    where: Expression | None = None
+    filter_columns: tuple[tuple[str, str], ...] = ()
+    max_batch_rows: int = 131_072
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputSpec:
+    """What a chunk's file holds: carried columns, outputs, audit columns, and where it is staged.
+
+    staging: directory of this attempt. metadata: footer key-values that are known before scoring.
+    """
+
+    staging: str
+    run_id: str
+    carried: tuple[tuple[str, str], ...]
+    outputs: tuple[OutputColumn, ...]
+    model_version: str
+    max_file_bytes: int
+    metadata: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkTask:
+    """Everything a worker needs for one chunk. code: directories put on sys.path first."""
+
+    chunk: Chunk
+    read: ReadSpec
+    model: ModelPin
+    method: Method
+    output: OutputSpec
+    code: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedFile:
+    """A finished, fsynced Parquet file in a staging directory. sha256: taken while it was written."""
+
+    name: str
+    n_rows: int
+    n_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkCost:
+    """Seconds by stage, and the worker's peak resident memory so far in bytes."""
+
+    load_s: float = 0.0
+    read_s: float = 0.0
+    validate_s: float = 0.0
+    score_s: float = 0.0
+    write_s: float = 0.0
+    cpu_s: float = 0.0
+    peak_bytes: int = 0
+
+    def __add__(self, other: ChunkCost) -> ChunkCost:
+        return ChunkCost(
+            load_s=self.load_s + other.load_s,
+            read_s=self.read_s + other.read_s,
+            validate_s=self.validate_s + other.validate_s,
+            score_s=self.score_s + other.score_s,
+            write_s=self.write_s + other.write_s,
+            cpu_s=self.cpu_s + other.cpu_s,
+            peak_bytes=max(self.peak_bytes, other.peak_bytes),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounting:
+    """rows read = scored + quarantined + dropped, always."""
+
+    n_read: int
+    n_scored: int
+    n_quarantined: int = 0
+    n_dropped: int = 0
+
+    def __post_init__(self) -> None:
+        if self.n_read != self.n_scored + self.n_quarantined + self.n_dropped:
+            raise ValueError(f"rows do not add up: {self}")
+
+    def __add__(self, other: Accounting) -> Accounting:
+        return Accounting(
+            n_read=self.n_read + other.n_read,
+            n_scored=self.n_scored + other.n_scored,
+            n_quarantined=self.n_quarantined + other.n_quarantined,
+            n_dropped=self.n_dropped + other.n_dropped,
+        )
+
+
+NO_ROWS = Accounting(n_read=0, n_scored=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkScored:
+    chunk: Chunk
+    rows: Accounting
+    files: tuple[StagedFile, ...]
+    input_sha256: str | None  # of the whole input file, when the chunk was asked for it
+    worker: str
+    cost: ChunkCost = field(default_factory=ChunkCost)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkFailed:
+    """An expected failure. Its error's class decides about a retry and about the exit code."""
+
+    chunk: Chunk
+    error: BatchScorerError
+    worker: str
+
+
+ChunkOutcome = ChunkScored | ChunkFailed

@@ -1,0 +1,233 @@
+"""Every error a user can meet: what, where, fix, the next command.
+
+::
+
+    BatchScorerError                      exit
+    ├── UsageError                           2  the command line
+    ├── ConfigInvalid                       78  job files and suites
+    ├── InputError                           1  one partition's data; the others go on
+    │   ├── PartitionPathRefused
+    │   ├── FileUnreadable
+    │   ├── InputMoved
+    │   ├── ColumnMissing
+    │   ├── ColumnTypeMismatch
+    │   └── LossyCast
+    ├── ScoringError                         1  the model raised, or gave null, NaN or infinity
+    ├── OutputError                          1  nothing new published
+    │   ├── OutputUnwritable
+    │   ├── DiskFull
+    │   └── OutputSchemaChanged
+    ├── ValidationNotEvaluated               1  a suite could not be evaluated: never "passed"
+    ├── ModelError                           5  the model itself
+    │   ├── ModelNotFound
+    │   ├── ModelRefused                        hash, trust, format
+    │   ├── ModelUnloadable
+    │   ├── GoldenRowsDiffer
+    │   └── SignatureInvalid
+    ├── DamageFound                          6  verify, audit, ledger
+    ├── StoreUnavailable                    69
+    ├── ClusterUnavailable                  69
+    ├── LockHeld                            75
+    ├── RunTimedOut                        124
+    ├── Interrupted                        130
+    └── Terminated                         143
+
+An error travels from worker to driver by pickle, so the base class rebuilds itself from its fields.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class BatchScorerError(Exception):
+    """An expected failure, told to a person.
+
+    what: one sentence. where: file, row or column. fix: what to do about it.
+    next_command: the exact command to type next.
+    """
+
+    exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        fix: str | None = None,
+        next_command: str | None = None,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.fix = fix
+        self.next_command = next_command
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.what, dict(self.__dict__))
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.__dict__ == self.__dict__
+
+    __hash__ = Exception.__hash__
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json` and the ledger: {error, what, where, fix, next}, without absent parts."""
+        parts = {
+            "error": type(self).__name__,
+            "what": self.what,
+            "where": self.where,
+            "fix": self.fix,
+            "next": self.next_command,
+        }
+        return {name: value for name, value in parts.items() if value is not None}
+
+    def render(self) -> str:
+        """The lines a terminal shows."""
+        lines = [self.what]
+        for label, value in (("where", self.where), ("fix", self.fix), ("next", self.next_command)):
+            if value is not None:
+                lines.append(f"  {label + ':':<7}{value}")
+        return "\n".join(lines)
+
+
+def _rebuild(cls: type[BatchScorerError], what: str, fields: dict[str, Any]) -> BatchScorerError:
+    error = cls.__new__(cls)
+    Exception.__init__(error, what)
+    error.__dict__.update(fields)
+    return error
+
+
+class UsageError(BatchScorerError):
+    """The command line asks for something that does not exist or makes no sense."""
+
+    exit_code = 2
+
+
+class ConfigInvalid(BatchScorerError):
+    """A job file or a suite is wrong."""
+
+    exit_code = 78
+
+
+class InputError(BatchScorerError):
+    """One partition's data cannot be used; the other partitions go on."""
+
+
+class PartitionPathRefused(InputError):
+    """A directory name that is no partition of this table."""
+
+
+class FileUnreadable(InputError):
+    """Not Parquet, truncated, or with a page whose checksum is wrong."""
+
+
+class InputMoved(InputError):
+    """The partition's files changed between the plan and the publish."""
+
+
+class ColumnMissing(InputError):
+    """A column that the model, the key or a suite needs is not in a file."""
+
+
+class ColumnTypeMismatch(InputError):
+    """A column's type cannot be brought to what the signature declares."""
+
+
+class LossyCast(InputError):
+    """The type fits, but some values do not: fractions, nulls, magnitudes."""
+
+
+class ScoringError(BatchScorerError):
+    """The model raised on some rows, or gave null, NaN or infinity."""
+
+
+class OutputError(BatchScorerError):
+    """Predictions could not be written; what was published before is untouched."""
+
+
+class OutputUnwritable(OutputError):
+    """No permission, a read-only file system, or a file where a directory belongs."""
+
+
+class DiskFull(OutputError):
+    """No space left where predictions or state are written."""
+
+
+class OutputSchemaChanged(OutputError):
+    """The job's output columns or their types differ from what it published before."""
+
+
+class ValidationNotEvaluated(BatchScorerError):
+    """A suite could not be evaluated (memory bound, crash); it never counts as passed."""
+
+
+class ModelError(BatchScorerError):
+    """The model itself: hash, signature, load, golden rows."""
+
+    exit_code = 5
+
+
+class ModelNotFound(ModelError):
+    """No such model, version or alias in the registry."""
+
+
+class ModelRefused(ModelError):
+    """A hash differs, a type is not trusted, or a format is not allowed."""
+
+
+class ModelUnloadable(ModelError):
+    """The pinned bytes do not load into an estimator here."""
+
+
+class GoldenRowsDiffer(ModelError):
+    """The loaded model does not repeat the predictions stored at registration."""
+
+
+class SignatureInvalid(ModelError):
+    """The signature cannot serve this job, or cannot be taken from this estimator."""
+
+
+class DamageFound(BatchScorerError):
+    """What is on disk contradicts what was recorded."""
+
+    exit_code = 6
+
+
+class StoreUnavailable(BatchScorerError):
+    """The lake, the registry or the ledger does not answer."""
+
+    exit_code = 69
+    retryable = True
+
+
+class ClusterUnavailable(BatchScorerError):
+    """The Dask cluster does not answer, or lost its workers for good."""
+
+    exit_code = 69
+    retryable = True
+
+
+class LockHeld(BatchScorerError):
+    """Another run works on this job."""
+
+    exit_code = 75
+
+
+class RunTimedOut(BatchScorerError):
+    """`compute.timeout` or `--timeout` passed; what was published stays."""
+
+    exit_code = 124
+
+
+class Interrupted(BatchScorerError):
+    """Ctrl-C; what was published stays."""
+
+    exit_code = 130
+
+
+class Terminated(BatchScorerError):
+    """SIGTERM; what was published stays."""
+
+    exit_code = 143

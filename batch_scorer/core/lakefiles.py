@@ -1,0 +1,118 @@
+"""Input files as planning sees them: identity, fingerprint, footer. No bytes are read here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from batch_scorer.core.errors import InputError
+from batch_scorer.core.partitions import Partition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileStamp:
+    """What a file system says without reading: it tells *maybe changed*, never *changed*.
+
+    On object stores mtime_ns, ctime_ns and inode are 0 and etag decides.
+    """
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LakeFile:
+    """One Parquet file of a partition. path: relative to the input root, with forward slashes."""
+
+    path: str
+    stamp: FileStamp
+    sha256: str | None = None  # of the content, once somebody had to read it
+
+    @property
+    def content_id(self) -> str | None:
+        """What stands for the content: the sha256, or the ETag on object stores."""
+        return self.sha256 or self.stamp.etag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowGroup:
+    """n_bytes: decoded size of all columns, as the footer declares it."""
+
+    n_rows: int
+    n_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footer:
+    """columns: (name, Arrow type as text) in file order. num_rows is a claim, checked when read."""
+
+    columns: tuple[tuple[str, str], ...]
+    row_groups: tuple[RowGroup, ...]
+
+    @property
+    def n_rows(self) -> int:
+        return sum(group.n_rows for group in self.row_groups)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionFiles:
+    """A partition found in the lake. directory: as it is on storage, relative to the input root."""
+
+    partition: Partition
+    directory: str
+    files: tuple[LakeFile, ...]  # sorted by path
+    has_marker: bool = True  # input.ready.marker is there, or none is asked for
+
+    @property
+    def n_bytes(self) -> int:
+        return sum(file.stamp.size for file in self.files)
+
+    @property
+    def newest_mtime_ns(self) -> int:
+        return max((file.stamp.mtime_ns for file in self.files), default=0)
+
+    @property
+    def stamp_fingerprint(self) -> str:
+        """sha256 over paths and stamps: equal means the same files, untouched."""
+        return _digest(
+            [f.path, f.stamp.size, f.stamp.mtime_ns, f.stamp.ctime_ns, f.stamp.inode, f.stamp.etag]
+            for f in self.files
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedDirectory:
+    """A directory under the input root that cannot be a partition; error says why."""
+
+    directory: str
+    error: InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """All partitions of a table within the range that was asked for, sorted by path."""
+
+    partitions: tuple[PartitionFiles, ...]
+    refused: tuple[RefusedDirectory, ...] = ()
+
+
+def content_fingerprint(files: Iterable[LakeFile]) -> str:
+    """sha256 over (path, content id) in path order: the identity of a partition's input.
+
+    Raises: ValueError, when a file's content is not known yet.
+    """
+    entries = []
+    for file in sorted(files, key=lambda f: f.path):
+        if file.content_id is None:
+            raise ValueError(f"the content of {file.path} was never hashed")
+        entries.append([file.path, file.content_id])
+    return _digest(entries)
+
+
+def _digest(entries: Iterable[object]) -> str:
+    return hashlib.sha256(json.dumps(list(entries), separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,141 @@
+"""Hive partitions: declared keys, typed values, and directory names that round-trip.
+
+A partition path is `key=value` segments in the declared order, percent-encoded as Hive does it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import quote, unquote_to_bytes
+
+from batch_scorer.core.errors import PartitionPathRefused
+
+HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+
+_INT = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SAFE = " !$&()+,;@_.-~"  # the rest, '/' '=' '%' '#' ':' '*' '?' and control characters, is escaped
+_MAX_VALUE_CHARS = 200  # one path component holds 255 bytes on every file system we write to
+
+
+class KeyType(StrEnum):
+    DATE = "date"
+    STRING = "string"
+    INT = "int"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionKey:
+    """A declared hive key: `ride_date: date`."""
+
+    name: str
+    type: KeyType
+
+
+PartitionValue = dt.date | str | int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """One hive directory, by its typed values in the declared order."""
+
+    names: tuple[str, ...]
+    values: tuple[PartitionValue, ...]
+
+    def __post_init__(self) -> None:
+        if not self.names or len(self.names) != len(self.values):
+            raise ValueError(f"names {self.names} and values {self.values} do not pair up")
+
+    @property
+    def path(self) -> str:
+        """`region=eu/ride_date=2024-01-01`: the canonical relative directory."""
+        return "/".join(
+            f"{name}={_encode(value)}" for name, value in zip(self.names, self.values, strict=True)
+        )
+
+    @property
+    def date(self) -> dt.date | None:
+        """The value of the one key of type date, else None."""
+        dates = [value for value in self.values if isinstance(value, dt.date)]
+        return dates[0] if len(dates) == 1 else None
+
+    @property
+    def label(self) -> str:
+        """What a person reads in a table: `2024-01-01`, or the path when there are several keys."""
+        return str(self.values[0]) if len(self.values) == 1 else self.path
+
+    def __str__(self) -> str:
+        return self.path
+
+
+def parse_partition_path(keys: Sequence[PartitionKey], path: str) -> Partition:
+    """The partition a relative directory stands for.
+
+    Raises: PartitionPathRefused, when the directory is not exactly the declared keys, a value is null,
+    is not of its type, is written in a non-canonical way (`007` for an int), or decodes to something
+    that could leave its directory.
+    """
+    segments = path.split("/")
+    if len(segments) != len(keys):
+        expected = "/".join(f"{key.name}=…" for key in keys)
+        raise _refused(path, f'directory "{path}" does not have the declared keys {expected}')
+    values = tuple(_parse_segment(key, segment, path) for key, segment in zip(keys, segments, strict=True))
+    return Partition(names=tuple(key.name for key in keys), values=values)
+
+
+def parse_partition_value(key: PartitionKey, text: str) -> PartitionValue:
+    """A decoded value of the key's type. Raises: ValueError with a reason."""
+    if text == HIVE_NULL:
+        raise ValueError("is null")
+    match key.type:
+        case KeyType.INT:
+            if not _INT.fullmatch(text):
+                raise ValueError("is not an int in canonical form")
+            return int(text)
+        case KeyType.DATE:
+            if not _DATE.fullmatch(text):
+                raise ValueError("is not a date YYYY-MM-DD")
+            return dt.date.fromisoformat(text)
+        case KeyType.STRING:
+            return _checked_string(text)
+
+
+def _parse_segment(key: PartitionKey, segment: str, path: str) -> PartitionValue:
+    name, equals, raw = segment.partition("=")
+    if not equals or name != key.name:
+        raise _refused(path, f'"{segment}" is not "{key.name}=…"')
+    try:
+        text = unquote_to_bytes(raw).decode("utf-8")
+        return parse_partition_value(key, text)
+    except UnicodeDecodeError:
+        raise _refused(path, f'the value of partition key "{key.name}" is not UTF-8') from None
+    except ValueError as reason:
+        raise _refused(path, f'the value "{raw}" of partition key "{key.name}" {reason}') from None
+
+
+def _checked_string(text: str) -> str:
+    if not text:
+        raise ValueError("is empty")
+    if text in (".", ".."):
+        raise ValueError("could leave its directory")
+    if "/" in text or "\\" in text or "\0" in text:
+        raise ValueError('decodes to a text with "/", "\\" or NUL, which could leave its directory')
+    if len(_encode(text).encode()) > _MAX_VALUE_CHARS:
+        raise ValueError(f"is longer than {_MAX_VALUE_CHARS} bytes")
+    return text
+
+
+def _encode(value: PartitionValue) -> str:
+    return quote(str(value), safe=_SAFE)
+
+
+def _refused(path: str, what: str) -> PartitionPathRefused:
+    return PartitionPathRefused(
+        what,
+        where=path,
+        fix="rename or remove the directory, or correct input.partition_by in the job file",
+    )

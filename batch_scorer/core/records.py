@@ -1,0 +1,195 @@
+"""What the ledger and the manifests remember: runs, attempts, generations."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from batch_scorer.core.chunks import Accounting, ChunkCost, StagedFile
+from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.core.lakefiles import LakeFile
+from batch_scorer.core.partitions import Partition
+from batch_scorer.core.validation import SuiteVerdict
+
+
+class GenerationState(StrEnum):
+    PUBLISHING = "publishing"
+    PUBLISHED = "published"  # the current one is the published one with the highest number
+    ABANDONED = "abandoned"
+
+
+class AttemptState(StrEnum):
+    PUBLISHED = "published"
+    BLOCKED = "blocked"
+    FAILED = "failed"
+
+
+class RunState(StrEnum):
+    RUNNING = "running"
+    FINISHED = "finished"
+    DIED = "died"  # found unfinished by a later run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingredients:
+    """Everything that decides whether a partition is up to date. stamps: PartitionFiles.stamp_fingerprint."""
+
+    stamps: str
+    model_name: str
+    model_version: int
+    model_sha256: str
+    suite_fingerprint: str
+    config_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The audit record of one generation: `state/manifests/<job>/<partition>/<generation>.json`.
+
+    inputs: with sha256. outputs: names relative to the partition's directory. previous_sha256: of the
+    manifest of the generation before, None for the first: a hash chain per partition.
+    columns: (name, Arrow type) of the output. input_columns: names seen in the input files.
+    verdicts: {suite, stage, fingerprint, success, validation file}.
+    """
+
+    job: str
+    partition: Partition
+    generation: int
+    run_id: str
+    ingredients: Ingredients
+    input_fingerprint: str
+    inputs: tuple[LakeFile, ...]
+    outputs: tuple[StagedFile, ...]
+    columns: tuple[tuple[str, str], ...]
+    input_columns: tuple[str, ...]
+    rows: Accounting
+    model_alias: str | None
+    model_manifest_sha256: str
+    verdicts: tuple[Mapping[str, Any], ...]
+    code_version: str
+    environment: Mapping[str, str]
+    created_at: dt.datetime  # aware, UTC
+    previous_sha256: str | None
+    guarantee: str  # how it was made visible: atomic exchange, or two renames
+    warnings: tuple[str, ...] = ()
+    format: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationRecord:
+    """A generation as the ledger knows it."""
+
+    job: str
+    partition: Partition
+    number: int
+    run_id: str
+    state: GenerationState
+    ingredients: Ingredients
+    inputs: tuple[LakeFile, ...]
+    output_names: tuple[str, ...]
+    rows: Accounting
+    manifest_sha256: str
+    created_at: dt.datetime
+    published_at: dt.datetime | None = None
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRecord:
+    """What one run did with one partition. error: as BatchScorerError.as_dict."""
+
+    run_id: str
+    job: str
+    partition_label: str
+    partition_path: str
+    state: AttemptState
+    ingredients: Ingredients | None
+    reasons: tuple[str, ...]
+    started_at: dt.datetime
+    finished_at: dt.datetime
+    rows: Accounting | None = None
+    generation: int | None = None
+    headline: str = ""  # one line: what happened
+    error: Mapping[str, Any] | None = None
+    verdicts: tuple[Mapping[str, Any], ...] = ()
+    warnings: tuple[str, ...] = ()
+    cost: ChunkCost = field(default_factory=ChunkCost)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionRecord:
+    """What planning asks the ledger about one partition.
+
+    attempts: since the current generation, newest first.
+    """
+
+    partition: Partition
+    current: GenerationRecord | None = None
+    attempts: tuple[AttemptRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One execution of ours. summary: counts by attempt state; command: argv as typed."""
+
+    run_id: str
+    job: str
+    state: RunState
+    started_at: dt.datetime
+    finished_at: dt.datetime | None
+    exit_code: int | None
+    model: str
+    model_sha256: str
+    command: tuple[str, ...]
+    host: str
+    pid: int
+    user: str
+    code_version: str
+    target: str | None = None
+    reason: str | None = None
+    n_published: int = 0
+    n_blocked: int = 0
+    n_failed: int = 0
+    config: Mapping[str, Any] = field(default_factory=dict)
+    cost: ChunkCost = field(default_factory=ChunkCost)
+    error: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    partition: Partition
+    label: str
+    generation: int
+    rows: Accounting
+    verdicts: tuple[SuiteVerdict, ...] = ()
+    warnings: tuple[str, ...] = ()
+    cost: ChunkCost = field(default_factory=ChunkCost)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked:
+    """Stopped by a data gate; what was published before is untouched. why: one line."""
+
+    partition: Partition
+    label: str
+    why: str
+    verdicts: tuple[SuiteVerdict, ...] = ()
+    warnings: tuple[str, ...] = ()
+    cost: ChunkCost = field(default_factory=ChunkCost)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """partition is None for a directory that is no partition."""
+
+    partition: Partition | None
+    label: str
+    error: BatchScorerError
+    warnings: tuple[str, ...] = ()
+    cost: ChunkCost = field(default_factory=ChunkCost)
+
+
+PartitionOutcome = Published | Blocked | Failed

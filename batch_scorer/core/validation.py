@@ -1,0 +1,84 @@
+"""Suites and their results as every room sees them. GX's own objects stay in the validation room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class OnFail(StrEnum):
+    BLOCK = "block"
+    WARN = "warn"
+    QUARANTINE = "quarantine"
+
+
+class Severity(StrEnum):
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """A GX ExpectationSuite read from GX's own JSON, without importing GX.
+
+    path: the file, for messages. document: the JSON as read. fingerprint: sha256 over the canonical
+    expectations (type, kwargs, severity), not over ids, notes or GX's version.
+    columns: what it needs from each row; None means every column of the file.
+    """
+
+    name: str
+    path: str
+    document: Mapping[str, Any]
+    fingerprint: str
+    columns: tuple[str, ...] | None
+    n_expectations: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedExpectation:
+    """One expectation that does not hold, in words.
+
+    summary: `fare between 0 and 500 fails for 8.1 %` · share: of rows tested, 0..1, None for table-level.
+    examples: unexpected values or the keys of such rows, a few, as text.
+    """
+
+    type: str
+    severity: Severity
+    summary: str
+    share: float | None = None
+    n_unexpected: int | None = None
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteVerdict:
+    """How one suite fared on one partition. result: GX's own validation result as JSON.
+
+    not_evaluated: why there is no answer (memory bound, crash, an expectation that raised); never passed.
+    """
+
+    suite: str
+    fingerprint: str
+    on_fail: OnFail
+    stage: str  # input | output
+    success: bool
+    failed: tuple[FailedExpectation, ...]
+    result: Mapping[str, Any]
+    not_evaluated: str | None = None
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.success and (self.not_evaluated or self.failed):
+            raise ValueError(f"suite {self.suite} cannot pass: {self.not_evaluated or self.failed}")
+
+    @property
+    def blocks(self) -> bool:
+        """A `block` suite stops the publish on a critical failure, or when it has no answer."""
+        if self.success or self.on_fail is not OnFail.BLOCK:
+            return False
+        return self.not_evaluated is not None or any(
+            failure.severity is Severity.CRITICAL for failure in self.failed
+        )
