@@ -26,7 +26,6 @@ class Chunk:
     n_rows: int
     row_offset: int
     row_limit: int | None = None
-    hash_file: bool = False  # this chunk also takes the sha256 of the whole file
 
     def __post_init__(self) -> None:
         if not self.row_groups or list(self.row_groups) != sorted(set(self.row_groups)):
@@ -142,9 +141,9 @@ class ChunkScored:
     chunk: Chunk
     rows: Accounting
     files: tuple[StagedFile, ...]
-    input_sha256: str | None  # of the whole input file, when the chunk was asked for it
     worker: str
     cost: ChunkCost = field(default_factory=ChunkCost)
+    warnings: tuple[str, ...] = ()  # what the worker found odd about the model it loaded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

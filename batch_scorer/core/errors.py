@@ -13,6 +13,8 @@
     │   ├── ColumnTypeMismatch
     │   └── LossyCast
     ├── ScoringError                         1  the model raised, or gave null, NaN or infinity
+    ├── WorkerDied                           1  a chunk that took its worker down every time
+    ├── InternalError                        1  a bug of ours
     ├── OutputError                          1  nothing new published
     │   ├── OutputUnwritable
     │   ├── DiskFull
@@ -140,7 +142,21 @@ class LossyCast(InputError):
 
 
 class ScoringError(BatchScorerError):
-    """The model raised on some rows, or gave null, NaN or infinity."""
+    """The model raised on some rows, or gave null, NaN or infinity.
+
+    error_rows: positions of the first such rows in the batch. n_error_rows: how many there are at least.
+    """
+
+    error_rows: tuple[int, ...] = ()
+    n_error_rows: int = 0
+
+
+class WorkerDied(BatchScorerError):
+    """A chunk whose worker was killed (memory, a crash in native code) on every try."""
+
+
+class InternalError(BatchScorerError):
+    """An exception nobody expected: a bug of ours. The log has its traceback."""
 
 
 class OutputError(BatchScorerError):

@@ -99,7 +99,10 @@ class GenerationRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRecord:
-    """What one run did with one partition. error: as BatchScorerError.as_dict."""
+    """What one run did with one partition. error: as BatchScorerError.as_dict.
+
+    partition: None only for a directory that is no partition; planning finds earlier failures by it.
+    """
 
     run_id: str
     job: str
@@ -117,6 +120,7 @@ class AttemptRecord:
     verdicts: tuple[Mapping[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
     cost: ChunkCost = field(default_factory=ChunkCost)
+    partition: Partition | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

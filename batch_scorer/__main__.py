@@ -1,0 +1,5 @@
+"""`python -m batch_scorer`."""
+
+from batch_scorer.cli.main import main
+
+main()

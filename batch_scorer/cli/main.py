@@ -1,0 +1,89 @@
+"""The command: its verbs, and the one place where an error becomes an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+import click
+
+from batch_scorer import __version__
+from batch_scorer.cli import history, models, planning, project, running, suites
+from batch_scorer.cli.output import fail
+from batch_scorer.cli.settings import Settings, global_options
+from batch_scorer.core.errors import BatchScorerError, Interrupted, UsageError
+
+
+class _Verbs(click.Group):
+    """A group that suggests the nearest verb."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            near = get_close_matches(name, self.list_commands(ctx), n=1)
+            hint = f'; did you mean "{near[0]}"?' if near else ""
+            raise click.UsageError(f'no such command "{name}"{hint}', ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="batch-scorer")
+@global_options
+def cli(settings: Settings) -> None:
+    """Score a data lake: validated, exactly accounted, published whole or not at all."""
+
+
+for _command in (
+    *project.commands,
+    *planning.commands,
+    *running.commands,
+    *history.commands,
+    models.models,
+    suites.suites,
+):
+    cli.add_command(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Entry point. Exit codes are CLI.md's; a traceback means a bug of ours and exits 1."""
+    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The exit code of one invocation."""
+    json_wanted = "--json" in arguments or bool(os.environ.get("BATCH_SCORER_JSON"))
+    try:
+        outcome: Any = cli.main(
+            list(arguments),
+            prog_name="batch-scorer",
+            standalone_mode=False,
+            auto_envvar_prefix="BATCH_SCORER",
+        )
+    except BatchScorerError as error:
+        return fail(Settings(json=json_wanted), error)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        return fail(Settings(json=json_wanted), _usage(error))
+    except (KeyboardInterrupt, click.Abort):
+        return fail(Settings(json=json_wanted), Interrupted("stopped by Ctrl-C"))
+    except BrokenPipeError:
+        # The reader of our stdout (head, less) has gone; that is no failure of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _usage(error: click.ClickException) -> UsageError:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "batch-scorer"
+    return UsageError(error.format_message(), next_command=f"{command} --help")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""stdout carries data, stderr messages; with --json stdout is JSON Lines, a summary or an error last."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from batch_scorer.cli.settings import Settings
+from batch_scorer.core.errors import BatchScorerError
+
+SCHEMA_VERSION = 1
+
+
+def emit(message_type: str, **fields: Any) -> None:
+    """One JSON line."""
+    line = {"schema_version": SCHEMA_VERSION, "message_type": message_type, **fields}
+    click.echo(json.dumps(line, default=str, ensure_ascii=False))
+
+
+def emit_summary(exit_code: int, **fields: Any) -> None:
+    """The last JSON line of a verb that worked as asked."""
+    emit("summary", **fields, exit_code=exit_code)
+
+
+def say(settings: Settings, text: str) -> None:
+    """A message for a person; not with --json, not with -q."""
+    if not settings.json and not settings.quiet:
+        click.echo(text, err=True)
+
+
+def warn(settings: Settings, text: str) -> None:
+    """One line on stderr even when quiet; with --json a line on stdout too."""
+    if settings.json:
+        emit("warning", text=text)
+    click.echo(styled(settings, f"warning: {text}", fg="yellow"), err=True)
+
+
+def fail(settings: Settings, error: BatchScorerError) -> int:
+    """Show an error as what, where, fix, next; returns its exit code."""
+    if settings.json:
+        emit("error", **error.as_dict(), exit_code=error.exit_code)
+    else:
+        click.echo(styled(settings, "error: ", fg="red") + error.render(), err=True)
+    return error.exit_code
+
+
+def styled(settings: Settings, text: str, **style: Any) -> str:
+    """Colour on a terminal only."""
+    if settings.no_color or not sys.stderr.isatty():
+        return text
+    return click.style(text, **style)
+
+
+def table(rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> str:
+    """Plain aligned columns, two spaces between; `right`: columns that hold numbers."""
+    lines = [tuple(str(cell) for cell in row) for row in rows]
+    if not lines:
+        return ""
+    widths = [max(len(row[i]) for row in lines) for i in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in lines
+    )

@@ -1,0 +1,154 @@
+"""`init`, `validate-config`, `schema`, `doctor`, `schedule`, `completion`: a project before its first run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from batch_scorer.cli import output
+from batch_scorer.cli.settings import Settings, global_options
+from batch_scorer.core.errors import BatchScorerError, UsageError
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path), default=Path())
+@click.option("--example", is_flag=True, help="A small runnable lake, suite, registered model and job.")
+@global_options
+def init(settings: Settings, directory: Path, example: bool) -> None:
+    """Scaffold a project in DIRECTORY (default: here). Nothing that exists is overwritten."""
+    from batch_scorer import wiring
+
+    written = wiring.init_example(directory) if example else wiring.init_project(directory)
+    if settings.json:
+        output.emit_summary(0, written=[str(path) for path in written])
+        return
+    for path in written:
+        output.say(settings, f"wrote {path}")
+    here = "" if directory == Path() else f" -p {directory}"
+    job = "taxi_tips" if example else "JOB"
+    click.echo(
+        f"next: batch-scorer{here} plan {job}"
+        if example
+        else f"next: edit {directory / 'jobs'}, then batch-scorer{here} validate-config"
+    )
+
+
+@click.command("validate-config")
+@click.argument("job", required=False)
+@click.option("--resolved", is_flag=True, help="Each value and where it came from.")
+@global_options
+def validate_config(settings: Settings, job: str | None, resolved: bool) -> int:
+    """Check JOB, or every job: all mistakes at once, with file, line and column."""
+    from batch_scorer import wiring
+
+    project = settings.find_project()
+    worst = 0
+    for name in [job] if job else project.job_names():
+        try:
+            loaded = wiring.load(project, name, settings.target)
+            wiring.bound_suites(project, loaded.job)
+        except UsageError:
+            raise
+        except BatchScorerError as error:
+            worst = error.exit_code
+            if settings.json:
+                mistakes = getattr(error, "mistakes", ())
+                output.emit("mistakes", job=name, **error.as_dict(), mistakes=[str(m) for m in mistakes])
+            else:
+                click.echo(error.render(), err=True)
+            continue
+        if resolved:
+            for key, value, source in loaded.values:
+                if settings.json:
+                    output.emit("value", job=name, key=key, value=value, source=source)
+                else:
+                    click.echo(f"{key} = {value}  # {source}")
+        if not settings.json:
+            output.say(settings, f"jobs/{name}.yml is valid")
+    if settings.json:
+        output.emit_summary(worst)
+    return worst
+
+
+@click.command()
+@global_options
+def schema(settings: Settings) -> None:  # noqa: ARG001 (every verb takes the global options)
+    """Print the JSON Schema of a job file, for editors."""
+    from batch_scorer.config.schema import job_schema
+
+    click.echo(json.dumps(job_schema(), indent=2))
+
+
+@click.command()
+@click.argument("job", required=False)
+@global_options
+def doctor(settings: Settings, job: str | None) -> int:
+    """What will bite tonight: places, suites, model, data; nothing is changed."""
+    from batch_scorer import wiring
+
+    project = settings.find_project()
+    worst = 0
+    for name in [job] if job else project.job_names():
+        for check in wiring.diagnose(project, name, settings.target):
+            worst = worst or check.exit_code
+            if settings.json:
+                output.emit(
+                    "check", job=name, check=check.name, ok=check.ok, found=check.found, fix=check.fix
+                )
+                continue
+            mark = (
+                output.styled(settings, "ok ", fg="green")
+                if check.ok
+                else output.styled(settings, "BAD", fg="red")
+            )
+            click.echo(f" {mark} {check.name}: {check.found}")
+            if not check.ok and check.fix:
+                click.echo(f"       fix: {check.fix}")
+    if settings.json:
+        output.emit_summary(worst)
+    return worst
+
+
+@click.group()
+def schedule() -> None:
+    """Ready-to-install schedules."""
+
+
+@schedule.command()
+@click.argument("kind", type=click.Choice(["cron"]))
+@click.argument("job")
+@global_options
+def render(settings: Settings, kind: str, job: str) -> None:  # noqa: ARG001 (one kind so far)
+    """Print a crontab line for JOB from its schedule.cron and schedule.timezone."""
+    from batch_scorer import wiring
+    from batch_scorer.ops.schedule import render_cron
+
+    project = settings.find_project()
+    found = wiring.load(project, job, settings.target).job
+    if found.schedule.cron is None:
+        raise UsageError(
+            f"jobs/{job}.yml has no schedule.cron", fix='add e.g. `cron: "30 4 * * *"` under schedule:'
+        )
+    executable = shutil.which("batch-scorer") or str(Path(sys.argv[0]).absolute())
+    click.echo(render_cron(job, str(project.root), found.schedule.cron, found.schedule.timezone, executable))
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print shell completion: eval "$(batch-scorer completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    from batch_scorer.cli.main import cli
+
+    completer = get_completion_class(shell)
+    if completer is None:
+        raise UsageError(f"no completion for {shell}")
+    click.echo(completer(cli, {}, "batch-scorer", "_BATCH_SCORER_COMPLETE").source())
+
+
+commands = (init, validate_config, schema, doctor, schedule, completion)

@@ -1,0 +1,251 @@
+"""`run` and `backfill`: do what is due, or a range of days."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from batch_scorer.cli import output, words
+from batch_scorer.cli.planning import show_plan
+from batch_scorer.cli.progress import Bar, listener_for, outcome_line
+from batch_scorer.cli.selecting import selection_options
+from batch_scorer.cli.settings import Settings, global_options
+from batch_scorer.core.errors import UsageError
+from batch_scorer.core.plans import Selection
+from batch_scorer.core.records import Failed, Published
+from batch_scorer.execution.parts import RunOptions, RunReport
+
+_ASK_ABOVE = 50
+
+
+class _Duration(click.ParamType[timedelta]):
+    """`90s`, `10m`, `2h`, `3d`."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        from batch_scorer.config.units import parse_duration
+
+        try:
+            return value if isinstance(value, timedelta) else parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+_RUN_OPTIONS = (
+    click.option("--cluster", metavar="SPEC", help="auto, inline, local or tcp://host:port."),
+    click.option("--workers", type=click.IntRange(min=1), help="Local worker processes."),
+    click.option("--timeout", type=_Duration(), metavar="2h", help="Stop after this long (exit 124)."),
+    click.option(
+        "--wait-lock", type=_Duration(), metavar="10m", help="Wait this long for another run to end."
+    ),
+    click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failed partition."),
+    click.option("--model", metavar="NAME@V", help="Score with this version instead of the job's."),
+    click.option(
+        "--empty-exit-code",
+        type=click.IntRange(0, 255),
+        default=0,
+        metavar="N",
+        help="Exit code when nothing is due.",
+    ),
+    click.option(
+        "--error-on",
+        type=click.Choice(["warning"]),
+        help="Exit 1 when a partition was published with warnings.",
+    ),
+    click.option(
+        "--allow-schema-change", is_flag=True, help="Publish although output columns differ from before."
+    ),
+    click.option("--dry-run", is_flag=True, help="Show the plan and do nothing."),
+)
+
+
+def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Hand the verb `options` (RunOptions), `model` and `dry_run`."""
+
+    @functools.wraps(command)
+    def with_options(**arguments: Any) -> Any:
+        options = RunOptions(
+            cluster=_checked_cluster(arguments.pop("cluster")),
+            workers=arguments.pop("workers"),
+            timeout=arguments.pop("timeout"),
+            wait_lock=arguments.pop("wait_lock") or timedelta(0),
+            fail_fast=arguments.pop("fail_fast"),
+            empty_exit_code=arguments.pop("empty_exit_code"),
+            error_on_warning=arguments.pop("error_on") == "warning",
+            allow_schema_change=arguments.pop("allow_schema_change"),
+            command=tuple(sys.argv),
+        )
+        return command(options=options, **arguments)
+
+    for option in reversed(_RUN_OPTIONS):
+        with_options = option(with_options)
+    return with_options
+
+
+def _checked_cluster(spec: str | None) -> str | None:
+    if spec is None or spec in ("auto", "inline", "local") or spec.startswith(("tcp://", "tls://")):
+        return spec
+    raise click.UsageError(f'--cluster takes auto, inline, local or tcp://host:port, not "{spec}"')
+
+
+@click.command()
+@click.argument("job")
+@selection_options
+@_run_options
+@global_options
+def run(
+    settings: Settings,
+    job: str,
+    selection: Selection,
+    options: RunOptions,
+    model: str | None,
+    dry_run: bool,
+) -> int:
+    """Score everything of JOB that is due, or the partitions that are asked for."""
+    return _execute(settings, job, selection, options, model=model, dry_run=dry_run)
+
+
+@click.command()
+@click.argument("job")
+@selection_options
+@_run_options
+@click.option("--reason", metavar="TEXT", help="Why, for the audit.")
+@click.option("--yes", is_flag=True, help=f"Do not ask above {_ASK_ABOVE} partitions.")
+@global_options
+def backfill(
+    settings: Settings,
+    job: str,
+    selection: Selection,
+    options: RunOptions,
+    model: str | None,
+    dry_run: bool,
+    reason: str | None,
+    yes: bool,
+) -> int:
+    """Score a range of days of JOB, both ends included; killed half-way, the same command goes on."""
+    if selection.first_day is None or selection.last_day is None:
+        raise click.UsageError("backfill needs --from and --to")
+    if not yes and not dry_run:
+        _ask(settings, job, selection, model)
+    return _execute(settings, job, selection, replace(options, reason=reason), model=model, dry_run=dry_run)
+
+
+def _ask(settings: Settings, job: str, selection: Selection, model: str | None) -> None:
+    from batch_scorer import wiring
+
+    parts = wiring.open_job(settings.find_project(), job, target=settings.target)
+    n_partitions = len(wiring.plan_job(parts, selection, model=model).order)
+    if n_partitions <= _ASK_ABOVE:
+        return
+    question = f"score {n_partitions} partitions of {job}?"
+    if not sys.stdin.isatty():
+        raise UsageError(question, fix="give --yes when nobody is there to answer")
+    if not click.confirm(question, err=True):
+        raise click.Abort
+
+
+def _execute(
+    settings: Settings,
+    job: str,
+    selection: Selection,
+    options: RunOptions,
+    *,
+    model: str | None,
+    dry_run: bool,
+) -> int:
+    from batch_scorer import wiring
+
+    parts = wiring.open_job(settings.find_project(), job, target=settings.target)
+    if dry_run:
+        show_plan(settings, wiring.plan_job(parts, selection, model=model))
+        return 0
+    listener = listener_for(settings)
+    try:
+        report = wiring.run_job(parts, selection, options, listener, model=model)
+    finally:
+        if isinstance(listener, Bar):
+            listener.stop()
+    _conclude(settings, report)
+    return report.exit_code
+
+
+def _conclude(settings: Settings, report: RunReport) -> None:
+    """The closing lines: silent when all went well and nobody asked."""
+    warnings = [*report.warnings, *(f"{o.label}: {text}" for o in report.outcomes for text in o.warnings)]
+    for text in warnings:
+        output.warn(settings, text)
+    run = report.run
+    if settings.json:
+        output.emit_summary(
+            report.exit_code,
+            run_id=run.run_id,
+            n_published=run.n_published,
+            n_blocked=run.n_blocked,
+            n_failed=run.n_failed,
+            error=run.error,
+        )
+        return
+    if not settings.verbose and not _is_terminal():
+        _problems(report)
+        if report.exit_code == 0:
+            return
+    elif run.error:
+        _show_stop(report)
+    if not report.outcomes and not run.error:
+        output.say(settings, "nothing to do")
+        return
+    click.echo(f"run {run.run_id}: {_counts(report)} (exit {report.exit_code})", err=True)
+    if report.exit_code:
+        click.echo(f"next: {_next(report)}", err=True)
+
+
+def _is_terminal() -> bool:
+    return sys.stderr.isatty()
+
+
+def _problems(report: RunReport) -> None:
+    """Off a terminal without -v: what went wrong, and nothing else."""
+    for outcome in report.outcomes:
+        if isinstance(outcome, Failed):
+            click.echo(f"{outcome_line(outcome)}\n{_details(outcome)}", err=True)
+        elif not isinstance(outcome, Published):
+            click.echo(outcome_line(outcome), err=True)
+    _show_stop(report)
+
+
+def _details(outcome: Failed) -> str:
+    return "\n".join(f"   {line}" for line in outcome.error.render().splitlines()[1:])
+
+
+def _show_stop(report: RunReport) -> None:
+    error = report.run.error
+    if error:
+        lines = [f"{label}: {error[label]}" for label in ("where", "fix") if label in error]
+        click.echo("\n  ".join([f"error: {error['what']}", *lines]), err=True)
+
+
+def _counts(report: RunReport) -> str:
+    run = report.run
+    counts = [
+        f"{n} {word}"
+        for n, word in ((run.n_published, "published"), (run.n_blocked, "blocked"), (run.n_failed, "failed"))
+        if n
+    ]
+    took = (run.finished_at - run.started_at).total_seconds() if run.finished_at else 0.0
+    return f"{', '.join(counts) or 'nothing published'} in {words.seconds(took)}"
+
+
+def _next(report: RunReport) -> str:
+    if report.run.n_blocked:
+        return f"batch-scorer show {report.run.run_id} --validation"
+    return f"batch-scorer show {report.run.run_id}"
+
+
+commands = (run, backfill)

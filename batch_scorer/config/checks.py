@@ -1,0 +1,91 @@
+"""What must fit together across the keys of a job, and across jobs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+
+from batch_scorer.config.job import Job
+from batch_scorer.config.mistakes import suggestion
+from batch_scorer.core.partitions import KeyType
+
+# Written into every output file beside the carried columns and the outputs.
+AUDIT_COLUMNS = ("_run_id", "_model_version", "_scored_at")
+
+Path = tuple[str | int, ...]
+Finding = tuple[Path, str]
+
+
+def check_job(job: Job, *, suites: Iterable[str], resolve: Callable[[str], str]) -> Iterator[Finding]:
+    """(path, message) of every contradiction. suites: the names that exist. resolve: a path to absolute."""
+    yield from _columns(job)
+    yield from _suites(job, tuple(suites))
+    yield from _directories(job, resolve)
+    yield from _schedule(job)
+
+
+def _columns(job: Job) -> Iterator[Finding]:
+    """No two output columns of one name, in any case: many readers do not tell `Fare` from `fare`."""
+    taken = dict.fromkeys(AUDIT_COLUMNS, "an audit column")
+    for key in job.input.partition_by:
+        if key.name.lower() in taken:
+            yield ("input", "partition_by", key.name), f'"{key.name}" is {taken[key.name.lower()]} already'
+        taken[key.name.lower()] = "a partition key, which readers get from the directory,"
+    carried: list[tuple[Path, str]] = [
+        *((("input", "key", i), name) for i, name in enumerate(job.input.key)),
+        *((("output", "keep_columns", i), name) for i, name in enumerate(job.output.keep_columns)),
+        *((("model", "output", output.name), output.name) for output in job.model.output),
+    ]
+    for path, name in carried:
+        if path[1] == "keep_columns" and name in job.input.key:
+            continue
+        if name.lower() in taken:
+            yield path, f'"{name}" is {taken[name.lower()]} already'
+        taken.setdefault(name.lower(), f"in {'.'.join(map(str, path[:2]))}")
+
+
+def _suites(job: Job, known: tuple[str, ...]) -> Iterator[Finding]:
+    for stage, uses in (("input", job.validation.input), ("output", job.validation.output)):
+        names = [use.suite for use in uses]
+        for index, name in enumerate(names):
+            path: Path = ("validate", stage, index, "suite")
+            if name not in known:
+                yield path, f'there is no suite "{name}" in jobs/suites{suggestion(name, known)}'
+            elif name in names[:index]:
+                yield path, f'suite "{name}" is listed twice'
+
+
+def _directories(job: Job, resolve: Callable[[str], str]) -> Iterator[Finding]:
+    """Input, predictions, state and registry: none inside another, or one would read the other's files."""
+    places: list[tuple[Path, str]] = [
+        (("input", "path"), job.input.path),
+        (("output", "path"), job.output.path),
+        (("output", "state"), job.output.state),
+        (("registry",), job.registry),
+    ]
+    seen: list[tuple[Path, str, str]] = []
+    for path, written in places:
+        if ":" in written.partition("/")[0]:  # a URI: none of our directories
+            continue
+        real = os.path.realpath(resolve(written))
+        for other, other_written, other_real in seen:
+            if real == other_real:
+                yield path, f'"{written}" is {".".join(map(str, other))} too'
+            elif _is_inside(real, other_real):
+                yield path, f'"{written}" is inside of {".".join(map(str, other))} ("{other_written}")'
+            elif _is_inside(other_real, real):
+                yield path, f'"{written}" contains {".".join(map(str, other))} ("{other_written}")'
+        seen.append((path, written, real))
+
+
+def _schedule(job: Job) -> Iterator[Finding]:
+    dates = [key.name for key in job.input.partition_by if key.type is KeyType.DATE]
+    if job.schedule.expect == "daily" and len(dates) != 1:
+        yield (
+            ("schedule", "expect"),
+            f"daily needs exactly one partition key of type date, not {len(dates)}",
+        )
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return path.startswith(folder.rstrip("/") + "/")

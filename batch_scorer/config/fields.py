@@ -1,0 +1,264 @@
+"""The types of single keys: what a user may write, what the program gets, and how it is written back.
+
+Every type round-trips: what it serializes to is accepted again and gives the same value.
+"""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, ValidationInfo
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
+
+from batch_scorer.config.cron import check_cron
+from batch_scorer.config.mistakes import suggestion
+from batch_scorer.config.project import NAME
+from batch_scorer.config.units import (
+    format_duration,
+    format_size,
+    parse_duration,
+    parse_rate,
+    parse_size,
+    parse_truth,
+    parse_whole_number,
+)
+from batch_scorer.core.expression_parser import parse_condition, parse_output
+from batch_scorer.core.expression_tokens import ExpressionInvalid
+from batch_scorer.core.expressions import OutputColumn
+from batch_scorer.core.partitions import KeyType, PartitionKey
+
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+ALIAS_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+
+_COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
+_SCHEDULERS = re.compile(r"(?:tcp|tls|ws|wss)://[^\s/]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRef:
+    """`taxi_tips@champion` or `taxi_tips@3`: exactly one of alias and version is set."""
+
+    name: str
+    alias: str | None = None
+    version: int | None = None
+
+
+def parse_model_ref(text: str) -> ModelRef:
+    """Raises: ValueError."""
+    name, at, which = text.partition("@")
+    if not at or not MODEL_NAME.fullmatch(name):
+        raise ValueError(f'"{text}" is not "name@alias" or "name@version", as in taxi_tips@champion')
+    if re.fullmatch(r"[1-9][0-9]{0,8}", which):
+        return ModelRef(name=name, version=int(which))
+    if not ALIAS_NAME.fullmatch(which):
+        raise ValueError(f'"{which}" is neither a version (3) nor an alias (champion)')
+    return ModelRef(name=name, alias=which)
+
+
+def parse_cluster(text: str) -> str:
+    """`auto`, `inline`, `local` or the address of a running scheduler. Raises: ValueError."""
+    known = ("auto", "inline", "local")
+    if text in known or _SCHEDULERS.fullmatch(text):
+        return text
+    raise ValueError(f'"{text}" is not auto, inline, local or tcp://host:port{suggestion(text, known)}')
+
+
+def problem(
+    message: str, *, offset: int | None = None, about: Literal["key", "value"] = "value"
+) -> PydanticCustomError:
+    """A mistake in words. offset: of the wrong character within the value's text."""
+    return PydanticCustomError("mistake", "{message}", {"message": message, "offset": offset, "about": about})
+
+
+def _path(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("a path has no control characters")
+    return text
+
+
+def _file_name(text: str) -> str:
+    if "/" in text or "\\" in text or text in (".", ".."):
+        raise ValueError(f'"{text}" is not the plain name of a file')
+    return text
+
+
+def _named(what: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if not NAME.fullmatch(text):
+            raise ValueError(f'"{text}" is no name for a {what}: letters, digits, "_" and "-" only')
+        return text
+
+    return check
+
+
+def _timezone(text: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(text)
+    except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
+        near = suggestion(text, zoneinfo.available_timezones())
+        raise ValueError(f'"{text}" is no time zone{near or ", such as America/Chicago"}') from None
+    return text
+
+
+def _model_uri(text: str) -> str:
+    if not text.startswith("mlflow:"):
+        parse_model_ref(text)
+    return text
+
+
+def _state_db(text: str) -> str:
+    if text != "sqlite" and "://" not in text:
+        raise ValueError(f'"{text}" is neither sqlite nor a database URL')
+    return text
+
+
+def _version(value: object) -> int:
+    version = parse_whole_number(value)
+    if version != 1:
+        raise ValueError(f"{version} is not known; this batch-scorer reads version 1")
+    return version
+
+
+def _workers(value: object) -> int | None:
+    if value is None or value == "auto":
+        return None
+    workers = parse_whole_number(value)
+    if workers < 1:
+        raise ValueError("must be at least 1, or auto")
+    return workers
+
+
+def _no_repeats(columns: tuple[str, ...]) -> tuple[str, ...]:
+    for at, column in enumerate(columns):
+        if column in columns[:at]:
+            raise ValueError(f'column "{column}" is listed twice')
+    return columns
+
+
+def _deduplicated(columns: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(columns))
+
+
+def _where(source: str) -> str:
+    try:
+        parse_condition(source)
+    except ExpressionInvalid as error:
+        raise problem(error.what, offset=error.offset) from None
+    return source
+
+
+def _partition_keys(value: object) -> tuple[PartitionKey, ...]:
+    types = {key_type.value: key_type for key_type in KeyType}
+
+    def key(name: str, written: object) -> PartitionKey:
+        _check_column(name, "partition key")
+        if written not in types:
+            near = suggestion(str(written), types)
+            raise problem(f'"{written}" is no type of a partition key ({", ".join(types)}){near}')
+        return PartitionKey(name=name, type=types[str(written)])
+
+    return _each(value, key, example="{ride_date: date}")
+
+
+def _outputs(value: object, info: ValidationInfo) -> tuple[OutputColumn, ...]:
+    method = info.data.get("method")
+    if method is None:  # it is wrong itself, and says so
+        return ()
+
+    def output(name: str, source: object) -> OutputColumn:
+        _check_column(name, "output column")
+        if not isinstance(source, str):
+            raise problem(f'must be text: "type = expression", as in "float64 = {method.result_name}"')
+        return parse_output(name, source, method.result_name)
+
+    return _each(value, output, example='{score: "float64 = proba[1]"}')
+
+
+def _check_column(name: str, what: str) -> None:
+    if not _COLUMN.fullmatch(name):
+        what = f'"{name}" is no name for a {what}: a letter, then letters, digits and "_"'
+        raise problem(what, about="key")
+
+
+def _each(value: object, make: Callable[[str, object], Any], *, example: str) -> tuple[Any, ...]:
+    """make(key, value) for every entry of a mapping; all mistakes at once, each at its key."""
+    if not isinstance(value, Mapping) or not value:
+        raise ValueError(f"must be a mapping, such as {example}")
+    made, errors = [], []
+    for name, item in value.items():
+        try:
+            made.append(make(name, item))
+        except ExpressionInvalid as error:
+            found = problem(error.what, offset=error.offset)
+            errors.append(InitErrorDetails(type=found, loc=(name,), input=item))
+        except PydanticCustomError as error:
+            errors.append(InitErrorDetails(type=error, loc=(name,), input=item))
+    if errors:
+        raise ValidationError.from_exception_data("entries", errors)
+    return tuple(made)
+
+
+def _keys_as_written(keys: Sequence[PartitionKey]) -> dict[str, str]:
+    return {key.name: key.type.value for key in keys}
+
+
+def _outputs_as_written(outputs: Sequence[OutputColumn]) -> dict[str, str]:
+    return {output.name: output.source for output in outputs}
+
+
+Text = Annotated[str, Field(min_length=1)]
+PathText = Annotated[Text, AfterValidator(_path)]
+FileName = Annotated[Text, AfterValidator(_file_name)]
+JobName = Annotated[str, AfterValidator(_named("job"))]
+SuiteName = Annotated[str, AfterValidator(_named("suite"))]
+TimeZone = Annotated[str, AfterValidator(_timezone)]
+Cron = Annotated[str, AfterValidator(check_cron)]
+ModelUri = Annotated[str, AfterValidator(_model_uri)]
+StateDb = Annotated[Text, AfterValidator(_state_db)]
+ClusterSpec = Annotated[str, AfterValidator(parse_cluster)]
+EnvName = Annotated[str, Field(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$")]
+Where = Annotated[str, AfterValidator(_where)]
+
+Flag = Annotated[bool, BeforeValidator(parse_truth)]
+Count = Annotated[int, BeforeValidator(parse_whole_number), Field(ge=0)]
+Positive = Annotated[int, BeforeValidator(parse_whole_number), Field(ge=1)]
+FormatVersion = Annotated[int, PlainValidator(_version, json_schema_input_type=Literal[1])]
+Workers = Annotated[
+    int | None,
+    PlainValidator(_workers, json_schema_input_type=Literal["auto"] | Annotated[int, Field(ge=1)]),
+    PlainSerializer(lambda workers: "auto" if workers is None else workers),
+]
+Duration = Annotated[
+    timedelta,
+    PlainValidator(
+        parse_duration, json_schema_input_type=Annotated[str, Field(examples=["30m", "2h", "3d"])]
+    ),
+    PlainSerializer(format_duration),
+]
+Size = Annotated[
+    int,
+    PlainValidator(parse_size, json_schema_input_type=int | Annotated[str, Field(examples=["64MB", "2GB"])]),
+    PlainSerializer(format_size),
+]
+Rate = Annotated[
+    float,
+    PlainValidator(parse_rate, json_schema_input_type=float | Annotated[str, Field(examples=["1%"])]),
+]
+Columns = Annotated[tuple[Text, ...], AfterValidator(_no_repeats)]
+KeptColumns = Annotated[tuple[Text, ...], AfterValidator(_deduplicated)]
+PartitionKeys = Annotated[
+    tuple[PartitionKey, ...],
+    PlainValidator(_partition_keys, json_schema_input_type=dict[str, KeyType]),
+    PlainSerializer(_keys_as_written),
+]
+# Needs the field `method` of its section before it: it decides what an expression may name.
+Outputs = Annotated[
+    tuple[OutputColumn, ...],
+    PlainValidator(_outputs, json_schema_input_type=dict[str, str]),
+    PlainSerializer(_outputs_as_written),
+]

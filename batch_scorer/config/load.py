@@ -1,0 +1,219 @@
+"""From a job's name to a validated job, with all mistakes at once and the source of every value.
+
+parse → extends → target → environment → flags → pydantic → what must fit together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from batch_scorer.config.checks import check_job
+from batch_scorer.config.extends import Sources, read_extended
+from batch_scorer.config.job import Job
+from batch_scorer.config.keys import KeyCheck
+from batch_scorer.config.layers import Interpolation, given_by, merge, to_plain, with_flags, without
+from batch_scorer.config.mistakes import JobInvalid, Mistake, suggestion
+from batch_scorer.config.not_yet import not_yet
+from batch_scorer.config.project import Project
+from batch_scorer.config.words import find, in_words
+from batch_scorer.config.yaml_source import YamlMap
+from batch_scorer.core.errors import UsageError
+
+NO_OVERRIDES: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedJob:
+    """values: (dotted key, value as a user would write it, where it came from), for `--resolved`.
+
+    Where: `jobs/taxi_tips.yml:14:5`, `target dev`, `environment LAKE`, `flag --workers` or `default`.
+    targets: every target the job has; target: the one that was merged in.
+    """
+
+    job: Job
+    path: Path
+    values: tuple[tuple[str, Any, str], ...] = field(repr=False)
+    target: str | None = None
+    targets: tuple[str, ...] = ()
+
+
+def load_job(
+    project: Project,
+    name: str,
+    *,
+    target: str | None = None,
+    env: Mapping[str, str],
+    overrides: Mapping[str, Any] = NO_OVERRIDES,
+) -> LoadedJob:
+    """The job, ready to run.
+
+    env: what `${VAR}` may name. overrides: dotted key to a value written as in YAML (`"2h"`), from flags.
+    Raises: UsageError (no such job or target, a flag's value), JobInvalid (with every mistake of its files).
+    """
+    path = project.job_path(name)
+    read = read_extended(project, path)
+    keys, variables = KeyCheck(), Interpolation(env)
+    targets = {key: keys.correct(tree) for key, tree in _targets(read).items()}
+    own = keys.correct(without(read.root, "targets"))
+    filled = variables.fill(_with_target(own, targets, target))
+    sources = Sources(root=with_flags(filled, overrides), lines=read.lines)
+    mistakes = [sources.mistake(place, what) for place, what in keys.mistakes + variables.mistakes]
+    mistakes += _name_mistakes(sources, name)
+    job, more = _validated(project, sources)
+    mistakes += more
+    if mistakes or job is None:
+        raise _refusal(mistakes, name)
+    return LoadedJob(
+        job=job,
+        path=path,
+        values=tuple(_values(sources.root, job)),
+        target=target,
+        targets=tuple(targets),
+    )
+
+
+def load_jobs(
+    project: Project, names: Iterable[str], *, target: str | None = None, env: Mapping[str, str]
+) -> tuple[LoadedJob, ...]:
+    """Several jobs together, which must not publish into each other.
+
+    Raises: UsageError, JobInvalid with the mistakes of all of them.
+    """
+    loaded: list[LoadedJob] = []
+    mistakes: list[Mistake] = []
+    for name in names:
+        try:
+            loaded.append(load_job(project, name, target=target, env=env))
+        except JobInvalid as invalid:
+            mistakes += invalid.mistakes
+    mistakes += _shared_predictions(project, loaded)
+    if mistakes:
+        raise JobInvalid(mistakes, next_command="batch-scorer validate-config")
+    return tuple(loaded)
+
+
+def _targets(sources: Sources) -> dict[str, YamlMap]:
+    node = sources.root.get("targets")
+    if node is None or to_plain(node) is None:
+        return {}
+    if not isinstance(node, YamlMap):
+        raise JobInvalid([sources.mistake(node.place, "targets: must be a mapping of names to changes")])
+    targets = {}
+    for name, entry in node.entries.items():
+        if not isinstance(entry.value, YamlMap):
+            what = f"targets.{name}: must be a mapping, such as {{input: {{limit_rows: 1000}}}}"
+            raise JobInvalid([sources.mistake(entry.value.place, what)])
+        for key in ("targets", "extends", "name"):
+            if key in entry.value.entries:
+                what = f"targets.{name}: a target cannot change {key}"
+                raise JobInvalid([sources.mistake(entry.value.entries[key].key, what)])
+        targets[name] = entry.value
+    return targets
+
+
+def _with_target(root: YamlMap, targets: Mapping[str, YamlMap], target: str | None) -> YamlMap:
+    if target is None:
+        return root
+    if target not in targets:
+        known = ", ".join(targets) or "none"
+        raise UsageError(
+            f'the job has no target "{target}"{suggestion(target, targets)}',
+            where=root.place.file,
+            fix=f"its targets: {known}",
+        )
+    changes = given_by(targets[target], f"target {target}")
+    merged = merge(root, changes) if isinstance(changes, YamlMap) else root
+    return YamlMap(entries=merged.entries, place=root.place)
+
+
+def _name_mistakes(sources: Sources, stem: str) -> list[Mistake]:
+    found = find(sources.root, ("name",))
+    if found.value is None or to_plain(found.value) in (stem, None):
+        return []
+    what = f'name: must be "{stem}", as the file is called'
+    return [sources.mistake(found.value.place, what)]
+
+
+def _validated(project: Project, sources: Sources) -> tuple[Job | None, list[Mistake]]:
+    """The job as far as there is one, and all that pydantic, the cross checks and not-yet have to say."""
+    waiting = list(not_yet(sources.root))
+    mistakes = [sources.mistake(place, message) for _, place, message in waiting]
+    plain = to_plain(sources.root)
+    try:
+        job: Job | None = Job.model_validate(plain)
+    except ValidationError as invalid:
+        errors = invalid.errors(include_url=False)
+        for error in errors:
+            # A key that has to wait is not told twice.
+            if not any(tuple(error["loc"])[: len(path)] == path for path, _, _ in waiting):
+                mistakes += in_words(sources, error)
+        job = _without_wrong_keys(plain, [error["loc"] for error in errors])
+    if job is not None:
+        findings = check_job(job, suites=project.suite_names(), resolve=project.resolve)
+        for path, message in findings:
+            found = find(sources.root, path)
+            place = found.value.place if found.value is not None else found.key
+            mistakes.append(sources.mistake(place, f"{_dotted(path)}: {message}"))
+    return job, mistakes
+
+
+def _without_wrong_keys(plain: dict[str, Any], wrong: list[tuple[str | int, ...]]) -> Job | None:
+    """The job with defaults for wrong keys, so that the cross checks of the rest can be told too."""
+    for path in wrong:
+        section: Any = plain
+        *outer, last = [step for step in path if isinstance(step, str)]
+        for step in outer:
+            section = section.get(step) if isinstance(section, dict) else None
+        if isinstance(section, dict):
+            section.pop(last, None)
+    try:
+        return Job.model_validate(plain)
+    except ValidationError:
+        return None
+
+
+def _shared_predictions(project: Project, loaded: list[LoadedJob]) -> Iterator[Mistake]:
+    owners: dict[str, str] = {}
+    for each in loaded:
+        real = os.path.realpath(project.resolve(each.job.output.path))
+        owner = owners.setdefault(real, each.job.name)
+        if owner != each.job.name:
+            sources = read_extended(project, each.path)
+            what = f'output.path: job "{owner}" publishes there too'
+            yield sources.mistake(find(sources.root, ("output", "path")).key, what)
+
+
+def _refusal(mistakes: list[Mistake], name: str) -> JobInvalid | UsageError:
+    """A wrong flag is the command line's mistake, as long as the files are right."""
+    if mistakes and all(mistake.line == 0 for mistake in mistakes):
+        return UsageError("\n".join(mistake.render() for mistake in mistakes))
+    return JobInvalid(mistakes, next_command=f"batch-scorer validate-config {name}")
+
+
+def _values(root: YamlMap, job: Job) -> Iterator[tuple[str, Any, str]]:
+    for path, value in _leaves((), job.as_written()):
+        found = find(root, path)
+        given = found.value is not None and to_plain(found.value) is not None
+        yield _dotted(path), value, found.key.text if given else "default"
+
+
+def _leaves(path: tuple[str | int, ...], value: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Mappings, and lists of mappings, down to what is neither."""
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _leaves((*path, key), item)
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        for index, item in enumerate(value):
+            yield from _leaves((*path, index), item)
+    else:
+        yield path, value
+
+
+def _dotted(path: Iterable[str | int]) -> str:
+    return ".".join(map(str, path))

@@ -1,0 +1,101 @@
+"""Keys and values of a job file that are understood but not built yet.
+
+The one table of them: delete a line when its feature works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from batch_scorer.config.layers import to_plain
+from batch_scorer.config.mistakes import Place
+from batch_scorer.config.yaml_source import YamlList, YamlMap, YamlValue
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotYet:
+    """keys: dotted, `*` for any one key or item. refuses: which values. instead: what works today."""
+
+    keys: str
+    refuses: Callable[[object], bool]
+    instead: str
+
+
+def _is(*values: str) -> Callable[[object], bool]:
+    return lambda value: value in values
+
+
+def _begins(prefix: str) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, str) and value.startswith(prefix)
+
+
+def _is_uri(value: object) -> bool:
+    return isinstance(value, str) and "://" in value
+
+
+def _is_given(value: object) -> bool:
+    return value not in (None, [], {})
+
+
+_LOCAL = "use a path on a local disk"
+
+NOT_YET = (
+    NotYet(keys="validate.*.*.on_fail", refuses=_is("quarantine"), instead="use block or warn"),
+    NotYet(keys="validate.*.*.max_quarantined_rate", refuses=_is_given, instead="remove it"),
+    NotYet(keys="validate.volume.against", refuses=_is_given, instead="use min_rows"),
+    NotYet(keys="validate.volume.tolerance", refuses=_is_given, instead="use min_rows"),
+    NotYet(keys="model.uri", refuses=_begins("mlflow:"), instead="register the model in data/models"),
+    NotYet(keys="model.max_error_rows", refuses=lambda value: value not in (None, 0, "0"), instead="use 0"),
+    NotYet(keys="model.trust", refuses=_is("signed"), instead="use pinned"),
+    NotYet(keys="registry", refuses=_begins("mlflow:"), instead="use a directory"),
+    NotYet(keys="output.format", refuses=_is("delta"), instead="use parquet"),
+    NotYet(keys="output.state_db", refuses=_is_uri, instead="use sqlite"),
+    NotYet(
+        keys="compute.cluster", refuses=lambda v: isinstance(v, dict), instead="use local or tcp://host:port"
+    ),
+    NotYet(keys="compute.compiled", refuses=_is("require"), instead="use auto"),
+    NotYet(keys="notify", refuses=_is_given, instead="remove it, or let cron mail the output"),
+    NotYet(keys="emit", refuses=_is_given, instead="remove it"),
+    NotYet(keys="registry", refuses=_is_uri, instead=_LOCAL),
+    NotYet(keys="code.*", refuses=_is_uri, instead=_LOCAL),
+    NotYet(keys="input.path", refuses=_is_uri, instead=_LOCAL),
+    NotYet(keys="output.path", refuses=_is_uri, instead=_LOCAL),
+    NotYet(keys="output.state", refuses=_is_uri, instead=_LOCAL),
+)
+
+
+def not_yet(root: YamlMap) -> Iterator[tuple[Path, Place, str]]:
+    """(path, place, message) of everything in a tree that has to wait."""
+    for path, node in _nodes((), root):
+        dotted = ".".join(map(str, path))
+        value = to_plain(node)
+        for entry in NOT_YET:
+            if _fits(entry.keys, path) and entry.refuses(value):
+                yield path, node.place, f"{dotted}: {_short(value)}not supported yet; {entry.instead}"
+                break
+
+
+def _nodes(path: Path, node: YamlValue) -> Iterator[tuple[Path, YamlValue]]:
+    yield path, node
+    match node:
+        case YamlMap():
+            for key, entry in node.entries.items():
+                yield from _nodes((*path, key), entry.value)
+        case YamlList():
+            for index, item in enumerate(node.items):
+                yield from _nodes((*path, index), item)
+
+
+def _fits(keys: str, path: Path) -> bool:
+    parts = keys.split(".")
+    return len(parts) == len(path) and all(
+        fnmatchcase(str(step), part) for step, part in zip(path, parts, strict=True)
+    )
+
+
+def _short(value: object) -> str:
+    return f'"{value}" is ' if isinstance(value, str) else ""

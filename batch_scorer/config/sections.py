@@ -1,0 +1,206 @@
+"""The sections of a job file, one model each. Attributes are named as the keys are; see docs/job.md."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from batch_scorer.config.fields import (
+    ClusterSpec,
+    Columns,
+    Count,
+    Cron,
+    Duration,
+    EnvName,
+    FileName,
+    Flag,
+    KeptColumns,
+    ModelRef,
+    ModelUri,
+    Outputs,
+    PartitionKeys,
+    PathText,
+    Positive,
+    Rate,
+    Size,
+    StateDb,
+    SuiteName,
+    Text,
+    TimeZone,
+    Where,
+    Workers,
+    parse_model_ref,
+)
+from batch_scorer.core.expression_parser import parse_condition
+from batch_scorer.core.expressions import Expression
+from batch_scorer.core.models import Method
+from batch_scorer.core.validation import OnFail
+
+STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+MB = 10**6
+GB = 10**9
+
+
+class Owner(BaseModel):
+    model_config = STRICT
+
+    team: Text | None = None
+    email: Text | None = None
+
+
+class Catchup(BaseModel):
+    model_config = STRICT
+
+    max_partitions: Positive | None = Field(None, description="missing partitions taken per run; absent: all")
+    order: Literal["newest_first", "oldest_first"] = "newest_first"
+    give_up_after: Positive | None = Field(None, description="tries, after which a partition is left alone")
+
+
+class Schedule(BaseModel):
+    model_config = STRICT
+
+    timezone: TimeZone = Field(description='decides what "a day" is')
+    cron: Cron | None = Field(None, description="when it runs; `schedule render` uses it")
+    expect: Literal["daily"] | None = Field(None, description="a completed day that never arrived is WAIT")
+    include_today: Flag = Field(False, description="a day may be scored before it has ended")
+    lookback: Duration | None = Field(None, description="how far back stale partitions are due")
+    catchup: Catchup = Catchup()
+
+
+class Ready(BaseModel):
+    model_config = STRICT
+
+    marker: FileName | None = Field(None, description="a file that must be in the directory first")
+    min_age: Duration | None = Field(None, description="how long no file of the partition has changed")
+
+
+class Input(BaseModel):
+    model_config = STRICT
+
+    path: PathText = Field(description="root of the hive-partitioned Parquet table")
+    partition_by: PartitionKeys = Field(description="hive keys and their types, in directory order")
+    key: Columns = Field(min_length=1, description="carried to the output; unique in a partition")
+    columns: Literal["auto"] = "auto"
+    where_source: Where | None = Field(None, alias="where", description="rows for which it is not true drop")
+    limit_rows: Positive | None = Field(None, description="read at most so many rows of each partition")
+    ready: Ready = Ready()
+
+    @property
+    def where(self) -> Expression | None:
+        return None if self.where_source is None else parse_condition(self.where_source)
+
+
+class SuiteUse(BaseModel):
+    model_config = STRICT
+
+    suite: SuiteName = Field(description="a file in jobs/suites, without .json")
+    on_fail: OnFail = OnFail.BLOCK
+    max_quarantined_rate: Rate | None = Field(None, description="more than this share of rows blocks")
+
+
+class Volume(BaseModel):
+    model_config = STRICT
+
+    min_rows: Count = Field(1, description="fewer rows read block the partition")
+    against: Duration | None = Field(None, description="compare with the median of so many days before")
+    tolerance: Rate | None = Field(None, description="how far from that median is still good")
+
+
+class Validation(BaseModel):
+    model_config = STRICT
+
+    input: tuple[SuiteUse, ...] = Field((), description="checked on the rows read")
+    output: tuple[SuiteUse, ...] = Field((), description="checked on predictions before they are visible")
+    volume: Volume = Volume()
+
+
+class ModelUse(BaseModel):
+    model_config = STRICT
+
+    uri: ModelUri = Field(description="name@alias or name@version")
+    method: Method = Method.PREDICT
+    output: Outputs = Field(description='columns to publish, each "type = expression"')
+    max_error_rows: Count = Field(0, description="rows the model may fail on before the partition fails")
+    trust: Literal["pinned", "signed"] = "pinned"
+
+    @property
+    def name(self) -> str:
+        return self._ref.name
+
+    @property
+    def alias(self) -> str | None:
+        return self._ref.alias
+
+    @property
+    def version(self) -> int | None:
+        return self._ref.version
+
+    @property
+    def _ref(self) -> ModelRef:
+        return parse_model_ref(self.uri)
+
+
+class Output(BaseModel):
+    model_config = STRICT
+
+    path: PathText = Field(description="root of the predictions; nothing but finished Parquet is in it")
+    state: PathText = Field(
+        default_factory=lambda data: state_beside(data["path"]),
+        description="ledger, manifests, staging; on the same file system as path",
+    )
+    state_db: StateDb = "sqlite"
+    format: Literal["parquet", "delta"] = "parquet"
+    keep_columns: KeptColumns = Field((), description="input columns carried to the output, besides the key")
+    file_size: Size = Field(128 * MB, description="a file is cut when it gets larger")
+    keep_generations: Count = Field(3, description="replaced generations kept for rollback")
+    success_marker: Flag = Field(False, description="an empty _SUCCESS per partition")
+
+
+class Compute(BaseModel):
+    model_config = STRICT
+
+    cluster: ClusterSpec = Field("auto", description="auto, inline, local or tcp://host:port")
+    workers: Workers = Field(None, description="processes; auto: as many as cores")
+    memory_per_worker: Size = 2 * GB
+    chunk: Size = Field(64 * MB, description="decoded bytes per unit of parallel work")
+    timeout: Duration | None = Field(None, description="of a whole run; absent: no limit")
+    retries: Count = Field(3, description="of a chunk, for errors that may pass")
+    max_failed_partitions: Count | None = Field(None, description="more stop the run; absent: no limit")
+    compiled: Literal["auto", "off", "require"] = "auto"
+
+
+class Secret(BaseModel):
+    """Read where it is used, never here: a job never holds its value."""
+
+    model_config = STRICT
+
+    secret: EnvName = Field(description="env:NAME of an environment variable")
+
+
+class NotifyTarget(BaseModel):
+    model_config = STRICT
+
+    webhook: Secret | None = None
+    healthcheck: Secret | None = None
+
+
+class Notify(BaseModel):
+    model_config = STRICT
+
+    on: tuple[Literal["start", "success", "failed", "blocked", "recovered"], ...] = Field(min_length=1)
+    to: NotifyTarget
+
+
+class Emit(BaseModel):
+    model_config = STRICT
+
+    prometheus_textfile: PathText | None = None
+
+
+def state_beside(predictions: str) -> str:
+    """Where state is unless said otherwise: `data/predictions/taxi_tips` → `data/state`."""
+    table_root = posixpath.dirname(predictions.rstrip("/"))
+    return posixpath.join(posixpath.dirname(table_root), "state")

@@ -1,0 +1,134 @@
+"""The worker's one task: read a chunk's row groups, score them, stage the file. One pass, no publishing."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pyarrow as pa
+
+from batch_scorer.core.chunks import (
+    NO_ROWS,
+    Accounting,
+    ChunkCost,
+    ChunkFailed,
+    ChunkOutcome,
+    ChunkScored,
+    ChunkTask,
+)
+from batch_scorer.core.errors import BatchScorerError, ScoringError
+from batch_scorer.lake.reader import Batch, read_chunk
+from batch_scorer.lake.staging import StagedWriter
+from batch_scorer.models.loader import LoadedModel, load_model
+from batch_scorer.models.outputs import evaluate_outputs
+
+
+def score_chunk(task: ChunkTask) -> ChunkOutcome:
+    """Score one chunk; an expected failure comes back as data, a surprise propagates.
+
+    Idempotent: every call stages files under new names, and only the driver publishes.
+    """
+    clock = _Clock()
+    try:
+        return _score(task, clock)
+    except BatchScorerError as error:
+        return ChunkFailed(chunk=task.chunk, error=error, worker=_worker_name())
+
+
+def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
+    with clock.stage("load_s"):
+        make_importable(task.code)
+        model = load_model(task.model)
+    rows = NO_ROWS
+    with StagedWriter(task.output, task.chunk.index) as writer:
+        for batch in clock.drawn_from(read_chunk(task.chunk, task.read)):
+            with clock.stage("score_s"):
+                outputs = _outputs(task, model, batch)
+            with clock.stage("write_s"):
+                writer.write(_beside(batch.carried, outputs))
+            rows += Accounting(
+                n_read=batch.n_read,
+                n_scored=outputs.num_rows,
+                n_dropped=batch.n_dropped,
+            )
+        with clock.stage("write_s"):
+            files = writer.finish()
+    return ChunkScored(
+        chunk=task.chunk,
+        rows=rows,
+        files=files,
+        worker=_worker_name(),
+        cost=clock.cost(),
+        warnings=model.warnings,
+    )
+
+
+def _outputs(task: ChunkTask, model: LoadedModel, batch: Batch) -> pa.Table:
+    try:
+        prediction = model.predict(batch.features, task.method)
+        return evaluate_outputs(prediction, task.method, task.output.outputs, task.model.signature.classes)
+    except ScoringError as error:
+        raise _located(error, task, batch) from None
+
+
+def _located(error: ScoringError, task: ChunkTask, batch: Batch) -> ScoringError:
+    """The same error with the file's row and key, which only we know here."""
+    error.where = task.chunk.file.path
+    if error.error_rows:
+        position = error.error_rows[0]
+        key = ", ".join(f"{name} {batch.carried[name][position]}" for name, _ in task.read.carried[:1])
+        error.where += f", row {batch.row_at(position)} ({key})"
+    return error
+
+
+def _beside(carried: pa.Table, outputs: pa.Table) -> pa.Table:
+    for name in outputs.column_names:
+        carried = carried.append_column(outputs.field(name), outputs.column(name))
+    return carried
+
+
+def make_importable(code: tuple[str, ...]) -> None:
+    """Put the project's own code (custom transformers) on sys.path, once."""
+    for directory in reversed(code):
+        if directory not in sys.path:
+            sys.path.insert(0, directory)
+
+
+def _worker_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+class _Clock:
+    """Wall seconds by stage, and the CPU seconds of this task."""
+
+    def __init__(self) -> None:
+        self._cost = ChunkCost()
+        self._cpu_start = time.process_time()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = getattr(self._cost, name) + time.perf_counter() - start
+            self._cost = replace(self._cost, **{name: spent})
+
+    def drawn_from(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Iterate, counting the time spent inside the iterator as reading."""
+        while True:
+            with self.stage("read_s"):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+    def cost(self) -> ChunkCost:
+        peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return replace(self._cost, cpu_s=time.process_time() - self._cpu_start, peak_bytes=peak_kib * 1024)

@@ -1,0 +1,248 @@
+"""The driver loop: keep a bounded number of chunks in flight, settle each partition as it completes.
+
+A partition passes: prepare → chunks scored and input suites checked → output suites → gates → publish.
+Whatever happens to one partition is that partition's outcome; only a model error, a lost store or cluster,
+a stop or a failure limit ends the loop early.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections import Counter, deque
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from datetime import UTC, datetime
+
+from batch_scorer.core.chunks import Chunk, ChunkFailed, ChunkScored, ChunkTask
+from batch_scorer.core.errors import (
+    BatchScorerError,
+    ClusterUnavailable,
+    InternalError,
+    ModelError,
+    WorkerDied,
+)
+from batch_scorer.core.partitions import Partition
+from batch_scorer.core.plans import PartitionPlan, Plan
+from batch_scorer.core.records import Failed, PartitionOutcome, Published
+from batch_scorer.core.validation import SuiteVerdict
+from batch_scorer.execution import attempts
+from batch_scorer.execution.clusters import Cluster, Done
+from batch_scorer.execution.parts import JobParts, RunListener, RunOptions
+from batch_scorer.execution.prepare import Prepared, prepare
+from batch_scorer.execution.settle import VerdictEntries, conclude, failed, gate
+from batch_scorer.execution.stop import StopRequest
+from batch_scorer.execution.work import PartitionWork
+from batch_scorer.validation.gx_process import GxProcess, ValidationRequest
+
+_log = logging.getLogger(__name__)
+_POLL_S = 0.2
+# Partitions scored and waiting for their suites; more would only fill the staging disk.
+_MAX_ACTIVE = 6
+
+
+class Driver:
+    """Runs one plan. Single-threaded: every decision is made in `run`, between two outcomes."""
+
+    def __init__(
+        self,
+        parts: JobParts,
+        plan: Plan,
+        options: RunOptions,
+        *,
+        run_id: str,
+        cluster: Cluster,
+        validator: GxProcess,
+        listener: RunListener,
+        stop: StopRequest,
+        outcomes: list[PartitionOutcome],
+    ) -> None:
+        self._parts = parts
+        self._plan = plan
+        self._options = options
+        self._run_id = run_id
+        self._cluster = cluster
+        self._validator = validator
+        self._listener = listener
+        self._stop = stop
+        self._todo: deque[PartitionPlan] = deque(plan.to_score)
+        self._active: dict[Partition, PartitionWork] = {}
+        self._in_flight = 0
+        self._warned: list[str] = []
+        self._tries: Counter[tuple[Partition, int]] = Counter()
+        self._outcomes = outcomes  # appended to as partitions end, so that a stop loses none
+
+    def run(self) -> None:
+        """Until every partition has an outcome. Raises: what ends a run as a whole."""
+        try:
+            while self._todo or self._active:
+                self._stop.check()
+                self._fill_window()
+                self._take(self._next_done())
+                for work in [w for w in self._active.values() if w.is_scored]:
+                    self._settle(work)
+        finally:
+            for work in self._active.values():
+                work.forget_checks()
+
+    def _fill_window(self) -> None:
+        window = 2 * self._cluster.slots
+        while self._in_flight < window:
+            work = next((w for w in self._active.values() if w.has_more), None)
+            if work is not None:
+                self._cluster.submit(work.next_task())
+                self._in_flight += 1
+            elif self._todo and len(self._active) < _MAX_ACTIVE and not self._gave_up():
+                self._start(self._todo.popleft())
+            else:
+                return
+
+    def _gave_up(self) -> bool:
+        """--fail-fast or compute.max_failed_partitions: finish what has started, start nothing more."""
+        n_failed = sum(isinstance(outcome, Failed) for outcome in self._outcomes)
+        limit = 0 if self._options.fail_fast else self._parts.job.compute.max_failed_partitions
+        if limit is None or n_failed <= limit:
+            return False
+        self._listener.warned(f"{n_failed} partitions failed: {len(self._todo)} more were not started")
+        self._todo.clear()
+        return True
+
+    def _start(self, entry: PartitionPlan) -> None:
+        started_at = datetime.now(UTC)
+        try:
+            prepared = prepare(
+                self._parts,
+                self._plan,
+                entry,
+                run_id=self._run_id,
+                allow_schema_change=self._options.allow_schema_change,
+            )
+            attempts.make_staging(prepared)
+        except BatchScorerError as error:
+            self._end_unprepared(entry, error, started_at)
+            return
+        checks = self._send_checks(prepared, "input", prepared.input_paths)
+        self._active[prepared.partition] = PartitionWork(prepared, checks)
+
+    def _end_unprepared(self, entry: PartitionPlan, error: BatchScorerError, started_at: datetime) -> None:
+        outcome = Failed(partition=entry.partition, label=entry.label, error=error)
+        attempts.record(self._parts, self._plan, entry, outcome, run_id=self._run_id, started_at=started_at)
+        self._tell(outcome)
+
+    def _send_checks(
+        self, prepared: Prepared, stage: str, files: tuple[str, ...]
+    ) -> list[Future[SuiteVerdict]]:
+        return [
+            self._validator.submit(
+                ValidationRequest(
+                    partition=prepared.entry.label,
+                    suite=use.suite,
+                    on_fail=use.on_fail,
+                    stage=stage,
+                    files=files,
+                    key=self._parts.job.input.key,
+                    limit_rows=self._parts.job.input.limit_rows if stage == "input" else None,
+                )
+            )
+            for use in self._parts.suites
+            if use.stage == stage
+        ]
+
+    def _next_done(self) -> Done | None:
+        if self._in_flight:
+            return self._cluster.next_done(_POLL_S)
+        pending = [check for work in self._active.values() for check in work.checks if not check.done()]
+        if pending:
+            wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+        return None
+
+    def _take(self, done: Done | None) -> None:
+        if done is None:
+            return
+        self._in_flight -= 1
+        work = self._active[done.task.chunk.partition]
+        match done.outcome:
+            case ChunkScored() as scored:
+                work.take_scored(scored)
+                self._warn_once(scored.warnings)
+                self._listener.rows_read(work.prepared.entry.label, scored.rows.n_read)
+            case ChunkFailed() as failed:
+                self._take_failed(work, done.task, failed)
+            case None:
+                assert done.surprise is not None  # noqa: S101 (Done holds one or the other)
+                self._take_failed(work, done.task, _as_failure(done.task.chunk, done.surprise))
+
+    def _warn_once(self, warnings: tuple[str, ...]) -> None:
+        for text in warnings:
+            if text not in self._warned:
+                self._warned.append(text)
+                self._listener.warned(text)
+
+    def _take_failed(self, work: PartitionWork, task: ChunkTask, failed: ChunkFailed) -> None:
+        if isinstance(failed.error, ModelError | ClusterUnavailable):
+            raise failed.error
+        key = (task.chunk.partition, task.chunk.index)
+        self._tries[key] += 1
+        may_pass = failed.error.retryable or isinstance(failed.error, WorkerDied)
+        if may_pass and self._tries[key] <= self._parts.job.compute.retries:
+            _log.warning("chunk %s of %s again: %s", task.chunk.index, task.chunk.partition, failed.error)
+            work.retry(task)
+        else:
+            work.take_failed(failed)
+
+    def _settle(self, work: PartitionWork) -> None:
+        """Take a partition whose chunks are in as far as it can go now."""
+        if work.error is not None:
+            self._end(work, failed(work, work.error))
+            return
+        if not work.is_checked:
+            return
+        if not work.output_checks_sent and gate(self._parts, work) is None:
+            staging = work.prepared.staging
+            staged = tuple(str(staging / file.name) for chunk in work.chunks for file in chunk.files)
+            work.checks += self._send_checks(work.prepared, "output", staged)
+            work.output_checks_sent = True
+        if work.is_checked:
+            outcome, entries = conclude(self._parts, self._plan, work, self._run_id)
+            self._end(work, outcome, entries)
+
+    def _end(self, work: PartitionWork, outcome: PartitionOutcome, entries: VerdictEntries = ()) -> None:
+        work.forget_checks()
+        del self._active[work.prepared.partition]
+        if not isinstance(outcome, Published):
+            shutil.rmtree(work.prepared.staging, ignore_errors=True)
+        attempts.record(
+            self._parts,
+            self._plan,
+            work.prepared.entry,
+            outcome,
+            run_id=self._run_id,
+            started_at=work.prepared.started_at,
+            found=work.prepared.found,
+            rows=work.rows,
+            verdicts=entries,
+        )
+        self._tell(outcome)
+
+    def _tell(self, outcome: PartitionOutcome) -> None:
+        self._outcomes.append(outcome)
+        self._listener.partition_done(outcome)
+
+
+def _as_failure(chunk: Chunk, surprise: BaseException) -> ChunkFailed:
+    """What nobody expected, as an outcome: a killed worker is the chunk's, anything else a bug of ours."""
+    where = f"{chunk.file.path}, row groups {chunk.row_groups[0]}–{chunk.row_groups[-1]}"
+    error: BatchScorerError
+    if type(surprise).__name__ in ("KilledWorker", "CancelledError"):
+        error = WorkerDied(
+            "the worker died while it scored this chunk",
+            where=where,
+            fix="look for the out-of-memory killer; lower compute.chunk or raise compute.memory_per_worker",
+        )
+    else:
+        _log.error("unexpected in %s", where, exc_info=surprise)
+        error = InternalError(
+            f"unexpected {type(surprise).__name__}: {surprise}",
+            where=where,
+            fix="this is a bug of batch-scorer: please report it with the log",
+        )
+    return ChunkFailed(chunk=chunk, error=error, worker="?")

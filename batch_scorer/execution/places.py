@@ -1,0 +1,40 @@
+"""Where everything of a job lies under its state directory. Paths only, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from batch_scorer.core.partitions import Partition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """state: the state root, which jobs may share. predictions: this job's published table."""
+
+    job: str
+    state: Path
+    predictions: Path
+
+    @property
+    def database(self) -> Path:
+        return self.state / "ledger.db"
+
+    @property
+    def staging_root(self) -> Path:
+        return self.state / "staging" / self.job
+
+    def staging(self, partition: Partition, attempt: str) -> Path:
+        """attempt: unique per attempt, so a late writer of an older one finds nothing of ours."""
+        return self.staging_root / partition.path / attempt
+
+    def replaced_root(self, partition: Partition) -> Path:
+        return self.state / "replaced" / self.job / partition.path
+
+    def replaced(self, partition: Partition, generation: int) -> Path:
+        """Where generation's files go when the next one takes their place."""
+        return self.replaced_root(partition) / str(generation)
+
+    @property
+    def lock(self) -> Path:
+        return self.state / "locks" / f"{self.job}.lock"

@@ -1,0 +1,14 @@
+"""What scoring needs, imported once in the fork server so that every worker starts with it.
+
+It may import and never read: Arrow starts threads at its first read, and threads do not survive a fork.
+"""
+
+import distributed.nanny
+import pandas
+import pyarrow.parquet
+import sklearn.compose
+import sklearn.ensemble
+import sklearn.linear_model
+import sklearn.pipeline
+
+import batch_scorer.execution.chunk

@@ -1,0 +1,193 @@
+"""From a planned partition to chunk tasks: everything that can be refused before a row is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ulid import ULID
+
+from batch_scorer.core.chunks import Chunk, ChunkTask, OutputSpec, ReadSpec
+from batch_scorer.core.errors import InputMoved, OutputSchemaChanged
+from batch_scorer.core.expressions import names_in
+from batch_scorer.core.lakefiles import Footer, PartitionFiles, content_fingerprint
+from batch_scorer.core.partitions import Partition
+from batch_scorer.core.plans import PartitionPlan, Plan
+from batch_scorer.core.records import GenerationRecord
+from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.survey import hashed
+from batch_scorer.planning.chunks import cut_chunks
+
+AUDIT_COLUMNS = ("_run_id", "_model_version", "_scored_at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A partition ready to be scored. columns: (name, Arrow type) of its output, in order."""
+
+    entry: PartitionPlan
+    partition: Partition
+    generation: int
+    previous_manifest: str | None
+    found: PartitionFiles  # every file with its content's sha256
+    input_fingerprint: str
+    staging: Path
+    tasks: tuple[ChunkTask, ...]
+    columns: tuple[tuple[str, str], ...]
+    started_at: datetime
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def input_paths(self) -> tuple[str, ...]:
+        root = self.tasks[0].read.root if self.tasks else ""
+        return tuple(f"{root}/{file.path}" for file in self.found.files)
+
+
+def prepare(
+    parts: JobParts, plan: Plan, entry: PartitionPlan, *, run_id: str, allow_schema_change: bool
+) -> Prepared:
+    """Raises: InputError, OutputSchemaChanged, OutputError: this partition fails, the others go on."""
+    if entry.problem is not None:
+        raise entry.problem
+    assert entry.partition is not None and entry.found is not None  # noqa: S101, PT018 (SCORE entries)
+    from batch_scorer.lake.schema import disagreements
+
+    read = read_spec(parts, plan, entry.found, entry.footers)
+    columns = output_columns(parts, read)
+    if not allow_schema_change:
+        _check_output_schema(parts, columns)
+    found = replace(entry.found, files=hashed(parts, entry.found.files, entry.found.files))
+    history = parts.ledger.generations(parts.job.name, entry.partition)
+    current = _current(history, entry)
+    prepared = Prepared(
+        entry=entry,
+        partition=entry.partition,
+        generation=max((record.number for record in history), default=0) + 1,
+        previous_manifest=current.manifest_sha256 if current else None,
+        found=found,
+        input_fingerprint=content_fingerprint(found.files),
+        staging=parts.places.staging(entry.partition, f"{run_id}-{ULID()}"),
+        tasks=(),
+        columns=columns,
+        started_at=datetime.now(UTC),
+        warnings=disagreements(entry.found.files, entry.footers),
+    )
+    chunks = cut_chunks(
+        found,
+        entry.footers,
+        target_bytes=parts.job.compute.chunk,
+        limit_rows=parts.job.input.limit_rows,
+    )
+    return _with_tasks(parts, plan, prepared, read, chunks, run_id)
+
+
+def read_spec(parts: JobParts, plan: Plan, found: PartitionFiles, footers: Sequence[Footer]) -> ReadSpec:
+    """Raises: ColumnMissing, ColumnTypeMismatch."""
+    from batch_scorer.lake.schema import carried_types, check_features
+
+    job = parts.job
+    check_features(found.files, footers, plan.model.signature.columns)
+    filtered = tuple(sorted(names_in(job.input.where))) if job.input.where else ()
+    return ReadSpec(
+        root=parts.input_root,
+        features=plan.model.signature.columns,
+        carried=carried_types(found.files, footers, job.carried_columns),
+        where=job.input.where,
+        filter_columns=carried_types(found.files, footers, filtered),
+    )
+
+
+def output_columns(parts: JobParts, read: ReadSpec) -> tuple[tuple[str, str], ...]:
+    """(name, Arrow type) of a published file: carried, outputs, audit columns."""
+    outputs = tuple((column.name, column.type) for column in parts.job.model.output)
+    audit = (
+        (AUDIT_COLUMNS[0], "string"),
+        (AUDIT_COLUMNS[1], "string"),
+        (AUDIT_COLUMNS[2], "timestamp[us, UTC]"),
+    )
+    return (*read.carried, *outputs, *audit)
+
+
+def _check_output_schema(parts: JobParts, columns: tuple[tuple[str, str], ...]) -> None:
+    published = parts.ledger.output_columns(parts.job.name)
+    if published is None or tuple(published) == columns:
+        return
+    was, now = dict(published), dict(columns)
+    changes = [f"{name} is gone" for name in was if name not in now]
+    changes += [f"{name} ({now[name]}) is new" for name in now if name not in was]
+    changes += [
+        f"{name} was {was[name]}, would be {now[name]}"
+        for name in was
+        if name in now and was[name] != now[name]
+    ]
+    raise OutputSchemaChanged(
+        "the output would have other columns than what is published: "
+        + ("; ".join(changes) or "their order changed"),
+        where=str(parts.places.predictions),
+        fix="tell the readers first, then run once with --allow-schema-change",
+        next_command=f"batch-scorer run {parts.job.name} --allow-schema-change",
+    )
+
+
+def moved(found: PartitionFiles, how: str) -> InputMoved:
+    return InputMoved(
+        f"the input of {found.partition} changed while it was being scored: {how}",
+        where=found.directory,
+        fix="nothing was published; the next run takes the new files. "
+        "If writers are often late, set input.ready.min_age or input.ready.marker",
+    )
+
+
+def _current(history: Sequence[GenerationRecord], entry: PartitionPlan) -> GenerationRecord | None:
+    return next((record for record in history if record.number == entry.base_generation), None)
+
+
+def _with_tasks(
+    parts: JobParts,
+    plan: Plan,
+    prepared: Prepared,
+    read: ReadSpec,
+    chunks: Sequence[Chunk],
+    run_id: str,
+) -> Prepared:
+    job = parts.job
+    output = OutputSpec(
+        staging=str(prepared.staging),
+        run_id=run_id,
+        carried=read.carried,
+        outputs=job.model.output,
+        model_version=f"{plan.model.name}@{plan.model.version}",
+        max_file_bytes=job.output.file_size,
+        metadata=_footer_metadata(parts, plan, prepared, run_id),
+    )
+    tasks = tuple(
+        ChunkTask(
+            chunk=chunk,
+            read=read,
+            model=plan.model,
+            method=job.model.method,
+            output=output,
+            code=parts.code,
+        )
+        for chunk in chunks
+    )
+    return replace(prepared, tasks=tasks)
+
+
+def _footer_metadata(
+    parts: JobParts, plan: Plan, prepared: Prepared, run_id: str
+) -> tuple[tuple[str, str], ...]:
+    """What every output file says about itself, so that it can be explained without us."""
+    return (
+        ("batch_scorer.job", parts.job.name),
+        ("batch_scorer.run_id", run_id),
+        ("batch_scorer.partition", prepared.partition.path),
+        ("batch_scorer.generation", str(prepared.generation)),
+        ("batch_scorer.model", f"{plan.model.name}@{plan.model.version}"),
+        ("batch_scorer.model_sha256", plan.model.sha256),
+        ("batch_scorer.input_sha256", prepared.input_fingerprint),
+        ("batch_scorer.previous_manifest_sha256", prepared.previous_manifest or ""),
+        ("batch_scorer.code_version", parts.code_version),
+    )

@@ -1,0 +1,226 @@
+"""One run of a job from plan to report: lock, recover, record, drive, conclude."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from ulid import ULID
+
+from batch_scorer.core.chunks import ChunkCost
+from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.core.plans import Action, Cause, Plan
+from batch_scorer.core.records import (
+    Blocked,
+    Failed,
+    PartitionOutcome,
+    Published,
+    RunRecord,
+    RunState,
+)
+from batch_scorer.execution import attempts
+from batch_scorer.execution.clusters import Cluster, choose, open_cluster
+from batch_scorer.execution.exits import FAILED, OK, exit_code
+from batch_scorer.execution.lock import job_lock
+from batch_scorer.execution.parts import JobParts, RunListener, RunOptions, RunReport
+from batch_scorer.execution.recovery import recover
+from batch_scorer.execution.stop import StopRequest, listening
+
+_GX_BYTES = 4 << 30
+
+
+def run_job(
+    parts: JobParts,
+    make_plan: Callable[[], Plan],
+    options: RunOptions,
+    listener: RunListener,
+) -> RunReport:
+    """Do everything the plan says. make_plan: called once the lock is held and recovery is done, so that
+    the plan sees what a run that died really left behind.
+
+    Returns: what happened, exit code included. Raises: LockHeld and whatever planning raises; after that
+    every failure is in the report.
+    """
+    run_id = str(ULID())
+    with (
+        listening(StopRequest(options.timeout or parts.job.compute.timeout)) as stop,
+        job_lock(parts.places.lock, job=parts.job.name, run_id=run_id, wait=options.wait_lock),
+    ):
+        recovered = recover(parts)
+        plan = make_plan()
+        _refresh(parts, plan)
+        run = _run_record(parts, plan, options, run_id)
+        if not plan.order and not plan.with_action(Action.REFUSED):
+            return _nothing_to_do(run, plan, options, recovered)
+        return _run(parts, plan, options, listener, stop, run, recovered)
+
+
+def _refresh(parts: JobParts, plan: Plan) -> None:
+    """Files whose stamps changed and whose content did not: remember the new stamps."""
+    for partition, files in plan.refreshed:
+        parts.ledger.refresh_inputs(parts.job.name, partition, files)
+
+
+def _nothing_to_do(run: RunRecord, plan: Plan, options: RunOptions, warnings: Sequence[str]) -> RunReport:
+    """No row in the ledger: a year of quiet nights is not a year of records."""
+    code = exit_code((), n_not_ready=n_not_ready(plan), empty_exit_code=options.empty_exit_code)
+    finished = replace(run, state=RunState.FINISHED, finished_at=datetime.now(UTC), exit_code=code)
+    return RunReport(run=finished, outcomes=(), exit_code=code, warnings=(*warnings, *plan.warnings))
+
+
+def _run(
+    parts: JobParts,
+    plan: Plan,
+    options: RunOptions,
+    listener: RunListener,
+    stop: StopRequest,
+    run: RunRecord,
+    warnings: Sequence[str],
+) -> RunReport:
+    warnings = [*warnings, *plan.warnings]
+    parts.ledger.start_run(run)
+    outcomes: list[PartitionOutcome] = []
+    stopped_by: BatchScorerError | None = None
+    try:
+        listener.run_started(run, plan)
+        outcomes += _report_refused(parts, plan, listener, run.run_id)
+        _drive(parts, plan, options, listener, stop, run.run_id, outcomes)
+    except BatchScorerError as error:
+        stopped_by = error
+    code = exit_code(
+        outcomes,
+        stopped_by=stopped_by,
+        n_not_ready=n_not_ready(plan),
+        empty_exit_code=options.empty_exit_code,
+    )
+    if code == OK and options.error_on_warning and any(o.warnings for o in outcomes):
+        code = FAILED
+    finished = _finished(run, outcomes, code, stopped_by)
+    parts.ledger.finish_run(
+        run.run_id,
+        exit_code=code,
+        finished_at=finished.finished_at,
+        n_published=finished.n_published,
+        n_blocked=finished.n_blocked,
+        n_failed=finished.n_failed,
+        cost=finished.cost,
+        error=finished.error,
+    )
+    return RunReport(run=finished, outcomes=tuple(outcomes), exit_code=code, warnings=tuple(warnings))
+
+
+def _report_refused(
+    parts: JobParts, plan: Plan, listener: RunListener, run_id: str
+) -> list[PartitionOutcome]:
+    """A directory that is no partition fails loudly every night: silence would lose its rows."""
+    outcomes: list[PartitionOutcome] = []
+    for entry in plan.with_action(Action.REFUSED):
+        assert entry.problem is not None  # noqa: S101 (REFUSED always says why)
+        outcome = Failed(partition=None, label=entry.label, error=entry.problem)
+        attempts.record(parts, plan, entry, outcome, run_id=run_id, started_at=datetime.now(UTC))
+        listener.partition_done(outcome)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _drive(
+    parts: JobParts,
+    plan: Plan,
+    options: RunOptions,
+    listener: RunListener,
+    stop: StopRequest,
+    run_id: str,
+    outcomes: list[PartitionOutcome],
+) -> None:
+    if not plan.order:
+        return
+    cluster = _cluster(parts, plan, options)  # first: it may fork, and nothing heavy is loaded yet
+    from batch_scorer.execution.driver import Driver
+    from batch_scorer.validation.gx_process import GxProcess
+
+    try:
+        with GxProcess(max_bytes=_GX_BYTES, code=parts.code) as validator:
+            Driver(
+                parts,
+                plan,
+                options,
+                run_id=run_id,
+                cluster=cluster,
+                validator=validator,
+                listener=listener,
+                stop=stop,
+                outcomes=outcomes,
+            ).run()
+    finally:
+        cluster.close()
+
+
+def _cluster(parts: JobParts, plan: Plan, options: RunOptions) -> Cluster:
+    compute = parts.job.compute
+    n_rows = sum(entry.n_rows or 0 for entry in plan.to_score)
+    n_bytes = sum(entry.found.n_bytes for entry in plan.to_score if entry.found)
+    spec = choose(options.cluster or compute.cluster, n_rows=n_rows, n_chunks=1 + n_bytes // compute.chunk)
+    if spec == "local":
+        from batch_scorer.execution.clusters import start_fork_server
+
+        start_fork_server()
+    from batch_scorer.execution.chunk import score_chunk
+
+    return open_cluster(
+        spec,
+        score_chunk,
+        workers=options.workers or compute.workers,
+        memory_per_worker=compute.memory_per_worker,
+    )
+
+
+def n_not_ready(plan: Plan) -> int:
+    """Partitions that are due and whose input is not there yet."""
+    waiting = {Cause.NOT_READY, Cause.NO_DIRECTORY}
+    return sum(
+        any(reason.cause in waiting for reason in entry.reasons) for entry in plan.with_action(Action.WAIT)
+    )
+
+
+def _run_record(parts: JobParts, plan: Plan, options: RunOptions, run_id: str) -> RunRecord:
+    return RunRecord(
+        run_id=run_id,
+        job=parts.job.name,
+        state=RunState.RUNNING,
+        started_at=datetime.now(UTC),
+        finished_at=None,
+        exit_code=None,
+        model=f"{plan.model.name}@{plan.model.version}",
+        model_sha256=plan.model.sha256,
+        command=options.command,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        user=getpass.getuser(),
+        code_version=parts.code_version,
+        target=parts.target,
+        reason=options.reason,
+        config=parts.config,
+    )
+
+
+def _finished(
+    run: RunRecord,
+    outcomes: Sequence[PartitionOutcome],
+    code: int,
+    stopped_by: BatchScorerError | None,
+) -> RunRecord:
+    return replace(
+        run,
+        state=RunState.FINISHED,
+        finished_at=datetime.now(UTC),
+        exit_code=code,
+        n_published=sum(isinstance(outcome, Published) for outcome in outcomes),
+        n_blocked=sum(isinstance(outcome, Blocked) for outcome in outcomes),
+        n_failed=sum(isinstance(outcome, Failed) for outcome in outcomes),
+        cost=sum((outcome.cost for outcome in outcomes), ChunkCost()),
+        error=stopped_by.as_dict() if stopped_by else None,
+    )

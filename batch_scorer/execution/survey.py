@@ -1,0 +1,110 @@
+"""Gather the facts, then decide: what is in the lake, what is in the ledger, what the plan says.
+
+Only reads. The decision itself is `planning.build_plan`, which is pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+
+from batch_scorer.core.errors import InputError
+from batch_scorer.core.lakefiles import Footer, Inventory, LakeFile, PartitionFiles
+from batch_scorer.core.models import ModelPin
+from batch_scorer.core.partitions import Partition
+from batch_scorer.core.plans import Plan, Selection
+from batch_scorer.core.records import PartitionRecord
+from batch_scorer.execution.parts import JobParts
+from batch_scorer.planning.plan import build_plan, check_selection, keep_predicate, with_footers
+from batch_scorer.planning.staleness import needs_content
+
+_FOOTER_THREADS = 4
+
+
+def survey(parts: JobParts, model: ModelPin, selection: Selection, now: datetime) -> Plan:
+    """What is due at `now` (aware), and why. model: resolved once, before this.
+
+    Raises: UsageError, StoreUnavailable, DamageFound.
+    """
+    job = parts.job
+    check_selection(job, selection)
+    records = parts.ledger.partition_records(job.name)
+    inventory = _inventory(parts, selection, records)
+    plan = build_plan(
+        job,
+        inventory=inventory,
+        model=model,
+        suite_fingerprint=parts.suite_fingerprint,
+        config_fingerprint=parts.config_fingerprint,
+        records=records,
+        selection=selection,
+        now=now,
+    )
+    return with_footers(plan, _footers(parts, plan))
+
+
+def _inventory(
+    parts: JobParts, selection: Selection, records: Mapping[Partition, PartitionRecord]
+) -> Inventory:
+    from batch_scorer.lake.inventory import list_partitions
+
+    inventory = list_partitions(
+        parts.storage,
+        parts.input_root,
+        parts.job.input.partition_by,
+        keep=keep_predicate(parts.job, selection),
+        marker=parts.job.input.ready.marker,
+    )
+    settled = tuple(
+        _with_content(parts, found, records.get(found.partition)) for found in inventory.partitions
+    )
+    return replace(inventory, partitions=settled)
+
+
+def _with_content(parts: JobParts, found: PartitionFiles, record: PartitionRecord | None) -> PartitionFiles:
+    """Stamps only say *maybe changed*; then, and only then, the content decides."""
+    if record is None:
+        return found
+    doubtful = needs_content(record, found)
+    if not doubtful:
+        return found
+    try:
+        return replace(found, files=hashed(parts, found.files, doubtful))
+    except InputError:
+        return found  # it is being written to right now: the stamps alone say changed
+
+
+def hashed(parts: JobParts, files: Sequence[LakeFile], doubtful: Sequence[LakeFile]) -> tuple[LakeFile, ...]:
+    """files, with the sha256 of those that are doubtful and not known yet.
+
+    Raises: InputMoved, FileUnreadable, StoreUnavailable.
+    """
+    from batch_scorer.lake.hashing import sha256_of_input
+
+    paths = {file.path for file in doubtful if file.content_id is None}
+    return tuple(
+        replace(file, sha256=sha256_of_input(parts.storage, parts.input_root, file))
+        if file.path in paths
+        else file
+        for file in files
+    )
+
+
+def _footers(parts: JobParts, plan: Plan) -> dict[Partition, tuple[Footer, ...] | InputError]:
+    """Footers of what is to be scored; a file that cannot be read becomes its partition's problem."""
+    if not plan.order:
+        return {}
+    from batch_scorer.lake.footers import read_footer
+
+    def read(found: PartitionFiles) -> tuple[Footer, ...] | InputError:
+        try:
+            return tuple(read_footer(parts.storage, parts.input_root, file) for file in found.files)
+        except InputError as error:
+            return error
+
+    to_read = [entry.found for entry in plan.to_score if entry.found is not None]
+    with ThreadPoolExecutor(_FOOTER_THREADS) as pool:
+        results = pool.map(read, to_read)
+        return {found.partition: result for found, result in zip(to_read, results, strict=True)}

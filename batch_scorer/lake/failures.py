@@ -1,0 +1,74 @@
+"""What an operating system's error means to the person who reads it: one place, so that all say the same."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+from batch_scorer.core.errors import (
+    BatchScorerError,
+    DiskFull,
+    FileUnreadable,
+    InputMoved,
+    OutputError,
+    OutputUnwritable,
+    StoreUnavailable,
+)
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
+
+
+def as_input_error(error: OSError, *, where: str) -> BatchScorerError:
+    """The error to raise when an input file could not be read.
+
+    Arrow reports damaged bytes as an OSError without errno; those are the file's fault, never the store's.
+    """
+    if error.errno is None:
+        return damaged(where, str(error))
+    if error.errno == errno.ELOOP:
+        return FileUnreadable(
+            "a symlink below the input root is not followed",
+            where=where,
+            fix="put the file itself there; only the input root may be a symlink",
+        )
+    if error.errno in _GONE:
+        return InputMoved(
+            "a file that was listed is gone",
+            where=where,
+            fix="run again: the next plan lists the partition anew",
+        )
+    if error.errno in _FORBIDDEN:
+        return FileUnreadable("no permission to read", where=where, fix="grant read permission to this user")
+    return StoreUnavailable(
+        f"reading failed: {error.strerror or error}",
+        where=where,
+        fix="check the disk or mount, then run again",
+    )
+
+
+def damaged(where: str, reason: str) -> FileUnreadable:
+    """Bytes that are not what a writer once wrote."""
+    return FileUnreadable(
+        f"the file is damaged: {reason.rstrip('.')}",
+        where=where,
+        fix="write the file again from its source, or remove it",
+    )
+
+
+def as_output_error(error: OSError, where: Path | str) -> OutputError:
+    """The error to raise when predictions or state could not be written."""
+    if error.errno in _FULL:
+        return DiskFull(
+            "no space left for predictions or state"
+            if error.errno == errno.ENOSPC
+            else "disk quota exceeded",
+            where=str(where),
+            fix="free some space, then run again: what was published before is untouched",
+        )
+    return OutputUnwritable(
+        f"cannot write: {error.strerror or error}",
+        where=str(where),
+        fix="check permissions, mount and output.path; what was published before is untouched",
+    )

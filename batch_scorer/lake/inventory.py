@@ -1,0 +1,181 @@
+"""Which partitions a table has, and with which files: names and stamps only, nothing is opened."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from batch_scorer.core.errors import InputError, PartitionPathRefused, StoreUnavailable
+from batch_scorer.core.lakefiles import Inventory, LakeFile, PartitionFiles, RefusedDirectory
+from batch_scorer.core.partitions import Partition, PartitionKey, parse_partition_path
+from batch_scorer.lake.failures import as_input_error
+from batch_scorer.lake.storage import Entry, Kind, LakeStorage
+
+
+def list_partitions(
+    storage: LakeStorage,
+    root: str,
+    keys: Sequence[PartitionKey],
+    *,
+    keep: Callable[[Partition], bool],
+    marker: str | None,
+) -> Inventory:
+    """All partitions under root for which `keep` is true, sorted by path, and what was refused.
+
+    keep: asked before the files of a partition are listed, so that a range costs only its own partitions.
+    marker: the name of the file that says a partition is complete, None when none is asked for.
+    Names that start with "_" or "." are temporary files and markers to every reader: ignored.
+    Raises: StoreUnavailable, when the root itself cannot be listed.
+    """
+    top = _list_root(storage, root)
+    walk = _Walk(storage=storage, root=root, keys=keys)
+    directories = tuple(walk.directories("", top))
+    found = [d for d in directories if isinstance(d, _Directory)]
+    refused = [d for d in directories if isinstance(d, RefusedDirectory)]
+    unique, twins = _without_twins(found)
+    partitions = []
+    for directory in unique:
+        if keep(directory.partition):
+            match walk.files(directory, marker):
+                case PartitionFiles() as files:
+                    partitions.append(files)
+                case RefusedDirectory() as refusal:
+                    refused.append(refusal)
+                case None:
+                    pass
+    return Inventory(
+        partitions=tuple(sorted(partitions, key=lambda p: p.partition.path)),
+        refused=tuple(sorted([*refused, *twins], key=lambda r: r.directory)),
+    )
+
+
+def relist(
+    storage: LakeStorage, root: str, found: PartitionFiles
+) -> PartitionFiles | RefusedDirectory | None:
+    """One partition as it is now, without listing the table; None when its directory is gone.
+
+    Raises: StoreUnavailable.
+    """
+    walk = _Walk(storage=storage, root=root, keys=())
+    return walk.files(_Directory(path=found.directory, partition=found.partition), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Directory:
+    path: str  # as it is on storage
+    partition: Partition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Walk:
+    storage: LakeStorage
+    root: str
+    keys: Sequence[PartitionKey]
+
+    def directories(self, above: str, entries: Sequence[Entry]) -> Iterator[_Directory | RefusedDirectory]:
+        """Every directory that has all keys, and every name that cannot lead to one."""
+        for entry in entries:
+            if entry.name.startswith(("_", ".")) or _is_harmless(entry):
+                continue
+            path = f"{above}/{entry.name}" if above else entry.name
+            try:
+                partition = self._parse(path, entry)
+                if len(partition.values) == len(self.keys):
+                    yield _Directory(path=path, partition=partition)
+                else:
+                    yield from self.directories(path, self.storage.list(self.root, path))
+            except InputError as error:
+                yield RefusedDirectory(directory=path, error=error)
+            except OSError as error:
+                yield from self._unlisted(path, error)
+
+    def files(self, directory: _Directory, marker: str | None) -> PartitionFiles | RefusedDirectory | None:
+        """The data files of one partition; None when it vanished since its parent was listed."""
+        try:
+            entries = self.storage.list(self.root, directory.path)
+        except OSError as error:
+            return next(self._unlisted(directory.path, error), None)
+        visible = [entry for entry in entries if not entry.name.startswith(("_", "."))]
+        for entry in visible:
+            if entry.kind in (Kind.LINK, Kind.DIRECTORY):
+                return RefusedDirectory(directory=directory.path, error=_intruder(directory.path, entry))
+        return PartitionFiles(
+            partition=directory.partition,
+            directory=directory.path,
+            files=tuple(
+                LakeFile(path=f"{directory.path}/{entry.name}", stamp=entry.stamp)
+                for entry in sorted(visible, key=lambda e: e.name)
+                if entry.name.endswith(".parquet") and entry.stamp is not None
+            ),
+            has_marker=marker is None or any(e.name == marker and e.kind is Kind.FILE for e in entries),
+        )
+
+    def _parse(self, path: str, entry: Entry) -> Partition:
+        if entry.kind is not Kind.DIRECTORY:
+            above = path.rpartition("/")[0] or self.root
+            raise _intruder(above, entry)
+        return parse_partition_path(self.keys[: path.count("/") + 1], path)
+
+    def _unlisted(self, path: str, error: OSError) -> Iterator[RefusedDirectory]:
+        if not isinstance(error, FileNotFoundError):
+            failure = as_input_error(error, where=path)
+            if not isinstance(failure, InputError):
+                raise failure from error
+            yield RefusedDirectory(directory=path, error=failure)
+
+
+def _list_root(storage: LakeStorage, root: str) -> Sequence[Entry]:
+    try:
+        return storage.list(root, "")
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the input cannot be listed: {error.strerror or error}",
+            where=root,
+            fix="check that input.path is right and that the disk is mounted",
+        ) from error
+
+
+def _is_harmless(entry: Entry) -> bool:
+    """A README beside the partitions; a Parquet file there would be rows that nobody scores."""
+    return entry.kind in (Kind.FILE, Kind.OTHER) and not entry.name.endswith(".parquet")
+
+
+def _intruder(directory: str, entry: Entry) -> PartitionPathRefused:
+    match entry.kind:
+        case Kind.LINK:
+            what = f'"{entry.name}" is a symlink, and links below the input root are not followed'
+            fix = "put the file or directory itself there; only the input root may be a symlink"
+        case Kind.DIRECTORY:
+            what = f'"{entry.name}" is a directory inside a partition, where only files belong'
+            fix = "move it away, or declare its key in input.partition_by"
+        case Kind.FILE | Kind.OTHER:
+            what = f'"{entry.name}" is a Parquet file outside of any partition'
+            fix = "move it into the directory of its partition"
+    return PartitionPathRefused(what, where=directory, fix=fix)
+
+
+def _without_twins(
+    found: Sequence[_Directory],
+) -> tuple[list[_Directory], list[RefusedDirectory]]:
+    """Directories that decode to the same partition are all refused: nobody can say which is meant."""
+    by_partition: dict[Partition, list[_Directory]] = defaultdict(list)
+    for directory in found:
+        by_partition[directory.partition].append(directory)
+    unique = [same[0] for same in by_partition.values() if len(same) == 1]
+    twins = [
+        RefusedDirectory(directory=directory.path, error=_twin(directory, same))
+        for same in by_partition.values()
+        if len(same) > 1
+        for directory in same
+    ]
+    return unique, twins
+
+
+def _twin(directory: _Directory, same: Sequence[_Directory]) -> PartitionPathRefused:
+    others = ", ".join(f'"{other.path}"' for other in same if other is not directory)
+    return PartitionPathRefused(
+        f"{others} means the same partition {directory.partition.path}",
+        where=directory.path,
+        fix="merge the directories into one",
+    )

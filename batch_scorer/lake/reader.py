@@ -1,0 +1,208 @@
+"""The strict reader: a chunk's rows in batches, each column by name and type, or a clear refusal.
+
+Nothing is inferred: files are opened one by one with an explicit list of columns, page checksums on. Memory
+is bounded by a batch, not by a row group, file or partition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from batch_scorer.core.chunks import Chunk, ReadSpec
+from batch_scorer.core.errors import ColumnTypeMismatch
+from batch_scorer.core.lakefiles import Footer, LakeFile
+from batch_scorer.lake.arrow_types import parse_arrow_type
+from batch_scorer.lake.casts import cast_column
+from batch_scorer.lake.failures import as_input_error, damaged
+from batch_scorer.lake.filters import row_mask
+from batch_scorer.lake.footers import footer_of
+from batch_scorer.lake.schema import carried_types, check_features
+from batch_scorer.lake.storage import check_still, check_unmoved, storage_for
+
+_READ_AHEAD_BYTES = 1 << 20  # per column: the pages of a huge row group stream through, never held whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Rows that stay, and the account of those that do not.
+
+    features, carried: (n_read - n_dropped, …), one piece per column; text features may be dictionary-encoded.
+    first_row: of the batch, in the file. rows: positions in the file of the rows that stayed, None when these
+    are first_row, first_row + 1, … n_dropped: excluded by input.where or input.limit_rows.
+    """
+
+    features: pa.Table
+    carried: pa.Table
+    n_read: int
+    n_dropped: int
+    first_row: int
+    rows: pa.Int64Array | None = None
+
+    def row_at(self, position: int) -> int:
+        """The row of the file that a position of this batch is."""
+        return _row_at(self.first_row, self.rows, position)
+
+
+def read_chunk(chunk: Chunk, spec: ReadSpec) -> Iterator[Batch]:
+    """The chunk's rows, row group by row group, each cut into equal batches of at most spec.max_batch_rows.
+
+    A batch depends on its row group alone, never on how row groups were dealt out to chunks. Rows beyond
+    chunk.row_limit are not read: they count as read and dropped in the batch that reaches the limit.
+    Raises: FileUnreadable, InputMoved, ColumnMissing, ColumnTypeMismatch, LossyCast, StoreUnavailable.
+    """
+    storage = storage_for(spec.root)
+    where = chunk.file.path
+    with _reading(where):
+        opened, stamp = storage.open(spec.root, where)
+        with opened:
+            check_unmoved(stamp, chunk.file)
+            metadata = pq.read_metadata(opened)
+            footer = footer_of(metadata, where=where)
+            _check_columns(chunk.file, footer, spec)
+            with pq.ParquetFile(
+                opened,
+                metadata=metadata,
+                read_dictionary=_text_features(footer, spec),
+                pre_buffer=False,
+                buffer_size=_READ_AHEAD_BYTES,
+                page_checksum_verification=True,
+                arrow_extensions_enabled=False,
+            ) as file:
+                yield from _batches(file, footer, chunk, spec)
+    check_still(storage, spec.root, chunk.file)
+
+
+def cut_evenly(n_rows: int, max_rows: int) -> list[int]:
+    """Sizes of the fewest pieces of at most max_rows; the last is smaller by less than the number of pieces.
+
+    Never a sliver: dense linear algebra rounds differently in batches of a few rows.
+    """
+    if n_rows == 0:
+        return []
+    n_pieces = -(-n_rows // max_rows)
+    size = -(-n_rows // n_pieces)
+    sizes = [size] * (n_rows // size)
+    return sizes + [n_rows % size] * (n_rows % size > 0)
+
+
+def _batches(file: pq.ParquetFile, footer: Footer, chunk: Chunk, spec: ReadSpec) -> Iterator[Batch]:
+    n_rows = sum(footer.row_groups[index].n_rows for index in chunk.row_groups)
+    limit = n_rows if chunk.row_limit is None else min(chunk.row_limit, n_rows)
+    n_seen = 0
+    for first_row, table in _tables(file, footer, chunk, spec):
+        within = table.slice(0, limit - n_seen)
+        n_seen += table.num_rows
+        n_beyond = n_rows - limit if n_seen >= limit else 0
+        yield _batch(within, first_row, n_beyond, chunk.file, spec)
+        if n_beyond:
+            return
+
+
+def _tables(
+    file: pq.ParquetFile, footer: Footer, chunk: Chunk, spec: ReadSpec
+) -> Iterator[tuple[int, pa.Table]]:
+    """(row in the file, table of raw columns) for every batch of the chunk's row groups."""
+    for index in chunk.row_groups:
+        row = sum(group.n_rows for group in footer.row_groups[:index])
+        sizes = cut_evenly(footer.row_groups[index].n_rows, spec.max_batch_rows)
+        if not sizes:
+            continue
+        parts = file.iter_batches(sizes[0], row_groups=[index], columns=_needed(spec), use_threads=False)
+        for size in sizes:
+            yield row, _gather(parts, size, index, chunk.file)
+            row += size
+
+
+def _gather(parts: Iterator[pa.RecordBatch], size: int, row_group: int, file: LakeFile) -> pa.Table:
+    """The next `size` rows in one piece: Arrow may cut where a column changes its encoding."""
+    gathered: list[pa.RecordBatch] = []
+    n_rows = 0
+    while n_rows < size:
+        part = next(parts, None)
+        if part is None:
+            raise damaged(file.path, f"row group {row_group} holds fewer rows than its footer claims")
+        gathered.append(part)
+        n_rows += part.num_rows
+    table = pa.Table.from_batches(gathered)
+    return table if len(gathered) == 1 else table.unify_dictionaries().combine_chunks()
+
+
+def _batch(table: pa.Table, first_row: int, n_beyond: int, file: LakeFile, spec: ReadSpec) -> Batch:
+    """table: within the limit. n_beyond: rows that this batch answers for although nobody reads them."""
+    n_read = table.num_rows + n_beyond
+    rows = None
+    if spec.where is not None:
+        mask = row_mask(spec.where, table)
+        if mask.true_count < len(mask):
+            rows = pc.add(pc.indices_nonzero(mask).cast(pa.int64()), first_row)
+            table = table.filter(mask)
+    return Batch(
+        features=_features(table, spec, file, partial(_row_at, first_row, rows)),
+        carried=_carried(table, spec),
+        n_read=n_read,
+        n_dropped=n_read - table.num_rows,
+        first_row=first_row,
+        rows=rows,
+    )
+
+
+def _features(table: pa.Table, spec: ReadSpec, file: LakeFile, row_at: Callable[[int], int]) -> pa.Table:
+    columns = [
+        cast_column(table.column(feature.name), feature, where=file.path, row_at=row_at)
+        for feature in spec.features
+    ]
+    return pa.table(columns, names=[feature.name for feature in spec.features])
+
+
+def _carried(table: pa.Table, spec: ReadSpec) -> pa.Table:
+    """Types differ from the declared ones in encoding only: see arrow_types."""
+    columns = [table.column(name).cast(parse_arrow_type(text)) for name, text in spec.carried]
+    return pa.table(columns, names=[name for name, _ in spec.carried])
+
+
+def _row_at(first_row: int, rows: pa.Int64Array | None, position: int) -> int:
+    return first_row + position if rows is None else int(rows[position].as_py())
+
+
+def _needed(spec: ReadSpec) -> list[str]:
+    names = [feature.name for feature in spec.features]
+    names += [name for name, _ in (*spec.carried, *spec.filter_columns)]
+    return list(dict.fromkeys(names))
+
+
+def _text_features(footer: Footer, spec: ReadSpec) -> list[str]:
+    """Scoring works on dictionary codes: each distinct text is looked up once."""
+    text = {name for name, type_name in footer.columns if type_name == "string"}
+    return [feature.name for feature in spec.features if feature.name in text]
+
+
+def _check_columns(file: LakeFile, footer: Footer, spec: ReadSpec) -> None:
+    check_features([file], [footer], spec.features)
+    planned = dict(spec.carried) | dict(spec.filter_columns)
+    for name, found in carried_types([file], [footer], tuple(planned)):
+        if found != planned[name]:
+            raise ColumnTypeMismatch(
+                f'column "{name}" is {found} but the plan says {planned[name]}',
+                where=file.path,
+                fix="write the partition's files with one schema",
+            )
+
+
+@contextmanager
+def _reading(where: str) -> Iterator[None]:
+    """What Arrow and the system say while bytes are read, in our words."""
+    try:
+        yield
+    except pa.ArrowMemoryError:
+        raise
+    except pa.ArrowException as error:
+        raise damaged(where, str(error)) from error
+    except OSError as error:
+        raise as_input_error(error, where=where) from error

@@ -1,0 +1,215 @@
+"""Predictions on their way out: a chunk's Parquet files in a staging directory, hashed while written."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from batch_scorer.core.chunks import OutputSpec, StagedFile
+from batch_scorer.lake.arrow_types import parse_arrow_type
+from batch_scorer.lake.failures import as_output_error
+
+__all__ = ["METADATA_PREFIX", "StagedWriter", "as_output_error", "output_schema"]
+
+METADATA_PREFIX = "batch_scorer."
+
+_AUDIT_COLUMNS = (("_run_id", "string"), ("_model_version", "string"), ("_scored_at", "timestamp[us, UTC]"))
+_ROW_GROUP_ROWS = 131_072  # small batches (a strict input.where) are gathered, or footers outgrow the data
+
+
+def output_schema(spec: OutputSpec) -> pa.Schema:
+    """What every output file holds, in this order: carried columns, outputs, audit columns."""
+    columns = (*spec.carried, *((output.name, output.type) for output in spec.outputs), *_AUDIT_COLUMNS)
+    return pa.schema([(name, parse_arrow_type(text)) for name, text in columns])
+
+
+class StagedWriter:
+    """Writes one chunk's rows into files of about spec.max_file_bytes, at least one, each fsynced.
+
+    The staging directory must exist: a worker that was given up must not bring back one that was taken away.
+    Leaving the context without `finish` removes what was written.
+    Raises: DiskFull, OutputUnwritable.
+    """
+
+    def __init__(self, spec: OutputSpec, chunk_index: int) -> None:
+        self._spec = spec
+        self._chunk_index = chunk_index
+        self._schema = output_schema(spec)
+        self._first_id = secrets.randbits(31)  # counted up, so that names sort in the order of the rows
+        self._pending: list[pa.Table] = []
+        self._finished: list[StagedFile] = []
+        self._open: _OpenFile | None = None
+        self._is_done = False
+
+    def __enter__(self) -> StagedWriter:
+        return self
+
+    def write(self, table: pa.Table) -> None:
+        """table: the carried columns and outputs of some rows, by name; audit columns are added here."""
+        self._pending.append(self._with_audit(table))
+        if sum(pending.num_rows for pending in self._pending) >= _ROW_GROUP_ROWS:
+            self._flush()
+
+    def finish(self) -> tuple[StagedFile, ...]:
+        """Close and fsync; the files in the order of their rows."""
+        self._flush()
+        if not self._finished and self._open is None:
+            self._open = self._next_file()
+        self._roll()
+        self._is_done = True
+        return tuple(self._finished)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._is_done:
+            return
+        if self._open is not None:
+            self._open.discard()
+        for file in self._finished:
+            (Path(self._spec.staging) / file.name).unlink(missing_ok=True)
+
+    def _with_audit(self, table: pa.Table) -> pa.Table:
+        audit = {
+            "_run_id": self._spec.run_id,
+            "_model_version": self._spec.model_version,
+            "_scored_at": dt.datetime.now(dt.UTC),
+        }
+        columns = [
+            pa.repeat(pa.scalar(audit[field.name], field.type), table.num_rows)
+            if field.name in audit
+            else table.column(field.name)
+            for field in self._schema
+        ]
+        return pa.Table.from_arrays(columns, schema=self._schema)
+
+    def _flush(self) -> None:
+        table = pa.concat_tables([self._schema.empty_table(), *self._pending])
+        self._pending.clear()
+        if table.num_rows:
+            self._open = self._open or self._next_file()
+            self._open.write(table)
+            if self._open.n_bytes >= self._spec.max_file_bytes:
+                self._roll()
+
+    def _next_file(self) -> _OpenFile:
+        unique = f"{self._first_id + len(self._finished):08x}"
+        name = f"part-{self._chunk_index:05d}-{self._spec.run_id}-{unique}.parquet"
+        return _OpenFile(Path(self._spec.staging) / name, self._schema, dict(self._spec.metadata))
+
+    def _roll(self) -> None:
+        if self._open is not None:
+            self._finished.append(self._open.finish())
+            self._open = None
+
+
+class _OpenFile:
+    """One Parquet file being written."""
+
+    def __init__(self, path: Path, schema: pa.Schema, metadata: dict[str, str]) -> None:
+        self._path = path
+        with _writing(path):
+            self._bytes = _HashedFile(path)
+        self._writer = pq.ParquetWriter(
+            self._bytes,
+            schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=_repetitive(schema),
+            write_page_checksum=True,
+        )
+        self._writer.add_key_value_metadata(
+            {f"{METADATA_PREFIX}{name}": value for name, value in metadata.items()}
+        )
+        self._n_rows = 0
+
+    @property
+    def n_bytes(self) -> int:
+        return self._bytes.tell()
+
+    def write(self, table: pa.Table) -> None:
+        with _writing(self._path):
+            self._writer.write_table(table, row_group_size=2 * _ROW_GROUP_ROWS)
+        self._n_rows += table.num_rows
+
+    def finish(self) -> StagedFile:
+        with _writing(self._path):
+            self._writer.close()
+            self._bytes.sync_and_close()
+        return StagedFile(
+            name=self._path.name, n_rows=self._n_rows, n_bytes=self._bytes.tell(), sha256=self._bytes.sha256
+        )
+
+    def discard(self) -> None:
+        self._bytes.discard()
+        with contextlib.suppress(OSError, pa.ArrowException):  # it may have failed before
+            self._writer.close()
+        self._path.unlink(missing_ok=True)
+
+
+class _HashedFile:
+    """A new file that takes its sha256 as bytes pass, for Arrow to write to."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("xb")
+        self._digest = hashlib.sha256()
+        self._n_bytes = 0
+        self._is_discarded = False
+        self.closed = False
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def write(self, data: bytes | memoryview) -> int:
+        n_bytes = memoryview(data).nbytes
+        if not self._is_discarded:
+            self._digest.update(data)
+            self._file.write(data)
+        self._n_bytes += n_bytes
+        return n_bytes
+
+    def tell(self) -> int:
+        return self._n_bytes
+
+    def flush(self) -> None:
+        """Once, in sync_and_close."""
+
+    def close(self) -> None:
+        """Arrow's wish; ours is sync_and_close."""
+
+    def sync_and_close(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self.closed = True
+
+    def discard(self) -> None:
+        """Let Arrow write its footer into nothing, so that it closes in peace."""
+        self._is_discarded = True
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+
+def _repetitive(schema: pa.Schema) -> list[str]:
+    """Text and audit columns. Building dictionaries of keys and scores trebles the time and the size."""
+    audit = {name for name, _ in _AUDIT_COLUMNS}
+    return [field.name for field in schema if pa.types.is_string(field.type) or field.name in audit]
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise as_output_error(error, path) from error

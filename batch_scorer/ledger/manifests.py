@@ -1,0 +1,151 @@
+"""Manifests on disk: one immutable JSON file per generation, chained by hash within a partition.
+
+`<root>/<job>/<partition>/<generation>.json`. The file is fsynced before the ledger says *publishing*,
+so whatever a reader may ever see is explained by a file that survived. docs/format.md describes the fields.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from batch_scorer.core.chunks import Accounting, StagedFile
+from batch_scorer.core.errors import DamageFound, DiskFull, OutputUnwritable
+from batch_scorer.core.lakefiles import FileStamp, LakeFile
+from batch_scorer.core.partitions import Partition
+from batch_scorer.core.records import Ingredients, Manifest
+
+
+class ManifestStore:
+    """root: `state/manifests`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, job: str, partition: Partition, generation: int) -> Path:
+        return self.root / job / partition.path / f"{generation}.json"
+
+    def write(self, manifest: Manifest) -> str:
+        """Write it durably and return the sha256 of its bytes.
+
+        A file left by a publish that never happened may be replaced: only the ledger makes a manifest count.
+        Raises: OutputUnwritable, DiskFull.
+        """
+        path = self.path(manifest.job, manifest.partition, manifest.generation)
+        content = to_bytes(manifest)
+        temporary = path.with_name(f".{path.name}.{manifest.run_id}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            _fsync_directory(path.parent)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise _write_error(error, path) from None
+        return hashlib.sha256(content).hexdigest()
+
+    def read(
+        self, job: str, partition: Partition, generation: int, *, expected_sha256: str | None = None
+    ) -> Manifest:
+        """Raises: DamageFound, when it is gone, unreadable, or not the one the ledger recorded."""
+        path = self.path(job, partition, generation)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise DamageFound(
+                f"the manifest of {partition} generation {generation} cannot be read: {error.strerror}",
+                where=str(path),
+            ) from None
+        if expected_sha256 and hashlib.sha256(content).hexdigest() != expected_sha256:
+            raise DamageFound(
+                f"the manifest of {partition} generation {generation} is not the one the ledger recorded",
+                where=str(path),
+            )
+        try:
+            return from_bytes(content)
+        except (ValueError, KeyError, TypeError) as error:
+            raise DamageFound(f"the manifest does not parse: {error!r}", where=str(path)) from None
+
+
+def to_bytes(manifest: Manifest) -> bytes:
+    """Canonical bytes: the same manifest always has the same hash."""
+    document = asdict(manifest)
+    document["partition"] = [
+        {"key": name, "type": _type_name(value), "value": str(value)}
+        for name, value in zip(manifest.partition.names, manifest.partition.values, strict=True)
+    ]
+    document["created_at"] = manifest.created_at.isoformat()
+    return (
+        json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode("utf-8") + b"\n"
+    )
+
+
+def from_bytes(content: bytes) -> Manifest:
+    """Raises: ValueError, KeyError or TypeError, when it is not a manifest of a format known here."""
+    document: dict[str, Any] = json.loads(content)
+    if document.get("format") != 1:
+        raise ValueError(f"manifest format {document.get('format')!r} is not known here")
+    partition = document.pop("partition")
+    return Manifest(
+        **{
+            **document,
+            "partition": Partition(
+                names=tuple(part["key"] for part in partition),
+                values=tuple(_typed(part["type"], part["value"]) for part in partition),
+            ),
+            "ingredients": Ingredients(**document["ingredients"]),
+            "inputs": tuple(_lake_file(entry) for entry in document["inputs"]),
+            "outputs": tuple(StagedFile(**entry) for entry in document["outputs"]),
+            "columns": tuple((name, kind) for name, kind in document["columns"]),
+            "input_columns": tuple(document["input_columns"]),
+            "rows": Accounting(**document["rows"]),
+            "verdicts": tuple(document["verdicts"]),
+            "warnings": tuple(document["warnings"]),
+            "created_at": dt.datetime.fromisoformat(document["created_at"]),
+        }
+    )
+
+
+def _lake_file(entry: Mapping[str, Any]) -> LakeFile:
+    return LakeFile(
+        path=entry["path"], stamp=FileStamp(**entry["stamp"]), sha256=entry["sha256"]
+    )
+
+
+def _type_name(value: object) -> str:
+    return {dt.date: "date", int: "int", str: "string"}[type(value)]
+
+
+def _typed(kind: str, text: str) -> dt.date | int | str:
+    if kind == "date":
+        return dt.date.fromisoformat(text)
+    return int(text) if kind == "int" else text
+
+
+def _fsync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_error(error: OSError, path: Path) -> OutputUnwritable | DiskFull:
+    import errno
+
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull("no space left for the manifest", where=str(path), fix="free some space")
+    return OutputUnwritable(
+        f"the manifest cannot be written: {error.strerror}",
+        where=str(path),
+        fix="make the state directory writable for this user",
+    )

@@ -1,0 +1,50 @@
+"""Bring a ledger's tables to the version this code knows, one numbered step at a time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection, insert, inspect, select, update
+
+from batch_scorer.core.errors import DamageFound, UsageError
+from batch_scorer.ledger.schema import ledger_info, metadata
+
+Step = Callable[[Connection], None]
+
+STEPS: tuple[Step, ...] = ()  # the first leads from version 1 to 2; schema.py always shows the newest
+
+
+def newest_version(steps: Sequence[Step] = STEPS) -> int:
+    return 1 + len(steps)
+
+
+def version_of(connection: Connection) -> int | None:
+    """The ledger's schema version; None for a database without a ledger. Raises: DamageFound."""
+    if not inspect(connection).has_table(ledger_info.name):
+        return None
+    versions = connection.execute(select(ledger_info.c.schema_version)).scalars().all()
+    if len(versions) != 1:
+        raise DamageFound(f"the ledger names {len(versions)} schema versions instead of one")
+    return versions[0]
+
+
+def bring_up_to_date(connection: Connection, now: dt.datetime, steps: Sequence[Step] = STEPS) -> None:
+    """Create the tables, or take the steps that are missing; the caller's transaction makes it whole.
+
+    Raises: UsageError, when a newer batch-scorer has been here.
+    """
+    found, newest = version_of(connection), newest_version(steps)
+    if found is None:
+        metadata.create_all(connection)
+        connection.execute(insert(ledger_info).values(schema_version=newest, created_at=now))
+        return
+    if found > newest:
+        raise UsageError(
+            f"the ledger was written by a newer batch-scorer: its schema has version {found}, "
+            f"this one knows {newest}",
+            fix="install the batch-scorer that the other runs on this state use",
+        )
+    for step in steps[found - 1 :]:
+        step(connection)
+    connection.execute(update(ledger_info).values(schema_version=newest))

@@ -1,0 +1,32 @@
+"""What a model was registered with, and what is installed here."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+from batch_scorer.core.models import ModelManifest
+
+_PACKAGES = ("scikit-learn", "numpy", "pandas", "scipy", "skops", "joblib")
+
+
+def current_environment() -> Mapping[str, str]:
+    """Versions that can change a prediction, with `python` and `platform`."""
+    environment = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in _PACKAGES:
+        try:
+            environment[package] = version(package)
+        except PackageNotFoundError:
+            environment[package] = "not installed"
+    return environment
+
+
+def environment_differences(manifest: ModelManifest) -> tuple[str, ...]:
+    """`scikit-learn 1.7.2 at registration, 1.9.1 here`, for every package that differs."""
+    here = current_environment()
+    return tuple(
+        f"{package} {then} at registration, {here.get(package, 'not installed')} here"
+        for package, then in manifest.environment.items()
+        if package != "platform" and here.get(package) != then
+    )

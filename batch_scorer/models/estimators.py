@@ -1,0 +1,103 @@
+"""Looking into fitted estimators, whatever they are nested in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from batch_scorer.core.errors import SignatureInvalid
+
+# Their objects hold data, not estimators.
+_DATA_LIBRARIES = frozenset({"builtins", "numpy", "pandas", "scipy", "pyarrow", "types", "functools"})
+
+
+def fitted_parts(estimator: object) -> Iterator[Any]:
+    """The estimator and every object with attributes inside it: steps, trees, encoders, calibrators."""
+    seen: set[int] = set()
+    pending: list[object] = [estimator]
+    while pending:
+        item = pending.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if _is_part(item):
+            yield item
+            pending.extend(vars(item).values())
+        pending.extend(_members(item))
+
+
+def use_one_thread(estimator: object) -> None:
+    """Set n_jobs to 1 everywhere: a forest that adds its trees in two threads is not bit-stable."""
+    for part in fitted_parts(estimator):
+        for setting in ("n_jobs", "n_threads"):
+            if setting in vars(part):
+                vars(part)[setting] = 1
+
+
+def feature_names(estimator: object) -> tuple[str, ...]:
+    """The estimator's own input columns, in training order. Raises: SignatureInvalid."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        raise SignatureInvalid(
+            f"{type(estimator).__name__} does not know the names of its input columns",
+            fix="fit it on a pandas DataFrame whose columns all have text names, not on an array",
+        )
+    return tuple(str(name) for name in names)
+
+
+def learned_categories(estimator: object) -> dict[str, tuple[object, ...]]:
+    """Per input column the categories of the first encoder that saw the column itself."""
+    found: dict[str, tuple[object, ...]] = {}
+    for part in fitted_parts(estimator):
+        names, categories = vars(part).get("feature_names_in_"), vars(part).get("categories_")
+        if names is not None and isinstance(categories, list) and len(categories) == len(names):
+            for name, values in zip(names, categories, strict=True):
+                found.setdefault(str(name), tuple(values))
+    return found
+
+
+def columns_missing_as_none(estimator: object) -> frozenset[str]:
+    """Columns whose missing value was None, not NaN, when the estimator learned them.
+
+    An encoder kept None among its categories (and not NaN beside it), or an imputer fills None.
+    """
+    by_encoder = {
+        name
+        for name, categories in learned_categories(estimator).items()
+        if any(value is None for value in categories) and not any(value != value for value in categories)
+    }
+    by_imputer = {
+        str(name)
+        for part in fitted_parts(estimator)
+        if "missing_values" in vars(part) and vars(part)["missing_values"] is None
+        for name in vars(part).get("feature_names_in_", ())
+    }
+    return frozenset(by_encoder | by_imputer)
+
+
+def describe(estimator: object) -> str:
+    """Class names from the outside in: `Pipeline(ColumnTransformer, LogisticRegression)`."""
+    steps = getattr(estimator, "steps", None)
+    name = type(estimator).__name__
+    return f"{name}({', '.join(describe(step) for _, step in steps)})" if steps else name
+
+
+def _is_part(item: object) -> bool:
+    return (
+        hasattr(item, "__dict__")
+        and not isinstance(item, type)
+        and type(item).__module__.partition(".")[0] not in _DATA_LIBRARIES
+    )
+
+
+def _members(item: object) -> list[object]:
+    if isinstance(item, dict):
+        return list(item.values())
+    if isinstance(item, list | tuple):
+        return list(item)
+    if isinstance(item, np.ndarray) and item.dtype == object and item.size:
+        return list(item.flat) if isinstance(item.flat[0], BaseEstimator) else []
+    return []

@@ -1,0 +1,88 @@
+"""`history.jsonl`: what was registered and which alias moved, when, by whom and why.
+
+It only grows. Each registration pins its manifest's sha256, so a manifest edited later is found; aliases
+are nothing but their last move.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from batch_scorer.core.errors import ModelRefused
+
+
+class HistoryEvent(StrEnum):
+    REGISTERED = "registered"
+    ALIAS_MOVED = "alias moved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One line. at: UTC, ISO 8601. manifest_sha256: of a registration. alias: the one that moved."""
+
+    event: HistoryEvent
+    version: int
+    at: str
+    who: str
+    why: str
+    manifest_sha256: str | None = None
+    alias: str | None = None
+
+    def __post_init__(self) -> None:
+        given = (self.manifest_sha256 is not None, self.alias is not None)
+        if given != (self.event is HistoryEvent.REGISTERED, self.event is HistoryEvent.ALIAS_MOVED):
+            raise ValueError(f"a history entry pins a manifest or moves an alias: {self}")
+
+
+def encode_entry(entry: HistoryEntry) -> bytes:
+    """One line of JSON with its newline."""
+    present = {name: value for name, value in asdict(entry).items() if value is not None}
+    return json.dumps(present, ensure_ascii=False).encode() + b"\n"
+
+
+def decode_history(data: bytes, where: str) -> tuple[HistoryEntry, ...]:
+    """Raises: ModelRefused, naming the damaged line."""
+    if data and not data.endswith(b"\n"):
+        raise _damaged(where, data.count(b"\n") + 1, "it has no end")
+    entries: list[HistoryEntry] = []
+    versions: set[int] = set()
+    for number, line in enumerate(data.splitlines(), start=1):
+        try:
+            entry = _decode_entry(line)
+        except (ValueError, TypeError, KeyError) as reason:
+            raise _damaged(where, number, str(reason)) from None
+        if (entry.version in versions) is (entry.event is HistoryEvent.REGISTERED):
+            raise _damaged(where, number, f"version {entry.version} is registered twice or never")
+        versions.add(entry.version)
+        entries.append(entry)
+    return tuple(entries)
+
+
+def aliases_of(entries: Iterable[HistoryEntry]) -> dict[str, int]:
+    """Alias → version, the last move wins."""
+    return {entry.alias: entry.version for entry in entries if entry.alias is not None}
+
+
+def pinned_manifests(entries: Iterable[HistoryEntry]) -> dict[int, str]:
+    """Version → sha256 of its manifest, in the order of registration."""
+    return {entry.version: entry.manifest_sha256 for entry in entries if entry.manifest_sha256 is not None}
+
+
+def _decode_entry(line: bytes) -> HistoryEntry:
+    document = json.loads(line)
+    entry = HistoryEntry(**{**document, "event": HistoryEvent(document["event"])})
+    texts = (entry.at, entry.who, entry.why, entry.alias or "", entry.manifest_sha256 or "")
+    if type(entry.version) is not int or not all(type(text) is str for text in texts):
+        raise ValueError("a value has the wrong type")
+    return entry
+
+
+def _damaged(where: str, number: int, reason: str) -> ModelRefused:
+    return ModelRefused(
+        f"line {number} of the model's history is damaged: {reason}",
+        where=where,
+        fix="restore history.jsonl from a backup; it pins the hash of every version",
+    )

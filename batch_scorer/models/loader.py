@@ -1,0 +1,165 @@
+"""From a pin to an estimator that is ready to score, once per process.
+
+Nothing is loaded before its hash is checked, from the very bytes that were hashed; nothing is scored before
+the golden rows came out as they were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from threadpoolctl import ThreadpoolController
+
+from batch_scorer.core.errors import ModelRefused, SignatureInvalid, StoreUnavailable
+from batch_scorer.core.models import Method, ModelManifest, ModelPin
+from batch_scorer.models.artefacts import load_artefact
+from batch_scorer.models.compatibility import environment_differences
+from batch_scorer.models.estimators import use_one_thread
+from batch_scorer.models.frames import model_frame
+from batch_scorer.models.golden import require_same_outputs, table_from_bytes
+from batch_scorer.models.manifests import (
+    GOLDEN_INPUT_FILE,
+    GOLDEN_OUTPUT_FILE,
+    MANIFEST_FILE,
+    decode_manifest,
+)
+from batch_scorer.models.scoring import predict
+
+_MAX_CACHED = 2  # the model of this run, and one more for a worker that two runs share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """An estimator whose hash and golden rows were right. warnings: for people, one sentence each."""
+
+    manifest: ModelManifest
+    estimator: Any
+    warnings: tuple[str, ...]
+    threads: ThreadpoolController
+
+    def predict(self, features: pa.Table, method: Method) -> np.ndarray:
+        """(n_rows, *shape) as the signature says for the method; floats are finite.
+
+        features: the signature's columns with the signature's types (see frames.model_frame).
+        Raises: SignatureInvalid (no such method), ScoringError, ColumnMissing.
+        """
+        signature = self.manifest.signature
+        if method not in signature.outputs:
+            raise SignatureInvalid(f"{self.manifest.name}@{self.manifest.version} has no {method}")
+        frame = model_frame(features, signature)
+        # Here, not at start-up: limits set in another thread are not seen by OpenMP.
+        with self.threads.limit(limits=1):
+            return predict(self.estimator, frame, method, signature.outputs[method])
+
+
+def load_model(pin: ModelPin) -> LoadedModel:
+    """The model of a pin; a second call in the same process returns the same object.
+
+    Raises: ModelRefused (hash, trust), ModelUnloadable, GoldenRowsDiffer, StoreUnavailable.
+    """
+    key = (pin.sha256, pin.manifest_sha256)
+    with _cache_lock:  # held while loading: two threads would load it twice
+        if key not in _cache:
+            loaded = _load(pin)
+            while len(_cache) >= _MAX_CACHED:
+                del _cache[next(iter(_cache))]
+            _cache[key] = loaded
+        return _cache[key]
+
+
+def open_version(manifest: ModelManifest, read: Callable[[str], bytes]) -> LoadedModel:
+    """Check, load and replay a version whose manifest is trusted. read: a file of the version by its name.
+
+    Raises: as load_model.
+    """
+    label = f"{manifest.name}@{manifest.version}" if manifest.version else manifest.name
+    files = {name: _checked(name, read(name), sha256, label) for name, sha256 in manifest.files.items()}
+    artefact = load_artefact(
+        files[manifest.artefact], manifest.format, allow_pickle=manifest.allow_pickle, label=label
+    )
+    use_one_thread(artefact.estimator)
+    threads = ThreadpoolController()
+    if manifest.n_golden_rows:
+        with threads.limit(limits=1):
+            require_same_outputs(
+                artefact.estimator,
+                table_from_bytes(files[GOLDEN_INPUT_FILE]),
+                table_from_bytes(files[GOLDEN_OUTPUT_FILE]),
+                manifest.signature,
+                label=label,
+                differences=environment_differences(manifest),
+            )
+    return LoadedModel(
+        manifest=manifest,
+        estimator=artefact.estimator,
+        warnings=_warnings(manifest, artefact.fitted_with, label),
+        threads=threads,
+    )
+
+
+_cache: dict[tuple[str, str], LoadedModel] = {}
+_cache_lock = threading.Lock()
+
+
+def _load(pin: ModelPin) -> LoadedModel:
+    directory = Path(pin.directory)
+    label = f"{pin.name}@{pin.version}"
+    data = _checked(MANIFEST_FILE, _read(directory / MANIFEST_FILE), pin.manifest_sha256, label)
+    manifest = decode_manifest(data, str(directory / MANIFEST_FILE))
+    if manifest.files[manifest.artefact] != pin.sha256:
+        raise ModelRefused(
+            f"the manifest of {label} names other bytes than the run was planned with", where=pin.directory
+        )
+    return open_version(manifest, lambda name: _read(directory / name))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ModelRefused(
+            f"{path.name} of a registered model is gone",
+            where=str(path),
+            fix="restore the registry from a backup; every worker must see it under the same path",
+        ) from None
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the model registry cannot be read: {error.strerror}",
+            where=str(path),
+            fix="check that its file system is mounted and readable",
+        ) from error
+
+
+def _checked(name: str, data: bytes, sha256: str, label: str) -> bytes:
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ModelRefused(
+            f"{name} of {label} is not the file that was registered: its sha256 differs",
+            fix="restore it from a backup, or register the model again as a new version",
+            next_command="batch-scorer models list",
+        )
+    return data
+
+
+def _warnings(manifest: ModelManifest, fitted_with: str | None, label: str) -> tuple[str, ...]:
+    found = []
+    here = environment_differences(manifest)
+    versions = [text for text in here if text.startswith("scikit-learn ")]
+    if fitted_with is not None:
+        versions = [f"fitted with scikit-learn {fitted_with}", *versions]
+    if versions:
+        proof = (
+            f"its {manifest.n_golden_rows} golden rows came out the same to the last bit"
+            if manifest.n_golden_rows
+            else "it has no golden rows to tell whether that matters"
+        )
+        found.append(f"{label}: {'; '.join(versions)}; {proof}")
+    if not manifest.n_golden_rows:
+        found.append(f"{label} was registered without golden rows: nothing shows that it predicts as it did")
+    return tuple(found)

@@ -1,0 +1,136 @@
+"""`model.output`: from one prediction per row to the typed columns that are published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from batch_scorer.core.errors import ScoringError, SignatureInvalid
+from batch_scorer.core.expressions import Item, Name, NullTest, OutputColumn, walk
+from batch_scorer.core.models import Method, Signature
+from batch_scorer.models.arrow_types import arrow_type
+from batch_scorer.models.numpy_expressions import evaluate
+
+
+def check_outputs(outputs: Sequence[OutputColumn], method: Method, signature: Signature) -> None:
+    """Before a run: can this model give these columns?
+
+    Raises: SignatureInvalid, with everything that is wrong.
+    """
+    shape = signature.outputs.get(method)
+    if shape is None:
+        known = ", ".join(signature.outputs)
+        raise SignatureInvalid(
+            f"the model has no {method}",
+            fix=f"set model.method to one of: {known}; or register another model",
+        )
+    problems = [
+        f"{output.name}: {problem}"
+        for output in outputs
+        for problem in _problems(output, method, shape, signature.classes)
+    ]
+    if problems:
+        raise SignatureInvalid(
+            f"model.output does not fit {method}: {'; '.join(problems)}",
+            fix=f"{method.result_name} is {_described(shape, signature.classes)}",
+        )
+
+
+def evaluate_outputs(
+    prediction: np.ndarray,
+    method: Method,
+    outputs: Sequence[OutputColumn],
+    classes: Sequence[str] | None,
+) -> pa.Table:
+    """The output columns of one batch, n_rows each, without nulls.
+
+    prediction: (n_rows,) or (n_rows, n) from LoadedModel.predict.
+    Casts lose nothing (float32 rounds: that is what it was asked for).
+    Raises: ScoringError for values that do not fit the type; SignatureInvalid for expressions that do not fit
+    the prediction.
+    """
+    if len(prediction) == 0:  # an empty prediction does not know whether it is text
+        return pa.table({o.name: pa.array([], type=arrow_type(o.type)) for o in outputs})
+    columns = {}
+    for output in outputs:
+        problems = _problems(output, method, prediction.shape[1:], classes)
+        if problems:
+            raise SignatureInvalid(f"{output.name}: {'; '.join(problems)}")
+        columns[output.name] = _cast(output, evaluate(output.expression, prediction, output.source))
+    return pa.table(columns)
+
+
+def _problems(
+    output: OutputColumn, method: Method, shape: tuple[int, ...], classes: Sequence[str] | None
+) -> list[str]:
+    found = []
+    for node in walk(output.expression):
+        match node:
+            case NullTest():
+                found.append("a prediction is never null")
+            case Name(name=name) | Item(name=name) if name != method.result_name:
+                found.append(f'"{name}" is not what {method} gives; write {method.result_name}')
+            case Name(name=name) if shape:
+                found.append(f"{name} has {shape[0]} columns; write {name}[0] to {name}[{shape[0] - 1}]")
+            case Item(name=name) if not shape:
+                found.append(f"{name} is one value per row; write {name} without [ ]")
+            case Item(name=name, index=index) if index >= shape[0]:
+                found.append(f"there is no {name}[{index}]: {name} is {_described(shape, classes)}")
+            case _:
+                pass
+    return found
+
+
+def _described(shape: tuple[int, ...], classes: Sequence[str] | None) -> str:
+    if not shape:
+        return "one value per row"
+    named = f" for the classes {', '.join(classes)}" if classes and len(classes) == shape[0] else ""
+    return f"{shape[0]} columns, counted from 0{named}"
+
+
+def _cast(output: OutputColumn, values: np.ndarray) -> pa.Array:
+    is_text = values.dtype == object
+    if is_text is not (output.type == "string"):
+        kind = "text" if is_text else "no text"
+        raise SignatureInvalid(f'{output.name}: "{output.source}" is {kind}, but the type is {output.type}')
+    if is_text:
+        return _text(output, values)
+    bad = _unfit(values, output.type)
+    if bad.any():
+        first = int(np.flatnonzero(bad)[0])
+        error = ScoringError(
+            f'{output.name}: "{output.source}" gives {values[first].item()!r}, which is no {output.type}, on '
+            f"{int(bad.sum()):,} of {len(values):,} rows, first at batch row {first}",
+            fix="declare a type that holds every value, or change the expression",
+        )
+        error.n_error_rows, error.error_rows = int(bad.sum()), tuple(np.flatnonzero(bad)[:10].tolist())
+        raise error
+    return pa.array(values.astype(output.type), type=arrow_type(output.type))
+
+
+def _text(output: OutputColumn, values: np.ndarray) -> pa.Array:
+    try:
+        return pa.array(values, type=pa.string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise ScoringError(f'{output.name}: "{output.source}" is not text on every row: {error}') from None
+
+
+def _unfit(values: np.ndarray, target: str) -> np.ndarray:
+    """Per row: would the cast change the value (but for the rounding of float32)?"""
+    fits: np.ndarray
+    if target in ("float64", "float32"):
+        magnitude = np.abs(values.astype("float64"))
+        exact_to = 2.0**53 if values.dtype.kind in "iu" and target == "float64" else np.finfo(target).max
+        fits = magnitude <= exact_to  # false for NaN
+    elif target == "bool":
+        fits = (values == 0) | (values == 1)
+    elif values.dtype.kind == "f":
+        limits = np.iinfo(target)
+        # Exclusive above: the largest int64 is not a float, one more is.
+        fits = (values >= float(limits.min)) & (values < float(limits.max + 1)) & (values == np.trunc(values))
+    else:
+        limits = np.iinfo(target)
+        fits = (values >= limits.min) & (values <= limits.max)
+    return ~fits

@@ -1,0 +1,293 @@
+"""The file registry: immutable numbered versions, movable aliases, an append-only history.
+
+::
+
+    <root>/<name>/history.jsonl                      the order of things; pins every manifest's sha256
+    <root>/<name>/<version>/manifest.json            pins every other file's sha256
+    <root>/<name>/<version>/model.skops|model.joblib, golden_input.parquet, golden_output.parquet
+
+Readers take no lock: a version directory appears by one rename, the history by another. A version counts
+from the moment the history names it. This module loads no model and imports no data library.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from batch_scorer.core.errors import LockHeld, ModelNotFound, ModelRefused, StoreUnavailable
+from batch_scorer.core.models import ModelManifest, ModelPin
+from batch_scorer.models.durable import replace_whole, sync_directory, told_as_errors, write_new
+from batch_scorer.models.history import (
+    HistoryEntry,
+    HistoryEvent,
+    aliases_of,
+    decode_history,
+    encode_entry,
+    pinned_manifests,
+)
+from batch_scorer.models.manifests import MANIFEST_FILE, decode_manifest, encode_manifest
+from batch_scorer.models.names import as_version, is_name, nearest, require_alias, require_name
+
+_HISTORY = "history.jsonl"
+_LOCK = ".lock"
+_INCOMING = ".incoming-"
+_LOCK_WAIT_S = 60.0
+
+
+def utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+class FileRegistry:
+    """Models in a directory. root may be a symlink; nothing below it may."""
+
+    def __init__(self, root: Path, *, clock: Callable[[], dt.datetime] = utc_now) -> None:
+        self.root = root
+        self._clock = clock
+
+    def names(self) -> tuple[str, ...]:
+        """Models with at least one version, sorted; empty when there is no registry yet."""
+        if not self.root.is_dir():
+            return ()
+        with _told_when_unreadable(self.root):
+            found = sorted(entry.name for entry in self.root.iterdir() if is_name(entry.name))
+            return tuple(name for name in found if (self.root / name / _HISTORY).is_file())
+
+    def history(self, name: str) -> tuple[HistoryEntry, ...]:
+        """Oldest first. Raises: ModelNotFound, ModelRefused, StoreUnavailable."""
+        directory = self._model_directory(name)
+        path = _no_link(directory / _HISTORY)
+        try:
+            with _told_when_unreadable(path):
+                data = path.read_bytes()
+        except FileNotFoundError:
+            raise self._unknown_model(name) from None
+        return decode_history(data, str(path))
+
+    def versions(self, name: str) -> tuple[int, ...]:
+        """Registered numbers, ascending."""
+        return tuple(sorted(pinned_manifests(self.history(name))))
+
+    def aliases(self, name: str) -> Mapping[str, int]:
+        return aliases_of(self.history(name))
+
+    def manifest(self, name: str, version: int) -> ModelManifest:
+        """The record of one version, checked against the hash that the history pins.
+
+        Raises: ModelNotFound, ModelRefused, StoreUnavailable.
+        """
+        return self._pinned_manifest(name, version, self.history(name))[0]
+
+    def resolve(self, reference: str) -> ModelPin:
+        """`taxi_tips@3` or `taxi_tips@champion` → exactly one version. Checks hashes, loads nothing.
+
+        Raises: ModelNotFound, ModelRefused, StoreUnavailable.
+        """
+        name, at, selector = reference.partition("@")
+        entries = self.history(name)
+        if not at:
+            raise ModelNotFound(
+                f'"{reference}" names a model, but no version or alias of it',
+                where=str(self.root / name),
+                fix=f"write one of {_listed(name, entries)}",
+            )
+        version = as_version(selector) or aliases_of(entries).get(selector)
+        if version not in pinned_manifests(entries):
+            raise self._unknown_version(name, selector, entries)
+        assert version is not None  # noqa: S101  # pinned_manifests has only numbers
+        manifest, manifest_sha256 = self._pinned_manifest(name, version, entries)
+        return ModelPin(
+            name=name,
+            version=version,
+            alias=None if as_version(selector) else selector,
+            directory=str(self._version_directory(name, version).resolve()),
+            artefact=manifest.artefact,
+            format=manifest.format,
+            sha256=manifest.files[manifest.artefact],
+            manifest_sha256=manifest_sha256,
+            signature=manifest.signature,
+            files=manifest.files,
+            n_golden_rows=manifest.n_golden_rows,
+        )
+
+    def promote(self, name: str, version: int, alias: str, *, reason: str, who: str) -> HistoryEntry:
+        """Let an alias mean this version from now on.
+
+        Raises: UsageError (not an alias), ModelNotFound, ModelRefused, LockHeld, DiskFull, OutputUnwritable.
+        """
+        require_alias(alias)
+        self.manifest(name, version)
+        with self._locked(name) as directory:
+            entry = HistoryEntry(
+                event=HistoryEvent.ALIAS_MOVED,
+                version=version,
+                alias=alias,
+                at=self._now(),
+                who=who,
+                why=reason,
+            )
+            self._append(directory, entry)
+        return entry
+
+    def add_version(
+        self, draft: ModelManifest, files: Mapping[str, bytes], *, why: str = ""
+    ) -> ModelManifest:
+        """Store a new version whole or not at all; numbers are never used twice.
+
+        draft: everything but `version` and `registered_at`, which are decided here, under the lock.
+        files: the bytes of every file that draft.files hashes.
+        Raises: UsageError (name), LockHeld, DiskFull, OutputUnwritable.
+        """
+        require_name(draft.name)
+        with told_as_errors(self.root):
+            (self.root / draft.name).mkdir(parents=True, exist_ok=True)
+        with self._locked(draft.name) as directory:
+            manifest = replace(draft, version=self._next_version(directory), registered_at=self._now())
+            data = encode_manifest(manifest)
+            _store_directory(directory, str(manifest.version), {**files, MANIFEST_FILE: data})
+            entry = HistoryEntry(
+                event=HistoryEvent.REGISTERED,
+                version=manifest.version,
+                manifest_sha256=hashlib.sha256(data).hexdigest(),
+                at=manifest.registered_at,
+                who=manifest.registered_by,
+                why=why,
+            )
+            self._append(directory, entry)
+        return manifest
+
+    def _pinned_manifest(
+        self, name: str, version: int, entries: tuple[HistoryEntry, ...]
+    ) -> tuple[ModelManifest, str]:
+        pinned = pinned_manifests(entries).get(version)
+        if pinned is None:
+            raise self._unknown_version(name, str(version), entries)
+        path = _no_link(_no_link(self._version_directory(name, version)) / MANIFEST_FILE)
+        try:
+            with _told_when_unreadable(path):
+                data = path.read_bytes()
+        except FileNotFoundError:
+            raise _refused(f"the manifest of {name}@{version} is gone", path) from None
+        if hashlib.sha256(data).hexdigest() != pinned:
+            raise _refused(f"the manifest of {name}@{version} is not the one that was registered", path)
+        manifest = decode_manifest(data, str(path))
+        if (manifest.name, manifest.version) != (name, version):
+            raise _refused(f"the manifest says it is of {manifest.name}@{manifest.version}", path)
+        return manifest, pinned
+
+    def _model_directory(self, name: str) -> Path:
+        if not is_name(name):
+            raise self._unknown_model(name)
+        return _no_link(self.root / name)
+
+    def _version_directory(self, name: str, version: int) -> Path:
+        return self.root / name / str(version)
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[Path]:
+        directory = self._model_directory(name)
+        with told_as_errors(directory):
+            lock = FileLock(directory / _LOCK, timeout=_LOCK_WAIT_S)
+            try:
+                with lock:
+                    yield directory
+            except Timeout:
+                raise LockHeld(
+                    f'somebody else has been writing to the model "{name}" for {_LOCK_WAIT_S:.0f} s',
+                    where=str(directory / _LOCK),
+                    fix="wait for the other registration or promotion, then repeat the command",
+                ) from None
+
+    def _next_version(self, directory: Path) -> int:
+        """Counts directories too: a registration killed before its history line used up its number."""
+        on_disk = [as_version(entry.name) or 0 for entry in directory.iterdir()]
+        recorded = self.versions(directory.name) if (directory / _HISTORY).exists() else ()
+        return max([0, *on_disk, *recorded]) + 1
+
+    def _append(self, directory: Path, entry: HistoryEntry) -> None:
+        path = directory / _HISTORY
+        before = path.read_bytes() if path.exists() else b""
+        decode_history(before, str(path))  # never build on a damaged history
+        replace_whole(path, before + encode_entry(entry))
+
+    def _now(self) -> str:
+        return self._clock().astimezone(dt.UTC).isoformat()
+
+    def _unknown_model(self, name: str) -> ModelNotFound:
+        names = self.names()
+        return ModelNotFound(
+            f'there is no model "{name}"{nearest(name, names)}',
+            where=str(self.root),
+            fix=f"known models: {', '.join(names)}" if names else "no model is registered yet",
+            next_command="batch-scorer models list" if names else "batch-scorer models register --help",
+        )
+
+    def _unknown_version(self, name: str, selector: str, entries: tuple[HistoryEntry, ...]) -> ModelNotFound:
+        known = [*aliases_of(entries), *map(str, pinned_manifests(entries))]
+        kind = "version" if as_version(selector) else "alias"
+        return ModelNotFound(
+            f'the model "{name}" has no {kind} "{selector}"{nearest(selector, known)}',
+            where=str(self.root / name),
+            fix=f"write one of {_listed(name, entries)}",
+            next_command=f"batch-scorer models show {name}",
+        )
+
+
+def _store_directory(parent: Path, name: str, files: Mapping[str, bytes]) -> None:
+    for leftover in parent.glob(f"{_INCOMING}*"):  # of a killed registration: we hold the lock
+        shutil.rmtree(leftover)
+    incoming = parent / f"{_INCOMING}{secrets.token_hex(6)}"
+    incoming.mkdir()
+    try:
+        for file_name, data in files.items():
+            write_new(incoming / file_name, data)
+        sync_directory(incoming)
+        incoming.rename(parent / name)
+    except BaseException:
+        shutil.rmtree(incoming, ignore_errors=True)
+        raise
+    sync_directory(parent)
+
+
+def _no_link(path: Path) -> Path:
+    if path.is_symlink():
+        raise _refused("a symlink in the model registry is not followed", path)
+    return path
+
+
+@contextmanager
+def _told_when_unreadable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the model registry cannot be read: {error.strerror}",
+            where=str(path),
+            fix="check that its file system is mounted and readable",
+        ) from error
+
+
+def _listed(name: str, entries: tuple[HistoryEntry, ...]) -> str:
+    selectors = [*sorted(aliases_of(entries)), *map(str, sorted(pinned_manifests(entries), reverse=True))]
+    shown = ", ".join(f"{name}@{selector}" for selector in selectors[:6])
+    return shown + (", …" if len(selectors) > 6 else "")
+
+
+def _refused(what: str, path: Path) -> ModelRefused:
+    return ModelRefused(
+        what,
+        where=str(path),
+        fix="restore the registry from a backup, or register the model again as a new version",
+        next_command="batch-scorer models list",
+    )

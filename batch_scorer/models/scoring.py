@@ -1,0 +1,152 @@
+"""Calling an estimator on a batch, and naming the rows it cannot score."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from batch_scorer.core.errors import ScoringError
+from batch_scorer.core.models import Method
+
+MAX_SHOWN_ROWS = 10
+_MAX_CALLS = 64  # of the estimator, to find the rows that make it raise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaisingRows:
+    """positions: ascending. complete: no other row raises. reason: the exception of the first."""
+
+    positions: tuple[int, ...]
+    complete: bool
+    reason: str
+
+
+def predict(estimator: Any, frame: pd.DataFrame, method: Method, shape: tuple[int, ...]) -> np.ndarray:
+    """One result per row: (n_rows, *shape), float results all finite.
+
+    Raises: ScoringError, with the first offending rows.
+    """
+    if len(frame) == 0:
+        return np.empty((0, *shape))
+    call = caller(estimator, method)
+    try:
+        result = call(frame)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _raised(raising_rows(call, frame, error), len(frame), error) from None
+    if result.shape != (len(frame), *shape):
+        raise ScoringError(
+            f"{method} gave an array of shape {result.shape} for {len(frame):,} rows; its signature says "
+            f"{(len(frame), *shape)}",
+            fix="register the model again as a new version",
+        )
+    bad = np.flatnonzero(unusable(result))
+    if bad.size:
+        raise _unusable(result, bad, method)
+    return result
+
+
+def caller(estimator: Any, method: Method) -> Callable[[pd.DataFrame], np.ndarray]:
+    """The method as a function of a frame; what estimators warn about on known data says nothing new here."""
+
+    def call(frame: pd.DataFrame) -> np.ndarray:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return np.asarray(getattr(estimator, method.value)(frame))
+
+    return call
+
+
+def raising_rows(
+    call: Callable[[pd.DataFrame], object],
+    frame: pd.DataFrame,
+    error: Exception,
+    *,
+    max_calls: int = _MAX_CALLS,
+) -> RaisingRows:
+    """Bisect a frame on which call raised `error`; earlier rows first, so the first is always found."""
+    found: list[int] = []
+    reason = _name(error)
+    pending = _halves(0, len(frame))
+    while pending and max_calls > 0:
+        start, stop = pending.pop()
+        max_calls -= 1
+        try:
+            call(frame.iloc[start:stop])
+        except MemoryError:
+            raise
+        except Exception as raised:
+            if stop - start == 1:
+                reason = reason if found else _name(raised)
+                found.append(start)
+            else:
+                pending += _halves(start, stop)
+    return RaisingRows(positions=tuple(found), complete=not pending, reason=reason)
+
+
+def unusable(result: np.ndarray) -> np.ndarray:
+    """Per row: is any of its values null, NaN or infinite? (n_rows,) bool."""
+    if result.dtype.kind in "fc":
+        bad = ~np.isfinite(result)
+    elif result.dtype == object:
+        bad = np.asarray(pd.isna(result))
+    else:
+        return np.zeros(len(result), dtype=bool)
+    rows: np.ndarray = bad.reshape(len(result), -1).any(axis=1)
+    return rows
+
+
+def _halves(start: int, stop: int) -> list[tuple[int, int]]:
+    """As a stack: the earlier half on top. A single row stays whole."""
+    if stop - start == 1:
+        return [(start, stop)]
+    middle = (start + stop) // 2
+    return [(middle, stop), (start, middle)]
+
+
+def _name(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def _raised(rows: RaisingRows, n_rows: int, error: Exception) -> ScoringError:
+    if not rows.positions:
+        return ScoringError(
+            f"the model raised on a batch of {n_rows:,} rows, but on none of its rows alone: {_name(error)}",
+            fix="a step of the pipeline looks at other rows of the batch; it cannot be scored in chunks",
+        )
+    count = f"{len(rows.positions):,}" if rows.complete else f"at least {len(rows.positions):,}"
+    return _with_rows(
+        ScoringError(
+            f"the model raised on {count} of {n_rows:,} rows, first at batch row {rows.positions[0]}: "
+            f"{rows.reason}",
+            fix="correct those rows upstream, or let the suite of the job catch them before scoring",
+        ),
+        rows.positions,
+    )
+
+
+def _unusable(result: np.ndarray, bad: np.ndarray, method: Method) -> ScoringError:
+    return _with_rows(
+        ScoringError(
+            f"{method} gave null, NaN or infinity on {bad.size:,} of {len(result):,} rows, "
+            f"first at batch row {bad[0]}: {_plain(result[bad[0]])}",
+            fix="look at those input rows; a value outside what the model was trained on is the usual cause",
+        ),
+        tuple(bad.tolist()),
+    )
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _with_rows(error: ScoringError, positions: tuple[int, ...]) -> ScoringError:
+    error.n_error_rows = len(positions)
+    error.error_rows = positions[:MAX_SHOWN_ROWS]
+    return error

@@ -1,0 +1,44 @@
+"""Calendar days in a job's time zone. Days are counted, hours never are: a day may have 23 or 25 of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+_DAY = dt.timedelta(days=1)
+
+
+def today_in(timezone: str, now: dt.datetime) -> dt.date:
+    """The calendar day on a wall in `timezone` at the moment `now` (aware).
+
+    Raises: ValueError, when now has no time zone; ZoneInfoNotFoundError.
+    """
+    if now.utcoffset() is None:
+        raise ValueError(f"{now} has no time zone")
+    return now.astimezone(ZoneInfo(timezone)).date()
+
+
+def day_is_over(day: dt.date, today: dt.date, include_today: bool) -> bool:
+    """Whether a day's data is due. include_today: today counts as well; a day to come never does."""
+    return day < today or (include_today and day == today)
+
+
+def within_lookback(day: dt.date, today: dt.date, lookback: dt.timedelta) -> bool:
+    """Whether day is today or one of the days that lookback covers, a begun day counted whole."""
+    return day >= _first_day(today, lookback)
+
+
+def expected_days(today: dt.date, lookback: dt.timedelta | None) -> tuple[dt.date, ...]:
+    """The completed days within lookback, oldest first. lookback None: yesterday alone."""
+    first = _first_day(today, _DAY if lookback is None else lookback)
+    return days_between(first, today - _DAY)
+
+
+def days_between(first: dt.date, last: dt.date) -> tuple[dt.date, ...]:
+    """Every day from first to last, both included; none when last is before first."""
+    return tuple(first + _DAY * n for n in range((last - first).days + 1))
+
+
+def _first_day(today: dt.date, lookback: dt.timedelta) -> dt.date:
+    n_days = -(-lookback // _DAY)
+    return today - _DAY * min(n_days, (today - dt.date.min).days)

@@ -1,0 +1,66 @@
+"""Cut a partition into chunks of work along the row groups its footers declare."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+from batch_scorer.core.chunks import Chunk
+from batch_scorer.core.lakefiles import Footer, PartitionFiles, RowGroup
+
+
+def cut_chunks(
+    found: PartitionFiles,
+    footers: Sequence[Footer],
+    *,
+    target_bytes: int,
+    limit_rows: int | None,
+) -> tuple[Chunk, ...]:
+    """Consecutive row groups of one file, up to target_bytes decoded; a larger row group stands alone.
+
+    footers: one per file of found, in its order. limit_rows: only the first rows of the partition; row
+    groups wholly beyond it are in no chunk, so that what is read does not depend on target_bytes.
+    A file without row groups gives no chunk.
+    """
+    chunks: list[Chunk] = []
+    rows_left = sys.maxsize if limit_rows is None else limit_rows
+    for file, footer in zip(found.files, footers, strict=True):
+        groups = _leading(footer.row_groups, rows_left)
+        row_offset = 0
+        for row_groups in _cuts(groups, target_bytes):
+            n_rows = sum(groups[position].n_rows for position in row_groups)
+            chunks.append(
+                Chunk(
+                    partition=found.partition,
+                    file=file,
+                    row_groups=row_groups,
+                    index=len(chunks),
+                    n_rows=n_rows,
+                    row_offset=row_offset,
+                    row_limit=rows_left if rows_left < n_rows else None,
+                )
+            )
+            row_offset += n_rows
+            rows_left -= n_rows
+    return tuple(chunks)
+
+
+def _leading(groups: Sequence[RowGroup], n_rows: int) -> Sequence[RowGroup]:
+    """The groups that hold any of the first n_rows rows."""
+    starts = accumulate((group.n_rows for group in groups[:-1]), initial=0)
+    return [group for group, start in zip(groups, starts, strict=False) if start < n_rows]
+
+
+def _cuts(groups: Sequence[RowGroup], target_bytes: int) -> Iterator[tuple[int, ...]]:
+    """Positions of consecutive groups, each run as long as it stays within target_bytes."""
+    cut: list[int] = []
+    n_bytes = 0
+    for position, group in enumerate(groups):
+        if cut and n_bytes + group.n_bytes > target_bytes:
+            yield tuple(cut)
+            cut, n_bytes = [], 0
+        cut.append(position)
+        n_bytes += group.n_bytes
+    if cut:
+        yield tuple(cut)

@@ -1,0 +1,169 @@
+"""From what is in the lake and what the ledger remembers to a plan. No I/O, no clock: `now` is handed in."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from batch_scorer.core.errors import InputError
+from batch_scorer.core.lakefiles import (
+    Footer,
+    Inventory,
+    LakeFile,
+    PartitionFiles,
+    RefusedDirectory,
+)
+from batch_scorer.core.models import ModelPin
+from batch_scorer.core.partitions import Partition
+from batch_scorer.core.plans import Action, Cause, PartitionPlan, Plan, Reason, Selection
+from batch_scorer.core.records import GenerationRecord, Ingredients, PartitionRecord
+from batch_scorer.planning.arrivals import never_arrived
+from batch_scorer.planning.calendar import today_in
+from batch_scorer.planning.due import Decision, Night, decide, vanished
+from batch_scorer.planning.limits import with_limits
+from batch_scorer.planning.selection import check_selection, is_ranged, keep_predicate
+from batch_scorer.planning.staleness import assess
+
+if TYPE_CHECKING:
+    from batch_scorer.config.job import Job
+
+__all__ = ["build_plan", "check_selection", "ingredients_for", "keep_predicate", "with_footers"]
+
+
+def build_plan(
+    job: Job,
+    *,
+    inventory: Inventory,
+    model: ModelPin,
+    suite_fingerprint: str,
+    config_fingerprint: str,
+    records: Mapping[Partition, PartitionRecord],
+    selection: Selection,
+    now: dt.datetime,
+) -> Plan:
+    """What is due at `now` (aware), and why, for every partition that was asked for.
+
+    inventory: files that `needs_content` named have their sha256. records: of this job, all of them.
+    Raises: UsageError, as check_selection.
+    """
+    today = today_in(job.schedule.timezone, now)
+    night = Night(job=job, selection=selection, now=now, today=today)
+    plan = Plan(
+        job=job.name,
+        today=today,
+        timezone=job.schedule.timezone,
+        selection=selection,
+        model=model,
+        suite_fingerprint=suite_fingerprint,
+        config_fingerprint=config_fingerprint,
+        entries=(),
+    )
+    keep = keep_predicate(job, selection)
+    found = [files for files in inventory.partitions if keep(files.partition)]
+    kept = {partition: record for partition, record in records.items() if keep(partition)}
+    plan = _with_found(plan, night, found, kept)
+    entries = [*plan.entries, *_without_directory(found, kept)]
+    arrived = {entry.partition.date for entry in entries if entry.partition and entry.partition.date}
+    entries += never_arrived(night, keep, arrived)
+    return with_limits(night, _with_refused(plan, entries, inventory.refused))
+
+
+def ingredients_for(plan: Plan, found: PartitionFiles) -> Ingredients:
+    """Everything that decides whether what the plan makes of these files is up to date."""
+    return Ingredients(
+        stamps=found.stamp_fingerprint,
+        model_name=plan.model.name,
+        model_version=plan.model.version,
+        model_sha256=plan.model.sha256,
+        suite_fingerprint=plan.suite_fingerprint,
+        config_fingerprint=plan.config_fingerprint,
+    )
+
+
+def with_footers(plan: Plan, footers: Mapping[Partition, tuple[Footer, ...] | InputError]) -> Plan:
+    """The plan with what the footers of its SCORE partitions say, or why they say nothing."""
+    return replace(plan, entries=tuple(_with_footer(entry, footers) for entry in plan.entries))
+
+
+def _with_footer(
+    entry: PartitionPlan, footers: Mapping[Partition, tuple[Footer, ...] | InputError]
+) -> PartitionPlan:
+    if entry.action is not Action.SCORE or entry.partition is None or entry.partition not in footers:
+        return entry
+    answer = footers[entry.partition]
+    if isinstance(answer, InputError):
+        return replace(entry, problem=answer)
+    return replace(entry, footers=answer)
+
+
+def _with_found(
+    plan: Plan,
+    night: Night,
+    found: Iterable[PartitionFiles],
+    records: Mapping[Partition, PartitionRecord],
+) -> Plan:
+    """Decide about every partition that has a directory."""
+    entries: list[PartitionPlan] = []
+    refreshed: list[tuple[Partition, tuple[LakeFile, ...]]] = []
+    for files in found:
+        record = records.get(files.partition)
+        assessment = assess(record, files, ingredients_for(plan, files))
+        decision = decide(night, files, assessment)
+        entries.append(_entry(files.partition, decision, assessment.current, files))
+        if assessment.refreshed:
+            refreshed.append((files.partition, assessment.refreshed))
+    return replace(plan, entries=tuple(entries), refreshed=tuple(refreshed))
+
+
+def _without_directory(
+    found: Iterable[PartitionFiles], records: Mapping[Partition, PartitionRecord]
+) -> list[PartitionPlan]:
+    there = {files.partition for files in found}
+    return [
+        _entry(partition, vanished(record.current), record.current, None)
+        for partition, record in records.items()
+        if record.current is not None and partition not in there
+    ]
+
+
+def _entry(
+    partition: Partition,
+    decision: Decision,
+    current: GenerationRecord | None,
+    found: PartitionFiles | None,
+) -> PartitionPlan:
+    return PartitionPlan(
+        label=partition.label,
+        action=decision.action,
+        reasons=decision.reasons,
+        partition=partition,
+        found=found,
+        base_generation=current.number if current else None,
+    )
+
+
+def _with_refused(plan: Plan, entries: list[PartitionPlan], refused: Iterable[RefusedDirectory]) -> Plan:
+    """Directories that are no partition are entries; but of a range nobody knows if they belong to it."""
+    warnings: list[str] = []
+    ranged = is_ranged(plan.selection)
+    if ranged and not entries:
+        warnings.append("no partition in the lake or the ledger is what was asked for")
+    for directory in refused:
+        what = directory.error.what
+        if ranged:
+            warnings.append(f"{directory.directory} is no partition and was not looked at: {what}")
+        else:
+            entries.append(_refused_entry(directory))
+    entries.sort(key=lambda entry: entry.partition.path if entry.partition else entry.label)
+    return replace(plan, entries=tuple(entries), warnings=tuple(warnings))
+
+
+def _refused_entry(refused: RefusedDirectory) -> PartitionPlan:
+    return PartitionPlan(
+        label=refused.directory,
+        action=Action.REFUSED,
+        reasons=(Reason(cause=Cause.BAD_DIRECTORY, text=refused.error.what),),
+        problem=refused.error,
+    )

@@ -1,0 +1,104 @@
+"""What the command line asked for, checked against the job's partition keys and made a predicate."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from batch_scorer.core.errors import UsageError
+from batch_scorer.core.partitions import (
+    KeyType,
+    Partition,
+    PartitionKey,
+    PartitionValue,
+    parse_partition_value,
+)
+from batch_scorer.core.plans import Selection
+
+if TYPE_CHECKING:
+    from batch_scorer.config.job import Job
+
+
+def check_selection(job: Job, selection: Selection) -> None:
+    """Raises: UsageError, for a range without the one date key, a range that is upside down, or a
+    --partition whose key is not declared or whose value is not of its type.
+    """
+    if selection.first_day or selection.last_day:
+        _check_range(job, selection)
+    _asked_values(job, selection)
+
+
+def keep_predicate(job: Job, selection: Selection) -> Callable[[Partition], bool]:
+    """Whether a partition is in the range and among the --partition values that were asked for.
+
+    Several values of one key are alternatives; different keys must all match.
+    Raises: as check_selection.
+    """
+    check_selection(job, selection)
+    asked = _asked_values(job, selection)
+    first, last = selection.first_day, selection.last_day
+
+    def keep(partition: Partition) -> bool:
+        day = partition.date
+        if first and (day is None or day < first):
+            return False
+        if last and (day is None or day > last):
+            return False
+        values = dict(zip(partition.names, partition.values, strict=True))
+        return all(values.get(name) in wanted for name, wanted in asked.items())
+
+    return keep
+
+
+def is_ranged(selection: Selection) -> bool:
+    """Whether certain partitions were asked for, by a range or by --partition."""
+    return bool(selection.first_day or selection.last_day or selection.partitions)
+
+
+def date_key(job: Job) -> PartitionKey | None:
+    """The one partition key of type date; None when there is none, or more than one."""
+    keys = [key for key in job.input.partition_by if key.type is KeyType.DATE]
+    return keys[0] if len(keys) == 1 else None
+
+
+def _check_range(job: Job, selection: Selection) -> None:
+    if date_key(job) is None:
+        declared = ", ".join(f"{key.name}: {key.type}" for key in job.input.partition_by)
+        raise UsageError(
+            f"--from and --to need exactly one partition key of type date; {job.name} has {{{declared}}}",
+            where="input.partition_by",
+            fix="choose partitions with --partition KEY=VALUE",
+        )
+    first, last = selection.first_day, selection.last_day
+    if first and last and first > last:
+        raise UsageError(
+            f"the range is empty: --from {first} is after --to {last}",
+            fix=f"--from {last} --to {first}; both ends are included",
+        )
+
+
+def _asked_values(job: Job, selection: Selection) -> dict[str, set[PartitionValue]]:
+    keys = {key.name: key for key in job.input.partition_by}
+    asked: dict[str, set[PartitionValue]] = {}
+    for name, text in selection.partitions:
+        if name not in keys:
+            raise _unknown_key(job, name)
+        try:
+            asked.setdefault(name, set()).add(parse_partition_value(keys[name], text))
+        except ValueError as reason:
+            raise UsageError(
+                f'--partition {name}={text}: "{text}" {reason}',
+                where=f"{name} is of type {keys[name].type} in input.partition_by",
+            ) from None
+    return asked
+
+
+def _unknown_key(job: Job, name: str) -> UsageError:
+    names = [key.name for key in job.input.partition_by]
+    near = difflib.get_close_matches(name, names, n=1)
+    return UsageError(
+        f'{job.name} has no partition key "{name}"' + (f'; did you mean "{near[0]}"?' if near else ""),
+        where="--partition",
+        fix=f"its keys are {', '.join(names)}",
+    )

@@ -1,0 +1,166 @@
+"""Is what was published still what would be published now? Every difference is named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from batch_scorer.core.lakefiles import LakeFile, PartitionFiles, content_fingerprint
+from batch_scorer.core.plans import Cause, Reason
+from batch_scorer.core.records import (
+    AttemptRecord,
+    AttemptState,
+    GenerationRecord,
+    Ingredients,
+    PartitionRecord,
+)
+
+
+class Status(StrEnum):
+    MISSING = "missing"  # never published, and not tried with these ingredients
+    FAILED = "failed"  # tried with exactly these ingredients, and failed or was blocked
+    STALE = "stale"
+    FRESH = "fresh"
+    PINNED = "pinned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """current: the published generation. reasons: in words; for STALE one for each thing that changed.
+
+    tries: how often exactly these ingredients failed or were blocked.
+    refreshed: the input files with their new stamps, when only the stamps moved and not the content.
+    """
+
+    status: Status
+    current: GenerationRecord | None
+    reasons: tuple[Reason, ...]
+    tries: int = 0
+    refreshed: tuple[LakeFile, ...] = ()
+
+    def has(self, cause: Cause) -> bool:
+        return any(reason.cause is cause for reason in self.reasons)
+
+
+def assess(record: PartitionRecord | None, found: PartitionFiles, now: Ingredients) -> Assessment:
+    """record: what the ledger knows. now: what a run would use; its stamps are those of found.
+
+    Files that `needs_content` named have their sha256 by now, or they count as changed.
+    """
+    current = record.current if record else None
+    tried = _tried(record, now)
+    if current is None:
+        missing = Reason(cause=Cause.MISSING, text="missing")
+        return Assessment(
+            status=Status.FAILED if tried else Status.MISSING,
+            current=None,
+            reasons=(_failure(tried),) if tried else (missing,),
+            tries=len(tried),
+        )
+    same_input, refreshed = _compare_input(current, found)
+    status, reasons = _judge(current, tried, _changes(current, now, same_input=same_input))
+    return Assessment(status=status, current=current, reasons=reasons, tries=len(tried), refreshed=refreshed)
+
+
+def needs_content(record: PartitionRecord, found: PartitionFiles) -> tuple[LakeFile, ...]:
+    """The files whose content must be hashed before `assess` can tell whether the input changed.
+
+    None of them when the stamps are as recorded, or when names or sizes already differ.
+    """
+    current = record.current
+    if current is None or current.ingredients.stamps == found.stamp_fingerprint:
+        return ()
+    known = {file.path: file.stamp for file in current.inputs}
+    if {path: stamp.size for path, stamp in known.items()} != {
+        file.path: file.stamp.size for file in found.files
+    }:
+        return ()
+    return tuple(file for file in found.files if file.content_id is None and file.stamp != known[file.path])
+
+
+def _compare_input(current: GenerationRecord, found: PartitionFiles) -> tuple[bool, tuple[LakeFile, ...]]:
+    """Whether the content is the one that was scored, and the files to remember if their stamps moved."""
+    if current.ingredients.stamps == found.stamp_fingerprint:
+        return True, ()
+    known = {file.path: file for file in current.inputs}
+    settled = tuple(_with_known_content(file, known.get(file.path)) for file in found.files)
+    if any(file.content_id is None for file in settled):
+        return False, ()
+    if content_fingerprint(settled) != content_fingerprint(current.inputs):
+        return False, ()
+    return True, settled
+
+
+def _with_known_content(file: LakeFile, known: LakeFile | None) -> LakeFile:
+    untouched = known is not None and file.stamp == known.stamp
+    return replace(file, sha256=known.sha256) if known and untouched else file
+
+
+def _changes(current: GenerationRecord, now: Ingredients, *, same_input: bool) -> tuple[Reason, ...]:
+    then = current.ingredients
+    model_then = (then.model_name, then.model_version, then.model_sha256)
+    differences = (
+        (Cause.INPUT_CHANGED, not same_input, "input changed"),
+        (
+            Cause.MODEL_CHANGED,
+            model_then != (now.model_name, now.model_version, now.model_sha256),
+            f"scored with {_model_words(then, now)}",
+        ),
+        (Cause.SUITE_CHANGED, then.suite_fingerprint != now.suite_fingerprint, "suite changed"),
+        (Cause.CONFIG_CHANGED, then.config_fingerprint != now.config_fingerprint, "config changed"),
+    )
+    return tuple(Reason(cause=cause, text=text) for cause, differs, text in differences if differs)
+
+
+def _model_words(then: Ingredients, now: Ingredients) -> str:
+    if then.model_name != now.model_name:
+        return f"{then.model_name} v{then.model_version}"
+    if then.model_version != now.model_version:
+        return f"v{then.model_version}"
+    return f"other bytes of v{then.model_version} ({then.model_sha256[:4]}…)"
+
+
+def _judge(
+    current: GenerationRecord, tried: tuple[AttemptRecord, ...], changes: tuple[Reason, ...]
+) -> tuple[Status, tuple[Reason, ...]]:
+    if current.pinned:
+        return Status.PINNED, _pinned(current, changes)
+    if not changes:
+        return Status.FRESH, (_up_to_date(current),)
+    stale = (replace(changes[0], text=f"stale: {changes[0].text}"), *changes[1:])
+    return (Status.FAILED, (_failure(tried), *stale)) if tried else (Status.STALE, stale)
+
+
+def _up_to_date(current: GenerationRecord) -> Reason:
+    version, content = current.ingredients.model_version, content_fingerprint(current.inputs)
+    return Reason(cause=Cause.UP_TO_DATE, text=f"up to date (v{version}, input {content[:4]}…)")
+
+
+def _pinned(current: GenerationRecord, changes: tuple[Reason, ...]) -> tuple[Reason, ...]:
+    """A pin outlives a new model, suite or config; changed input is worth a word."""
+    pinned = Reason(cause=Cause.PINNED, text=f"pinned (v{current.ingredients.model_version})")
+    new_input = tuple(
+        replace(change, text="input changed, not scored")
+        for change in changes
+        if change.cause is Cause.INPUT_CHANGED
+    )
+    return (pinned, *new_input)
+
+
+def _tried(record: PartitionRecord | None, now: Ingredients) -> tuple[AttemptRecord, ...]:
+    return tuple(
+        attempt
+        for attempt in (record.attempts if record else ())
+        if attempt.state is not AttemptState.PUBLISHED and attempt.ingredients == now
+    )
+
+
+def _failure(tried: tuple[AttemptRecord, ...]) -> Reason:
+    """`failed 2 times: <headline>`, from the newest of at least one try."""
+    last = tried[0]
+    n_times = sum(attempt.state is last.state for attempt in tried)
+    often = f"{last.state} {n_times} times" if n_times > 1 else f"{last.state}"
+    return Reason(
+        cause=Cause.BLOCKED_BEFORE if last.state is AttemptState.BLOCKED else Cause.FAILED_BEFORE,
+        text=f"{often}: {last.headline}" if last.headline else often,
+    )

@@ -1,0 +1,88 @@
+"""Validation results on disk: GX's own JSON, with one note of ours in its `meta`."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from batch_scorer.core.errors import DamageFound
+from batch_scorer.core.validation import OnFail, SuiteVerdict
+from batch_scorer.validation.verdicts import failures_in
+
+_NOTE = "batch_scorer"
+
+
+class ValidationStore:
+    """Files `validation/<job>/<partition>/<run>-<stage>-<suite>.json` under the state root, never changed."""
+
+    def __init__(self, root: Path) -> None:
+        """root: the state root, which the returned paths are relative to."""
+        self._root = root
+
+    def write(self, job: str, partition_path: str, run_id: str, verdict: SuiteVerdict) -> str:
+        """Store a verdict durably. partition_path: as on disk. Returns: the path relative to the root."""
+        name = f"{run_id}-{verdict.stage}-{quote(verdict.suite, safe=' ')}.json"
+        relative = f"validation/{job}/{partition_path}/{name}"
+        _write_durably(self._root / relative, json.dumps(_with_note(verdict), indent=1).encode())
+        return relative
+
+    def read(self, relative: str) -> SuiteVerdict:
+        """The verdict as it was written. Raises: DamageFound, when the file is gone or not what we wrote."""
+        path = self._root / relative
+        try:
+            result = json.loads(path.read_bytes())
+            note = result["meta"].pop(_NOTE)
+            return SuiteVerdict(
+                suite=note["suite"],
+                fingerprint=note["fingerprint"],
+                on_fail=OnFail(note["on_fail"]),
+                stage=note["stage"],
+                success=note["success"],
+                failed=failures_in(result),
+                result=result,
+                not_evaluated=note["not_evaluated"],
+                seconds=note["seconds"],
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DamageFound(
+                f"a stored validation result cannot be read: {type(error).__name__}: {error}",
+                where=str(path),
+                fix="restore the file from a backup; predictions and ledger do not depend on it",
+            ) from None
+
+
+def _with_note(verdict: SuiteVerdict) -> Mapping[str, Any]:
+    note = {
+        "suite": verdict.suite,
+        "fingerprint": verdict.fingerprint,
+        "on_fail": str(verdict.on_fail),
+        "stage": verdict.stage,
+        "success": verdict.success,
+        "not_evaluated": verdict.not_evaluated,
+        "seconds": verdict.seconds,
+    }
+    return {**verdict.result, "meta": {**verdict.result["meta"], _NOTE: note}}
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    """All of it under its name, or nothing: also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

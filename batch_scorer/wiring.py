@@ -1,0 +1,228 @@
+"""The only place that picks concrete parts for a job."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from platform import python_version
+from typing import Any
+
+from batch_scorer import __version__
+from batch_scorer.config.fingerprint import config_fingerprint
+from batch_scorer.config.job import Job
+from batch_scorer.config.load import LoadedJob, load_job
+from batch_scorer.config.project import Project
+from batch_scorer.core.checks import Check
+from batch_scorer.core.errors import BatchScorerError, ConfigInvalid, ModelNotFound, UsageError
+from batch_scorer.core.models import ModelPin
+from batch_scorer.core.plans import Plan, Selection
+from batch_scorer.core.validation import OnFail, SuiteVerdict
+from batch_scorer.execution.parts import (
+    BoundSuite,
+    JobParts,
+    RunListener,
+    RunOptions,
+    RunReport,
+)
+from batch_scorer.execution.places import Places
+from batch_scorer.lake.parquet_sink import ParquetSink
+from batch_scorer.lake.storage import LocalStorage
+from batch_scorer.ledger.ledger import Ledger, open_ledger
+from batch_scorer.ledger.manifests import ManifestStore
+from batch_scorer.models.registry import FileRegistry
+from batch_scorer.validation.store import ValidationStore
+from batch_scorer.validation.suites import load_suite, suites_fingerprint
+
+_RECORDED_PACKAGES = ("scikit-learn", "numpy", "pandas", "pyarrow", "dask", "great-expectations")
+
+
+def open_job(
+    project: Project,
+    name: str,
+    *,
+    target: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> JobParts:
+    """Everything a job runs with. Raises: UsageError (no such job), ConfigInvalid, OutputUnwritable."""
+    loaded = load_job(project, name, target=target, env=os.environ, overrides=overrides or {})
+    job = loaded.job
+    suites = bound_suites(project, job)
+    places = _places(project, job)
+    return JobParts(
+        job=job,
+        places=places,
+        input_root=project.resolve(job.input.path),
+        code=tuple(project.resolve(directory) for directory in job.code),
+        suites=suites,
+        suite_fingerprint=suites_fingerprint([(use.suite, use.on_fail, use.stage) for use in suites]),
+        config_fingerprint=config_fingerprint(job),
+        storage=LocalStorage(),
+        registry=open_registry(project, job),
+        ledger=open_ledger(places.database),
+        manifests=ManifestStore(places.state / "manifests"),
+        validations=ValidationStore(places.state),
+        sink=ParquetSink(places.predictions),
+        code_version=__version__,
+        environment=environment(),
+        config={key: value for key, value, _source in loaded.values},
+        target=target,
+    )
+
+
+def bound_suites(project: Project, job: Job) -> tuple[BoundSuite, ...]:
+    """The job's suites, read and checked. Raises: ConfigInvalid."""
+    uses = [(use, "input") for use in job.validation.input]
+    uses += [(use, "output") for use in job.validation.output]
+    return tuple(
+        BoundSuite(
+            suite=load_suite(project.suite_path(use.suite), custom_allowed=bool(job.code)),
+            on_fail=OnFail(use.on_fail),
+            stage=stage,
+        )
+        for use, stage in uses
+    )
+
+
+def open_registry(project: Project, job: Job | None = None) -> FileRegistry:
+    """The job's registry, or the project's default one."""
+    return FileRegistry(Path(project.resolve(job.registry if job else "data/models")))
+
+
+def open_ledgers(project: Project) -> dict[Path, Ledger]:
+    """Every existing ledger that the project's jobs write to: jobs may share one."""
+    ledgers: dict[Path, Ledger] = {}
+    for name in project.job_names():
+        loaded = load_job(project, name, env=os.environ)
+        database = _places(project, loaded.job).database
+        if database.exists() and database not in ledgers:
+            ledgers[database] = open_ledger(database)
+    return ledgers
+
+
+def load(project: Project, name: str, target: str | None) -> LoadedJob:
+    """The job file alone, without opening anything. Raises: UsageError, ConfigInvalid."""
+    return load_job(project, name, target=target, env=os.environ)
+
+
+def pin_model(parts: JobParts, override: str | None = None) -> ModelPin:
+    """The model version for this run, resolved once. A name that the job file has wrong is exit 78.
+
+    override: `name@version` from the command line. Raises: UsageError, ConfigInvalid, ModelError.
+    """
+    try:
+        pin = parts.registry.resolve(override or parts.job.model.uri)
+    except ModelNotFound as error:
+        kind = UsageError if override else ConfigInvalid
+        where = None if override else f"jobs/{parts.job.name}.yml, model.uri"
+        raise kind(
+            error.what, where=where or error.where, fix=error.fix, next_command=error.next_command
+        ) from None
+    from batch_scorer.models.outputs import check_outputs
+
+    check_outputs(parts.job.model.output, parts.job.model.method, pin.signature)
+    return pin
+
+
+def plan_job(
+    parts: JobParts, selection: Selection, *, model: str | None = None, now: datetime | None = None
+) -> Plan:
+    """What would be done now, and why. Reads only."""
+    from batch_scorer.execution.survey import survey
+
+    return survey(parts, pin_model(parts, model), selection, now or datetime.now(UTC))
+
+
+def run_job(
+    parts: JobParts,
+    selection: Selection,
+    options: RunOptions,
+    listener: RunListener,
+    *,
+    model: str | None = None,
+) -> RunReport:
+    """Do it. Raises: what stops a run before it starts; everything later is in the report."""
+    from batch_scorer.execution.preflight import check_places
+    from batch_scorer.execution.run import run_job as execute
+
+    check_places(parts)
+    return execute(parts, lambda: plan_job(parts, selection, model=model), options, listener)
+
+
+def check_suite(project: Project, suite: str, job: str, partition: str, target: str | None) -> SuiteVerdict:
+    """Run one suite on one input partition, in the validation process. Raises: UsageError, ConfigInvalid."""
+    from batch_scorer.execution.suite_check import check_one
+
+    parts = open_job(project, job, target=target)
+    bound = load_suite(project.suite_path(suite), custom_allowed=bool(parts.code))
+    return check_one(parts, bound, partition)
+
+
+def diagnose(project: Project, name: str, target: str | None) -> Iterator[Check]:
+    """What would go wrong tonight, check by check; a check that cannot be made is a bad one."""
+    from batch_scorer.execution.doctor import examine
+
+    try:
+        parts = open_job(project, name, target=target)
+    except UsageError:
+        raise
+    except BatchScorerError as error:
+        yield Check.bad(f"{name}: job file", error)
+        return
+    yield from examine(parts, lambda: pin_model(parts))
+
+
+def init_project(directory: Path) -> tuple[Path, ...]:
+    """An empty project: a commented job template, a suites folder. Raises: UsageError."""
+    from batch_scorer.ops.scaffold.project import scaffold_project
+
+    return scaffold_project(directory)
+
+
+def init_example(directory: Path) -> tuple[Path, ...]:
+    """A runnable example: lake, suites, job, and a model that is trained and registered. Repeatable."""
+    from batch_scorer.models.register import register_file
+    from batch_scorer.ops.scaffold.project import scaffold_example
+
+    example = scaffold_example(directory)
+    registry = open_registry(Project(root=directory.absolute()))
+    if example.model_name not in registry.names():
+        manifest = register_file(
+            example.model_file,
+            registry=registry,
+            name=example.model_name,
+            reference_path=example.training_table,
+            allow_pickle=False,
+            notes="the example's model: which rides end with a big tip",
+            who=getpass.getuser(),
+        )
+        registry.promote(
+            example.model_name,
+            manifest.version,
+            "champion",
+            reason="first version",
+            who=getpass.getuser(),
+        )
+    return example.written
+
+
+def environment() -> dict[str, str]:
+    """Python and the packages that decide about a prediction, with their versions."""
+    found = {"python": python_version()}
+    for package in _RECORDED_PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # vendored or repackaged: say nothing rather than guess
+            continue
+    return found
+
+
+def _places(project: Project, job: Job) -> Places:
+    return Places(
+        job=job.name,
+        state=Path(project.resolve(job.output.state)),
+        predictions=Path(project.resolve(job.output.path)),
+    )

@@ -1,0 +1,112 @@
+"""A whole project in a temporary directory, driven as from a shell."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas as pd
+import pytest
+
+from tests import taxi
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def model_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Path]]:
+    """(joblib file, training Parquet) of one of the three models, fitted once a session."""
+    directory = tmp_path_factory.mktemp("models")
+    training = directory / "training.parquet"
+    taxi.rides(3_000, seed=99).to_parquet(training)
+
+    def files(name: str) -> tuple[Path, Path]:
+        path = directory / f"{name}.joblib"
+        if not path.exists():
+            joblib.dump(taxi.fitted(name), path)
+        return path, training
+
+    return files
+
+
+class TaxiProject:
+    """root: with jobs/ and data/; `cli` runs one command in this process, as from `root`."""
+
+    def __init__(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.root = root
+        self._capsys = capsys
+
+    @property
+    def lake(self) -> Path:
+        return self.root / "data" / "lake" / "rides"
+
+    @property
+    def predictions(self) -> Path:
+        return self.root / "data" / "predictions" / "taxi_tips"
+
+    @property
+    def state(self) -> Path:
+        return self.root / "data" / "state"
+
+    def cli(self, *arguments: str) -> taxi.Result:
+        from batch_scorer.cli.main import run
+
+        self._capsys.readouterr()
+        code = run(["-p", str(self.root), *arguments])
+        captured = self._capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return taxi.Result(code, captured.out, captured.err)
+
+    def add_day(self, index: int, n_rows: int = 600, **changes: Any) -> pd.DataFrame:
+        """Day `index` of January 2024 with rides of its own; changes replace whole columns."""
+        frame = taxi.rides(n_rows, seed=index, first_id=index * 1_000_000).assign(**changes)
+        taxi.write_day(self.lake, taxi.days(index + 1)[index], frame)
+        return frame
+
+    def day(self, index: int) -> Path:
+        return self.lake / f"ride_date={taxi.days(index + 1)[index]}"
+
+    def published(self, index: int) -> pd.DataFrame:
+        return taxi.read_published(self.predictions / self.day(index).name)
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Every byte that readers can see."""
+        return {
+            str(path.relative_to(self.predictions)): path.read_bytes()
+            for path in sorted(self.predictions.rglob("*"))
+            if path.is_file()
+        }
+
+
+@pytest.fixture
+def make_project(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    model_files: Callable[[str], tuple[Path, Path]],
+) -> Iterator[Callable[..., TaxiProject]]:
+    """`make_project(n_days, model="linear", **changes to the job)`: a lake, a registered champion, a job."""
+
+    def make(n_days: int = 2, *, model: str = "linear", **changes: Any) -> TaxiProject:
+        project = TaxiProject(tmp_path / "project", capsys)
+        project.lake.mkdir(parents=True)
+        for index in range(n_days):
+            project.add_day(index)
+        taxi.write_job(project.root, taxi.job_document(**changes))
+        artefact, training = model_files(model)
+        registered = project.cli(
+            "models", "register", str(artefact), "--name", "taxi_tips",
+            "--reference", str(training), "--allow-pickle", "--alias", "champion",
+        )  # fmt: skip
+        assert registered.code == 0, registered.stderr
+        return project
+
+    return make
+
+
+@pytest.fixture
+def project(make_project: Callable[..., TaxiProject]) -> TaxiProject:
+    """Two days, a linear model, no suites."""
+    return make_project(2)

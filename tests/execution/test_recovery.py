@@ -1,0 +1,128 @@
+"""A run that died between two steps of a publish: the next one decides from what is on disk."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TaxiProject
+
+_DIE_AT = """
+    import os, signal, sys
+    from batch_scorer.cli.main import run
+    {patch}
+    sys.exit(run(["-p", {root!r}, "run", "taxi_tips", "--cluster", "inline", "--reprocess", "all"]))
+"""
+_BEFORE_EXCHANGE = """
+    from batch_scorer.lake.parquet_sink import ParquetSink
+    ParquetSink.publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+"""
+_AFTER_EXCHANGE = """
+    from batch_scorer.ledger.ledger import Ledger
+    Ledger.finish_publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def _die(project: TaxiProject, patch: str) -> None:
+    script = textwrap.dedent(_DIE_AT).format(patch=textwrap.dedent(patch), root=str(project.root))
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert finished.returncode == -signal.SIGKILL, finished.stderr.decode()
+
+
+def test_a_run_killed_before_the_exchange_leaves_the_old_generation_and_the_next_run_completes(
+    project: TaxiProject,
+) -> None:
+    project.cli("run", "taxi_tips")
+    before = project.snapshot()
+    _die(project, _BEFORE_EXCHANGE)
+    assert project.snapshot() == before
+    project.add_day(0, n_rows=700)
+    result = project.cli("run", "taxi_tips")
+    assert result.code == 0, result.stderr
+    assert "undone" in result.stderr
+    assert "died" in result.stderr
+    assert len(project.published(0)) == 700
+    assert not any((project.state / "staging").rglob("*.parquet"))
+
+
+def test_a_run_killed_after_the_exchange_is_rolled_forward_and_not_scored_again(
+    project: TaxiProject,
+) -> None:
+    project.cli("run", "taxi_tips")
+    old = project.snapshot()
+    _die(project, _AFTER_EXCHANGE)
+    visible = project.snapshot()
+    assert visible != old
+    result = project.cli("run", "taxi_tips")
+    assert result.code == 0, result.stderr
+    assert "was visible, now recorded" in result.stderr
+    assert project.snapshot() == visible
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_with_its_code_and_published_partitions_stay(
+    project: TaxiProject, number: signal.Signals, code: int
+) -> None:
+    for index in range(2, 40):
+        project.add_day(index)
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "batch_scorer",
+            "-p",
+            str(project.root),
+            "run",
+            "taxi_tips",
+            "--cluster",
+            "inline",
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _wait_for(lambda: project.predictions.exists() and any(project.predictions.iterdir()))
+    os.kill(process.pid, number)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == code, stderr
+    assert "Traceback" not in stderr
+    n_published = len(list(project.predictions.iterdir()))
+    assert 0 < n_published < 40
+    assert project.cli("run", "taxi_tips").code == 0
+    assert len(list(project.predictions.iterdir())) == 40
+
+
+def test_a_second_run_on_the_same_job_is_told_who_holds_it(project: TaxiProject) -> None:
+    from datetime import timedelta
+
+    from batch_scorer.execution.lock import job_lock
+
+    with job_lock(
+        project.state / "locks" / "taxi_tips.lock", job="taxi_tips", run_id="01ABC", wait=timedelta(0)
+    ):
+        script = (
+            f"from batch_scorer.cli.main import main; main(['-p', {str(project.root)!r}, 'run', 'taxi_tips'])"
+        )
+        other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert other.returncode == 75
+    assert "01ABC" in other.stderr
+    assert str(os.getpid()) in other.stderr
+
+
+def _wait_for(condition: object, timeout_s: float = 60.0) -> None:
+    assert callable(condition)
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_timeout_ends_with_124(project: TaxiProject) -> None:
+    assert project.cli("run", "taxi_tips", "--timeout", "0s").code == 124
+    assert not Path(project.predictions / "ride_date=2024-01-01").exists()
