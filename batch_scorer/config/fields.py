@@ -32,8 +32,10 @@ from batch_scorer.core.expression_tokens import ExpressionInvalid
 from batch_scorer.core.expressions import OutputColumn
 from batch_scorer.core.partitions import KeyType, PartitionKey
 
-MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-ALIAS_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+# As the registry has them: models and aliases are directories and file names there.
+MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+_VERSION = re.compile(r"[1-9][0-9]{0,8}")
+_LIKE_A_VERSION = re.compile(r"v?([0-9]+)")
 
 _COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
 _SCHEDULERS = re.compile(r"(?:tcp|tls|ws|wss)://[^\s/]+")
@@ -53,9 +55,11 @@ def parse_model_ref(text: str) -> ModelRef:
     name, at, which = text.partition("@")
     if not at or not MODEL_NAME.fullmatch(name):
         raise ValueError(f'"{text}" is not "name@alias" or "name@version", as in taxi_tips@champion')
-    if re.fullmatch(r"[1-9][0-9]{0,8}", which):
+    if _VERSION.fullmatch(which):
         return ModelRef(name=name, version=int(which))
-    if not ALIAS_NAME.fullmatch(which):
+    if number := _LIKE_A_VERSION.fullmatch(which):
+        raise ValueError(f'"{which}" is no version; write {name}@{number[1].lstrip("0") or 1}')
+    if not MODEL_NAME.fullmatch(which):
         raise ValueError(f'"{which}" is neither a version (3) nor an alias (champion)')
     return ModelRef(name=name, alias=which)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
 
 from batch_scorer.core.errors import ConfigInvalid
 
@@ -42,11 +41,14 @@ class Mistake:
     source_line: str | None = None
     width: int = 1
 
+    def __str__(self) -> str:
+        """`file:line:column: message`."""
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return _printable(f"{place}: {self.message}")
+
     def render(self) -> str:
-        """`file:line:column: message`, the line, and carets below what is meant."""
-        if self.line == 0:
-            return _printable(f"{self.file}: {self.message}")
-        head = _printable(f"{self.file}:{self.line}:{self.column}: {self.message}")
+        """The same, the source line, and carets below what is meant."""
+        head = str(self)
         if self.source_line is None:
             return head
         shown = _printable(self.source_line[:_MAX_SHOWN_CHARS])
@@ -88,12 +90,6 @@ class JobInvalid(ConfigInvalid):
             next_command=next_command,
         )
         self.mistakes = ordered
-
-    def as_dict(self) -> dict[str, Any]:
-        mistakes = [
-            {"file": m.file, "line": m.line, "column": m.column, "message": m.message} for m in self.mistakes
-        ]
-        return {**super().as_dict(), "mistakes": mistakes}
 
     def render(self) -> str:
         return "\n".join(mistake.render() for mistake in self.mistakes)

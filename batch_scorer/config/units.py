@@ -12,7 +12,9 @@ import re
 from datetime import timedelta
 
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_DURATION = re.compile(r"(?:(\d{1,9})w)?(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?")
+_DURATION = re.compile(
+    r"(?:([0-9]{1,10})w)?(?:([0-9]{1,10})d)?(?:([0-9]{1,10})h)?(?:([0-9]{1,10})m)?(?:([0-9]{1,10})s)?"
+)
 _MAX_DURATION = timedelta(days=36_500)
 
 _BYTES = {
@@ -26,10 +28,10 @@ _BYTES = {
     "TiB": 2**40,
 }
 _BYTES_BY_LOWER = {"b": 1, "": 1} | {unit.lower(): factor for unit, factor in _BYTES.items()}
-_SIZE = re.compile(r"(\d{1,15})\s*([A-Za-z]*)")
+_SIZE = re.compile(r"([0-9]{1,19})\s*([A-Za-z]*)")
 _MAX_SIZE = 2**60
 
-_RATE = re.compile(r"(\d{1,3}(?:\.\d{1,12})?)\s*(%?)")
+_RATE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,12})?)\s*(%?)")
 
 
 def parse_duration(value: object) -> timedelta:
@@ -41,7 +43,9 @@ def parse_duration(value: object) -> timedelta:
         if match is None or not match.group():
             raise ValueError(f"{_shown(value)} is not a duration, such as 30m, 2h, 3d")
         counts = zip(match.groups(default="0"), _SECONDS.values(), strict=True)
-        duration = timedelta(seconds=sum(int(count) * seconds for count, seconds in counts))
+        seconds = sum(int(count) * factor for count, factor in counts)
+        # Bounded first: timedelta overflows on numbers that fit the form.
+        duration = timedelta(seconds=min(seconds, 2 * _MAX_DURATION.total_seconds()))
     if not timedelta(0) <= duration <= _MAX_DURATION:
         raise ValueError("a duration is between 0 and 100 years")
     return duration

@@ -182,7 +182,7 @@ class _Builder:
 
     def _leaf(self, node: ScalarNode) -> YamlScalar:
         place = self._place(node)
-        if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in node.value):
+        if _is_no_text(node.value):
             self.mistakes.append(self.mistake(place, "holds a character that is not text"))
         return YamlScalar(value=_scalar(node), place=place, quote=1 if node.style in ("'", '"') else 0)
 
@@ -192,7 +192,7 @@ class _Builder:
             place = self._place(key_node)
             value = self._value(value_node)
             key = _scalar(key_node) if isinstance(key_node, ScalarNode) else None
-            if not isinstance(key, str):
+            if not isinstance(key, str) or _is_no_text(key):
                 self.mistakes.append(self.mistake(place, "a key must be text; quote it"))
             elif key in entries:
                 first = entries[key].key.line
@@ -218,6 +218,11 @@ def _scalar(node: ScalarNode) -> str | int | float | bool | None:
     if node.tag == _FLOAT:
         return float(text)
     return text
+
+
+def _is_no_text(text: str) -> bool:
+    """NUL ends a path early; a lone surrogate cannot be written anywhere."""
+    return any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text)
 
 
 def _read_text(path: Path, file: str) -> str:

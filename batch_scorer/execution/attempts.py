@@ -51,6 +51,7 @@ def record(
         AttemptRecord(
             run_id=run_id,
             job=parts.job.name,
+            partition=entry.partition,
             partition_label=entry.label,
             partition_path=entry.partition.path if entry.partition else entry.label,
             state=_state(outcome),

@@ -29,6 +29,7 @@ from batch_scorer.execution.lock import job_lock
 from batch_scorer.execution.parts import JobParts, RunListener, RunOptions, RunReport
 from batch_scorer.execution.recovery import recover
 from batch_scorer.execution.stop import StopRequest, listening
+from batch_scorer.ops.logs import logging_run
 
 _GX_BYTES = 4 << 30
 
@@ -47,6 +48,7 @@ def run_job(
     """
     run_id = str(ULID())
     with (
+        logging_run(run_id),
         listening(StopRequest(options.timeout or parts.job.compute.timeout)) as stop,
         job_lock(parts.places.lock, job=parts.job.name, run_id=run_id, wait=options.wait_lock),
     ):
@@ -103,7 +105,7 @@ def _run(
     parts.ledger.finish_run(
         run.run_id,
         exit_code=code,
-        finished_at=finished.finished_at,
+        finished_at=finished.finished_at or run.started_at,
         n_published=finished.n_published,
         n_blocked=finished.n_blocked,
         n_failed=finished.n_failed,

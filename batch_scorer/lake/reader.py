@@ -26,7 +26,7 @@ from batch_scorer.lake.footers import footer_of
 from batch_scorer.lake.schema import carried_types, check_features
 from batch_scorer.lake.storage import check_still, check_unmoved, storage_for
 
-_READ_AHEAD_BYTES = 1 << 20  # per column: the pages of a huge row group stream through, never held whole
+_READ_AHEAD_BYTES = 1 << 18  # per column: the pages of a huge row group stream through, never held whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +187,7 @@ def _check_columns(file: LakeFile, footer: Footer, spec: ReadSpec) -> None:
     check_features([file], [footer], spec.features)
     planned = dict(spec.carried) | dict(spec.filter_columns)
     for name, found in carried_types([file], [footer], tuple(planned)):
-        if found != planned[name]:
+        if found not in (planned[name], "null"):
             raise ColumnTypeMismatch(
                 f'column "{name}" is {found} but the plan says {planned[name]}',
                 where=file.path,

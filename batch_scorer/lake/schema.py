@@ -48,7 +48,9 @@ def carried_types(
         for name in names:
             found = _type_of(name, columns, file, "the job")
             first, first_file = agreed.setdefault(name, (found, file))
-            if found != first:
+            if first == "null":  # nothing but nulls has no type to disagree with
+                agreed[name] = (found, file)
+            elif found not in (first, "null"):
                 raise ColumnTypeMismatch(
                     f'column "{name}" is {found} in {_name(file)} but {first} in {_name(first_file)}',
                     where=file.path,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from batch_scorer.core.errors import (
@@ -62,19 +62,24 @@ class Database:
 
 def connect(url_or_path: str | Path) -> Database:
     """A path means SQLite, and its directory is made. Raises: OutputUnwritable."""
-    if isinstance(url_or_path, str) and "://" in url_or_path:
-        engine = create_engine(url_or_path, json_serializer=_to_json)
-        return Database(engine, engine.url.render_as_string(hide_password=True))
-    path = Path(url_or_path)
+    url = _url(url_or_path)
+    engine = create_engine(url, json_serializer=_to_json)
+    if url.get_backend_name() != "sqlite":
+        return Database(engine, url.render_as_string(hide_password=True))
+    path = Path(url.database or "")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(error.strerror or str(error), str(path)) from None
-    url = URL.create("sqlite+pysqlite", database=str(path))
-    engine = create_engine(url, json_serializer=_to_json)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return Database(engine, str(path))
+
+
+def _url(url_or_path: str | Path) -> URL:
+    if isinstance(url_or_path, str) and "://" in url_or_path:
+        return make_url(url_or_path)
+    return URL.create("sqlite+pysqlite", database=str(url_or_path))
 
 
 _to_json = functools.partial(json.dumps, default=str, ensure_ascii=False)

@@ -84,9 +84,7 @@ def to_bytes(manifest: Manifest) -> bytes:
         for name, value in zip(manifest.partition.names, manifest.partition.values, strict=True)
     ]
     document["created_at"] = manifest.created_at.isoformat()
-    return (
-        json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode("utf-8") + b"\n"
-    )
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode("utf-8") + b"\n"
 
 
 def from_bytes(content: bytes) -> Manifest:
@@ -116,9 +114,7 @@ def from_bytes(content: bytes) -> Manifest:
 
 
 def _lake_file(entry: Mapping[str, Any]) -> LakeFile:
-    return LakeFile(
-        path=entry["path"], stamp=FileStamp(**entry["stamp"]), sha256=entry["sha256"]
-    )
+    return LakeFile(path=entry["path"], stamp=FileStamp(**entry["stamp"]), sha256=entry["sha256"])
 
 
 def _type_name(value: object) -> str:

@@ -23,7 +23,7 @@ def version_of(connection: Connection) -> int | None:
     """The ledger's schema version; None for a database without a ledger. Raises: DamageFound."""
     if not inspect(connection).has_table(ledger_info.name):
         return None
-    versions = connection.execute(select(ledger_info.c.schema_version)).scalars().all()
+    versions: Sequence[int] = connection.scalars(select(ledger_info.c.schema_version)).all()
     if len(versions) != 1:
         raise DamageFound(f"the ledger names {len(versions)} schema versions instead of one")
     return versions[0]

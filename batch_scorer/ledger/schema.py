@@ -32,14 +32,14 @@ class UtcTime(TypeDecorator[dt.datetime]):
     impl = String
     cache_ok = True
 
-    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy hands it in)
         if value is None:
             return None
         if value.utcoffset() is None:
             raise ValueError(f"{value} has no time zone")
         return value.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> dt.datetime | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> dt.datetime | None:  # noqa: ARG002
         return None if value is None else dt.datetime.fromisoformat(value)
 
 

@@ -24,7 +24,7 @@ _LAYOUT = 1
 
 
 def encode_manifest(manifest: ModelManifest) -> bytes:
-    """JSON for people: indented, in the order of the fields. `layout` is the version of this document's own form."""
+    """JSON for people: indented, in the order of the fields. layout: the version of the document's form."""
     document = {"layout": _LAYOUT, **asdict(manifest)}
     return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
 

@@ -120,10 +120,10 @@ def _text(output: OutputColumn, values: np.ndarray) -> pa.Array:
 def _unfit(values: np.ndarray, target: str) -> np.ndarray:
     """Per row: would the cast change the value (but for the rounding of float32)?"""
     fits: np.ndarray
-    if target in ("float64", "float32"):
-        magnitude = np.abs(values.astype("float64"))
-        exact_to = 2.0**53 if values.dtype.kind in "iu" and target == "float64" else np.finfo(target).max
-        fits = magnitude <= exact_to  # false for NaN
+    if target == "float64" and values.dtype.kind in "iu":
+        fits = (values >= -(2**53)) & (values <= 2**53)
+    elif target in ("float64", "float32"):
+        fits = np.abs(values.astype("float64")) <= np.finfo(target).max  # false for NaN
     elif target == "bool":
         fits = (values == 0) | (values == 1)
     elif values.dtype.kind == "f":

@@ -28,7 +28,7 @@ from batch_scorer.models.manifests import GOLDEN_INPUT_FILE, GOLDEN_OUTPUT_FILE
 from batch_scorer.models.names import require_name
 from batch_scorer.models.probing import imagined_rows, probe
 from batch_scorer.models.registry import FileRegistry
-from batch_scorer.models.signatures import GUESSED, columns_from_frame, guessed_columns
+from batch_scorer.models.signatures import GUESSED, columns_from_frame, guessed_columns, require_columns
 from batch_scorer.models.trust import refused_types
 
 _FORMATS = {
@@ -201,8 +201,9 @@ def _read_reference(path: Path, names: tuple[str, ...]) -> _Training:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         with pq.ParquetFile(path) as source:
             columns = tuple(source.schema_arrow.names)
+            require_columns(names, columns, where=str(path))
             n_rows = source.metadata.num_rows
-            frame = source.read([name for name in names if name in columns]).to_pandas()
+            frame = source.read(list(names)).to_pandas()
     except (OSError, pa.ArrowInvalid) as error:
         raise UsageError(
             f"the training reference cannot be read as one Parquet file: {error}",

@@ -33,15 +33,20 @@ def columns_from_frame(estimator: object, frame: pd.DataFrame, *, where: str) ->
     Raises: SignatureInvalid, for columns that are missing or of a type no estimator column can have.
     """
     names = feature_names(estimator)
-    absent = [f'"{name}"{nearest(name, map(str, frame.columns))}' for name in names if name not in frame]
+    require_columns(names, tuple(map(str, frame.columns)), where=where)
+    as_none = columns_missing_as_none(estimator)
+    return tuple(_column(frame[name], name, as_none=name in as_none, where=where) for name in names)
+
+
+def require_columns(names: tuple[str, ...], available: tuple[str, ...], *, where: str) -> None:
+    """Raises: SignatureInvalid, naming every column that is not available and the nearest that is."""
+    absent = [f'"{name}"{nearest(name, available)}' for name in names if name not in available]
     if absent:
         raise SignatureInvalid(
             f"the training reference lacks columns that the model reads: {', '.join(absent)}",
             where=where,
             fix="give the table the model was trained on",
         )
-    as_none = columns_missing_as_none(estimator)
-    return tuple(_column(frame[name], name, as_none=name in as_none, where=where) for name in names)
 
 
 def guessed_columns(estimator: object) -> tuple[ColumnSpec, ...]:

@@ -95,17 +95,20 @@ def _how_much(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> str:
         mostly = kwargs.get("mostly")
         limit = "" if mostly is None or mostly == 1 else f" (limit {_percent(100 * (1 - mostly))})"
         return f" for {_percent(percent)}{limit}"
-    if mismatch := _mismatch(result):
+    if mismatch := _mismatch(kwargs, result):
         return f": {mismatch}"
     observed = result.get("observed_value")
     return "" if observed is None else f": {value_in_words(observed)}"
 
 
-def _mismatch(result: Mapping[str, Any]) -> str:
+def _mismatch(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     """Of the expectations about a table's columns, which GX gives as details."""
     match result.get("details"):
         case {"mismatched": {**parts}}:
-            return "; ".join(f"{name} {value_in_words(columns)}" for name, columns in parts.items())
+            # GX lists the unexpected ones even where they are allowed.
+            allowed = () if kwargs.get("exact_match", True) else ("unexpected",)
+            told = {name: columns for name, columns in parts.items() if name not in allowed}
+            return "; ".join(f"{name} {value_in_words(columns)}" for name, columns in told.items())
         case {"mismatched": [{"Expected": expected, "Found": found}, *_]}:
             return f"expected {value_in_words(expected)}, found {value_in_words(found)}"
         case _:

@@ -95,7 +95,8 @@ conditions: st.SearchStrategy[str] = st.recursive(
 @given(source=conditions)
 def test_precedence_is_that_of_sql(source: str) -> None:
     full = in_full(parse_condition(source))
-    rows = duckdb.sql(f"SELECT ({source}), {full} FROM {ROWS}").fetchall()
+    with duckdb.connect() as connection:
+        rows = connection.execute(f"SELECT ({source}), {full} FROM {ROWS}").fetchall()
     assert [ours for _, ours in rows] == [theirs for theirs, _ in rows]
 
 

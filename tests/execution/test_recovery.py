@@ -25,8 +25,8 @@ _BEFORE_EXCHANGE = """
     ParquetSink.publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 """
 _AFTER_EXCHANGE = """
-    from batch_scorer.ledger.ledger import Ledger
-    Ledger.finish_publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    from batch_scorer.ledger.sql_ledger import SqlLedger
+    SqlLedger.finish_publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 """
 
 

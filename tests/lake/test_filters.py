@@ -111,7 +111,10 @@ conditions = st.recursive(
     lambda inner: st.one_of(
         st.builds(lambda o: Not(operand=o), inner),
         st.builds(
-            lambda op, a, b: Logical(operator=op, left=a, right=b), st.sampled_from(["and", "or"]), inner, inner
+            lambda op, a, b: Logical(operator=op, left=a, right=b),
+            st.sampled_from(["and", "or"]),
+            inner,
+            inner,
         ),
     ),
     max_leaves=6,

@@ -129,7 +129,7 @@ def test_files_are_listed_only_in_partitions_that_are_kept(tmp_path: Path) -> No
     class Watched(LocalStorage):
         def list(self, root: str, directory: str) -> tuple[Entry, ...]:
             listed.append(directory)
-            return super(Watched, self).list(root, directory)
+            return super().list(root, directory)
 
     touch(tmp_path, *(f"day=2024-01-{day:02}/a.parquet" for day in range(1, 31)))
 

@@ -53,10 +53,16 @@ def test_carried_columns_have_one_type_in_the_order_asked_for() -> None:
 def test_carried_columns_that_differ_between_files_are_refused() -> None:
     with pytest.raises(ColumnTypeMismatch, match=r"is string in part-1.parquet but int64 in part-0.parquet"):
         carried_types(FILES, footers(GOOD, {**GOOD, "ride_id": "string"}), ["ride_id"])
-    with pytest.raises(ColumnMissing, match='"ride_id", which the job needs, is not in part-1.parquet'):
+    with pytest.raises(ColumnMissing, match=r'"ride_id", which the job needs, is not in part-1.parquet'):
         carried_types(FILES, footers(GOOD, {"fare": "float64"}), ["ride_id"])
     with pytest.raises(ColumnTypeMismatch, match="cannot be carried"):
         carried_types(FILES[:1], footers({"ride_id": "struct<x: int64>"}), ["ride_id"])
+
+
+def test_a_file_with_nothing_but_nulls_agrees_with_every_type() -> None:
+    unknown = {**GOOD, "company": "null"}
+    for pair in ((GOOD, unknown), (unknown, GOOD)):
+        assert carried_types(FILES, footers(*pair), ["company"]) == (("company", "string"),)
 
 
 def test_files_that_differ_from_the_first_are_reported() -> None:

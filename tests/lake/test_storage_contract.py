@@ -81,7 +81,7 @@ def test_links_below_the_root_are_listed_as_links_and_never_opened(
     kinds = {entry.name: entry.kind for where in ("", "day=1") for entry in storage.list(str(root), where)}
     assert kinds["day=2"] is Kind.LINK
     assert kinds["b.parquet"] is Kind.LINK
-    with pytest.raises(OSError, match="symbolic link|Not a directory"):
+    with pytest.raises(OSError, match="symbolic link"):
         storage.open(str(root), link)
 
 

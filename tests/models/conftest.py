@@ -51,11 +51,18 @@ def pipelines(rides: pd.DataFrame) -> dict[str, Any]:
     shapes = {
         "linear": (scaled, one_hot, LogisticRegression(max_iter=500)),
         "boosted": ("passthrough", ordinal, HistGradientBoostingClassifier(max_iter=10, random_state=0)),
-        "forest": (SimpleImputer(), ordinal, RandomForestClassifier(20, max_depth=6, n_jobs=2, random_state=0)),
+        "forest": (
+            SimpleImputer(),
+            ordinal,
+            RandomForestClassifier(20, max_depth=6, n_jobs=2, random_state=0),
+        ),
     }
     return {
         name: Pipeline(
-            [("prep", ColumnTransformer([("num", numbers, NUMBERS), ("cat", texts, TEXTS)])), ("clf", classifier)]
+            [
+                ("prep", ColumnTransformer([("num", numbers, NUMBERS), ("cat", texts, TEXTS)])),
+                ("clf", classifier),
+            ]
         ).fit(rides[NUMBERS + TEXTS], rides.big_tip)
         for name, (numbers, texts, classifier) in shapes.items()
     }

@@ -21,7 +21,7 @@ from batch_scorer.models.arrow_types import arrow_type
 from batch_scorer.models.frames import arrow_features, model_frame
 from batch_scorer.models.signatures import columns_from_frame
 
-_DAYS = ["2024-01-01", None, "2024-03-10", "2024-12-31"]
+_DAYS = pd.Series(["2024-01-01", None, "2024-03-10", "2024-12-31"])
 EVERY_DTYPE = pd.DataFrame(
     {
         "f64": [1.5, np.nan, -0.0, 3.0],
@@ -38,15 +38,15 @@ EVERY_DTYPE = pd.DataFrame(
         "category": pd.Categorical(["x", None, "y", "x"], categories=["y", "x", "z"]),
         "numbers": pd.Categorical([3, None, 1, 3]),
         "naive": pd.to_datetime(_DAYS),
-        "aware": pd.to_datetime(_DAYS).tz_localize("America/Chicago"),
-        "ns": pd.to_datetime(_DAYS).as_unit("ns"),
+        "aware": pd.to_datetime(_DAYS).dt.tz_localize("America/Chicago"),
+        "ns": pd.to_datetime(_DAYS).dt.as_unit("ns"),
         "date": pd.Series([dt.date(2024, 1, 1), None, dt.date(2024, 3, 10), None], dtype=object),
         "maybe": pd.Series([True, None, False, True], dtype=object),
     }
 )
 
 
-class Knowing(BaseEstimator):
+class Knowing(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """An estimator that knows nothing but its column names."""
 
     def __init__(self, names: list[str]) -> None:

@@ -222,6 +222,6 @@ def test_an_output_the_model_cannot_give_is_refused_before_the_run(
 
 def test_all_mistakes_of_the_outputs_are_told_at_once() -> None:
     wrong = [_output("float64", Item(name="proba", index=index), f"p{index}") for index in (2, 3)]
-    with pytest.raises(SignatureInvalid, match="p2: .*p3: ") as caught:
+    with pytest.raises(SignatureInvalid, match=r"p2: .*p3: ") as caught:
         check_outputs(wrong, Method.PREDICT_PROBA, SIGNATURE)
     assert "small, big" in str(caught.value.fix)

@@ -1,4 +1,4 @@
-"""The registry without any model: numbers, aliases, hashes, locks. Imports no data library, so children start fast."""
+"""The registry without any model: numbers, aliases, hashes, locks. No data library: children start fast."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_an_alias_moves_and_old_pins_stay(filled: FileRegistry) -> None:
 def test_an_unknown_reference_is_told_with_what_there_is(
     filled: FileRegistry, reference: str, told: str
 ) -> None:
-    with pytest.raises(ModelNotFound, match=".") as caught:
+    with pytest.raises(ModelNotFound) as caught:
         filled.resolve(reference)
     assert told in caught.value.what
     assert "taxi_tips" in str(caught.value.fix)
@@ -219,6 +219,5 @@ def test_a_manifest_of_another_form_is_refused(old: bytes, new: bytes) -> None:
 
 def test_reading_the_registry_imports_no_data_library() -> None:
     heavy = "{'numpy', 'pandas', 'pyarrow', 'sklearn', 'skops', 'joblib'}"
-    code = f"import sys, batch_scorer.models.registry; sys.exit(' '.join({heavy} & sys.modules.keys()))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    code = f"import sys, batch_scorer.models.registry; print(sorted({heavy} & sys.modules.keys()))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"

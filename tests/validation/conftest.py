@@ -6,6 +6,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,11 +104,15 @@ def document_of(expectations: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
 
 
 def request_for(suite: Suite, files: tuple[str, ...], **others: Any) -> ValidationRequest:
-    return ValidationRequest(
-        **{"partition": "2024-01-01", "on_fail": OnFail.BLOCK, "stage": "input", "key": ("ride_id",)}
-        | {"suite": suite, "files": files}
-        | others
+    request = ValidationRequest(
+        partition="2024-01-01",
+        suite=suite,
+        on_fail=OnFail.BLOCK,
+        stage="input",
+        files=files,
+        key=("ride_id",),
     )
+    return replace(request, **others)
 
 
 @pytest.fixture(scope="module")

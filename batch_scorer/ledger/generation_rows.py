@@ -1,0 +1,183 @@
+"""Published versions of partitions, as rows. Every function works in the caller's transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from batch_scorer.core.errors import DamageFound
+from batch_scorer.core.lakefiles import LakeFile, PartitionFiles
+from batch_scorer.core.partitions import Partition
+from batch_scorer.core.records import (
+    AttemptRecord,
+    AttemptState,
+    GenerationRecord,
+    GenerationState,
+    PartitionRecord,
+)
+from batch_scorer.ledger.encoding import (
+    attempt_from_row,
+    generation_from_row,
+    generation_to_row,
+    input_from_row,
+    input_to_row,
+)
+from batch_scorer.ledger.schema import attempts, generation_inputs, generations
+
+
+def begin_publish(connection: Connection, generation: GenerationRecord) -> None:
+    """Raises: DamageFound, when the number exists; ValueError, when the state is not publishing."""
+    if generation.state is not GenerationState.PUBLISHING:
+        raise ValueError(f"a publish begins as publishing, not {generation.state}")
+    if find(connection, *_is(generation.job, generation.partition, generation.number)):
+        raise DamageFound(
+            f"generation {generation.number} of {generation.partition} exists already in the ledger",
+            fix="make sure that all runs of a job share one state directory",
+        )
+    row = insert(generations).values(**generation_to_row(generation)).returning(generations.c.id)
+    _add_inputs(connection, connection.execute(row).scalar_one(), generation.inputs)
+
+
+def finish_publish(
+    connection: Connection, job: str, partition: Partition, number: int, published_at: dt.datetime
+) -> None:
+    _end_publish(
+        connection,
+        _is(job, partition, number),
+        {"state": GenerationState.PUBLISHED.value, "published_at": published_at},
+    )
+
+
+def abandon_publish(connection: Connection, job: str, partition: Partition, number: int) -> None:
+    _end_publish(connection, _is(job, partition, number), {"state": GenerationState.ABANDONED.value})
+
+
+def unfinished(connection: Connection, job: str) -> tuple[GenerationRecord, ...]:
+    publishing = generations.c.state == GenerationState.PUBLISHING.value
+    return find(connection, generations.c.job == job, publishing)
+
+
+def history(connection: Connection, job: str, partition: Partition) -> tuple[GenerationRecord, ...]:
+    return find(connection, *_is(job, partition))[::-1]
+
+
+def one(
+    connection: Connection, job: str, partition: Partition, number: int | None
+) -> GenerationRecord | None:
+    if number is not None:
+        found = find(connection, *_is(job, partition, number))
+    else:
+        newest = _current_numbers(job).where(generations.c.partition_path == partition.path)
+        current = newest.with_only_columns(func.max(generations.c.number)).scalar_subquery()
+        found = find(connection, *_is(job, partition), generations.c.number == current)
+    return found[0] if found else None
+
+
+def find(connection: Connection, *criteria: ColumnElement[bool]) -> tuple[GenerationRecord, ...]:
+    """Oldest first, inputs included, in two queries."""
+    inputs: defaultdict[int, list[LakeFile]] = defaultdict(list)
+    query = select(generation_inputs).join(generations).where(*criteria)
+    for row in connection.execute(query).mappings():
+        inputs[row["generation_id"]].append(input_from_row(row))
+    rows = connection.execute(select(generations).where(*criteria).order_by(generations.c.id)).mappings()
+    return tuple(generation_from_row(row, inputs[row["id"]]) for row in rows)
+
+
+def partition_records(connection: Connection, job: str) -> dict[Partition, PartitionRecord]:
+    """What planning asks: every current generation, and every failure since, in three queries."""
+    newest = _current_numbers(job).subquery()
+    is_newest = and_(
+        generations.c.partition_path == newest.c.partition_path,
+        generations.c.number == newest.c.number,
+    )
+    ids = select(generations.c.id).join(newest, is_newest).where(generations.c.job == job)
+    current = {record.partition: record for record in find(connection, generations.c.id.in_(ids))}
+    tries: defaultdict[Partition, list[AttemptRecord]] = defaultdict(list)
+    query = (
+        select(attempts)
+        .outerjoin(newest, attempts.c.partition_path == newest.c.partition_path)
+        .where(
+            attempts.c.job == job,
+            attempts.c.partition_values.is_not(None),
+            attempts.c.state != AttemptState.PUBLISHED.value,
+            attempts.c.after_generation == func.coalesce(newest.c.number, 0),
+        )
+        .order_by(attempts.c.id.desc())
+    )
+    for row in connection.execute(query).mappings():
+        attempt = attempt_from_row(row)
+        if attempt.partition is not None:
+            tries[attempt.partition].append(attempt)
+    return {
+        partition: PartitionRecord(
+            partition=partition,
+            current=current.get(partition),
+            attempts=tuple(tries.get(partition, ())),
+        )
+        for partition in (*current, *(partition for partition in tries if partition not in current))
+    }
+
+
+def refresh_inputs(connection: Connection, job: str, partition: Partition, files: Sequence[LakeFile]) -> None:
+    """Give the current generation's inputs their new stamps; their content is what it was.
+
+    Raises: DamageFound, when nothing is published.
+    """
+    current = one(connection, job, partition, None)
+    if current is None:
+        raise DamageFound(f"{partition} has no published generation whose inputs could be refreshed")
+    stamps = PartitionFiles(partition=partition, directory=partition.path, files=tuple(files))
+    generation = (
+        update(generations)
+        .where(*_is(job, partition, current.number))
+        .values(stamps=stamps.stamp_fingerprint)
+        .returning(generations.c.id)
+    )
+    generation_id = connection.execute(generation).scalar_one()
+    connection.execute(delete(generation_inputs).where(generation_inputs.c.generation_id == generation_id))
+    _add_inputs(connection, generation_id, files)
+
+
+def _current_numbers(job: str) -> Select[Any]:
+    """(partition_path, number) of each current generation: the published one with the highest number."""
+    return (
+        select(generations.c.partition_path, func.max(generations.c.number).label("number"))
+        .where(generations.c.job == job, generations.c.state == GenerationState.PUBLISHED.value)
+        .group_by(generations.c.partition_path)
+    )
+
+
+def _is(job: str, partition: Partition, number: int | None = None) -> tuple[ColumnElement[bool], ...]:
+    same = (generations.c.job == job, generations.c.partition_path == partition.path)
+    return same if number is None else (*same, generations.c.number == number)
+
+
+def _add_inputs(connection: Connection, generation_id: int, files: Sequence[LakeFile]) -> None:
+    if files:
+        connection.execute(insert(generation_inputs), [input_to_row(generation_id, f) for f in files])
+
+
+def _end_publish(
+    connection: Connection, which: tuple[ColumnElement[bool], ...], values: dict[str, Any]
+) -> None:
+    publishing = generations.c.state == GenerationState.PUBLISHING.value
+    ended = connection.execute(update(generations).where(*which, publishing).values(**values))
+    if ended.rowcount != 1:
+        raise DamageFound(
+            "a publish ended that the ledger does not know as unfinished",
+            fix="make sure that only one run at a time works on a job",
+        )

@@ -1,0 +1,130 @@
+"""What the other rooms may ask of a ledger, and how to open one.
+
+Times are handed in, aware; whatever is written is written in one transaction and durable on return.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from batch_scorer.core.chunks import ChunkCost
+from batch_scorer.core.lakefiles import LakeFile
+from batch_scorer.core.partitions import Partition
+from batch_scorer.core.records import AttemptRecord, GenerationRecord, PartitionRecord, RunRecord
+from batch_scorer.ledger.database import connect
+from batch_scorer.ledger.migrations import bring_up_to_date, newest_version, version_of
+from batch_scorer.ledger.sql_ledger import SqlLedger
+
+
+class RunLog(Protocol):
+    """Executions of ours, from start to end."""
+
+    def start_run(self, run: RunRecord) -> None: ...
+
+    def finish_run(
+        self,
+        run_id: str,
+        *,
+        exit_code: int,
+        finished_at: dt.datetime,
+        n_published: int,
+        n_blocked: int,
+        n_failed: int,
+        cost: ChunkCost,
+        error: Mapping[str, Any] | None = None,
+    ) -> None: ...
+
+    def unfinished_runs(self) -> tuple[RunRecord, ...]:
+        """Runs of any job that never said how they ended: at work still, or dead."""
+
+    def mark_died(self, run_id: str) -> None: ...
+
+
+class RunHistory(Protocol):
+    """What ran before."""
+
+    def runs(self, job: str | None = None, limit: int = 50) -> tuple[RunRecord, ...]:
+        """Newest first."""
+
+    def run(self, prefix_or_last: str) -> RunRecord:
+        """`last` is the newest of all. Raises: UsageError, when no run or several start so."""
+
+    def jobs(self) -> tuple[str, ...]:
+        """Names of the jobs that ever ran, sorted."""
+
+
+class AttemptLog(Protocol):
+    """What each run did with each partition."""
+
+    def record_attempt(self, attempt: AttemptRecord) -> None:
+        """Raises: ValueError, for an attempt with ingredients whose partition is not told."""
+
+    def attempts(self, run_id: str) -> tuple[AttemptRecord, ...]:
+        """In the order they ended."""
+
+
+class PublishLog(Protocol):
+    """The two rows around the one step that makes a generation visible."""
+
+    def begin_publish(self, generation: GenerationRecord) -> None:
+        """Raises: DamageFound, when this number of this partition was ever begun before."""
+
+    def finish_publish(self, job: str, partition: Partition, number: int, published_at: dt.datetime) -> None:
+        """Raises: DamageFound, when it is not unfinished; so does abandon_publish."""
+
+    def abandon_publish(self, job: str, partition: Partition, number: int) -> None: ...
+
+    def unfinished_publishes(self, job: str) -> tuple[GenerationRecord, ...]:
+        """Oldest first."""
+
+
+class GenerationLog(Protocol):
+    """Published versions of partitions."""
+
+    def partition_records(self, job: str) -> dict[Partition, PartitionRecord]:
+        """Of every partition that was published, or failed or was blocked, in one snapshot."""
+
+    def generations(self, job: str, partition: Partition) -> tuple[GenerationRecord, ...]:
+        """In every state, newest first."""
+
+    def generation(self, job: str, partition: Partition, number: int | None) -> GenerationRecord | None:
+        """number None: the current one."""
+
+    def refresh_inputs(self, job: str, partition: Partition, files: Sequence[LakeFile]) -> None:
+        """The current generation's files have new stamps and the content they had."""
+
+
+class OutputColumnsLog(Protocol):
+    """(name, Arrow type) of a job's output, in order, as readers know it."""
+
+    def output_columns(self, job: str) -> tuple[tuple[str, str], ...] | None: ...
+
+    def record_output_columns(self, job: str, columns: tuple[tuple[str, str], ...], run_id: str) -> None: ...
+
+
+class Ledger(RunLog, RunHistory, AttemptLog, PublishLog, GenerationLog, OutputColumnsLog, Protocol):
+    """All of it. Every method may raise StoreUnavailable or DamageFound, writes OutputError too."""
+
+    def close(self) -> None: ...
+
+
+def open_ledger(url_or_path: str | Path) -> Ledger:
+    """Open a ledger; make it, or bring its tables up to date, when that is needed. A path means SQLite.
+
+    Raises: OutputUnwritable, DiskFull, DamageFound, StoreUnavailable; UsageError, when a newer
+    batch-scorer wrote it.
+    """
+    database = connect(url_or_path)
+    try:
+        with database.reading() as connection:
+            version = version_of(connection)
+        if version != newest_version():
+            with database.writing() as connection:
+                bring_up_to_date(connection, dt.datetime.now(dt.UTC))
+    except BaseException:
+        database.close()
+        raise
+    return SqlLedger(database)

@@ -1,0 +1,136 @@
+"""Runs and what they did with each partition, as rows. Every function works in the caller's transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+
+from batch_scorer.core.chunks import ChunkCost
+from batch_scorer.core.errors import DamageFound, UsageError
+from batch_scorer.core.records import AttemptRecord, GenerationState, RunRecord, RunState
+from batch_scorer.ledger.encoding import attempt_from_row, attempt_to_row, run_from_row, run_to_row
+from batch_scorer.ledger.schema import attempts, generations, output_columns, runs
+
+_MAX_SUGGESTIONS = 5
+
+
+def start(connection: Connection, run: RunRecord) -> None:
+    connection.execute(insert(runs).values(**run_to_row(run)))
+
+
+def finish(
+    connection: Connection,
+    run_id: str,
+    *,
+    exit_code: int,
+    finished_at: dt.datetime,
+    n_published: int,
+    n_blocked: int,
+    n_failed: int,
+    cost: ChunkCost,
+    error: Mapping[str, Any] | None,
+) -> None:
+    _change(
+        connection,
+        run_id,
+        state=RunState.FINISHED.value,
+        exit_code=exit_code,
+        finished_at=finished_at,
+        n_published=n_published,
+        n_blocked=n_blocked,
+        n_failed=n_failed,
+        cost=asdict(cost),
+        error=error,
+    )
+
+
+def mark_died(connection: Connection, run_id: str) -> None:
+    _change(connection, run_id, state=RunState.DIED.value)
+
+
+def find(
+    connection: Connection, *criteria: ColumnElement[bool], limit: int | None = None
+) -> tuple[RunRecord, ...]:
+    """Newest first."""
+    query = select(runs).where(*criteria).order_by(runs.c.id.desc()).limit(limit)
+    return tuple(run_from_row(row) for row in connection.execute(query).mappings())
+
+
+def find_one(connection: Connection, prefix_or_last: str) -> RunRecord:
+    """Raises: UsageError, when there is no such run, or more than one."""
+    if prefix_or_last == "last":
+        newest = find(connection, limit=1)
+        if not newest:
+            raise UsageError("nothing has run yet", fix="start with: batch-scorer run JOB")
+        return newest[0]
+    prefix = prefix_or_last.upper()  # run ids are ULIDs: they are written in upper case
+    matching = find(connection, runs.c.run_id.startswith(prefix, autoescape=True), limit=_MAX_SUGGESTIONS + 1)
+    exact = [run for run in matching if run.run_id == prefix]
+    if len(matching) == 1 or exact:
+        return (exact or matching)[0]
+    raise _not_one(prefix_or_last, matching, find(connection, limit=_MAX_SUGGESTIONS))
+
+
+def jobs(connection: Connection) -> tuple[str, ...]:
+    return tuple(connection.scalars(select(runs.c.job).distinct().order_by(runs.c.job)))
+
+
+def record_attempt(connection: Connection, attempt: AttemptRecord) -> None:
+    """Raises: ValueError, for an attempt with ingredients whose partition is not told."""
+    if attempt.ingredients is not None and attempt.partition is None:
+        raise ValueError(f"an attempt on {attempt.partition_path} must tell its partition")
+    current = select(func.max(generations.c.number)).where(
+        generations.c.job == attempt.job,
+        generations.c.partition_path == attempt.partition_path,
+        generations.c.state == GenerationState.PUBLISHED.value,
+    )
+    after = func.coalesce(current.scalar_subquery(), 0)
+    connection.execute(insert(attempts).values(**attempt_to_row(attempt), after_generation=after))
+
+
+def attempts_of(connection: Connection, run_id: str) -> tuple[AttemptRecord, ...]:
+    query = select(attempts).where(attempts.c.run_id == run_id).order_by(attempts.c.id)
+    return tuple(attempt_from_row(row) for row in connection.execute(query).mappings())
+
+
+def columns_of(connection: Connection, job: str) -> tuple[tuple[str, str], ...] | None:
+    query = select(output_columns.c.columns).where(output_columns.c.job == job)
+    columns = connection.execute(query).scalar_one_or_none()
+    return None if columns is None else tuple((name, kind) for name, kind in columns)
+
+
+def record_columns(
+    connection: Connection, job: str, columns: tuple[tuple[str, str], ...], run_id: str
+) -> None:
+    """run_id stays that of the run since which the columns are so."""
+    known = columns_of(connection, job)
+    if known == columns:
+        return
+    values = {"columns": [list(column) for column in columns], "run_id": run_id}
+    if known is None:
+        connection.execute(insert(output_columns).values(job=job, **values))
+    else:
+        connection.execute(update(output_columns).where(output_columns.c.job == job).values(**values))
+
+
+def _change(connection: Connection, run_id: str, **values: Any) -> None:
+    changed = connection.execute(update(runs).where(runs.c.run_id == run_id).values(**values))
+    if changed.rowcount != 1:
+        raise DamageFound(f"run {run_id} is not in the ledger any more")
+
+
+def _not_one(asked: str, matching: tuple[RunRecord, ...], recent: tuple[RunRecord, ...]) -> UsageError:
+    shown = matching or recent
+    names = ", ".join(run.run_id for run in shown[:_MAX_SUGGESTIONS])
+    if matching:
+        more = "" if len(matching) <= _MAX_SUGGESTIONS else " and more"
+        return UsageError(f'"{asked}" is the start of several runs', fix=f"one of {names}{more}")
+    return UsageError(
+        f'no run "{asked}"',
+        fix=f"the newest are {names}" if names else "nothing has run yet",
+        next_command="batch-scorer runs",
+    )

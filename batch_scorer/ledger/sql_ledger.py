@@ -1,0 +1,129 @@
+"""The ledger on any SQL database: each method is one transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from batch_scorer.core.chunks import ChunkCost
+from batch_scorer.core.lakefiles import LakeFile
+from batch_scorer.core.partitions import Partition
+from batch_scorer.core.records import (
+    AttemptRecord,
+    GenerationRecord,
+    PartitionRecord,
+    RunRecord,
+    RunState,
+)
+from batch_scorer.ledger import generation_rows, run_rows
+from batch_scorer.ledger.database import Database
+from batch_scorer.ledger.schema import runs as runs_table
+
+
+class SqlLedger:
+    """Satisfies every protocol of ledger.py. Every method may raise StoreUnavailable or DamageFound."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def close(self) -> None:
+        self._database.close()
+
+    def start_run(self, run: RunRecord) -> None:
+        with self._database.writing() as connection:
+            run_rows.start(connection, run)
+
+    def finish_run(
+        self,
+        run_id: str,
+        *,
+        exit_code: int,
+        finished_at: dt.datetime,
+        n_published: int,
+        n_blocked: int,
+        n_failed: int,
+        cost: ChunkCost,
+        error: Mapping[str, Any] | None = None,
+    ) -> None:
+        with self._database.writing() as connection:
+            run_rows.finish(
+                connection,
+                run_id,
+                exit_code=exit_code,
+                finished_at=finished_at,
+                n_published=n_published,
+                n_blocked=n_blocked,
+                n_failed=n_failed,
+                cost=cost,
+                error=error,
+            )
+
+    def mark_died(self, run_id: str) -> None:
+        with self._database.writing() as connection:
+            run_rows.mark_died(connection, run_id)
+
+    def unfinished_runs(self) -> tuple[RunRecord, ...]:
+        with self._database.reading() as connection:
+            return run_rows.find(connection, runs_table.c.state == RunState.RUNNING.value)
+
+    def runs(self, job: str | None = None, limit: int = 50) -> tuple[RunRecord, ...]:
+        criteria = () if job is None else (runs_table.c.job == job,)
+        with self._database.reading() as connection:
+            return run_rows.find(connection, *criteria, limit=limit)
+
+    def run(self, prefix_or_last: str) -> RunRecord:
+        with self._database.reading() as connection:
+            return run_rows.find_one(connection, prefix_or_last)
+
+    def jobs(self) -> tuple[str, ...]:
+        with self._database.reading() as connection:
+            return run_rows.jobs(connection)
+
+    def record_attempt(self, attempt: AttemptRecord) -> None:
+        with self._database.writing() as connection:
+            run_rows.record_attempt(connection, attempt)
+
+    def attempts(self, run_id: str) -> tuple[AttemptRecord, ...]:
+        with self._database.reading() as connection:
+            return run_rows.attempts_of(connection, run_id)
+
+    def begin_publish(self, generation: GenerationRecord) -> None:
+        with self._database.writing() as connection:
+            generation_rows.begin_publish(connection, generation)
+
+    def finish_publish(self, job: str, partition: Partition, number: int, published_at: dt.datetime) -> None:
+        with self._database.writing() as connection:
+            generation_rows.finish_publish(connection, job, partition, number, published_at)
+
+    def abandon_publish(self, job: str, partition: Partition, number: int) -> None:
+        with self._database.writing() as connection:
+            generation_rows.abandon_publish(connection, job, partition, number)
+
+    def unfinished_publishes(self, job: str) -> tuple[GenerationRecord, ...]:
+        with self._database.reading() as connection:
+            return generation_rows.unfinished(connection, job)
+
+    def partition_records(self, job: str) -> dict[Partition, PartitionRecord]:
+        with self._database.reading() as connection:
+            return generation_rows.partition_records(connection, job)
+
+    def generations(self, job: str, partition: Partition) -> tuple[GenerationRecord, ...]:
+        with self._database.reading() as connection:
+            return generation_rows.history(connection, job, partition)
+
+    def generation(self, job: str, partition: Partition, number: int | None) -> GenerationRecord | None:
+        with self._database.reading() as connection:
+            return generation_rows.one(connection, job, partition, number)
+
+    def refresh_inputs(self, job: str, partition: Partition, files: Sequence[LakeFile]) -> None:
+        with self._database.writing() as connection:
+            generation_rows.refresh_inputs(connection, job, partition, files)
+
+    def output_columns(self, job: str) -> tuple[tuple[str, str], ...] | None:
+        with self._database.reading() as connection:
+            return run_rows.columns_of(connection, job)
+
+    def record_output_columns(self, job: str, columns: tuple[tuple[str, str], ...], run_id: str) -> None:
+        with self._database.writing() as connection:
+            run_rows.record_columns(connection, job, columns, run_id)

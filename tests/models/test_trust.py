@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+import skops.io
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from batch_scorer.core.errors import ModelRefused, ModelUnloadable
+from batch_scorer.core.models import ModelFormat
+from batch_scorer.models.artefacts import load_artefact
+from batch_scorer.models.register import register, register_file
+from batch_scorer.models.registry import FileRegistry
+from batch_scorer.models.trust import TRUSTED_TYPES, refused_types
+
+
+class Payload:
+    """Unpickling it creates a file: the mark."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.mark),)
+
+
+@pytest.mark.parametrize("ending", ["joblib", "pkl", "pickle", "skops"])
+def test_a_payload_never_runs_unasked(
+    registry: FileRegistry, reference_file: Path, tmp_path: Path, ending: str
+) -> None:
+    path, mark = tmp_path / f"model.{ending}", tmp_path / "mark"
+    joblib.dump(Payload(mark), path)
+    with pytest.raises(ModelUnloadable if ending == "skops" else ModelRefused) as caught:
+        register_file(path, registry=registry, name="m", reference_path=reference_file, who="eve")
+    assert caught.value.exit_code == 5
+    assert not mark.exists()
+    assert registry.names() == ()
+    joblib.load(path)  # the payload is live
+    assert mark.exists()
+
+
+def test_the_refusal_of_a_pickle_says_what_to_do() -> None:
+    with pytest.raises(ModelRefused, match="can run any code") as caught:
+        load_artefact(b"", ModelFormat.JOBLIB, allow_pickle=False, label="m.joblib")
+    assert "--allow-pickle" in str(caught.value.fix)
+    assert "skops" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize("function", [os.system, eval, np.load])
+def test_a_skops_file_with_a_type_off_the_list_is_refused_by_name(
+    registry: FileRegistry, reference_file: Path, tmp_path: Path, function: Any
+) -> None:
+    path = tmp_path / "model.skops"
+    skops.io.dump(make_pipeline(FunctionTransformer(function), LogisticRegression()), path)
+    with pytest.raises(ModelRefused, match=rf"\.{function.__name__}\b") as caught:
+        register_file(
+            path,
+            registry=registry,
+            name="m",
+            reference_path=reference_file,
+            who="eve",
+            allow_pickle=True,  # says nothing about skops
+        )
+    assert caught.value.fix
+
+
+def test_an_estimator_of_ones_own_needs_a_pickle_that_somebody_allowed(
+    registry: FileRegistry, rides: Any
+) -> None:
+    known = rides.dropna()
+    model = Stubborn().fit(known[["fare"]], known.big_tip)
+    with pytest.raises(ModelRefused, match="Stubborn"):
+        register(model, registry=registry, name="m", reference=known, who="ada")
+    manifest = register(model, registry=registry, name="m", reference=known, who="ada", allow_pickle=True)
+    assert manifest.format is ModelFormat.JOBLIB
+    assert manifest.allow_pickle
+
+
+class Stubborn(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
+    """Not on any list."""
+
+
+@pytest.mark.parametrize("name", TRUSTED_TYPES)
+def test_every_trusted_type_exists_and_is_not_trusted_by_skops_anyway(name: str) -> None:
+    module, _, attribute = name.rpartition(".")
+    assert callable(getattr(importlib.import_module(module), attribute))
+    assert TRUSTED_TYPES[name]
+
+
+def test_what_skops_trusts_needs_no_list() -> None:
+    assert refused_types(skops.io.dumps(LogisticRegression())) == ()

@@ -1,0 +1,158 @@
+"""Every reason why a published partition is not what would be published now, by name."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from batch_scorer.core.lakefiles import PartitionFiles
+from batch_scorer.core.plans import Cause
+from batch_scorer.core.records import AttemptState
+from batch_scorer.planning.staleness import Assessment, Status, assess, needs_content
+from tests.planning.conftest import april, make_found, make_ingredients, published, tried
+
+FOUND = make_found(april(9))
+TOUCHED = make_found(april(9), written=dt.datetime(2024, 4, 10, 1, tzinfo=dt.UTC))
+FAILED, BLOCKED = AttemptState.FAILED, AttemptState.BLOCKED
+
+
+def words(assessment: Assessment) -> str:
+    return "; ".join(reason.text for reason in assessment.reasons)
+
+
+def with_content(found: PartitionFiles, sha256: str) -> PartitionFiles:
+    return replace(found, files=tuple(replace(file, sha256=sha256) for file in found.files))
+
+
+def test_a_partition_nobody_scored_is_missing() -> None:
+    assessment = assess(None, FOUND, make_ingredients(FOUND))
+    assert (assessment.status, words(assessment)) == (Status.MISSING, "missing")
+
+
+def test_the_same_ingredients_are_up_to_date() -> None:
+    assessment = assess(published(FOUND), FOUND, make_ingredients(FOUND))
+    assert assessment.status is Status.FRESH
+    assert words(assessment).startswith("up to date (v7, input ")
+
+
+@pytest.mark.parametrize(
+    ("then", "cause", "text"),
+    [
+        ({"model_version": 6}, Cause.MODEL_CHANGED, "stale: scored with v6"),
+        ({"model_name": "old"}, Cause.MODEL_CHANGED, "stale: scored with old v7"),
+        ({"model_sha256": "beef"}, Cause.MODEL_CHANGED, "stale: scored with other bytes of v7 (beef…)"),
+        ({"suite_fingerprint": "x"}, Cause.SUITE_CHANGED, "stale: suite changed"),
+        ({"config_fingerprint": "x"}, Cause.CONFIG_CHANGED, "stale: config changed"),
+    ],
+)
+def test_a_changed_ingredient_is_named(then: dict[str, Any], cause: Cause, text: str) -> None:
+    assessment = assess(published(FOUND, **then), FOUND, make_ingredients(FOUND))
+    assert assessment.status is Status.STALE
+    assert [reason.cause for reason in assessment.reasons] == [cause]
+    assert words(assessment) == text
+
+
+def test_all_changes_are_named_together() -> None:
+    bigger = make_found(april(9), size=200)
+    record = published(FOUND, model_version=6, suite_fingerprint="x")
+    assessment = assess(record, bigger, make_ingredients(bigger))
+    assert words(assessment) == "stale: input changed; scored with v6; suite changed"
+
+
+def test_a_touched_file_with_the_same_content_is_up_to_date_and_refreshed() -> None:
+    hashed = with_content(TOUCHED, "5f2e" * 16)
+    assessment = assess(published(FOUND), hashed, make_ingredients(hashed))
+    assert assessment.status is Status.FRESH
+    assert assessment.refreshed == hashed.files
+
+
+def test_a_touched_file_with_other_content_has_changed() -> None:
+    hashed = with_content(TOUCHED, "beef" * 16)
+    assessment = assess(published(FOUND), hashed, make_ingredients(hashed))
+    assert words(assessment) == "stale: input changed"
+    assert assessment.refreshed == ()
+
+
+def test_a_touched_file_that_nobody_hashed_counts_as_changed() -> None:
+    assessment = assess(published(FOUND), TOUCHED, make_ingredients(TOUCHED))
+    assert words(assessment) == "stale: input changed"
+
+
+def test_only_the_touched_file_of_several_must_be_hashed() -> None:
+    before = make_found(april(9), n_files=3)
+    after = replace(
+        before,
+        files=(
+            before.files[0],
+            *make_found(april(9), n_files=3, written=dt.datetime(2024, 4, 10, tzinfo=dt.UTC)).files[1:2],
+            before.files[2],
+        ),
+    )
+    assert needs_content(published(before), after) == (after.files[1],)
+    files = (after.files[0], replace(after.files[1], sha256="5f2e" * 16), after.files[2])
+    assessment = assess(published(before), replace(after, files=files), make_ingredients(after))
+    assert assessment.status is Status.FRESH
+    assert [file.sha256 for file in assessment.refreshed] == ["5f2e" * 16] * 3
+
+
+def test_untouched_files_need_no_hashing() -> None:
+    assert needs_content(published(FOUND), FOUND) == ()
+
+
+@pytest.mark.parametrize("changed", [make_found(april(9), size=101), make_found(april(9), n_files=2)])
+def test_another_size_or_another_file_is_a_change_without_hashing(changed: PartitionFiles) -> None:
+    assert needs_content(published(FOUND), changed) == ()
+    assert assess(published(FOUND), changed, make_ingredients(changed)).has(Cause.INPUT_CHANGED)
+
+
+def test_on_object_stores_the_etag_decides_without_hashing() -> None:
+    def stored(etag: str) -> PartitionFiles:
+        file = FOUND.files[0]
+        return replace(FOUND, files=(replace(file, stamp=replace(file.stamp, etag=etag)),))
+
+    record = published(stored("one"))
+    assert record.current is not None
+    record = replace(record, current=replace(record.current, inputs=stored("one").files))
+    assert needs_content(record, stored("two")) == ()
+    assert assess(record, stored("two"), make_ingredients(stored("two"))).has(Cause.INPUT_CHANGED)
+
+
+@pytest.mark.parametrize(
+    ("states", "cause", "text"),
+    [
+        ((FAILED,), Cause.FAILED_BEFORE, "failed: fare is negative"),
+        ((FAILED, FAILED), Cause.FAILED_BEFORE, "failed 2 times: fare is negative"),
+        ((BLOCKED, FAILED), Cause.BLOCKED_BEFORE, "blocked: fare is negative"),
+    ],
+)
+def test_earlier_failures_are_told_with_their_headline(
+    states: tuple[AttemptState, ...], cause: Cause, text: str
+) -> None:
+    assessment = assess(tried(None, FOUND, *states), FOUND, make_ingredients(FOUND))
+    assert (assessment.status, assessment.tries) == (Status.FAILED, len(states))
+    assert assessment.reasons[0].cause is cause
+    assert words(assessment) == text
+
+
+def test_failures_with_other_ingredients_do_not_count_as_tries() -> None:
+    record = tried(None, FOUND, FAILED, FAILED, model_version=6)
+    assert assess(record, FOUND, make_ingredients(FOUND)).status is Status.MISSING
+
+
+def test_a_stale_partition_that_failed_tells_both() -> None:
+    record = tried(published(FOUND, model_version=6), FOUND, FAILED)
+    assessment = assess(record, FOUND, make_ingredients(FOUND))
+    assert assessment.status is Status.FAILED
+    assert words(assessment) == "failed: fare is negative; stale: scored with v6"
+
+
+def test_a_pinned_generation_stays_whatever_the_model_but_tells_of_new_input() -> None:
+    bigger = make_found(april(9), size=200)
+    record = published(FOUND, pinned=True, model_version=6, suite_fingerprint="x")
+    assert words(assess(record, FOUND, make_ingredients(FOUND))) == "pinned (v6)"
+    assessment = assess(record, bigger, make_ingredients(bigger))
+    assert assessment.status is Status.PINNED
+    assert words(assessment) == "pinned (v6); input changed, not scored"
