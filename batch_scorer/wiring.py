@@ -20,14 +20,9 @@ from batch_scorer.core.checks import Check
 from batch_scorer.core.errors import BatchScorerError, ConfigInvalid, ModelNotFound, UsageError
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.plans import Plan, Selection
+from batch_scorer.core.runs import RunListener, RunOptions, RunReport
 from batch_scorer.core.validation import OnFail, SuiteVerdict
-from batch_scorer.execution.parts import (
-    BoundSuite,
-    JobParts,
-    RunListener,
-    RunOptions,
-    RunReport,
-)
+from batch_scorer.execution.parts import BoundSuite, JobParts
 from batch_scorer.execution.places import Places
 from batch_scorer.lake.parquet_sink import ParquetSink
 from batch_scorer.lake.storage import LocalStorage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ def make_project(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     model_files: Callable[[str], tuple[Path, Path]],
-) -> Iterator[Callable[..., TaxiProject]]:
+) -> Callable[..., TaxiProject]:
     """`make_project(n_days, model="linear", **changes to the job)`: a lake, a registered champion, a job."""
 
     def make(n_days: int = 2, *, model: str = "linear", **changes: Any) -> TaxiProject:

@@ -172,4 +172,5 @@ def days(n: int) -> Sequence[dt.date]:
 def read_published(directory: Path) -> pd.DataFrame:
     """All rows below a directory in file order, by pyarrow alone."""
     tables = [pq.read_table(path, partitioning=None) for path in sorted(directory.rglob("*.parquet"))]
-    return pa.concat_tables(tables).to_pandas()
+    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+    return frame

@@ -8,10 +8,10 @@ from typing import Any
 
 from batch_scorer.cli import output, words
 from batch_scorer.cli.settings import Settings
+from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published, headline
 from batch_scorer.core.plans import Plan
-from batch_scorer.core.records import Blocked, Failed, PartitionOutcome, Published, RunRecord
-from batch_scorer.execution.attempts import headline
-from batch_scorer.execution.parts import RunListener
+from batch_scorer.core.records import RunRecord
+from batch_scorer.core.runs import RunListener
 
 _LINE_EVERY_S = 30.0
 
@@ -34,7 +34,9 @@ def outcome_line(outcome: PartitionOutcome) -> str:
             word = "BLOCKED"
         case Failed():
             word = "FAILED"
-    tail = "; old predictions untouched" if isinstance(outcome, Blocked) else ""
+    tail = ""
+    if isinstance(outcome, Blocked):
+        tail = "; old predictions untouched" if outcome.had_predictions else "; nothing published"
     return f" {outcome.label} {word:<8} {headline(outcome)}{tail}"
 
 

@@ -17,9 +17,9 @@ from batch_scorer.cli.progress import Bar, listener_for, outcome_line
 from batch_scorer.cli.selecting import selection_options
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import UsageError
+from batch_scorer.core.outcomes import Failed, Published
 from batch_scorer.core.plans import Selection
-from batch_scorer.core.records import Failed, Published
-from batch_scorer.execution.parts import RunOptions, RunReport
+from batch_scorer.core.runs import RunOptions, RunReport
 
 _ASK_ABOVE = 50
 

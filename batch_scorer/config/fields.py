@@ -156,11 +156,17 @@ def _where(source: str) -> str:
     return source
 
 
+def _more_than_zero(duration: timedelta) -> timedelta:
+    if not duration:
+        raise ValueError("must be more than 0")
+    return duration
+
+
 def _partition_keys(value: object) -> tuple[PartitionKey, ...]:
     types = {key_type.value: key_type for key_type in KeyType}
 
     def key(name: str, written: object) -> PartitionKey:
-        _check_column(name, "partition key")
+        _check_column(name, "a partition key")
         if written not in types:
             near = suggestion(str(written), types)
             raise problem(f'"{written}" is no type of a partition key ({", ".join(types)}){near}')
@@ -175,7 +181,7 @@ def _outputs(value: object, info: ValidationInfo) -> tuple[OutputColumn, ...]:
         return ()
 
     def output(name: str, source: object) -> OutputColumn:
-        _check_column(name, "output column")
+        _check_column(name, "an output column")
         if not isinstance(source, str):
             raise problem(f'must be text: "type = expression", as in "float64 = {method.result_name}"')
         return parse_output(name, source, method.result_name)
@@ -185,7 +191,7 @@ def _outputs(value: object, info: ValidationInfo) -> tuple[OutputColumn, ...]:
 
 def _check_column(name: str, what: str) -> None:
     if not _COLUMN.fullmatch(name):
-        what = f'"{name}" is no name for a {what}: a letter, then letters, digits and "_"'
+        what = f'"{name}" is no name for {what}: a letter, then letters, digits and "_"'
         raise problem(what, about="key")
 
 
@@ -244,6 +250,7 @@ Duration = Annotated[
     ),
     PlainSerializer(format_duration),
 ]
+TimeLimit = Annotated[Duration, AfterValidator(_more_than_zero)]
 Size = Annotated[
     int,
     PlainValidator(parse_size, json_schema_input_type=int | Annotated[str, Field(examples=["64MB", "2GB"])]),

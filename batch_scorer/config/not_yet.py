@@ -98,4 +98,10 @@ def _fits(keys: str, path: Path) -> bool:
 
 
 def _short(value: object) -> str:
-    return f'"{value}" is ' if isinstance(value, str) else ""
+    match value:
+        case str():
+            return f'"{value}" is '
+        case int() | float():
+            return f"{value} is "
+        case _:
+            return ""

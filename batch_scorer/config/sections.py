@@ -28,6 +28,7 @@ from batch_scorer.config.fields import (
     StateDb,
     SuiteName,
     Text,
+    TimeLimit,
     TimeZone,
     Where,
     Workers,
@@ -166,7 +167,7 @@ class Compute(BaseModel):
     workers: Workers = Field(None, description="processes; auto: as many as cores")
     memory_per_worker: Size = 2 * GB
     chunk: Size = Field(64 * MB, description="decoded bytes per unit of parallel work")
-    timeout: Duration | None = Field(None, description="of a whole run; absent: no limit")
+    timeout: TimeLimit | None = Field(None, description="of a whole run; absent: no limit")
     retries: Count = Field(3, description="of a chunk, for errors that may pass")
     max_failed_partitions: Count | None = Field(None, description="more stop the run; absent: no limit")
     compiled: Literal["auto", "off", "require"] = "auto"

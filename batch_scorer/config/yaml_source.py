@@ -93,7 +93,8 @@ def _compose(text: str, builder: _Builder) -> Node | None:
         raise JobInvalid([builder.mistake_at_mark(refused.mark, str(refused))]) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise JobInvalid([builder.mistake_at_mark(mark, _in_words(error))]) from None
+        hint = builder.variable_hint(mark)
+        raise JobInvalid([builder.mistake_at_mark(mark, _in_words(error) + hint)]) from None
     except yaml.reader.ReaderError as error:
         raise JobInvalid([_unprintable(error, text, builder)]) from None
     except (yaml.YAMLError, ValueError) as error:
@@ -148,7 +149,7 @@ class _Builder:
 
     def __init__(self, file: str, lines: Sequence[str]) -> None:
         self.file = file
-        self._lines = lines
+        self.lines = lines
         self.mistakes: list[Mistake] = []
 
     def document(self, node: Node | None) -> YamlMap:
@@ -161,12 +162,17 @@ class _Builder:
         return self._map(node)
 
     def mistake(self, place: Place, message: str) -> Mistake:
-        return mistake_at(place, message, self._lines)
+        return mistake_at(place, message, self.lines)
 
     def mistake_at_mark(self, mark: Any, message: str) -> Mistake:
         """mark: PyYAML's, from 0, or None for the file as a whole."""
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         return self.mistake(Place(file=self.file, line=line, column=column), message)
+
+    def variable_hint(self, mark: Any) -> str:
+        """In block style `key: ${VAR}` needs no quotes; between braces YAML takes it for a mapping."""
+        line = self.lines[mark.line] if mark is not None and mark.line < len(self.lines) else ""
+        return '; quote "${…}" inside of {…} and […]' if "${" in line else ""
 
     def _value(self, node: Node) -> YamlValue:
         match node:

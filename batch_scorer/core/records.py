@@ -9,10 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 from batch_scorer.core.chunks import Accounting, ChunkCost, StagedFile
-from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.validation import SuiteVerdict
 
 
 class GenerationState(StrEnum):
@@ -160,40 +158,3 @@ class RunRecord:
     config: Mapping[str, Any] = field(default_factory=dict)
     cost: ChunkCost = field(default_factory=ChunkCost)
     error: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    partition: Partition
-    label: str
-    generation: int
-    rows: Accounting
-    verdicts: tuple[SuiteVerdict, ...] = ()
-    warnings: tuple[str, ...] = ()
-    cost: ChunkCost = field(default_factory=ChunkCost)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blocked:
-    """Stopped by a data gate; what was published before is untouched. why: one line."""
-
-    partition: Partition
-    label: str
-    why: str
-    verdicts: tuple[SuiteVerdict, ...] = ()
-    warnings: tuple[str, ...] = ()
-    cost: ChunkCost = field(default_factory=ChunkCost)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
-    """partition is None for a directory that is no partition."""
-
-    partition: Partition | None
-    label: str
-    error: BatchScorerError
-    warnings: tuple[str, ...] = ()
-    cost: ChunkCost = field(default_factory=ChunkCost)
-
-
-PartitionOutcome = Published | Blocked | Failed

@@ -9,15 +9,9 @@ from typing import Any, assert_never
 from batch_scorer.core.chunks import Accounting
 from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.lakefiles import PartitionFiles
+from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published, headline
 from batch_scorer.core.plans import PartitionPlan, Plan
-from batch_scorer.core.records import (
-    AttemptRecord,
-    AttemptState,
-    Blocked,
-    Failed,
-    PartitionOutcome,
-    Published,
-)
+from batch_scorer.core.records import AttemptRecord, AttemptState
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.prepare import Prepared
 from batch_scorer.planning.plan import ingredients_for
@@ -68,24 +62,6 @@ def record(
             cost=outcome.cost,
         )
     )
-
-
-def headline(outcome: PartitionOutcome) -> str:
-    """One line: what happened to the partition."""
-    match outcome:
-        case Published(rows=rows):
-            if not rows.n_quarantined and not rows.n_dropped:
-                return f"{rows.n_scored:,} scored"
-            return (
-                f"{rows.n_read:,} read = {rows.n_scored:,} scored + "
-                f"{rows.n_quarantined:,} quarantined + {rows.n_dropped:,} dropped"
-            )
-        case Blocked(why=why):
-            return why
-        case Failed(error=error):
-            return error.what
-        case _:
-            assert_never(outcome)
 
 
 def _state(outcome: PartitionOutcome) -> AttemptState:

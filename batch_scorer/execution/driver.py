@@ -21,13 +21,14 @@ from batch_scorer.core.errors import (
     ModelError,
     WorkerDied,
 )
+from batch_scorer.core.outcomes import Failed, PartitionOutcome, Published
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
-from batch_scorer.core.records import Failed, PartitionOutcome, Published
+from batch_scorer.core.runs import RunListener, RunOptions
 from batch_scorer.core.validation import SuiteVerdict
 from batch_scorer.execution import attempts
 from batch_scorer.execution.clusters import Cluster, Done
-from batch_scorer.execution.parts import JobParts, RunListener, RunOptions
+from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.prepare import Prepared, prepare
 from batch_scorer.execution.settle import VerdictEntries, conclude, failed, gate
 from batch_scorer.execution.stop import StopRequest

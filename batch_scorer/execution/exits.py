@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from batch_scorer.core.errors import BatchScorerError, DamageFound, ModelError
-from batch_scorer.core.records import Blocked, Failed, PartitionOutcome, Published
+from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published
 
 OK, FAILED, USAGE, PARTIAL, GATED, MODEL, DAMAGE = 0, 1, 2, 3, 4, 5, 6
 NOT_READY = 75

@@ -181,13 +181,13 @@ def _footer_metadata(
 ) -> tuple[tuple[str, str], ...]:
     """What every output file says about itself, so that it can be explained without us."""
     return (
-        ("batch_scorer.job", parts.job.name),
-        ("batch_scorer.run_id", run_id),
-        ("batch_scorer.partition", prepared.partition.path),
-        ("batch_scorer.generation", str(prepared.generation)),
-        ("batch_scorer.model", f"{plan.model.name}@{plan.model.version}"),
-        ("batch_scorer.model_sha256", plan.model.sha256),
-        ("batch_scorer.input_sha256", prepared.input_fingerprint),
-        ("batch_scorer.previous_manifest_sha256", prepared.previous_manifest or ""),
-        ("batch_scorer.code_version", parts.code_version),
+        ("job", parts.job.name),
+        ("run_id", run_id),
+        ("partition", prepared.partition.path),
+        ("generation", str(prepared.generation)),
+        ("model", f"{plan.model.name}@{plan.model.version}"),
+        ("model_sha256", plan.model.sha256),
+        ("input_sha256", prepared.input_fingerprint),
+        ("previous_manifest_sha256", prepared.previous_manifest or ""),
+        ("code_version", parts.code_version),
     )

@@ -7,26 +7,21 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ulid import ULID
 
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published
 from batch_scorer.core.plans import Action, Cause, Plan
-from batch_scorer.core.records import (
-    Blocked,
-    Failed,
-    PartitionOutcome,
-    Published,
-    RunRecord,
-    RunState,
-)
+from batch_scorer.core.records import RunRecord, RunState
+from batch_scorer.core.runs import RunListener, RunOptions, RunReport
 from batch_scorer.execution import attempts
 from batch_scorer.execution.clusters import Cluster, choose, open_cluster
 from batch_scorer.execution.exits import FAILED, OK, exit_code
 from batch_scorer.execution.lock import job_lock
-from batch_scorer.execution.parts import JobParts, RunListener, RunOptions, RunReport
+from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.recovery import recover
 from batch_scorer.execution.stop import StopRequest, listening
 from batch_scorer.ops.logs import logging_run
@@ -49,7 +44,7 @@ def run_job(
     run_id = str(ULID())
     with (
         logging_run(run_id),
-        listening(StopRequest(options.timeout or parts.job.compute.timeout)) as stop,
+        listening(StopRequest(_timeout(parts, options))) as stop,
         job_lock(parts.places.lock, job=parts.job.name, run_id=run_id, wait=options.wait_lock),
     ):
         recovered = recover(parts)
@@ -59,6 +54,10 @@ def run_job(
         if not plan.order and not plan.with_action(Action.REFUSED):
             return _nothing_to_do(run, plan, options, recovered)
         return _run(parts, plan, options, listener, stop, run, recovered)
+
+
+def _timeout(parts: JobParts, options: RunOptions) -> timedelta | None:
+    return parts.job.compute.timeout if options.timeout is None else options.timeout
 
 
 def _refresh(parts: JobParts, plan: Plan) -> None:

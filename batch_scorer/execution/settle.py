@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from batch_scorer.core.errors import BatchScorerError, DamageFound, StoreUnavailable
+from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published
 from batch_scorer.core.plans import Plan
-from batch_scorer.core.records import Blocked, Failed, PartitionOutcome, Published
 from batch_scorer.core.validation import SuiteVerdict
 from batch_scorer.execution.gates import warnings_of, why_blocked
 from batch_scorer.execution.parts import JobParts
@@ -60,6 +60,7 @@ def _blocked(
         partition=work.prepared.partition,
         label=work.prepared.entry.label,
         why=why,
+        had_predictions=work.prepared.entry.base_generation is not None,
         verdicts=verdicts,
         warnings=warnings,
         cost=work.cost,

@@ -9,13 +9,7 @@ from typing import Any
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.records import (
-    AttemptRecord,
-    GenerationRecord,
-    PartitionRecord,
-    RunRecord,
-    RunState,
-)
+from batch_scorer.core.records import AttemptRecord, GenerationRecord, PartitionRecord, RunRecord, RunState
 from batch_scorer.ledger import generation_rows, run_rows
 from batch_scorer.ledger.database import Database
 from batch_scorer.ledger.schema import runs as runs_table

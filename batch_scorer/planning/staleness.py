@@ -57,7 +57,7 @@ def assess(record: PartitionRecord | None, found: PartitionFiles, now: Ingredien
             reasons=(_failure(tried),) if tried else (missing,),
             tries=len(tried),
         )
-    same_input, refreshed = _compare_input(current, found)
+    same_input, refreshed = _compare_input(current, found, now.stamps)
     status, reasons = _judge(current, tried, _changes(current, now, same_input=same_input))
     return Assessment(status=status, current=current, reasons=reasons, tries=len(tried), refreshed=refreshed)
 
@@ -78,9 +78,11 @@ def needs_content(record: PartitionRecord, found: PartitionFiles) -> tuple[LakeF
     return tuple(file for file in found.files if file.content_id is None and file.stamp != known[file.path])
 
 
-def _compare_input(current: GenerationRecord, found: PartitionFiles) -> tuple[bool, tuple[LakeFile, ...]]:
+def _compare_input(
+    current: GenerationRecord, found: PartitionFiles, stamps: str
+) -> tuple[bool, tuple[LakeFile, ...]]:
     """Whether the content is the one that was scored, and the files to remember if their stamps moved."""
-    if current.ingredients.stamps == found.stamp_fingerprint:
+    if current.ingredients.stamps == stamps:
         return True, ()
     known = {file.path: file for file in current.inputs}
     settled = tuple(_with_known_content(file, known.get(file.path)) for file in found.files)

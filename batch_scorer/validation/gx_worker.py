@@ -35,9 +35,10 @@ def main(arguments: list[str]) -> int:
     max_bytes, parent_pid, *code = arguments
     _live_and_die_with(int(parent_pid))
     os.nice(_NICENESS)
-    resource.setrlimit(resource.RLIMIT_DATA, (int(max_bytes), int(max_bytes)))
     sys.path[:0] = code
     engine = GxEngine()
+    # After the imports: OpenBLAS, loaded with too little memory, spins forever instead of failing.
+    resource.setrlimit(resource.RLIMIT_DATA, (int(max_bytes), int(max_bytes)))
     for line in sys.stdin:
         answer = _answer(engine, json.loads(line))
         answers.write(json.dumps(answer) + "\n")
@@ -50,6 +51,7 @@ class GxEngine:
 
     def __init__(self) -> None:
         import great_expectations as gx
+        import pyarrow.parquet  # noqa: F401 (every native library is loaded before memory is bounded)
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
         self._context = gx.get_context(mode="ephemeral")

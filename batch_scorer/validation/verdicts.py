@@ -163,11 +163,8 @@ def _raised(one: Mapping[str, Any]) -> str | None:
     info = one.get("exception_info") or {}
     for exception in (info, *info.values()):
         if isinstance(exception, Mapping) and exception.get("raised_exception"):
-            message = exception.get("exception_message") or _last_line(exception)
+            if "MemoryError" in str(exception.get("exception_traceback")):
+                return "out of memory"  # where GX keeps no message, or one about an array's shape
+            message = exception.get("exception_message") or "it raised an exception"
             return str(message).removeprefix("Error: ").strip()[:_MAX_REASON_CHARS]
     return None
-
-
-def _last_line(exception: Mapping[str, Any]) -> str:
-    lines = str(exception.get("exception_traceback") or "").strip().splitlines()
-    return lines[-1] if lines else "it raised an exception"

@@ -112,7 +112,7 @@ def test_an_empty_key_takes_the_default_back(jobs: Jobs) -> None:
 
 
 def test_flags_beat_the_file_and_the_environment(jobs: Jobs) -> None:
-    jobs.change("workers: auto", "workers: ${N:-2}")
+    jobs.change("workers: auto", "workers: '${N:-2}'")
     assert jobs.load().job.compute.workers == 2
     assert jobs.load(env={"N": "4"}).job.compute.workers == 4
     loaded = jobs.load(env={"N": "4"}, compute__workers=8, compute__timeout="90m")
@@ -158,7 +158,7 @@ def test_an_unknown_target_suggests_the_nearest(jobs: Jobs) -> None:
 
 def test_a_wrong_flag_is_the_command_lines_mistake(jobs: Jobs) -> None:
     with pytest.raises(
-        UsageError, match="flag --workers: compute.workers: must be at least 1, or auto"
+        UsageError, match=r"flag --workers: compute\.workers: must be at least 1, or auto"
     ) as caught:
         jobs.load(compute__workers=0)
     assert caught.value.exit_code == 2
@@ -200,7 +200,8 @@ def test_mistakes_of_several_jobs_are_told_together(jobs: Jobs) -> None:
 trees = st.recursive(
     st.integers(0, 9),
     lambda inner: (
-        st.dictionaries(st.sampled_from("abc"), inner, max_size=3) | st.lists(st.integers(0, 9), max_size=2)
+        st.dictionaries(st.sampled_from("abc"), inner, min_size=1, max_size=3)
+        | st.lists(st.integers(0, 9), max_size=2)
     ),
     max_leaves=10,
 )
@@ -214,15 +215,23 @@ def merged(*documents: object) -> object:
     return to_plain(first)
 
 
-@given(mappings, mappings, mappings)
-def test_merging_is_associative_and_the_last_word_counts(a: object, b: object, c: dict[str, object]) -> None:
-    ab = merged(a, b)
-    assert merged(ab, c) == merged(a, merged(b, c))
-    assert merged(a, {}) == merged({}, a) == merged(a, a) == a
-    leaves = {key: value for key, value in c.items() if not isinstance(value, dict)}
-    result = merged(ab, c)
-    assert isinstance(result, dict)
-    assert {key: result[key] for key in leaves} == leaves
+def leaves(value: object, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], object]:
+    if not isinstance(value, dict):
+        return {path: value}
+    return {key: leaf for name, item in value.items() for key, leaf in leaves(item, (*path, name)).items()}
+
+
+@given(mappings, mappings)
+def test_merging_keeps_every_leaf_of_the_upper_and_what_it_leaves_alone_of_the_lower(
+    lower: dict[str, object], upper: dict[str, object]
+) -> None:
+    result, above = leaves(merged(lower, upper)), leaves(upper)
+    hidden = {
+        path for path in leaves(lower) for key in above if path[: len(key)] == key or key[: len(path)] == path
+    }
+    expected = {path: leaf for path, leaf in leaves(lower).items() if path not in hidden}
+    assert result == expected | above
+    assert merged(lower, {}) == merged({}, lower) == merged(lower, lower) == lower
 
 
 def test_loading_imports_nothing_heavy() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 
 import duckdb
 import pytest
@@ -91,12 +92,17 @@ conditions: st.SearchStrategy[str] = st.recursive(
 )
 
 
+@pytest.fixture(scope="module")
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(config={"threads": 1}) as connection:
+        yield connection
+
+
 @settings(max_examples=150, deadline=None)
 @given(source=conditions)
-def test_precedence_is_that_of_sql(source: str) -> None:
+def test_precedence_is_that_of_sql(database: duckdb.DuckDBPyConnection, source: str) -> None:
     full = in_full(parse_condition(source))
-    with duckdb.connect() as connection:
-        rows = connection.execute(f"SELECT ({source}), {full} FROM {ROWS}").fetchall()
+    rows = database.execute(f"SELECT ({source}), {full} FROM {ROWS}").fetchall()
     assert [ours for _, ours in rows] == [theirs for theirs, _ in rows]
 
 

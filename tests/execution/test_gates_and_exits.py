@@ -12,8 +12,8 @@ from batch_scorer.core.errors import (
     RunTimedOut,
     Terminated,
 )
+from batch_scorer.core.outcomes import Blocked, Failed, Published
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.records import Blocked, Failed, Published
 from batch_scorer.core.validation import FailedExpectation, OnFail, Severity, SuiteVerdict
 from batch_scorer.execution.exits import exit_code
 from batch_scorer.execution.gates import warnings_of, why_blocked

@@ -133,10 +133,10 @@ def test_every_reader_of_a_lake_reads_the_predictions(
     project.cli("run", "taxi_tips")
     root = project.predictions
     assert (root / "ride_date=2024-01-01" / "_SUCCESS").read_bytes() == b""
-    n_duckdb = duckdb.sql(f"select count(*), sum(score) from read_parquet('{root}/**/*.parquet')").fetchone()
+    query = f"select count(*) from read_parquet('{root}/**/*.parquet')"
+    ((n_duckdb,),) = duckdb.connect().execute(query).fetchall()
     frame = pl.scan_parquet(f"{root}/**/*.parquet", hive_partitioning=True).collect()
-    assert n_duckdb is not None
-    assert n_duckdb[0] == frame.height == len(pd.read_parquet(root)) == 1200
+    assert n_duckdb == frame.height == len(pd.read_parquet(root)) == 1200
     assert set(frame["ride_date"].cast(pl.String)) == {"2024-01-01", "2024-01-02"}
 
 
@@ -212,10 +212,10 @@ def test_a_run_without_golden_rows_mentions_it(
     make_project: Callable[..., TaxiProject], model_files: Callable[[str], tuple[Path, Path]]
 ) -> None:
     project = make_project(1)
-    artefact, training = model_files("linear")
+    artefact, _ = model_files("linear")
     registered = project.cli(
         "models", "register", str(artefact), "--name", "taxi_tips", "--allow-pickle",
-        "--no-golden-rows", "--reference", str(training), "--alias", "champion",
+        "--no-golden-rows", "--alias", "champion",
     )  # fmt: skip
     assert registered.code == 0, registered.stderr
     result = project.cli("run", "taxi_tips")

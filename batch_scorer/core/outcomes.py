@@ -1,0 +1,67 @@
+"""What became of a partition in a run: published, blocked or failed. One of the three, always."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from batch_scorer.core.chunks import Accounting, ChunkCost
+from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.core.partitions import Partition
+from batch_scorer.core.validation import SuiteVerdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    partition: Partition
+    label: str
+    generation: int
+    rows: Accounting
+    verdicts: tuple[SuiteVerdict, ...] = ()
+    warnings: tuple[str, ...] = ()
+    cost: ChunkCost = field(default_factory=ChunkCost)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked:
+    """Stopped by a data gate. why: one line. had_predictions: older ones are there, and untouched."""
+
+    partition: Partition
+    label: str
+    why: str
+    had_predictions: bool = False
+    verdicts: tuple[SuiteVerdict, ...] = ()
+    warnings: tuple[str, ...] = ()
+    cost: ChunkCost = field(default_factory=ChunkCost)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """partition is None for a directory that is no partition."""
+
+    partition: Partition | None
+    label: str
+    error: BatchScorerError
+    warnings: tuple[str, ...] = ()
+    cost: ChunkCost = field(default_factory=ChunkCost)
+
+
+PartitionOutcome = Published | Blocked | Failed
+
+
+def headline(outcome: PartitionOutcome) -> str:
+    """One line: what happened to the partition."""
+    match outcome:
+        case Published(rows=rows):
+            if not rows.n_quarantined and not rows.n_dropped:
+                return f"{rows.n_scored:,} scored"
+            return (
+                f"{rows.n_read:,} read = {rows.n_scored:,} scored + "
+                f"{rows.n_quarantined:,} quarantined + {rows.n_dropped:,} dropped"
+            )
+        case Blocked(why=why):
+            return why
+        case Failed(error=error):
+            return error.what
+        case _:
+            assert_never(outcome)

@@ -1,0 +1,65 @@
+"""Real processes that write to one ledger at once, and are killed while they do."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from batch_scorer.ledger.ledger import open_ledger
+
+WRITER = """
+import sys
+from tests.ledger.conftest import make_attempt, make_run
+from batch_scorer.ledger.ledger import open_ledger
+
+path, name, n_rows = sys.argv[1], sys.argv[2], int(sys.argv[3])
+ledger = open_ledger(path)
+ledger.start_run(make_run(name))
+for n in range(n_rows):
+    ledger.record_attempt(make_attempt(run_id=name, headline=str(n)))
+    print(n, flush=True)
+"""
+
+
+def start_writer(path: Path, name: str, n_rows: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", WRITER, str(path), name, str(n_rows)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_two_processes_that_make_and_write_one_ledger_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    writers = [start_writer(path, name, 200) for name in ("01A", "01B")]
+    for writer in writers:
+        writer.communicate()
+    assert [writer.returncode for writer in writers] == [0, 0]
+    ledger = open_ledger(path)
+    for name in ("01A", "01B"):
+        assert [attempt.headline for attempt in ledger.attempts(name)] == [str(n) for n in range(200)]
+    ledger.close()
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.013, 0.031])
+def test_what_a_killed_writer_was_told_is_there_and_the_ledger_goes_on(
+    tmp_path: Path, after_s: float
+) -> None:
+    path = tmp_path / "ledger.db"
+    writer = start_writer(path, "01A", 1_000_000)
+    assert writer.stdout is not None
+    told = [writer.stdout.readline() for _ in range(20)]
+    time.sleep(after_s)
+    writer.send_signal(signal.SIGKILL)
+    told += writer.stdout.read().splitlines()
+    assert writer.wait() == -signal.SIGKILL
+    writer.stdout.close()
+
+    ledger = open_ledger(path)
+    written = [attempt.headline for attempt in ledger.attempts("01A")]
+    assert written == [str(n) for n in range(len(written))]
+    assert len(told) <= len(written) <= len(told) + 1
+    ledger.mark_died("01A")
+    ledger.close()

@@ -1,0 +1,273 @@
+"""What every ledger does, whatever database it stands on."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+from sqlalchemy.exc import StatementError
+
+from batch_scorer.core.chunks import NO_ROWS, ChunkCost
+from batch_scorer.core.errors import DamageFound, UsageError
+from batch_scorer.core.partitions import Partition
+from batch_scorer.core.records import AttemptState, GenerationState, RunState
+from batch_scorer.ledger.ledger import Ledger
+from tests.ledger.conftest import (
+    DAY,
+    FILES,
+    NOW,
+    TWIN,
+    make_attempt,
+    make_generation,
+    make_run,
+    publish,
+    stamps_of,
+)
+
+
+def test_a_run_comes_back_as_it_was_started(empty_ledger: Ledger) -> None:
+    run = make_run(target="dev", reason="backfill of März", started_at=NOW)
+    empty_ledger.start_run(run)
+    assert empty_ledger.run("last") == run
+
+
+def test_a_finished_run_tells_how_it_ended(ledger: Ledger) -> None:
+    end = NOW + dt.timedelta(minutes=4)
+    cost, error = ChunkCost(score_s=1.5, peak_bytes=3), {"error": "RunTimedOut", "what": "2 h passed"}
+    ledger.finish_run(
+        "01JQ8ZAAAA",
+        exit_code=124,
+        finished_at=end,
+        n_published=2,
+        n_blocked=1,
+        n_failed=3,
+        cost=cost,
+        error=error,
+    )
+    assert ledger.run("last") == make_run(
+        state=RunState.FINISHED,
+        exit_code=124,
+        finished_at=end,
+        n_published=2,
+        n_blocked=1,
+        n_failed=3,
+        cost=cost,
+        error=error,
+    )
+
+
+def test_finishing_a_run_nobody_started_is_damage(ledger: Ledger) -> None:
+    with pytest.raises(DamageFound, match="01UNKNOWN is not in the ledger"):
+        ledger.mark_died("01UNKNOWN")
+
+
+def test_times_of_any_zone_come_back_as_the_same_moment_in_utc(empty_ledger: Ledger) -> None:
+    chicago = dt.timezone(dt.timedelta(hours=-5))
+    empty_ledger.start_run(make_run(started_at=NOW.astimezone(chicago)))
+    started = empty_ledger.run("last").started_at
+    assert (started, started.utcoffset()) == (NOW, dt.timedelta(0))
+
+
+def test_a_time_without_a_zone_is_refused(empty_ledger: Ledger) -> None:
+    with pytest.raises(StatementError, match="no time zone"):
+        empty_ledger.start_run(make_run(started_at=NOW.replace(tzinfo=None)))
+    assert empty_ledger.runs() == ()
+
+
+def test_runs_are_newest_first_in_the_order_they_started_whatever_the_clock(empty_ledger: Ledger) -> None:
+    for n, job in enumerate(("tips", "fares", "tips")):
+        empty_ledger.start_run(make_run(f"01{n}", job=job, started_at=NOW - dt.timedelta(hours=n)))
+    assert [run.run_id for run in empty_ledger.runs()] == ["012", "011", "010"]
+    assert [run.run_id for run in empty_ledger.runs("tips")] == ["012", "010"]
+    assert [run.run_id for run in empty_ledger.runs(limit=1)] == ["012"]
+    assert empty_ledger.run("last").run_id == "012"
+    assert empty_ledger.jobs() == ("fares", "tips")
+
+
+@pytest.mark.parametrize("asked", ["01JQ8ZB", "01jq8zb", "01JQ8ZBBBB"])
+def test_a_run_is_found_by_the_start_of_its_id(ledger: Ledger, asked: str) -> None:
+    ledger.start_run(make_run("01JQ8ZBBBB"))
+    assert ledger.run(asked).run_id == "01JQ8ZBBBB"
+
+
+def test_a_whole_id_wins_over_longer_ones(ledger: Ledger) -> None:
+    ledger.start_run(make_run("01JQ8ZAAAAA"))
+    assert ledger.run("01JQ8ZAAAA").run_id == "01JQ8ZAAAA"
+
+
+def test_an_ambiguous_start_of_an_id_lists_the_runs(ledger: Ledger) -> None:
+    ledger.start_run(make_run("01JQ8ZBBBB"))
+    with pytest.raises(UsageError, match="several runs") as caught:
+        ledger.run("01JQ8Z")
+    assert caught.value.fix == "one of 01JQ8ZBBBB, 01JQ8ZAAAA"
+
+
+@pytest.mark.parametrize("asked", ["01ZZ", "%", "_1JQ8ZAAAA", ""])
+def test_an_unknown_run_is_a_usage_error_that_names_the_newest(ledger: Ledger, asked: str) -> None:
+    ledger.start_run(make_run("01JQ8ZBBBB"))
+    with pytest.raises(UsageError) as caught:
+        ledger.run(asked)
+    assert "01JQ8ZBBBB" in str(caught.value.fix)
+
+
+def test_last_of_an_empty_ledger_says_that_nothing_ran(empty_ledger: Ledger) -> None:
+    with pytest.raises(UsageError, match="nothing has run yet"):
+        empty_ledger.run("last")
+
+
+def test_a_run_that_never_ended_is_unfinished_until_marked_died(ledger: Ledger) -> None:
+    assert [run.run_id for run in ledger.unfinished_runs()] == ["01JQ8ZAAAA"]
+    ledger.mark_died("01JQ8ZAAAA")
+    assert ledger.unfinished_runs() == ()
+    assert ledger.run("last").state is RunState.DIED
+
+
+def test_attempts_come_back_as_recorded_in_their_order(ledger: Ledger) -> None:
+    first = make_attempt()
+    second = make_attempt(
+        AttemptState.PUBLISHED, rows=NO_ROWS, generation=3, error=None, verdicts=(), warnings=()
+    )
+    refused = make_attempt(
+        partition=None, ingredients=None, partition_path="ds=soon", partition_label="ds=soon"
+    )
+    for attempt in (first, second, refused):
+        ledger.record_attempt(attempt)
+    assert ledger.attempts("01JQ8ZAAAA") == (first, second, refused)
+    assert ledger.attempts("01OTHER") == ()
+
+
+def test_an_attempt_that_hides_its_partition_is_refused(ledger: Ledger) -> None:
+    with pytest.raises(ValueError, match="must tell its partition"):
+        ledger.record_attempt(make_attempt(partition=None))
+
+
+def test_a_published_generation_comes_back_with_its_inputs(ledger: Ledger) -> None:
+    generation = publish(ledger)
+    assert ledger.generation("tips", DAY, None) == generation
+    assert ledger.generation("tips", DAY, 1) == generation
+    assert ledger.generations("tips", DAY) == (generation,)
+
+
+def test_what_is_being_published_is_unfinished_and_not_current(ledger: Ledger) -> None:
+    generation = make_generation()
+    ledger.begin_publish(generation)
+    assert ledger.unfinished_publishes("tips") == (generation,)
+    assert ledger.unfinished_publishes("fares") == ()
+    assert ledger.generation("tips", DAY, None) is None
+    assert ledger.generation("tips", DAY, 1) == generation
+    assert ledger.partition_records("tips") == {}
+
+
+def test_an_abandoned_generation_leaves_the_one_before_current(ledger: Ledger) -> None:
+    first = publish(ledger, 1)
+    ledger.begin_publish(make_generation(2))
+    ledger.abandon_publish("tips", DAY, 2)
+    assert ledger.generation("tips", DAY, None) == first
+    assert ledger.partition_records("tips")[DAY].current == first
+    assert [g.state for g in ledger.generations("tips", DAY)] == [
+        GenerationState.ABANDONED,
+        GenerationState.PUBLISHED,
+    ]
+    assert ledger.unfinished_publishes("tips") == ()
+
+
+def test_a_number_is_given_once_even_when_it_was_abandoned(ledger: Ledger) -> None:
+    ledger.begin_publish(make_generation(1))
+    ledger.abandon_publish("tips", DAY, 1)
+    with pytest.raises(DamageFound, match="generation 1 of ds=2024-04-09 exists already"):
+        ledger.begin_publish(make_generation(1))
+    ledger.begin_publish(make_generation(1, job="fares"))
+
+
+def test_only_an_unfinished_publish_can_end(ledger: Ledger) -> None:
+    publish(ledger)
+    with pytest.raises(DamageFound, match="does not know as unfinished"):
+        ledger.finish_publish("tips", DAY, 1, NOW)
+    with pytest.raises(DamageFound, match="does not know as unfinished"):
+        ledger.abandon_publish("tips", DAY, 1)
+    with pytest.raises(DamageFound, match="does not know as unfinished"):
+        ledger.finish_publish("tips", DAY, 2, NOW)
+
+
+def test_a_publish_begins_as_publishing(ledger: Ledger) -> None:
+    with pytest.raises(ValueError, match="begins as publishing"):
+        ledger.begin_publish(make_generation(state=GenerationState.PUBLISHED))
+
+
+def test_a_generation_of_a_run_that_never_started_is_damage(ledger: Ledger) -> None:
+    with pytest.raises(DamageFound):
+        ledger.begin_publish(make_generation(run_id="01UNKNOWN"))
+    assert ledger.generations("tips", DAY) == ()
+
+
+def test_partition_values_come_back_typed(ledger: Ledger) -> None:
+    several = Partition(names=("region", "ds", "n"), values=("a=b %", dt.date(2024, 4, 9), -7))
+    for partition in (DAY, TWIN, several):
+        publish(ledger, partition=partition)
+    assert set(ledger.partition_records("tips")) == {DAY, TWIN, several}
+
+
+def test_partition_records_hold_the_newest_published_generation_of_each(ledger: Ledger) -> None:
+    publish(ledger, 1)
+    newest, other = publish(ledger, 2), publish(ledger, 1, partition=TWIN)
+    publish(ledger, 9, job="fares")
+    ledger.begin_publish(make_generation(3))
+    records = ledger.partition_records("tips")
+    assert {partition: record.current for partition, record in records.items()} == {
+        DAY: newest,
+        TWIN: other,
+    }
+
+
+def test_attempts_count_since_the_current_generation_newest_first(ledger: Ledger) -> None:
+    ledger.record_attempt(make_attempt(headline="before"))
+    publish(ledger)
+    ledger.record_attempt(make_attempt(AttemptState.PUBLISHED, generation=1))
+    first, second = make_attempt(headline="first"), make_attempt(AttemptState.BLOCKED, headline="second")
+    ledger.record_attempt(first)
+    ledger.record_attempt(second)
+    assert ledger.partition_records("tips")[DAY].attempts == (second, first)
+
+
+def test_attempts_on_a_partition_never_published_are_found(ledger: Ledger) -> None:
+    attempt = make_attempt(partition=TWIN, partition_path=TWIN.path)
+    ledger.record_attempt(attempt)
+    ledger.record_attempt(make_attempt(partition=None, ingredients=None, partition_path="ds=soon"))
+    record = ledger.partition_records("tips")[TWIN]
+    assert (record.current, record.attempts) == (None, (attempt,))
+    assert list(ledger.partition_records("tips")) == [TWIN]
+
+
+def test_an_abandoned_publish_does_not_forget_the_tries_before_it(ledger: Ledger) -> None:
+    ledger.record_attempt(make_attempt())
+    ledger.begin_publish(make_generation(1))
+    ledger.abandon_publish("tips", DAY, 1)
+    assert len(ledger.partition_records("tips")[DAY].attempts) == 1
+
+
+def test_refreshed_inputs_replace_the_stamps_of_the_current_generation_only(ledger: Ledger) -> None:
+    first = publish(ledger, 1)
+    publish(ledger, 2)
+    touched = tuple(replace(file, stamp=replace(file.stamp, mtime_ns=9)) for file in FILES)
+    ledger.refresh_inputs("tips", DAY, touched)
+    current = ledger.generation("tips", DAY, None)
+    assert current is not None
+    assert current.inputs == touched
+    assert current.ingredients.stamps == stamps_of(touched)
+    assert ledger.generation("tips", DAY, 1) == first
+
+
+def test_inputs_of_what_was_never_published_cannot_be_refreshed(ledger: Ledger) -> None:
+    with pytest.raises(DamageFound, match="no published generation"):
+        ledger.refresh_inputs("tips", DAY, FILES)
+
+
+def test_output_columns_keep_their_order_and_the_run_they_are_from(ledger: Ledger) -> None:
+    assert ledger.output_columns("tips") is None
+    columns = (("ride_id", "int64"), ("a_score", "float64"))
+    ledger.record_output_columns("tips", columns, "01JQ8ZAAAA")
+    assert ledger.output_columns("tips") == columns
+    ledger.record_output_columns("tips", columns[::-1], "01JQ8ZAAAA")
+    assert ledger.output_columns("tips") == columns[::-1]
+    assert ledger.output_columns("fares") is None

@@ -1,0 +1,162 @@
+"""Opening a ledger: versions, steps between them, and files that are not one."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, inspect, text
+
+from batch_scorer.core.errors import DamageFound, OutputUnwritable, StoreUnavailable, UsageError
+from batch_scorer.ledger.database import connect
+from batch_scorer.ledger.ledger import open_ledger
+from batch_scorer.ledger.migrations import bring_up_to_date, version_of
+from tests.ledger.conftest import NOW, make_run
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A ledger with one run, closed."""
+    path = tmp_path / "ledger.db"
+    ledger = open_ledger(path)
+    ledger.start_run(make_run())
+    ledger.close()
+    return path
+
+
+def add_mood(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE runs ADD COLUMN mood VARCHAR DEFAULT 'calm'"))
+
+
+def break_off(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE runs ADD COLUMN half VARCHAR"))
+    raise RuntimeError("power cut")
+
+
+def test_a_ledger_is_there_again_when_opened_again(path: Path) -> None:
+    ledger = open_ledger(str(path))
+    assert ledger.run("last") == make_run()
+    ledger.close()
+
+
+def test_a_path_and_its_url_are_the_same_ledger(path: Path) -> None:
+    ledger = open_ledger(f"sqlite:///{path}")
+    assert ledger.run("last") == make_run()
+    ledger.close()
+
+
+def test_a_directory_that_does_not_exist_is_made(tmp_path: Path) -> None:
+    open_ledger(tmp_path / "a %20 #b" / "state" / "ledger.db").close()
+    assert (tmp_path / "a %20 #b" / "state" / "ledger.db").is_file()
+
+
+def test_sqlite_is_durable_strict_and_patient(path: Path) -> None:
+    database = connect(path)
+    with database.reading() as connection:
+        settings = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    database.close()
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
+
+
+def test_an_older_ledger_takes_only_the_steps_it_lacks(path: Path) -> None:
+    database = connect(path)
+    for _ in range(2):
+        with database.writing() as connection:
+            bring_up_to_date(connection, NOW, steps=(add_mood,))
+            assert version_of(connection) == 2
+            assert connection.execute(text("SELECT run_id, mood FROM runs")).all() == [("01JQ8ZAAAA", "calm")]
+    database.close()
+
+
+def test_a_step_that_breaks_off_leaves_the_old_version_whole(path: Path) -> None:
+    database = connect(path)
+    with pytest.raises(RuntimeError, match="power cut"), database.writing() as connection:
+        bring_up_to_date(connection, NOW, steps=(break_off,))
+    with database.reading() as connection:
+        assert version_of(connection) == 1
+        assert "half" not in {column["name"] for column in inspect(connection).get_columns("runs")}
+    database.close()
+
+
+def test_a_new_ledger_knows_its_version_and_birthday(tmp_path: Path) -> None:
+    database = connect(tmp_path / "new.db")
+    with database.writing() as connection:
+        assert version_of(connection) is None
+        bring_up_to_date(connection, dt.datetime(2024, 4, 1, tzinfo=dt.UTC))
+        row = connection.execute(text("SELECT schema_version, created_at FROM ledger_info")).one()
+    database.close()
+    assert tuple(row) == (1, "2024-04-01T00:00:00.000000Z")
+
+
+def test_a_ledger_of_a_newer_batch_scorer_is_refused(path: Path) -> None:
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE ledger_info SET schema_version = 99")
+    raw.close()
+    with pytest.raises(UsageError, match="written by a newer batch-scorer: its schema has version 99"):
+        open_ledger(path)
+
+
+@pytest.mark.parametrize("content", [b"not a database" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
+def test_a_file_that_is_no_ledger_is_damage_with_a_way_out(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(content)
+    with pytest.raises(DamageFound, match="the ledger is damaged") as caught:
+        open_ledger(path)
+    assert caught.value.where == str(path)
+    assert "backup" in str(caught.value.fix)
+    assert path.read_bytes() == content
+
+
+def test_a_damaged_page_is_found_when_it_is_read(path: Path) -> None:
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(size - 4096))
+    with pytest.raises(DamageFound):
+        open_ledger(path).runs()
+
+
+def test_a_file_where_the_directory_belongs_is_unwritable(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+    with pytest.raises(OutputUnwritable, match="the ledger cannot be written"):
+        open_ledger(tmp_path / "state" / "ledger.db")
+
+
+def test_a_directory_in_place_of_the_ledger_is_unwritable(tmp_path: Path) -> None:
+    with pytest.raises(OutputUnwritable, match="the ledger cannot be written"):
+        open_ledger(tmp_path)
+
+
+def test_a_ledger_that_stays_locked_is_unavailable(path: Path) -> None:
+    with sqlite3.connect(path, isolation_level=None) as raw:
+        raw.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="locked") as caught:
+            delete_without_patience(path)
+    raw.close()
+    assert caught.value.exit_code == 69
+
+
+def delete_without_patience(path: Path) -> None:
+    database = connect(path)
+    with closing(database), database.reading() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout = 10")
+        connection.exec_driver_sql("DELETE FROM runs")
+
+
+def test_the_ledger_loads_no_data_library() -> None:
+    program = (
+        "import sys, batch_scorer.ledger.ledger;"
+        "roots = {name.partition('.')[0] for name in sys.modules};"
+        "print(sorted(roots & {'pandas','pyarrow','numpy','dask','sklearn','click','pydantic'}))"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
