@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 from batch_scorer import __version__
 from batch_scorer.config.fingerprint import config_fingerprint
 from batch_scorer.config.job import Job
-from batch_scorer.config.load import LoadedJob, load_job
+from batch_scorer.config.load import LoadedJob, load_job, load_jobs
 from batch_scorer.config.project import Project
 from batch_scorer.core.checks import Check
 from batch_scorer.core.errors import BatchScorerError, ConfigInvalid, ModelNotFound, UsageError
@@ -101,6 +101,17 @@ def open_ledgers(project: Project) -> dict[Path, Ledger]:
 def load(project: Project, name: str, target: str | None) -> LoadedJob:
     """The job file alone, without opening anything. Raises: UsageError, ConfigInvalid."""
     return load_job(project, name, target=target, env=os.environ)
+
+
+def load_checked(project: Project, names: Sequence[str], target: str | None) -> tuple[LoadedJob, ...]:
+    """Job files and the suites they name, all mistakes of all of them at once.
+
+    Raises: UsageError, ConfigInvalid.
+    """
+    jobs = load_jobs(project, names, target=target, env=os.environ)
+    for loaded in jobs:
+        bound_suites(project, loaded.job)
+    return jobs
 
 
 def pin_model(parts: JobParts, override: str | None = None) -> ModelPin:

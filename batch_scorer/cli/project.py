@@ -6,12 +6,17 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from batch_scorer.cli import output
 from batch_scorer.cli.settings import Settings, global_options
-from batch_scorer.core.errors import BatchScorerError, UsageError
+from batch_scorer.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from batch_scorer.config.load import LoadedJob
+    from batch_scorer.core.errors import ConfigInvalid
 
 
 @click.command()
@@ -44,34 +49,45 @@ def init(settings: Settings, directory: Path, example: bool) -> None:
 def validate_config(settings: Settings, job: str | None, resolved: bool) -> int:
     """Check JOB, or every job: all mistakes at once, with file, line and column."""
     from batch_scorer import wiring
+    from batch_scorer.core.errors import ConfigInvalid
 
     project = settings.find_project()
-    worst = 0
-    for name in [job] if job else project.job_names():
-        try:
-            loaded = wiring.load(project, name, settings.target)
-            wiring.bound_suites(project, loaded.job)
-        except UsageError:
-            raise
-        except BatchScorerError as error:
-            worst = error.exit_code
-            if settings.json:
-                mistakes = getattr(error, "mistakes", ())
-                output.emit("mistakes", job=name, **error.as_dict(), mistakes=[str(m) for m in mistakes])
-            else:
-                click.echo(error.render(), err=True)
-            continue
+    names = (job,) if job else project.job_names()
+    try:
+        jobs = wiring.load_checked(project, names, settings.target)
+    except ConfigInvalid as error:
+        return _show_mistakes(settings, error)
+    for loaded in jobs:
         if resolved:
-            for key, value, source in loaded.values:
-                if settings.json:
-                    output.emit("value", job=name, key=key, value=value, source=source)
-                else:
-                    click.echo(f"{key} = {value}  # {source}")
-        if not settings.json:
-            output.say(settings, f"jobs/{name}.yml is valid")
+            _show_values(settings, loaded)
+        output.say(settings, f"jobs/{loaded.job.name}.yml is valid")
     if settings.json:
-        output.emit_summary(worst)
-    return worst
+        output.emit_summary(0, n_jobs=len(jobs))
+    return 0
+
+
+def _show_mistakes(settings: Settings, error: ConfigInvalid) -> int:
+    if not settings.json:
+        click.echo(error.render(), err=True)
+        return error.exit_code
+    for mistake in getattr(error, "mistakes", ()):
+        output.emit(
+            "mistake",
+            file=mistake.file,
+            line=mistake.line,
+            column=mistake.column,
+            text=mistake.message,
+        )
+    output.emit("error", **error.as_dict(), exit_code=error.exit_code)
+    return error.exit_code
+
+
+def _show_values(settings: Settings, loaded: LoadedJob) -> None:
+    for key, value, source in loaded.values:
+        if settings.json:
+            output.emit("value", job=loaded.job.name, key=key, value=value, source=source)
+        else:
+            click.echo(f"{key} = {value}  # {source}")
 
 
 @click.command()

@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from batch_scorer.config.job import Job
 from batch_scorer.config.mistakes import suggestion
+from batch_scorer.core.chunks import AUDIT_COLUMNS
 from batch_scorer.core.partitions import KeyType
-
-# Written into every output file beside the carried columns and the outputs.
-AUDIT_COLUMNS = ("_run_id", "_model_version", "_scored_at")
 
 Path = tuple[str | int, ...]
 Finding = tuple[Path, str]
@@ -26,7 +24,7 @@ def check_job(job: Job, *, suites: Iterable[str], resolve: Callable[[str], str])
 
 def _columns(job: Job) -> Iterator[Finding]:
     """No two output columns of one name, in any case: many readers do not tell `Fare` from `fare`."""
-    taken = dict.fromkeys(AUDIT_COLUMNS, "an audit column")
+    taken = dict.fromkeys((name for name, _ in AUDIT_COLUMNS), "an audit column")
     for key in job.input.partition_by:
         if key.name.lower() in taken:
             yield ("input", "partition_by", key.name), f'"{key.name}" is {taken[key.name.lower()]} already'

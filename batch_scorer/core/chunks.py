@@ -49,6 +49,14 @@ class ReadSpec:
     max_batch_rows: int = 131_072
 
 
+# (name, Arrow type) of what every output file holds beside the carried columns and the outputs.
+AUDIT_COLUMNS = (
+    ("_run_id", "string"),
+    ("_model_version", "string"),
+    ("_scored_at", "timestamp[us, UTC]"),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputSpec:
     """What a chunk's file holds: carried columns, outputs, audit columns, and where it is staged.
@@ -63,6 +71,12 @@ class OutputSpec:
     model_version: str
     max_file_bytes: int
     metadata: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def columns(self) -> tuple[tuple[str, str], ...]:
+        """(name, Arrow type) of an output file, in order."""
+        outputs = ((column.name, column.type) for column in self.outputs)
+        return (*self.carried, *outputs, *AUDIT_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

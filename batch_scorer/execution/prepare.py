@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ulid import ULID
 
-from batch_scorer.core.chunks import Chunk, ChunkTask, OutputSpec, ReadSpec
+from batch_scorer.core.chunks import ChunkTask, OutputSpec, ReadSpec
 from batch_scorer.core.errors import InputMoved, OutputSchemaChanged
 from batch_scorer.core.expressions import names_in
 from batch_scorer.core.lakefiles import Footer, PartitionFiles, content_fingerprint
@@ -19,8 +19,6 @@ from batch_scorer.core.records import GenerationRecord
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.survey import hashed
 from batch_scorer.planning.chunks import cut_chunks
-
-AUDIT_COLUMNS = ("_run_id", "_model_version", "_scored_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,32 +53,25 @@ def prepare(
     from batch_scorer.lake.schema import disagreements
 
     read = read_spec(parts, plan, entry.found, entry.footers)
-    columns = output_columns(parts, read)
-    if not allow_schema_change:
-        _check_output_schema(parts, columns)
     found = replace(entry.found, files=hashed(parts, entry.found.files, entry.found.files))
     history = parts.ledger.generations(parts.job.name, entry.partition)
-    current = _current(history, entry)
     prepared = Prepared(
         entry=entry,
         partition=entry.partition,
         generation=max((record.number for record in history), default=0) + 1,
-        previous_manifest=current.manifest_sha256 if current else None,
+        previous_manifest=_previous_manifest(history, entry),
         found=found,
         input_fingerprint=content_fingerprint(found.files),
         staging=parts.places.staging(entry.partition, f"{run_id}-{ULID()}"),
         tasks=(),
-        columns=columns,
+        columns=(),
         started_at=datetime.now(UTC),
         warnings=disagreements(entry.found.files, entry.footers),
     )
-    chunks = cut_chunks(
-        found,
-        entry.footers,
-        target_bytes=parts.job.compute.chunk,
-        limit_rows=parts.job.input.limit_rows,
-    )
-    return _with_tasks(parts, plan, prepared, read, chunks, run_id)
+    output = _output_spec(parts, plan, prepared, read, run_id)
+    if not allow_schema_change:
+        _check_output_schema(parts, output.columns)
+    return replace(prepared, columns=output.columns, tasks=_tasks(parts, plan, prepared, read, output))
 
 
 def read_spec(parts: JobParts, plan: Plan, found: PartitionFiles, footers: Sequence[Footer]) -> ReadSpec:
@@ -97,17 +88,6 @@ def read_spec(parts: JobParts, plan: Plan, found: PartitionFiles, footers: Seque
         where=job.input.where,
         filter_columns=carried_types(found.files, footers, filtered),
     )
-
-
-def output_columns(parts: JobParts, read: ReadSpec) -> tuple[tuple[str, str], ...]:
-    """(name, Arrow type) of a published file: carried, outputs, audit columns."""
-    outputs = tuple((column.name, column.type) for column in parts.job.model.output)
-    audit = (
-        (AUDIT_COLUMNS[0], "string"),
-        (AUDIT_COLUMNS[1], "string"),
-        (AUDIT_COLUMNS[2], "timestamp[us, UTC]"),
-    )
-    return (*read.carried, *outputs, *audit)
 
 
 def _check_output_schema(parts: JobParts, columns: tuple[tuple[str, str], ...]) -> None:
@@ -140,29 +120,35 @@ def moved(found: PartitionFiles, how: str) -> InputMoved:
     )
 
 
-def _current(history: Sequence[GenerationRecord], entry: PartitionPlan) -> GenerationRecord | None:
-    return next((record for record in history if record.number == entry.base_generation), None)
+def _previous_manifest(history: Sequence[GenerationRecord], entry: PartitionPlan) -> str | None:
+    """The hash that chains the new manifest to the current generation's."""
+    current = [record for record in history if record.number == entry.base_generation]
+    return current[0].manifest_sha256 if current else None
 
 
-def _with_tasks(
-    parts: JobParts,
-    plan: Plan,
-    prepared: Prepared,
-    read: ReadSpec,
-    chunks: Sequence[Chunk],
-    run_id: str,
-) -> Prepared:
-    job = parts.job
-    output = OutputSpec(
+def _output_spec(parts: JobParts, plan: Plan, prepared: Prepared, read: ReadSpec, run_id: str) -> OutputSpec:
+    return OutputSpec(
         staging=str(prepared.staging),
         run_id=run_id,
         carried=read.carried,
-        outputs=job.model.output,
+        outputs=parts.job.model.output,
         model_version=f"{plan.model.name}@{plan.model.version}",
-        max_file_bytes=job.output.file_size,
+        max_file_bytes=parts.job.output.file_size,
         metadata=_footer_metadata(parts, plan, prepared, run_id),
     )
-    tasks = tuple(
+
+
+def _tasks(
+    parts: JobParts, plan: Plan, prepared: Prepared, read: ReadSpec, output: OutputSpec
+) -> tuple[ChunkTask, ...]:
+    job = parts.job
+    chunks = cut_chunks(
+        prepared.found,
+        prepared.entry.footers,
+        target_bytes=job.compute.chunk,
+        limit_rows=job.input.limit_rows,
+    )
+    return tuple(
         ChunkTask(
             chunk=chunk,
             read=read,
@@ -173,7 +159,6 @@ def _with_tasks(
         )
         for chunk in chunks
     )
-    return replace(prepared, tasks=tasks)
 
 
 def _footer_metadata(

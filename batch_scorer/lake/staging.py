@@ -15,7 +15,7 @@ from types import TracebackType
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from batch_scorer.core.chunks import OutputSpec, StagedFile
+from batch_scorer.core.chunks import AUDIT_COLUMNS, OutputSpec, StagedFile
 from batch_scorer.lake.arrow_types import parse_arrow_type
 from batch_scorer.lake.failures import as_output_error
 
@@ -23,14 +23,12 @@ __all__ = ["METADATA_PREFIX", "StagedWriter", "as_output_error", "output_schema"
 
 METADATA_PREFIX = "batch_scorer."
 
-_AUDIT_COLUMNS = (("_run_id", "string"), ("_model_version", "string"), ("_scored_at", "timestamp[us, UTC]"))
 _ROW_GROUP_ROWS = 131_072  # small batches (a strict input.where) are gathered, or footers outgrow the data
 
 
 def output_schema(spec: OutputSpec) -> pa.Schema:
     """What every output file holds, in this order: carried columns, outputs, audit columns."""
-    columns = (*spec.carried, *((output.name, output.type) for output in spec.outputs), *_AUDIT_COLUMNS)
-    return pa.schema([(name, parse_arrow_type(text)) for name, text in columns])
+    return pa.schema([(name, parse_arrow_type(text)) for name, text in spec.columns])
 
 
 class StagedWriter:
@@ -203,7 +201,7 @@ class _HashedFile:
 
 def _repetitive(schema: pa.Schema) -> list[str]:
     """Text and audit columns. Building dictionaries of keys and scores trebles the time and the size."""
-    audit = {name for name, _ in _AUDIT_COLUMNS}
+    audit = {name for name, _ in AUDIT_COLUMNS}
     return [field.name for field in schema if pa.types.is_string(field.type) or field.name in audit]
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from batch_scorer.config.mistakes import suggestion
 from batch_scorer.core.validation import Suite
 from batch_scorer.validation.catalogue import columns_named, columns_read
-from batch_scorer.validation.suite_rules import nearest
 
 
 def check_columns(suite: Suite, available: Sequence[str]) -> tuple[str, ...]:
@@ -21,6 +21,6 @@ def check_columns(suite: Suite, available: Sequence[str]) -> tuple[str, ...]:
             if column not in known:
                 missing.setdefault(column, expectation["type"])
     return tuple(
-        f'suite {suite.name}: column "{column}" ({type_}) is not in the data{nearest(column, available)}'
+        f'suite {suite.name}: column "{column}" ({type_}) is not in the data{suggestion(column, available)}'
         for column, type_ in missing.items()
     )

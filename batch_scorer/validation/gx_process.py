@@ -88,7 +88,7 @@ class GxProcess:
         why = answer["error"]
         if answer["exhausted"]:
             self._drop()
-            why = f"{why} (memory bound {self._max_bytes / 1e9:.1f} GB)"
+            why = f"out of memory: {why} (memory bound {self._max_bytes / 1e9:.1f} GB)"
         return verdict_without_answer(why, request, time.perf_counter() - start)
 
     def _running(self) -> _Child:

@@ -90,10 +90,10 @@ def _answer(engine: GxEngine, message: Mapping[str, Any]) -> dict[str, Any]:
     start = time.perf_counter()
     try:
         return {"result": engine.validate(message), "seconds": time.perf_counter() - start}
-    except MemoryError as error:
-        return {"error": f"out of memory: {str(error) or 'MemoryError'}", "exhausted": True}
     except Exception as error:
-        return {"error": f"{type(error).__name__}: {error}", "exhausted": False}
+        # Arrow turns C++'s own out of memory into an OSError.
+        exhausted = isinstance(error, MemoryError) or "bad_alloc" in str(error)
+        return {"error": f"{type(error).__name__}: {error}".strip(), "exhausted": exhausted}
     finally:
         gc.collect()  # GX's results and engines refer to each other, and to the frame
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
+from batch_scorer.config.mistakes import suggestion
 from batch_scorer.core.validation import Severity
 from batch_scorer.validation.catalogue import CATALOGUE, RUNTIME_KWARGS, Kind
 from batch_scorer.validation.json_text import JsonPath
@@ -61,12 +61,6 @@ def mistakes_in(document: object, *, custom_allowed: bool) -> Iterator[SuiteMist
         yield from _expectation(expectation, ("expectations", index), custom_allowed)
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean "fare"?`, or nothing when nothing is near."""
-    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f'; did you mean "{close[0]}"?' if close else ""
-
-
 def _expectation(expectation: object, path: JsonPath, custom_allowed: bool) -> Iterator[SuiteMistake]:
     if not isinstance(expectation, dict):
         yield SuiteMistake(path=path, message="an expectation is a JSON object with type and kwargs")
@@ -91,7 +85,7 @@ def _expectation(expectation: object, path: JsonPath, custom_allowed: bool) -> I
     elif not custom_allowed:
         yield SuiteMistake(
             path=(*path, "type"),
-            message=f'unknown expectation "{type_}"{nearest(type_, CATALOGUE)}',
+            message=f'unknown expectation "{type_}"{suggestion(type_, CATALOGUE)}',
         )
     yield from _parameters(kwargs, (*path, "kwargs"))
 
@@ -103,7 +97,7 @@ def _unknown_keys(
         if key in _OLD_KEYS and _OLD_KEYS[key] in known:
             hint = f'; GX 1 calls it "{_OLD_KEYS[key]}": save the suite with GX 1'
         else:
-            hint = nearest(key, known)
+            hint = suggestion(key, known)
         if key not in known:
             yield SuiteMistake(path=(*path, key), message=f'unknown key "{key}"{hint}', of_key=True)
 
@@ -113,7 +107,7 @@ def _kwargs(type_: str, kind: Kind, kwargs: Mapping[str, Any], path: JsonPath) -
         if name not in kind.kwargs and name not in RUNTIME_KWARGS:
             yield SuiteMistake(
                 path=(*path, name),
-                message=f'{type_} has no argument "{name}"{nearest(name, kind.kwargs)}',
+                message=f'{type_} has no argument "{name}"{suggestion(name, kind.kwargs)}',
                 of_key=True,
             )
     for name in kind.required:

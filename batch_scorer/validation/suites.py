@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from batch_scorer.config.mistakes import JobInvalid, Mistake, suggestion
 from batch_scorer.core.errors import ConfigInvalid
 from batch_scorer.core.validation import OnFail, Severity, Suite
 from batch_scorer.validation.catalogue import DEFAULTS, RUNTIME_KWARGS, columns_of
 from batch_scorer.validation.json_text import JsonInvalid, JsonText, Span, parse_json
-from batch_scorer.validation.suite_rules import SuiteMistake, mistakes_in, nearest
+from batch_scorer.validation.suite_rules import SuiteMistake, mistakes_in
 
 _MAX_BYTES = 2 << 20
-_MAX_SHOWN = 200
 _NEXT = "batch-scorer validate-config"
 
 
@@ -23,16 +23,20 @@ def load_suite(path: Path, *, custom_allowed: bool = False) -> Suite:
     """The suite in a file, under the file's stem. custom_allowed: types that GX does not know may be
     the project's own.
 
-    Raises: ConfigInvalid, with all mistakes as `file:line:column`, or the nearest file that exists.
+    Raises: JobInvalid, with every mistake in its place. ConfigInvalid, when there is no such file (the
+    nearest one is named) or it cannot be read.
     """
     parsed = _parse(path, _read(path))
     mistakes = [
-        SuiteMistake(path=repeated, message=f'key "{repeated[-1]}" is given twice', of_key=True)
-        for repeated, _ in parsed.repeated
+        _mistake(path, parsed.text, span, f'key "{repeated[-1]}" is given twice')
+        for repeated, span in parsed.repeated
     ]
-    mistakes += mistakes_in(parsed.document, custom_allowed=custom_allowed)
+    mistakes += [
+        _mistake(path, parsed.text, _span(parsed, found), found.message)
+        for found in mistakes_in(parsed.document, custom_allowed=custom_allowed)
+    ]
     if mistakes:
-        raise ConfigInvalid(_render(path, parsed, mistakes), next_command=_NEXT)
+        raise JobInvalid(mistakes, next_command=_NEXT)
     document: Mapping[str, Any] = parsed.document
     return Suite(
         name=path.stem,
@@ -109,7 +113,7 @@ def _read(path: Path) -> str:
 def _missing(path: Path) -> ConfigInvalid:
     there = sorted(file.name for file in path.parent.glob("*.json"))
     return ConfigInvalid(
-        f"suite file {path.name} does not exist{nearest(path.name, there)}",
+        f"suite file {path.name} does not exist{suggestion(path.name, there)}",
         where=str(path),
         fix=f"name one of {', '.join(there)}" if there else f"put the suite's JSON into {path.parent}",
         next_command=_NEXT,
@@ -120,13 +124,8 @@ def _parse(path: Path, text: str) -> JsonText:
     try:
         return parse_json(text)
     except JsonInvalid as error:
-        shown = _show(path, text, (error.offset, error.offset + 1), str(error))
-        raise ConfigInvalid(shown, next_command=_NEXT) from None
-
-
-def _render(path: Path, parsed: JsonText, mistakes: Iterable[SuiteMistake]) -> str:
-    placed = sorted((_span(parsed, mistake), mistake.message) for mistake in mistakes)
-    return "\n".join(_show(path, parsed.text, span, message) for span, message in placed)
+        mistake = _mistake(path, text, (error.offset, error.offset + 1), str(error))
+        raise JobInvalid([mistake], next_command=_NEXT) from None
 
 
 def _span(parsed: JsonText, mistake: SuiteMistake) -> Span:
@@ -139,15 +138,15 @@ def _span(parsed: JsonText, mistake: SuiteMistake) -> Span:
     return start, start + 1
 
 
-def _show(path: Path, text: str, span: Span, message: str) -> str:
-    """`file:line:column: message`, the line, and carets under the place."""
+def _mistake(path: Path, text: str, span: Span, message: str) -> Mistake:
     start, end = span
     line_start = text.rfind("\n", 0, start) + 1
     line = text[line_start:].partition("\n")[0].rstrip("\r")
-    number, column = text.count("\n", 0, start) + 1, start - line_start
-    n_carets = max(1, min(end, line_start + len(line)) - start)
-    margin = f" {number} | "
-    heading = f"{path}:{number}:{column + 1}: {message}"
-    if len(line) > _MAX_SHOWN:
-        return heading  # a suite on one line: the place says more than the line
-    return f"{heading}\n{margin}{line}\n{' ' * (len(margin) + column)}{'^' * n_carets}"
+    return Mistake(
+        file=str(path),
+        line=text.count("\n", 0, start) + 1,
+        column=start - line_start + 1,
+        message=message,
+        source_line=line,
+        width=end - start,
+    )

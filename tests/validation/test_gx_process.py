@@ -244,12 +244,14 @@ def test_a_partition_beyond_the_memory_bound_is_not_evaluated_and_a_smaller_one_
         assert process.submit(request_for(suite, ride_files)).result(_WAIT_S).success
 
 
+@pytest.mark.parametrize("max_bytes", [60_000_000, 200_000_000])
 def test_a_bound_too_small_for_gx_itself_is_told_and_not_passed(
-    ride_files: tuple[str, ...], make_suite: SuiteMaker
+    max_bytes: int, ride_files: tuple[str, ...], make_suite: SuiteMaker
 ) -> None:
-    with GxProcess(max_bytes=60_000_000) as process:
+    with GxProcess(max_bytes=max_bytes) as process:
         verdict = process.submit(request_for(make_suite(_HOLDS), ride_files)).result(_WAIT_S)
-    assert "memory bound 0.1 GB" in str(verdict.not_evaluated)
+    assert f"memory bound {max_bytes / 1e9:.1f} GB" in str(verdict.not_evaluated)
+    assert not verdict.success
 
 
 def test_a_custom_expectation_from_the_jobs_code_is_evaluated_and_may_print(

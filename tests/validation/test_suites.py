@@ -27,7 +27,7 @@ def _refusal(path: Path, text: str, *, custom_allowed: bool = False) -> str:
     with pytest.raises(ConfigInvalid) as caught:
         load_suite(path, custom_allowed=custom_allowed)
     assert caught.value.exit_code == 78
-    return caught.value.what
+    return caught.value.render()
 
 
 def test_a_suite_saved_by_gx_is_read_with_its_columns(gx: Any, tmp_path: Path) -> None:
