@@ -1,16 +1,17 @@
-"""What must be true before a run starts: places that can be written, on one file system."""
+"""What must be true before a run starts: a ledger that remembers, places that can be written."""
 
 from __future__ import annotations
 
-from batch_scorer.core.errors import OutputUnwritable
+from batch_scorer.core.errors import DamageFound, OutputUnwritable
 from batch_scorer.execution.parts import JobParts
 
 
 def check_places(parts: JobParts) -> None:
-    """Raises: OutputUnwritable, DiskFull."""
+    """Raises: OutputUnwritable, DiskFull, DamageFound."""
     from batch_scorer.lake.parquet_sink import same_filesystem
     from batch_scorer.lake.preflight import check_writable
 
+    _check_ledger_kept(parts)
     for directory in (parts.places.state, parts.places.predictions):
         check_writable(directory)
     if not same_filesystem(parts.places.state, parts.places.predictions):
@@ -18,4 +19,15 @@ def check_places(parts: JobParts) -> None:
             "output.state and output.path are on different file systems: a publish could not be atomic",
             where=f"{parts.places.state} and {parts.places.predictions}",
             fix="set output.state to a directory next to output.path",
+        )
+
+
+def _check_ledger_kept(parts: JobParts) -> None:
+    """A lost ledger opens as an empty one, and everything would look missing and be scored again."""
+    manifests = parts.manifests.root / parts.job.name
+    if manifests.is_dir() and parts.job.name not in parts.ledger.jobs():
+        raise DamageFound(
+            f"the ledger knows nothing of {parts.job.name}, but manifests say that it has published",
+            where=str(parts.places.database),
+            fix=f"restore the ledger from a backup; to start over, move {manifests} away",
         )

@@ -7,6 +7,7 @@ so whatever a reader may ever see is explained by a file that survived. docs/for
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import hashlib
 import json
 import os
@@ -20,6 +21,7 @@ from batch_scorer.core.errors import DamageFound, DiskFull, OutputUnwritable
 from batch_scorer.core.lakefiles import FileStamp, LakeFile
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import Ingredients, Manifest
+from batch_scorer.ledger.encoding import partition_from_json, partition_to_json
 
 
 class ManifestStore:
@@ -79,10 +81,7 @@ class ManifestStore:
 def to_bytes(manifest: Manifest) -> bytes:
     """Canonical bytes: the same manifest always has the same hash."""
     document = asdict(manifest)
-    document["partition"] = [
-        {"key": name, "type": _type_name(value), "value": str(value)}
-        for name, value in zip(manifest.partition.names, manifest.partition.values, strict=True)
-    ]
+    document["partition"] = partition_to_json(manifest.partition)
     document["created_at"] = manifest.created_at.isoformat()
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode("utf-8") + b"\n"
 
@@ -92,14 +91,10 @@ def from_bytes(content: bytes) -> Manifest:
     document: dict[str, Any] = json.loads(content)
     if document.get("format") != 1:
         raise ValueError(f"manifest format {document.get('format')!r} is not known here")
-    partition = document.pop("partition")
     return Manifest(
         **{
             **document,
-            "partition": Partition(
-                names=tuple(part["key"] for part in partition),
-                values=tuple(_typed(part["type"], part["value"]) for part in partition),
-            ),
+            "partition": partition_from_json(document["partition"]),
             "ingredients": Ingredients(**document["ingredients"]),
             "inputs": tuple(_lake_file(entry) for entry in document["inputs"]),
             "outputs": tuple(StagedFile(**entry) for entry in document["outputs"]),
@@ -117,16 +112,6 @@ def _lake_file(entry: Mapping[str, Any]) -> LakeFile:
     return LakeFile(path=entry["path"], stamp=FileStamp(**entry["stamp"]), sha256=entry["sha256"])
 
 
-def _type_name(value: object) -> str:
-    return {dt.date: "date", int: "int", str: "string"}[type(value)]
-
-
-def _typed(kind: str, text: str) -> dt.date | int | str:
-    if kind == "date":
-        return dt.date.fromisoformat(text)
-    return int(text) if kind == "int" else text
-
-
 def _fsync_directory(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -136,8 +121,6 @@ def _fsync_directory(path: Path) -> None:
 
 
 def _write_error(error: OSError, path: Path) -> OutputUnwritable | DiskFull:
-    import errno
-
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull("no space left for the manifest", where=str(path), fix="free some space")
     return OutputUnwritable(

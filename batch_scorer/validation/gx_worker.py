@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _NICENESS = 5  # scoring goes first
 _PR_SET_PDEATHSIG = 1
 _NO_LIMIT = 2**62
+_LEAST_ROOM_BYTES = 64 << 20  # with less, libraries fail in their own odd ways before they say "memory"
 
 
 def main(arguments: list[str]) -> int:
@@ -37,8 +38,7 @@ def main(arguments: list[str]) -> int:
     os.nice(_NICENESS)
     sys.path[:0] = code
     engine = GxEngine()
-    # After the imports: OpenBLAS, loaded with too little memory, spins forever instead of failing.
-    resource.setrlimit(resource.RLIMIT_DATA, (int(max_bytes), int(max_bytes)))
+    _bound_memory(int(max_bytes))
     for line in sys.stdin:
         answer = _answer(engine, json.loads(line))
         answers.write(json.dumps(answer) + "\n")
@@ -168,6 +168,14 @@ def _list_only_the_first_keys() -> None:
         return list_keys(domain_records_df=first, result_format=result_format, **others)
 
     methods.compute_unexpected_pandas_indices = list_first_keys
+
+
+def _bound_memory(max_bytes: int) -> None:
+    """To be called after the imports: OpenBLAS, loaded with too little memory, spins instead of failing."""
+    taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    if taken + _LEAST_ROOM_BYTES > max_bytes:
+        sys.exit(f"Great Expectations itself takes {taken / 1e9:.2f} GB")
+    resource.setrlimit(resource.RLIMIT_DATA, (max_bytes, max_bytes))
 
 
 def _keep_stdout_for_answers() -> TextIO:

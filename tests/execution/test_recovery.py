@@ -126,3 +126,14 @@ def _wait_for(condition: object, timeout_s: float = 60.0) -> None:
 def test_a_timeout_ends_with_124(project: TaxiProject) -> None:
     assert project.cli("run", "taxi_tips", "--timeout", "0s").code == 124
     assert not Path(project.predictions / "ride_date=2024-01-01").exists()
+
+
+def test_a_lost_ledger_stops_the_run_instead_of_scoring_everything_again(project: TaxiProject) -> None:
+    project.cli("run", "taxi_tips")
+    before = project.snapshot()
+    for file in project.state.glob("ledger.db*"):
+        file.unlink()
+    result = project.cli("run", "taxi_tips")
+    assert result.code == 6
+    assert "ledger" in result.stderr
+    assert project.snapshot() == before
