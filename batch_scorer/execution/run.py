@@ -24,6 +24,7 @@ from batch_scorer.execution.lock import job_lock
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.recovery import recover
 from batch_scorer.execution.stop import StopRequest, listening
+from batch_scorer.execution.task import run_chunk
 from batch_scorer.ops.logs import logging_run
 
 _GX_BYTES = 4 << 30
@@ -139,7 +140,7 @@ def _drive(
 ) -> None:
     if not plan.order:
         return
-    cluster = _cluster(parts, plan, options)  # first: it may fork, and nothing heavy is loaded yet
+    cluster = _cluster(parts, plan, options)
     from batch_scorer.execution.driver import Driver
     from batch_scorer.validation.gx_process import GxProcess
 
@@ -165,15 +166,9 @@ def _cluster(parts: JobParts, plan: Plan, options: RunOptions) -> Cluster:
     n_rows = sum(entry.n_rows or 0 for entry in plan.to_score)
     n_bytes = sum(entry.found.n_bytes for entry in plan.to_score if entry.found)
     spec = choose(options.cluster or compute.cluster, n_rows=n_rows, n_chunks=1 + n_bytes // compute.chunk)
-    if spec == "local":
-        from batch_scorer.execution.clusters import start_fork_server
-
-        start_fork_server()
-    from batch_scorer.execution.chunk import score_chunk
-
     return open_cluster(
         spec,
-        score_chunk,
+        run_chunk,
         workers=options.workers or compute.workers,
         memory_per_worker=compute.memory_per_worker,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,7 @@ SCORE_RULE = {
 }
 
 
-def _write_suites(root: Path, *suites: dict[str, object]) -> None:
+def _write_suites(root: Path, *suites: Mapping[str, object]) -> None:
     directory = root / "jobs" / "suites"
     directory.mkdir(parents=True, exist_ok=True)
     for suite in suites:
