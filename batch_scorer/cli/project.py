@@ -155,16 +155,15 @@ def render(settings: Settings, kind: str, job: str) -> None:  # noqa: ARG001 (on
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
     """Print shell completion: eval "$(batch-scorer completion bash)"."""
     from click.shell_completion import get_completion_class
-
-    from batch_scorer.cli.main import cli
 
     completer = get_completion_class(shell)
     if completer is None:
         raise UsageError(f"no completion for {shell}")
-    click.echo(completer(cli, {}, "batch-scorer", "_BATCH_SCORER_COMPLETE").source())
+    click.echo(completer(context.find_root().command, {}, "batch-scorer", "_BATCH_SCORER_COMPLETE").source())
 
 
 commands = (init, validate_config, schema, doctor, schedule, completion)

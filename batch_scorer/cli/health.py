@@ -1,0 +1,101 @@
+"""`status`: health at a glance, for a person or a monitor."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from batch_scorer.cli import output, words
+from batch_scorer.cli.settings import Settings, global_options
+from batch_scorer.core.errors import UsageError
+from batch_scorer.core.records import RunRecord
+
+if TYPE_CHECKING:
+    from batch_scorer.execution.parts import JobParts
+
+_LATE = 1
+
+
+@click.command()
+@click.argument("job", required=False)
+@click.option("--max-age", metavar="26h", help="Exit 1 when the last success is older.")
+@global_options
+def status(settings: Settings, job: str | None, max_age: str | None) -> int:
+    """Health of JOB, or of every job, at a glance."""
+    from batch_scorer import wiring
+    from batch_scorer.config.units import parse_duration
+
+    project = settings.find_project()
+    try:
+        limit = parse_duration(max_age) if max_age else None
+    except ValueError as error:
+        raise UsageError(f"--max-age: {error}", fix="write it as 26h or 2d") from None
+    n_late = 0
+    for name in [job] if job else project.job_names():
+        parts = wiring.open_job(project, name, target=settings.target)
+        n_late += _show_health(settings, parts, limit)
+    code = _LATE if n_late else 0
+    if settings.json:
+        output.emit_summary(code, n_late=n_late)
+    return code
+
+
+def _show_health(settings: Settings, parts: JobParts, limit: timedelta | None) -> bool:
+    """Print one job's health; True when it is late."""
+    health = _health(parts)
+    success = health["last_success"]
+    late = limit is not None and (success is None or datetime.now(UTC) - success > limit)
+    if settings.json:
+        output.emit("status", **health, late=late)
+        return late
+    head = f"{health['job']}: {words.count(health['n_published'], 'partition')} published"
+    if health["newest_partition"]:
+        head += f", newest {health['newest_partition']}"
+    click.echo(head)
+    click.echo(f"  last success  {words.moment(success)}" + (", LATE" if late else ""))
+    if health["last_run"]:
+        click.echo(f"  last run      {health['last_run']}")
+    for attempt in health["open"]:
+        click.echo(f"  {attempt['state'].upper():<8} {attempt['partition']}: {attempt['headline']}")
+    if health["open"]:
+        click.echo(f"  next: batch-scorer show {health['job']}/{health['open'][0]['path']}")
+    return late
+
+
+def _health(parts: JobParts) -> dict[str, Any]:
+    records = parts.ledger.partition_records(parts.job.name)
+    runs = parts.ledger.runs(parts.job.name, limit=50)
+    published = [record for record in records.values() if record.current]
+    successes = [run.finished_at for run in runs if run.n_published or run.exit_code == 0]
+    unsettled = [record.attempts[0] for record in records.values() if record.attempts]
+    newest = max(published, key=lambda record: record.partition.path, default=None)
+    return {
+        "job": parts.job.name,
+        "n_published": len(published),
+        "newest_partition": newest.partition.label if newest else None,
+        "last_success": next((when for when in successes if when), None),
+        "last_run": _run_words(runs[0]) if runs else None,
+        "open": [
+            {
+                "partition": attempt.partition_label,
+                "path": attempt.partition_path,
+                "state": attempt.state.value,
+                "headline": attempt.headline,
+                "run_id": attempt.run_id,
+            }
+            for attempt in sorted(unsettled, key=lambda a: a.partition_path)
+        ],
+    }
+
+
+def tally(run: RunRecord) -> str:
+    return f"{run.n_published} published, {run.n_blocked} blocked, {run.n_failed} failed"
+
+
+def _run_words(run: RunRecord) -> str:
+    return f"{run.run_id}, {words.moment(run.started_at)}: {tally(run)}, exit {run.exit_code}"
+
+
+commands = (status,)
