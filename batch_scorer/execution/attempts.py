@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, assert_never
 
 from batch_scorer.core.chunks import Accounting
+from batch_scorer.core.durable import writing
 from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.lakefiles import PartitionFiles
 from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published, headline
@@ -19,12 +20,8 @@ from batch_scorer.planning.plan import ingredients_for
 
 def make_staging(prepared: Prepared) -> None:
     """Raises: OutputUnwritable, DiskFull."""
-    from batch_scorer.lake.staging import as_output_error
-
-    try:
+    with writing(prepared.staging):
         prepared.staging.mkdir(parents=True)
-    except OSError as error:
-        raise as_output_error(error, prepared.staging) from None
 
 
 def record(

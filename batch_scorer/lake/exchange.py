@@ -71,26 +71,6 @@ def move_new(source: Path, target: Path) -> None:
         source.rename(target)
 
 
-def fsync_directory(path: Path) -> None:
-    """Make the names in a directory survive a power cut. Raises: OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def make_directories(path: Path) -> None:
-    """Create a directory and its parents, each new name fsynced into its parent. Raises: OSError."""
-    missing = []
-    while not path.exists():
-        missing.append(path)
-        path = path.parent
-    for directory in reversed(missing):
-        directory.mkdir(exist_ok=True)
-        fsync_directory(directory.parent)
-
-
 def _rename(source: Path, target: Path, flags: int) -> None:
     if _renameat2 is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))

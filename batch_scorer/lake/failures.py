@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import errno
-from pathlib import Path
 
 from batch_scorer.core.errors import (
     BatchScorerError,
-    DiskFull,
     FileUnreadable,
     InputMoved,
-    OutputError,
-    OutputUnwritable,
     StoreUnavailable,
 )
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
 
@@ -54,21 +49,4 @@ def damaged(where: str, reason: str) -> FileUnreadable:
         f"the file is damaged: {reason.rstrip('.')}",
         where=where,
         fix="write the file again from its source, or remove it",
-    )
-
-
-def as_output_error(error: OSError, where: Path | str) -> OutputError:
-    """The error to raise when predictions or state could not be written."""
-    if error.errno in _FULL:
-        return DiskFull(
-            "no space left for predictions or state"
-            if error.errno == errno.ENOSPC
-            else "disk quota exceeded",
-            where=str(where),
-            fix="free some space, then run again: what was published before is untouched",
-        )
-    return OutputUnwritable(
-        f"cannot write: {error.strerror or error}",
-        where=str(where),
-        fix="check permissions, mount and output.path; what was published before is untouched",
     )

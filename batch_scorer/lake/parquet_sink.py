@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from batch_scorer.core.durable import fsync_directory, make_directories, writing
 from batch_scorer.core.errors import OutputUnwritable
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.exchange import (
     Guarantee,
     exchange,
-    fsync_directory,
-    make_directories,
     move_new,
     probe,
 )
-from batch_scorer.lake.failures import as_output_error
 from batch_scorer.lake.preflight import nearest_existing
 
 SUCCESS_MARKER = "_SUCCESS"
@@ -50,7 +47,7 @@ class ParquetSink:
         replaced: whole in both cases, for recovery to see.
         """
         target = self.predictions / partition.path
-        with _writing(target):
+        with writing(target):
             _refuse_obstacles(target, staged, replaced, names)
             _strip(staged, names)
             fsync_directory(staged)
@@ -89,7 +86,7 @@ def same_filesystem(first: Path, second: Path) -> bool:
 @functools.cache
 def _probed(directory: Path) -> Guarantee:
     nearest = nearest_existing(directory)
-    with _writing(nearest):
+    with writing(nearest):
         return probe(nearest)
 
 
@@ -113,11 +110,3 @@ def _obstacle(where: Path, what: str) -> OutputUnwritable:
     return OutputUnwritable(
         f"cannot publish: {what}", where=str(where), fix="see what put it there, move it away, then run again"
     )
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise as_output_error(error, path) from error

@@ -7,8 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from batch_scorer.core.durable import as_output_error
 from batch_scorer.core.errors import OutputUnwritable
-from batch_scorer.lake.failures import as_output_error
 
 
 def free_bytes(path: Path) -> int:

@@ -7,8 +7,6 @@ import datetime as dt
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -16,10 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from batch_scorer.core.chunks import AUDIT_COLUMNS, OutputSpec, StagedFile
+from batch_scorer.core.durable import writing
 from batch_scorer.lake.arrow_types import parse_arrow_type
-from batch_scorer.lake.failures import as_output_error
-
-__all__ = ["METADATA_PREFIX", "StagedWriter", "as_output_error", "output_schema"]
 
 METADATA_PREFIX = "batch_scorer."
 
@@ -116,7 +112,7 @@ class _OpenFile:
 
     def __init__(self, path: Path, schema: pa.Schema, metadata: dict[str, str]) -> None:
         self._path = path
-        with _writing(path):
+        with writing(path):
             self._bytes = _HashedFile(path)
         self._writer = pq.ParquetWriter(
             self._bytes,
@@ -136,12 +132,12 @@ class _OpenFile:
         return self._bytes.tell()
 
     def write(self, table: pa.Table) -> None:
-        with _writing(self._path):
+        with writing(self._path):
             self._writer.write_table(table, row_group_size=2 * _ROW_GROUP_ROWS)
         self._n_rows += table.num_rows
 
     def finish(self) -> StagedFile:
-        with _writing(self._path):
+        with writing(self._path):
             self._writer.close()
             self._bytes.sync_and_close()
         return StagedFile(
@@ -203,11 +199,3 @@ def _repetitive(schema: pa.Schema) -> list[str]:
     """Text and audit columns. Building dictionaries of keys and scores trebles the time and the size."""
     audit = {name for name, _ in AUDIT_COLUMNS}
     return [field.name for field in schema if pa.types.is_string(field.type) or field.name in audit]
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise as_output_error(error, path) from error

@@ -7,17 +7,16 @@ so whatever a reader may ever see is explained by a file that survived. docs/for
 from __future__ import annotations
 
 import datetime as dt
-import errno
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from batch_scorer.core.chunks import Accounting, StagedFile
-from batch_scorer.core.errors import DamageFound, DiskFull, OutputUnwritable
+from batch_scorer.core.durable import write_whole
+from batch_scorer.core.errors import DamageFound
 from batch_scorer.core.lakefiles import FileStamp, LakeFile
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import Ingredients, Manifest
@@ -41,18 +40,7 @@ class ManifestStore:
         """
         path = self.path(manifest.job, manifest.partition, manifest.generation)
         content = to_bytes(manifest)
-        temporary = path.with_name(f".{path.name}.{manifest.run_id}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-            _fsync_directory(path.parent)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise _write_error(error, path) from None
+        write_whole(path, content)
         return hashlib.sha256(content).hexdigest()
 
     def read(
@@ -110,21 +98,3 @@ def from_bytes(content: bytes) -> Manifest:
 
 def _lake_file(entry: Mapping[str, Any]) -> LakeFile:
     return LakeFile(path=entry["path"], stamp=FileStamp(**entry["stamp"]), sha256=entry["sha256"])
-
-
-def _fsync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _write_error(error: OSError, path: Path) -> OutputUnwritable | DiskFull:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull("no space left for the manifest", where=str(path), fix="free some space")
-    return OutputUnwritable(
-        f"the manifest cannot be written: {error.strerror}",
-        where=str(path),
-        fix="make the state directory writable for this user",
-    )

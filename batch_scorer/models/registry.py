@@ -23,9 +23,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from batch_scorer.core.durable import fsync_directory, write_new, write_whole, writing
 from batch_scorer.core.errors import LockHeld, ModelNotFound, ModelRefused, StoreUnavailable
 from batch_scorer.core.models import ModelManifest, ModelPin
-from batch_scorer.models.durable import replace_whole, sync_directory, told_as_errors, write_new
 from batch_scorer.models.history import (
     HistoryEntry,
     HistoryEvent,
@@ -148,7 +148,7 @@ class FileRegistry:
         Raises: UsageError (name), LockHeld, DiskFull, OutputUnwritable.
         """
         require_name(draft.name)
-        with told_as_errors(self.root):
+        with writing(self.root):
             (self.root / draft.name).mkdir(parents=True, exist_ok=True)
         with self._locked(draft.name) as directory:
             manifest = replace(draft, version=self._next_version(directory), registered_at=self._now())
@@ -195,7 +195,7 @@ class FileRegistry:
     @contextmanager
     def _locked(self, name: str) -> Iterator[Path]:
         directory = self._model_directory(name)
-        with told_as_errors(directory):
+        with writing(directory):
             lock = FileLock(directory / _LOCK, timeout=_LOCK_WAIT_S)
             try:
                 with lock:
@@ -217,7 +217,7 @@ class FileRegistry:
         path = directory / _HISTORY
         before = path.read_bytes() if path.exists() else b""
         decode_history(before, str(path))  # never build on a damaged history
-        replace_whole(path, before + encode_entry(entry))
+        write_whole(path, before + encode_entry(entry))
 
     def _now(self) -> str:
         return self._clock().astimezone(dt.UTC).isoformat()
@@ -250,12 +250,12 @@ def _store_directory(parent: Path, name: str, files: Mapping[str, bytes]) -> Non
     try:
         for file_name, data in files.items():
             write_new(incoming / file_name, data)
-        sync_directory(incoming)
+        fsync_directory(incoming)
         incoming.rename(parent / name)
     except BaseException:
         shutil.rmtree(incoming, ignore_errors=True)
         raise
-    sync_directory(parent)
+    fsync_directory(parent)
 
 
 def _no_link(path: Path) -> Path:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from batch_scorer.core.durable import write_whole
 from batch_scorer.core.errors import DamageFound
 from batch_scorer.core.validation import OnFail, SuiteVerdict
 from batch_scorer.validation.verdicts import failures_in
@@ -25,10 +24,13 @@ class ValidationStore:
         self._root = root
 
     def write(self, job: str, partition_path: str, run_id: str, verdict: SuiteVerdict) -> str:
-        """Store a verdict durably. partition_path: as on disk. Returns: the path relative to the root."""
+        """Store a verdict durably. partition_path: as on disk. Returns: the path relative to the root.
+
+        Raises: DiskFull, OutputUnwritable.
+        """
         name = f"{run_id}-{verdict.stage}-{quote(verdict.suite, safe=' ')}.json"
         relative = f"validation/{job}/{partition_path}/{name}"
-        _write_durably(self._root / relative, json.dumps(_with_note(verdict), indent=1).encode())
+        write_whole(self._root / relative, json.dumps(_with_note(verdict), indent=1).encode())
         return relative
 
     def read(self, relative: str) -> SuiteVerdict:
@@ -67,22 +69,3 @@ def _with_note(verdict: SuiteVerdict) -> Mapping[str, Any]:
         "seconds": verdict.seconds,
     }
     return {**verdict.result, "meta": {**verdict.result["meta"], _NOTE: note}}
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    """All of it under its name, or nothing: also after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

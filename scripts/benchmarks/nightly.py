@@ -1,4 +1,4 @@
-"""A whole nightly run against `loop_pool.py`, the floor that neither validates, audits nor publishes atomically.
+"""A whole nightly run against `loop_pool.py`, the floor: no validation, no audit, no atomic publish.
 
 Both sides are whole processes on the same lake with the same model file, in turn (A B A B …); what is
 reported is the median of the pairwise ratios, because machines drift and ratios do not.
@@ -48,7 +48,8 @@ def main() -> None:
     _make_inputs(peers, lake, models, options)
     lines = [_heading(options), ""]
     lines += [
-        "| model | ours, s | loop_pool, s | ratio (median of pairs) | ours CPU s | loop CPU s | ours peak | split of worker seconds |"
+        "| model | ours, s | loop_pool, s | ratio (median of pairs) | ours CPU s | loop CPU s "
+        "| ours peak, one process | split of worker seconds |"
     ]
     lines += ["|---|---|---|---|---|---|---|---|"]
     for model in options.models.split(","):

@@ -165,7 +165,7 @@ def test_a_registration_on_a_damaged_history_is_refused(filled: FileRegistry) ->
 
 def test_a_file_that_cannot_be_stored_leaves_nothing(filled: FileRegistry) -> None:
     before = sorted(filled.root.rglob("*"))
-    with pytest.raises(BatchScorerError, match="cannot be written") as caught:
+    with pytest.raises(BatchScorerError, match="cannot write") as caught:
         filled.add_version(draft(), {"missing/model.skops": b""})
     assert caught.value.fix
     assert sorted(filled.root.rglob("*")) == before

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from batch_scorer.ops.scaffold.placing import place
+from batch_scorer.core.durable import write_whole
 from batch_scorer.ops.scaffold.rides import FIRST_DAY, rides_of_day, with_meter_fault
 
 FILES_PER_DAY = 2
@@ -36,7 +36,7 @@ def write_example_lake(
     for index in range(days):
         day = start + dt.timedelta(days=index)
         for name, content in files_of_day(day, rows=rows, seed=seed, faulty=index == bad_day):
-            place(root / name, content)
+            write_whole(root / name, content)
 
 
 def files_of_day(day: dt.date, *, rows: int, seed: int, faulty: bool) -> Iterator[tuple[str, bytes]]:

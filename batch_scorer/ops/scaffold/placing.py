@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from batch_scorer.core.errors import DiskFull, OutputUnwritable, UsageError
+from batch_scorer.core.errors import UsageError
 
 _MOST_NAMED = 5
 
@@ -25,24 +23,6 @@ def missing_from(directory: Path, contents: Mapping[str, bytes]) -> tuple[str, .
     return tuple(name for name in contents if name not in there)
 
 
-def place(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all; its directories are made.
-
-    Raises: OutputUnwritable, DiskFull.
-    """
-    # Hidden, so that no reader of the lake takes a half-written file for data.
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            beside.write_bytes(content)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
 def _holds(path: Path, content: bytes) -> bool:
     return path.is_file() and path.read_bytes() == content
 
@@ -56,13 +36,4 @@ def _refused(directory: Path, different: list[str]) -> UsageError:
         where=f"{directory}: {named}" + (f" and {rest} more" if rest > 0 else ""),
         fix="choose another directory, or move these files away",
         next_command="batch-scorer init ANOTHER_DIRECTORY",
-    )
-
-
-def _unwritable(path: Path, error: OSError) -> OutputUnwritable | DiskFull:
-    kind = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else OutputUnwritable
-    return kind(
-        f"cannot write {path.name}: {error.strerror}",
-        where=str(path.parent),
-        fix="choose a directory you may write to, on a disk with some space left",
     )

@@ -16,7 +16,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from batch_scorer.ops.scaffold.placing import missing_from, place
+from batch_scorer.core.durable import write_whole
+from batch_scorer.ops.scaffold.placing import missing_from
 
 _DATA_GITIGNORE = b"*\n!.gitignore\n!README.md\n"
 _RECEIPT = "data/.example.json"
@@ -58,7 +59,7 @@ def scaffold_project(directory: Path) -> tuple[Path, ...]:
     contents = _project_files()
     missing = missing_from(directory, contents)
     for name in missing:
-        place(directory / name, contents[name])
+        write_whole(directory / name, contents[name])
     (directory / "jobs/suites").mkdir(exist_ok=True)
     return tuple(directory / name for name in missing)
 
@@ -77,9 +78,9 @@ def scaffold_example(directory: Path, *, days: int = 14, rows: int = 20_000, see
     missing = missing_from(directory, contents)
     if missing:
         made = ours | {name: _sha256(contents[name]) for name in contents}
-        place(directory / _RECEIPT, _receipt(settings, made))
+        write_whole(directory / _RECEIPT, _receipt(settings, made))
     for name in missing:
-        place(directory / name, contents[name])
+        write_whole(directory / name, contents[name])
     return Example(
         project=directory,
         job="taxi_tips",

@@ -1,0 +1,87 @@
+"""The one way small files and directories are written: whole or not at all, after a power cut too.
+
+Standard library only: manifests, suite results, registry and scaffold all write through here, so that
+a full disk is told in the same words everywhere.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from batch_scorer.core.errors import DiskFull, OutputError, OutputUnwritable
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file durably, its directories made; a reader sees the old content or the new one.
+
+    Raises: DiskFull, OutputUnwritable.
+    """
+    with writing(path):
+        make_directories(path.parent)
+        # Hidden: no reader of a lake takes a half-written file for data.
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+        try:
+            write_new(beside, content)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+        fsync_directory(path.parent)
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that must not exist yet, and fsync it. Raises: OSError."""
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def make_directories(path: Path) -> None:
+    """Create a directory and its parents, each new name fsynced into its parent. Raises: OSError."""
+    missing = []
+    while not path.exists():
+        missing.append(path)
+        path = path.parent
+    for directory in reversed(missing):
+        directory.mkdir(exist_ok=True)
+        fsync_directory(directory.parent)
+
+
+def fsync_directory(path: Path) -> None:
+    """Make the names in a directory survive a power cut. Raises: OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def writing(where: Path | str) -> Iterator[None]:
+    """What the system refuses while we write, in our words. Raises: DiskFull, OutputUnwritable."""
+    try:
+        yield
+    except OSError as error:
+        raise as_output_error(error, where) from error
+
+
+def as_output_error(error: OSError, where: Path | str) -> OutputError:
+    """What an operating system's refusal to write means to the person who reads it."""
+    if error.errno in _FULL:
+        return DiskFull(
+            "no space left on the device" if error.errno == errno.ENOSPC else "disk quota exceeded",
+            where=str(where),
+            fix="free some space, then repeat the command: what was there before is untouched",
+        )
+    return OutputUnwritable(
+        f"cannot write: {error.strerror or error}",
+        where=str(where),
+        fix="check the owner, the permissions and the mount; what was there before is untouched",
+    )
