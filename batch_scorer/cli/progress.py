@@ -25,19 +25,24 @@ def listener_for(settings: Settings) -> RunListener:
     return Lines(settings)
 
 
-def outcome_line(outcome: PartitionOutcome) -> str:
-    """` 2024-03-30 BLOCKED  rides_input: fare between 0 and 500 fails for 8.1 % …`."""
+def outcome_word(outcome: PartitionOutcome) -> str:
     match outcome:
         case Published():
-            word = "WARN" if outcome.warnings else "OK"
+            return "WARN" if outcome.warnings else "OK"
         case Blocked():
-            word = "BLOCKED"
+            return "BLOCKED"
         case Failed():
-            word = "FAILED"
-    tail = ""
+            return "FAILED"
+
+
+def outcome_lines(outcome: PartitionOutcome) -> str:
+    """` 2024-03-30 BLOCKED  rides_input: fare between 0 and 500 fails for 8.1 % …`; a failure says all."""
+    line = f" {outcome.label} {outcome_word(outcome):<8} {headline(outcome)}"
     if isinstance(outcome, Blocked):
-        tail = "; old predictions untouched" if outcome.had_predictions else "; nothing published"
-    return f" {outcome.label} {word:<8} {headline(outcome)}{tail}"
+        line += "; old predictions untouched" if outcome.had_predictions else "; nothing published"
+    if isinstance(outcome, Failed):
+        line += "".join(f"\n   {detail}" for detail in outcome.error.render().splitlines()[1:])
+    return line
 
 
 class Lines:
@@ -63,7 +68,7 @@ class Lines:
 
     def partition_done(self, outcome: PartitionOutcome) -> None:
         if self._settings.verbose:
-            output.say(self._settings, outcome_line(outcome))
+            output.say(self._settings, outcome_lines(outcome))
 
     def warned(self, text: str) -> None:
         output.warn(self._settings, text)
@@ -107,7 +112,7 @@ class Bar:
         self._n_done += 1
         self._progress.update(self._task, description=self._words())
         if self._settings.verbose or not isinstance(outcome, Published):
-            self._progress.console.print(outcome_line(outcome), markup=False, highlight=False)
+            self._progress.console.print(outcome_lines(outcome), markup=False, highlight=False)
 
     def warned(self, text: str) -> None:
         output.warn(self._settings, text)

@@ -11,15 +11,14 @@ from typing import Any
 
 import click
 
-from batch_scorer.cli import output, words
+from batch_scorer.cli.closing import conclude
 from batch_scorer.cli.planning import show_plan
-from batch_scorer.cli.progress import Bar, listener_for, outcome_line
+from batch_scorer.cli.progress import Bar, listener_for
 from batch_scorer.cli.selecting import selection_options
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import UsageError
-from batch_scorer.core.outcomes import Failed, Published
 from batch_scorer.core.plans import Selection
-from batch_scorer.core.runs import RunOptions, RunReport
+from batch_scorer.core.runs import RunOptions
 
 _ASK_ABOVE = 50
 
@@ -172,80 +171,8 @@ def _execute(
     finally:
         if isinstance(listener, Bar):
             listener.stop()
-    _conclude(settings, report)
+    conclude(settings, report)
     return report.exit_code
-
-
-def _conclude(settings: Settings, report: RunReport) -> None:
-    """The closing lines: silent when all went well and nobody asked."""
-    warnings = [*report.warnings, *(f"{o.label}: {text}" for o in report.outcomes for text in o.warnings)]
-    for text in warnings:
-        output.warn(settings, text)
-    run = report.run
-    if settings.json:
-        output.emit_summary(
-            report.exit_code,
-            run_id=run.run_id,
-            n_published=run.n_published,
-            n_blocked=run.n_blocked,
-            n_failed=run.n_failed,
-            error=run.error,
-        )
-        return
-    if not settings.verbose and not _is_terminal():
-        _problems(report)
-        if report.exit_code == 0:
-            return
-    elif run.error:
-        _show_stop(report)
-    if not report.outcomes and not run.error:
-        output.say(settings, "nothing to do")
-        return
-    click.echo(f"run {run.run_id}: {_counts(report)} (exit {report.exit_code})", err=True)
-    if report.exit_code:
-        click.echo(f"next: {_next(report)}", err=True)
-
-
-def _is_terminal() -> bool:
-    return sys.stderr.isatty()
-
-
-def _problems(report: RunReport) -> None:
-    """Off a terminal without -v: what went wrong, and nothing else."""
-    for outcome in report.outcomes:
-        if isinstance(outcome, Failed):
-            click.echo(f"{outcome_line(outcome)}\n{_details(outcome)}", err=True)
-        elif not isinstance(outcome, Published):
-            click.echo(outcome_line(outcome), err=True)
-    _show_stop(report)
-
-
-def _details(outcome: Failed) -> str:
-    return "\n".join(f"   {line}" for line in outcome.error.render().splitlines()[1:])
-
-
-def _show_stop(report: RunReport) -> None:
-    error = report.run.error
-    if error:
-        lines = [f"{label}: {error[label]}" for label in ("where", "fix") if label in error]
-        click.echo("\n  ".join([f"error: {error['what']}", *lines]), err=True)
-
-
-def _counts(report: RunReport) -> str:
-    run = report.run
-    counts = [
-        f"{n} {word}"
-        for n, word in ((run.n_published, "published"), (run.n_blocked, "blocked"), (run.n_failed, "failed"))
-        if n
-    ]
-    took = (run.finished_at - run.started_at).total_seconds() if run.finished_at else 0.0
-    return f"{', '.join(counts) or 'nothing published'} in {words.seconds(took)}"
-
-
-def _next(report: RunReport) -> str:
-    if report.run.n_blocked:
-        return f"batch-scorer show {report.run.run_id} --validation"
-    return f"batch-scorer show {report.run.run_id}"
 
 
 commands = (run, backfill)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import queue
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -106,8 +107,6 @@ class DaskCluster:
 
     def _watch_workers(self) -> None:
         """A cluster that lost its last worker never finishes anything: say so instead of waiting."""
-        import time
-
         if self._client.status == "running" and self._client.nthreads():
             self._alone_since = None
             return

@@ -184,7 +184,7 @@ def test_a_string_key_that_decodes_to_a_slash_never_leaves_the_predictions(
     result = project.cli("run", "taxi_tips")
     assert result.code == FAILED
     assert "could leave its directory" in result.stderr
-    assert not any(project.root.rglob("escape"))
+    assert not list(project.root.rglob("escape"))
 
 
 @pytest.mark.parametrize("verb", ["run", "plan", "status", "validate-config", "doctor"])

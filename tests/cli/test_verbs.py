@@ -78,7 +78,7 @@ def test_a_bad_day_is_blocked_explained_and_leaves_the_others_alone(guarded: Tax
 
     shown = guarded.cli("show", "last", "--validation")
     assert "input suite rides_input: 2 expectations failed (block)" in shown.stdout
-    stored = next((guarded.state / "validation").rglob("*ride_date=2024-01-02/*rides_input.json"))
+    stored = sorted((guarded.state / "validation").rglob("*ride_date=2024-01-02/*rides_input.json"))[0]
     assert json.loads(stored.read_text())
 
     status = guarded.cli("status", "taxi_tips")
@@ -260,14 +260,14 @@ def test_a_pickle_is_refused_without_the_flag_and_a_model_without_reference_too(
 
 
 def test_a_model_that_was_tampered_with_stops_the_run_with_exit_5(project: TaxiProject) -> None:
-    artefact = next((project.root / "data" / "models").rglob("model.joblib"))
+    artefact = sorted((project.root / "data" / "models").rglob("model.joblib"))[0]
     content = bytearray(artefact.read_bytes())
     content[len(content) // 2] ^= 1
     artefact.write_bytes(bytes(content))
     result = project.cli("run", "taxi_tips")
     assert result.code == 5
     assert "sha256" in result.stderr
-    assert not any(project.predictions.rglob("*.parquet"))
+    assert not list(project.predictions.rglob("*.parquet"))
 
 
 def test_validate_config_tells_all_mistakes_at_once_with_their_places(project: TaxiProject) -> None:

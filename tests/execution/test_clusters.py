@@ -56,7 +56,7 @@ def test_a_scheduler_that_does_not_answer_is_a_cluster_that_is_away(project: Tax
     result = project.cli("run", "taxi_tips", "--cluster", "tcp://127.0.0.1:9")
     assert result.code == 69
     assert "no Dask scheduler answers at tcp://127.0.0.1:9" in result.stderr
-    assert not any(project.predictions.rglob("*.parquet"))
+    assert not list(project.predictions.rglob("*.parquet"))
 
 
 def test_auto_stays_in_this_process_for_small_plans_and_takes_processes_for_large_ones() -> None:

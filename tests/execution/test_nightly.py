@@ -146,7 +146,7 @@ def test_output_files_and_manifest_explain_themselves(project: TaxiProject) -> N
     project.cli("run", "taxi_tips")
     manifests = project.state / "manifests" / "taxi_tips" / "ride_date=2024-01-01"
     second = json.loads((manifests / "2.json").read_text())
-    file = next((project.predictions / "ride_date=2024-01-01").glob("*.parquet"))
+    file = sorted((project.predictions / "ride_date=2024-01-01").glob("*.parquet"))[0]
     footer = {
         key.decode(): value.decode()
         for key, value in pq.read_metadata(file).metadata.items()

@@ -49,7 +49,7 @@ def test_a_run_killed_before_the_exchange_leaves_the_old_generation_and_the_next
     assert "undone" in result.stderr
     assert "died" in result.stderr
     assert len(project.published(0)) == 700
-    assert not any((project.state / "staging").rglob("*.parquet"))
+    assert not list((project.state / "staging").rglob("*.parquet"))
 
 
 def test_a_run_killed_after_the_exchange_is_rolled_forward_and_not_scored_again(
@@ -87,7 +87,7 @@ def test_a_signal_ends_the_run_with_its_code_and_published_partitions_stay(
         stderr=subprocess.PIPE,
         text=True,
     )
-    _wait_for(lambda: project.predictions.exists() and any(project.predictions.iterdir()))
+    _wait_for(lambda: project.predictions.exists() and list(project.predictions.iterdir()))
     os.kill(process.pid, number)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == code, stderr
