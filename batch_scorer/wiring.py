@@ -82,19 +82,29 @@ def bound_suites(project: Project, job: Job) -> tuple[BoundSuite, ...]:
     )
 
 
-def open_registry(project: Project, job: Job | None = None) -> FileRegistry:
-    """The job's registry, or the project's default one."""
-    return FileRegistry(Path(project.resolve(job.registry if job else "data/models")))
+def open_registry(project: Project, job: Job) -> FileRegistry:
+    return FileRegistry(Path(project.resolve(job.registry)))
 
 
-def open_ledgers(project: Project) -> dict[Path, Ledger]:
-    """Every existing ledger that the project's jobs write to: jobs may share one."""
+def project_registry(project: Project, target: str | None = None) -> FileRegistry:
+    """The one that the project's jobs name; before there is a job, the default one. Raises: UsageError."""
+    named = {load(project, name, target).job.registry for name in project.job_names()}
+    if len(named) > 1:
+        raise UsageError(
+            f"the jobs of this project use several registries: {', '.join(sorted(named))}",
+            where=str(project.root / "jobs"),
+            fix="let them share one: a model's versions and aliases live in one place",
+        )
+    return FileRegistry(Path(project.resolve(named.pop() if named else "data/models")))
+
+
+def open_ledgers(project: Project, names: Sequence[str], target: str | None) -> dict[Path, Ledger]:
+    """Every existing ledger that these jobs write to, by state directory: jobs may share one."""
     ledgers: dict[Path, Ledger] = {}
-    for name in project.job_names():
-        loaded = load_job(project, name, env=os.environ)
-        database = _places(project, loaded.job).database
-        if database.exists() and database not in ledgers:
-            ledgers[database] = open_ledger(database)
+    for name in names:
+        places = _places(project, load(project, name, target).job)
+        if places.database.exists() and places.state not in ledgers:
+            ledgers[places.state] = open_ledger(places.database)
     return ledgers
 
 
@@ -194,7 +204,7 @@ def init_example(directory: Path) -> tuple[Path, ...]:
     from batch_scorer.ops.scaffold.project import scaffold_example
 
     example = scaffold_example(directory)
-    registry = open_registry(Project(root=directory.absolute()))
+    registry = project_registry(Project(root=directory.absolute()))
     if example.model_name not in registry.names():
         manifest = register_file(
             example.model_file,

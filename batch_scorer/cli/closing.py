@@ -9,7 +9,7 @@ import click
 from batch_scorer.cli import output, words
 from batch_scorer.cli.progress import outcome_lines, outcome_word
 from batch_scorer.cli.settings import Settings
-from batch_scorer.core.outcomes import Published, headline
+from batch_scorer.core.outcomes import Failed, Published, headline
 from batch_scorer.core.runs import RunReport
 
 _LONGEST_TABLE = 40
@@ -34,7 +34,7 @@ def conclude(settings: Settings, report: RunReport) -> None:
         return
     click.echo(f"run {report.run.run_id}: {_counts(report)} (exit {report.exit_code})", err=True)
     if report.exit_code:
-        click.echo(f"next: {_next(report)}", err=True)
+        click.echo(f"next: {output.command(settings, _next(report))}", err=True)
 
 
 def _warn(settings: Settings, report: RunReport) -> None:
@@ -65,6 +65,9 @@ def _show_table(report: RunReport) -> None:
     rows = [(f" {o.label}", outcome_word(o), headline(o)) for o in sorted(shown, key=lambda o: o.label)]
     if rows:
         click.echo(output.table(rows), err=True)
+    for outcome in shown:
+        if isinstance(outcome, Failed):
+            click.echo(outcome_lines(outcome), err=True)
 
 
 def _show_problems(report: RunReport) -> None:

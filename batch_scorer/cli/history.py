@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import click
 from batch_scorer.cli import output, words
 from batch_scorer.cli.health import tally
 from batch_scorer.cli.settings import Settings, global_options
+from batch_scorer.cli.verdicts import echo_verdicts
 from batch_scorer.core.errors import UsageError
 from batch_scorer.core.records import AttemptRecord, AttemptState, GenerationRecord, RunRecord
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 @global_options
 def runs(settings: Settings, job: str | None, limit: int) -> None:
     """The newest runs of JOB, or of the whole project."""
-    found = [run for ledger in _ledgers(settings, job) for run in ledger.runs(job, limit=limit)]
+    found = [run for ledger in _ledgers(settings, job).values() for run in ledger.runs(job, limit=limit)]
     found.sort(key=lambda run: run.run_id, reverse=True)
     if settings.json:
         for run in found[:limit]:
@@ -55,13 +57,18 @@ def runs(settings: Settings, job: str | None, limit: int) -> None:
 def show(settings: Settings, what: str, validation: bool, files: bool, config: bool) -> None:
     """One run (an id, its beginning, or `last`), or one partition (JOB/PARTITION), in full."""
     if "/" in what:
-        _show_partition(settings, *what.split("/", 1), validation=validation, files=files)
+        job, partition = what.split("/", 1)
+        _show_partition(settings, job, partition, validation=validation, files=files, config=config)
+    elif files:
+        raise UsageError(
+            "--files is for one partition", next_command="batch-scorer show JOB/PARTITION --files"
+        )
     else:
         _show_run(settings, what, validation=validation, config=config)
 
 
 def _show_run(settings: Settings, what: str, *, validation: bool, config: bool) -> None:
-    ledger, run = _find_run(settings, what)
+    state, ledger, run = _find_run(settings, what)
     attempts = ledger.attempts(run.run_id)
     if settings.json:
         output.emit("run", **_run_dict(run))
@@ -80,29 +87,30 @@ def _show_run(settings: Settings, what: str, *, validation: bool, config: bool) 
     if run.error:
         click.echo(f"  stopped   {run.error['what']}")
     for attempt in attempts:
-        _echo_attempt(settings, attempt, validation=validation)
+        _echo_attempt(attempt, state, validation=validation)
     if config:
-        for key, value in sorted(run.config.items()):
-            click.echo(f"  {key}: {value}")
+        _echo_config(run)
 
 
-def _echo_attempt(settings: Settings, attempt: AttemptRecord, *, validation: bool) -> None:
+def _echo_config(run: RunRecord) -> None:
+    for key, value in sorted(run.config.items()):
+        click.echo(f"  {key}: {json.dumps(value, ensure_ascii=False, default=str)}")
+
+
+def _echo_attempt(attempt: AttemptRecord, state: Path, *, validation: bool) -> None:
     click.echo(f" {attempt.partition_label} {attempt.state.value.upper():<9} {attempt.headline}")
     for label in ("where", "fix", "next"):
         if attempt.error and label in attempt.error:
             click.echo(f"    {label + ':':<7}{attempt.error[label]}")
     for text in attempt.warnings:
         click.echo(f"    warning: {text}")
-    if not (validation or attempt.state is AttemptState.BLOCKED):
-        return
-    for verdict in attempt.verdicts:
-        click.echo(f"    {verdict['stage']} suite {verdict['suite']}: {_verdict_words(verdict)}")
-        for text in verdict["failed"]:
-            click.echo(f"      {text}")
-        click.echo(f"      GX result: {_state_path(settings, attempt.job) / verdict['file']}")
+    if validation or attempt.state is AttemptState.BLOCKED:
+        echo_verdicts(attempt.verdicts, state=state, detailed=validation, indent="    ")
 
 
-def _show_partition(settings: Settings, job: str, path: str, *, validation: bool, files: bool) -> None:
+def _show_partition(
+    settings: Settings, job: str, path: str, *, validation: bool, files: bool, config: bool
+) -> None:
     from batch_scorer import wiring
 
     parts = wiring.open_job(settings.find_project(), job, target=settings.target)
@@ -128,9 +136,12 @@ def _show_partition(settings: Settings, job: str, path: str, *, validation: bool
         click.echo(f"{job}/{record.partition.path}: never published")
     else:
         _echo_generation(parts, current, validation=validation, files=files)
+    since = "since then, " if current else ""
     for attempt in record.attempts:
-        click.echo(f"since then, run {attempt.run_id}, {words.moment(attempt.started_at)}:")
-        _echo_attempt(settings, attempt, validation=validation)
+        click.echo(f"{since}run {attempt.run_id}, {words.moment(attempt.started_at)}:")
+        _echo_attempt(attempt, parts.places.state, validation=validation)
+    if config and current is not None:
+        _echo_config(parts.ledger.run(current.run_id))
 
 
 def _echo_generation(parts: JobParts, current: GenerationRecord, *, validation: bool, files: bool) -> None:
@@ -152,10 +163,7 @@ def _echo_generation(parts: JobParts, current: GenerationRecord, *, validation: 
         f"  visible by {manifest.guarantee}",
     ):
         click.echo(line)
-    for verdict in manifest.verdicts:
-        click.echo(f"  {verdict['stage']} suite {verdict['suite']}: {_verdict_words(verdict)}")
-        if validation:
-            click.echo(f"    GX result: {parts.places.state / verdict['file']}")
+    echo_verdicts(manifest.verdicts, state=parts.places.state, detailed=validation, indent="  ")
     if files:
         for source in manifest.inputs:
             click.echo(f"  in   {source.path}  {words.size(source.stamp.size)}  {source.sha256}")
@@ -163,41 +171,27 @@ def _echo_generation(parts: JobParts, current: GenerationRecord, *, validation: 
             click.echo(f"  out  {place / file.name}  {file.n_rows:,} rows  {file.sha256}")
 
 
-def _verdict_words(verdict: Any) -> str:
-    if verdict["success"]:
-        return "passed"
-    if verdict["not_evaluated"]:
-        return f"not evaluated: {verdict['not_evaluated']}"
-    return f"{words.count(len(verdict['failed']), 'expectation')} failed ({verdict['on_fail']})"
-
-
-def _find_run(settings: Settings, what: str) -> tuple[Ledger, RunRecord]:
+def _find_run(settings: Settings, what: str) -> tuple[Path, Ledger, RunRecord]:
+    """(state directory, its ledger, the run). Raises: UsageError."""
     problem: UsageError | None = None
-    found: list[tuple[Ledger, RunRecord]] = []
-    for ledger in _ledgers(settings, None):
+    found: list[tuple[Path, Ledger, RunRecord]] = []
+    for state, ledger in _ledgers(settings, None).items():
         try:
-            found.append((ledger, ledger.run(what)))
+            found.append((state, ledger, ledger.run(what)))
         except UsageError as error:
             problem = error
     if found:
-        return max(found, key=lambda pair: pair[1].run_id)
-    raise problem or UsageError("there is no run yet", next_command="batch-scorer run JOB")
+        return max(found, key=lambda one: one[2].run_id)
+    raise problem or UsageError("nothing has run yet", next_command="batch-scorer run JOB")
 
 
-def _ledgers(settings: Settings, job: str | None) -> list[Ledger]:
+def _ledgers(settings: Settings, job: str | None) -> dict[Path, Ledger]:
+    """The ledger of one job, or of every job of the project, by state directory."""
     from batch_scorer import wiring
 
     project = settings.find_project()
-    if job is None:
-        return list(wiring.open_ledgers(project).values())
-    return [wiring.open_job(project, job, target=settings.target).ledger]
-
-
-def _state_path(settings: Settings, job: str) -> Path:
-    from batch_scorer import wiring
-
-    project = settings.find_project()
-    return Path(project.resolve(wiring.load(project, job, settings.target).job.output.state))
+    names = project.job_names() if job is None else (job,)
+    return wiring.open_ledgers(project, names, settings.target)
 
 
 def _cost_words(run: RunRecord) -> str:
@@ -213,7 +207,11 @@ def _run_dict(run: RunRecord) -> dict[str, Any]:
 
 
 def _attempt_dict(attempt: AttemptRecord) -> dict[str, Any]:
-    return {**asdict(attempt), "state": attempt.state.value}
+    return {
+        **asdict(attempt),
+        "partition": attempt.partition.path if attempt.partition else attempt.partition_path,
+        "state": attempt.state.value,
+    }
 
 
 def _generation_dict(generation: GenerationRecord) -> dict[str, Any]:

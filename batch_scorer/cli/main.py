@@ -13,7 +13,7 @@ import click
 from batch_scorer import __version__
 from batch_scorer.cli import health, history, models, planning, project, running, suites
 from batch_scorer.cli.output import fail
-from batch_scorer.cli.settings import Settings, global_options
+from batch_scorer.cli.settings import Invocation, Settings, global_options
 from batch_scorer.core.errors import BatchScorerError, Interrupted, UsageError
 
 
@@ -57,22 +57,23 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code of one invocation."""
-    json_wanted = "--json" in arguments or bool(os.environ.get("BATCH_SCORER_JSON"))
+    invocation = Invocation(Settings(json="--json" in arguments))
     try:
         outcome: Any = cli.main(
             list(arguments),
             prog_name="batch-scorer",
             standalone_mode=False,
             auto_envvar_prefix="BATCH_SCORER",
+            obj=invocation,
         )
     except BatchScorerError as error:
-        return fail(Settings(json=json_wanted), error)
+        return fail(invocation.settings, error)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        return fail(Settings(json=json_wanted), _usage(error))
+        return fail(invocation.settings, _usage(error))
     except (KeyboardInterrupt, click.Abort):
-        return fail(Settings(json=json_wanted), Interrupted("stopped by Ctrl-C"))
+        return fail(invocation.settings, Interrupted("stopped by Ctrl-C"))
     except BrokenPipeError:
         # The reader of our stdout (head, less) has gone; that is no failure of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 @click.group()
-def models() -> None:
+@global_options
+def models(settings: Settings) -> None:
     """The model registry."""
 
 
@@ -74,7 +75,8 @@ def register(
         + (f", {alias} points to it" if alias else "")
     )
     if not alias:
-        click.echo(f"next: batch-scorer models promote {name}@{manifest.version} --alias champion --reason …")
+        hint = f"batch-scorer models promote {name}@{manifest.version} --alias champion --reason …"
+        click.echo(f"next: {output.command(settings, hint)}")
 
 
 @models.command("list")
@@ -163,6 +165,7 @@ def promote(settings: Settings, version: str, alias: str, reason: str) -> None:
         output.emit_summary(0, name=name, version=number, alias=alias)
     else:
         click.echo(f"{name}@{alias} is now version {number}")
+        click.echo(f"next: {output.command(settings, 'batch-scorer plan JOB')} shows what it made outdated")
 
 
 def _known(registry: FileRegistry, reference: str) -> tuple[str, int]:
@@ -181,7 +184,7 @@ def _known(registry: FileRegistry, reference: str) -> tuple[str, int]:
 def _registry(settings: Settings) -> FileRegistry:
     from batch_scorer import wiring
 
-    return wiring.open_registry(settings.find_project())
+    return wiring.project_registry(settings.find_project(), settings.target)
 
 
 def _history_words(entry: HistoryEntry) -> str:

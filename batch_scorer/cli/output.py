@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any
 
 import click
@@ -18,7 +20,12 @@ SCHEMA_VERSION = 1
 def emit(message_type: str, **fields: Any) -> None:
     """One JSON line."""
     line = {"schema_version": SCHEMA_VERSION, "message_type": message_type, **fields}
-    click.echo(json.dumps(line, default=str, ensure_ascii=False))
+    click.echo(json.dumps(line, default=_plain, ensure_ascii=False))
+
+
+def _plain(value: object) -> str:
+    """Times as ISO 8601, partitions and enums by their text."""
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def emit_summary(exit_code: int, **fields: Any) -> None:
@@ -39,8 +46,17 @@ def warn(settings: Settings, text: str) -> None:
     click.echo(styled(settings, f"warning: {text}", fg="yellow"), err=True)
 
 
+def command(settings: Settings, text: str) -> str:
+    """`text` as it must be typed where the user stands: with the project and target that were given."""
+    given = [("-p", settings.project), ("-t", settings.target)]
+    options = "".join(f" {flag} {shlex.quote(value)}" for flag, value in given if value)
+    return text.replace("batch-scorer ", f"batch-scorer{options} ")
+
+
 def fail(settings: Settings, error: BatchScorerError) -> int:
     """Show an error as what, where, fix, next; returns its exit code."""
+    if error.next_command:
+        error.next_command = command(settings, error.next_command)
     if settings.json:
         emit("error", **error.as_dict(), exit_code=error.exit_code)
     else:

@@ -111,7 +111,7 @@ class Bar:
     def partition_done(self, outcome: PartitionOutcome) -> None:
         self._n_done += 1
         self._progress.update(self._task, description=self._words())
-        if self._settings.verbose or not isinstance(outcome, Published):
+        if self._settings.verbose:
             self._progress.console.print(outcome_lines(outcome), markup=False, highlight=False)
 
     def warned(self, text: str) -> None:
@@ -141,7 +141,7 @@ class JsonLines:
         )
 
     def rows_read(self, label: str, n_rows: int) -> None:
-        output.emit("rows_read", partition=label, n_rows=n_rows)
+        output.emit("rows_read", label=label, n_rows=n_rows)
 
     def partition_done(self, outcome: PartitionOutcome) -> None:
         output.emit("partition_done", **outcome_dict(outcome))

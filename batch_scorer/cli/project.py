@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from batch_scorer.cli import output
+from batch_scorer.cli import output, words
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import UsageError
 
@@ -31,8 +31,9 @@ def init(settings: Settings, directory: Path, example: bool) -> None:
     if settings.json:
         output.emit_summary(0, written=[str(path) for path in written])
         return
-    for path in written:
+    for path in written if settings.verbose else ():
         output.say(settings, f"wrote {path}")
+    output.say(settings, f"wrote {words.count(len(written), 'file')} below {directory}")
     here = "" if directory == Path() else f" -p {directory}"
     job = "taxi_tips" if example else "JOB"
     click.echo(
@@ -87,7 +88,7 @@ def _show_values(settings: Settings, loaded: LoadedJob) -> None:
         if settings.json:
             output.emit("value", job=loaded.job.name, key=key, value=value, source=source)
         else:
-            click.echo(f"{key} = {value}  # {source}")
+            click.echo(f"{key} = {json.dumps(value, ensure_ascii=False)}  # {source}")
 
 
 @click.command()
@@ -130,7 +131,8 @@ def doctor(settings: Settings, job: str | None) -> int:
 
 
 @click.group()
-def schedule() -> None:
+@global_options
+def schedule(settings: Settings) -> None:
     """Ready-to-install schedules."""
 
 
@@ -156,7 +158,8 @@ def render(settings: Settings, kind: str, job: str) -> None:  # noqa: ARG001 (on
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
-def completion(context: click.Context, shell: str) -> None:
+@global_options
+def completion(context: click.Context, settings: Settings, shell: str) -> None:  # noqa: ARG001
     """Print shell completion: eval "$(batch-scorer completion bash)"."""
     from click.shell_completion import get_completion_class
 

@@ -129,8 +129,8 @@ def backfill(
     yes: bool,
 ) -> int:
     """Score a range of days of JOB, both ends included; killed half-way, the same command goes on."""
-    if selection.first_day is None or selection.last_day is None:
-        raise click.UsageError("backfill needs --from and --to")
+    if (selection.first_day is None or selection.last_day is None) and not selection.partitions:
+        raise click.UsageError("backfill needs --from and --to, or --partition")
     if not yes and not dry_run:
         _ask(settings, job, selection, model)
     return _execute(settings, job, selection, replace(options, reason=reason), model=model, dry_run=dry_run)

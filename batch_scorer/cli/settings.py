@@ -45,6 +45,13 @@ class Settings:
         return Project(root=root)
 
 
+@dataclass(slots=True)
+class Invocation:
+    """What an invocation has understood so far: errors are shown the way it was asked for."""
+
+    settings: Settings
+
+
 _OPTIONS = (
     click.option(
         "-p", "--project", metavar="DIR", help="Project directory (default: nearest parent with jobs/)."
@@ -68,10 +75,10 @@ def global_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_settings(context: click.Context, /, **arguments: Any) -> Any:
         given = {name: arguments.pop(name) for name in _NAMES}
         settings = replace(
-            context.find_object(Settings) or Settings(),
+            context.find_root().obj.settings,
             **{name: value for name, value in given.items() if value is not None and value != 0},
         )
-        context.find_root().obj = settings
+        context.find_root().obj.settings = settings
         _configure_logging(settings)
         return command(settings=settings, **arguments)
 

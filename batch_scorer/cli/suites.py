@@ -11,7 +11,8 @@ _GATED = 4
 
 
 @click.group()
-def suites() -> None:
+@global_options
+def suites(settings: Settings) -> None:
     """Great Expectations suites."""
 
 

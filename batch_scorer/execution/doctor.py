@@ -132,10 +132,10 @@ def _suite_columns(parts: JobParts, footers: list[Footer]) -> str:
     from batch_scorer.validation.check import check_columns
 
     available = [name for name, _type in footers[0].columns]
-    for use in parts.suites:
-        if use.stage != "input":
-            continue
+    on_input = [use for use in parts.suites if use.stage == "input"]
+    for use in on_input:
         problems = check_columns(use.suite, available)
         if problems:
             raise ConfigInvalid("; ".join(problems), where=use.suite.path)
-    return f"{len(parts.suites)} suites name columns that exist"
+    names = ", ".join(use.suite.name for use in on_input) or "no input suite"
+    return f"{names}: every column it names exists"

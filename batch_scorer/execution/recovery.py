@@ -30,8 +30,20 @@ def _settle(parts: JobParts, record: GenerationRecord) -> str:
         _keep_replaced(parts, record)
         parts.ledger.finish_publish(record.job, record.partition, record.number, datetime.now(UTC))
         return f"{record.partition}: generation {record.number} was visible, now recorded"
+    _put_back(parts, record)
     parts.ledger.abandon_publish(record.job, record.partition, record.number)
     return f"{record.partition}: generation {record.number} never became visible, undone"
+
+
+def _put_back(parts: JobParts, record: GenerationRecord) -> None:
+    """Without an atomic exchange a crash between the two renames leaves no directory: the old one returns."""
+    current = parts.ledger.generation(record.job, record.partition, None)
+    place = parts.places.predictions / record.partition.path
+    if current is None or place.exists():
+        return
+    away = parts.places.replaced(record.partition, current.number)
+    if _holds(away, current.output_names):
+        away.rename(place)
 
 
 def _keep_replaced(parts: JobParts, record: GenerationRecord) -> None:

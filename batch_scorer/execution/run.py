@@ -14,7 +14,7 @@ from ulid import ULID
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published
-from batch_scorer.core.plans import Action, Cause, Plan
+from batch_scorer.core.plans import Action, Cause, PartitionPlan, Plan
 from batch_scorer.core.records import RunRecord, RunState
 from batch_scorer.core.runs import RunListener, RunOptions, RunReport
 from batch_scorer.execution import attempts
@@ -28,6 +28,7 @@ from batch_scorer.execution.task import run_chunk
 from batch_scorer.ops.logs import logging_run
 
 _GX_BYTES = 4 << 30
+_MAX_NAMED = 5
 
 
 def run_job(
@@ -52,8 +53,6 @@ def run_job(
         plan = make_plan()
         _refresh(parts, plan)
         run = _run_record(parts, plan, options, run_id)
-        if not plan.order and not plan.with_action(Action.REFUSED):
-            return _nothing_to_do(run, plan, options, recovered)
         return _run(parts, plan, options, listener, stop, run, recovered)
 
 
@@ -67,13 +66,6 @@ def _refresh(parts: JobParts, plan: Plan) -> None:
         parts.ledger.refresh_inputs(parts.job.name, partition, files)
 
 
-def _nothing_to_do(run: RunRecord, plan: Plan, options: RunOptions, warnings: Sequence[str]) -> RunReport:
-    """No row in the ledger: a year of quiet nights is not a year of records."""
-    code = exit_code((), n_not_ready=n_not_ready(plan), empty_exit_code=options.empty_exit_code)
-    finished = replace(run, state=RunState.FINISHED, finished_at=datetime.now(UTC), exit_code=code)
-    return RunReport(run=finished, outcomes=(), exit_code=code, warnings=(*warnings, *plan.warnings))
-
-
 def _run(
     parts: JobParts,
     plan: Plan,
@@ -83,12 +75,13 @@ def _run(
     run: RunRecord,
     warnings: Sequence[str],
 ) -> RunReport:
-    warnings = [*warnings, *plan.warnings]
+    warnings = [*warnings, *plan.warnings, *_waiting(plan)]
     parts.ledger.start_run(run)
     outcomes: list[PartitionOutcome] = []
     stopped_by: BatchScorerError | None = None
     try:
-        listener.run_started(run, plan)
+        if plan.order:
+            listener.run_started(run, plan)
         outcomes += _report_refused(parts, plan, listener, run.run_id)
         _drive(parts, plan, options, listener, stop, run.run_id, outcomes)
     except BatchScorerError as error:
@@ -96,7 +89,7 @@ def _run(
     code = exit_code(
         outcomes,
         stopped_by=stopped_by,
-        n_not_ready=n_not_ready(plan),
+        n_not_ready=len(not_ready(plan)),
         empty_exit_code=options.empty_exit_code,
     )
     if code == OK and options.error_on_warning and any(o.warnings for o in outcomes):
@@ -174,12 +167,29 @@ def _cluster(parts: JobParts, plan: Plan, options: RunOptions) -> Cluster:
     )
 
 
-def n_not_ready(plan: Plan) -> int:
+def not_ready(plan: Plan) -> tuple[PartitionPlan, ...]:
     """Partitions that are due and whose input is not there yet."""
-    waiting = {Cause.NOT_READY, Cause.NO_DIRECTORY}
-    return sum(
-        any(reason.cause in waiting for reason in entry.reasons) for entry in plan.with_action(Action.WAIT)
+    causes = {Cause.NOT_READY, Cause.NO_DIRECTORY}
+    return tuple(
+        entry
+        for entry in plan.with_action(Action.WAIT)
+        if any(reason.cause in causes for reason in entry.reasons)
     )
+
+
+def _waiting(plan: Plan) -> list[str]:
+    """Why the run ends with 75, by name: the newest few."""
+    entries = not_ready(plan)
+    lines = [f"{entry.label} waits: {entry.why}" for entry in entries[-_MAX_NAMED:]]
+    n_more = len(entries) - len(lines)
+    return [*lines, f"{n_more} more wait"] if n_more else lines
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose uid has no name
+        return str(os.getuid())
 
 
 def _run_record(parts: JobParts, plan: Plan, options: RunOptions, run_id: str) -> RunRecord:
@@ -195,7 +205,7 @@ def _run_record(parts: JobParts, plan: Plan, options: RunOptions, run_id: str) -
         command=options.command,
         host=socket.gethostname(),
         pid=os.getpid(),
-        user=getpass.getuser(),
+        user=_user(),
         code_version=parts.code_version,
         target=parts.target,
         reason=options.reason,

@@ -13,8 +13,9 @@ _CRON = """\
 CRON_TZ={timezone}
 # A night that did not go well prints one line, and cron mails it:
 #MAILTO=you@example.com
-# Exit codes: 0 done or nothing due · 1 failed, 3 partly done: batch-scorer retry · 4 stopped by a data gate,
-# 5 by the model gate: look, do not retry · 69, 75 later · 78 the job file is wrong.
+# Exit codes: 0 done or nothing due · 1 failed, 3 partly done: the next night tries again · 4 stopped by a
+# data gate, 5 by the model gate: look · 2, 78 wrong command or job file: mend it · 6 damage: look now
+# 69, 75 later · 124, 130, 143 stopped: what was published stays, the next night goes on.
 {cron} {command} >> {log} 2>&1 || echo "{job}: exit $?, see {log_shown}"
 """
 

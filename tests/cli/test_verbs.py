@@ -77,6 +77,8 @@ def test_a_bad_day_is_blocked_explained_and_leaves_the_others_alone(guarded: Tax
     assert not (guarded.predictions / "ride_date=2024-01-02").exists()
 
     shown = guarded.cli("show", "last", "--validation")
+    assert "FAIL  fare between 0 and 500 fails for 10 %" in shown.stdout
+    assert "ok    score between 0 and 1" in shown.stdout
     assert "input suite rides_input: 2 expectations failed (block)" in shown.stdout
     stored = sorted((guarded.state / "validation").rglob("*ride_date=2024-01-02/*rides_input.json"))[0]
     assert json.loads(stored.read_text())
@@ -290,8 +292,8 @@ def test_validate_config_finds_two_jobs_that_publish_into_each_other(project: Ta
 
 def test_resolved_values_name_their_source(project: TaxiProject) -> None:
     shown = project.cli("validate-config", "taxi_tips", "--resolved").stdout
-    assert "schedule.timezone = America/Chicago  # jobs/taxi_tips.yml:" in shown
-    assert "compute.cluster = auto  # default" in shown
+    assert 'schedule.timezone = "America/Chicago"  # jobs/taxi_tips.yml:' in shown
+    assert 'compute.cluster = "auto"  # default' in shown
 
 
 def test_doctor_finds_what_a_night_would_trip_over(project: TaxiProject) -> None:

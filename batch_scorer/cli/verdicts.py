@@ -1,0 +1,53 @@
+"""Suite results in words: what failed, and on request every expectation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batch_scorer.cli import words
+from batch_scorer.core.errors import DamageFound
+
+
+def echo_verdicts(verdicts: Sequence[Mapping[str, Any]], *, state: Path, detailed: bool, indent: str) -> None:
+    """verdicts: as manifests and ledger keep them. detailed: read GX's stored results, too."""
+    for verdict in verdicts:
+        click.echo(f"{indent}{verdict['stage']} suite {verdict['suite']}: {_summary(verdict)}")
+        for text in _expectations(verdict, state) if detailed else verdict["failed"]:
+            click.echo(f"{indent}  {text}")
+        if detailed or not verdict["success"]:
+            click.echo(f"{indent}  GX result: {state / verdict['file']}")
+
+
+def _summary(verdict: Mapping[str, Any]) -> str:
+    if verdict["success"]:
+        return "passed"
+    if verdict["not_evaluated"]:
+        return f"not evaluated: {verdict['not_evaluated']}"
+    return f"{words.count(len(verdict['failed']), 'expectation')} failed ({verdict['on_fail']})"
+
+
+def _expectations(verdict: Mapping[str, Any], state: Path) -> list[str]:
+    """One line for each expectation, as GX answered it; failures keep their share and examples."""
+    from batch_scorer.validation.phrases import rule_in_words
+    from batch_scorer.validation.store import ValidationStore
+
+    try:
+        stored = ValidationStore(state).read(verdict["file"])
+    except DamageFound as damage:
+        return [*verdict["failed"], f"({damage.what})"]
+    failed = [f"FAIL  {failure.summary}{_examples(failure.examples)}" for failure in stored.failed]
+    passed = [
+        f"ok    {rule_in_words(config['type'], config['kwargs'])}"
+        for answer in stored.result["results"]
+        if answer["success"]
+        for config in [answer["expectation_config"]]
+    ]
+    return failed + passed
+
+
+def _examples(examples: Sequence[str]) -> str:
+    return f", e.g. {', '.join(examples)}" if examples else ""
