@@ -38,12 +38,13 @@ class ReadSpec:
 
     root: the input root (a path or URI). features: cast without loss to the signature's types.
     carried: (name, Arrow type) of key and kept columns, exactly as every file of the partition has them.
-    where: rows for which it is not true are dropped. filter_columns: (name, Arrow type) it reads.
+    key: those of them that name a row: never null. where: rows for which it is not true are dropped. filter_columns: (name, Arrow type) it reads.
     """
 
     root: str
     features: tuple[ColumnSpec, ...]
     carried: tuple[tuple[str, str], ...]
+    key: tuple[str, ...] = ()
     where: Expression | None = None
     filter_columns: tuple[tuple[str, str], ...] = ()
     max_batch_rows: int = 131_072

@@ -11,6 +11,7 @@
     │   ├── InputMoved
     │   ├── ColumnMissing
     │   ├── ColumnTypeMismatch
+    │   ├── KeyNull
     │   └── LossyCast
     ├── ScoringError                         1  the model raised, or gave null, NaN or infinity
     ├── WorkerDied                           1  a chunk that took its worker down every time
@@ -18,6 +19,7 @@
     ├── OutputError                          1  nothing new published
     │   ├── OutputUnwritable
     │   ├── DiskFull
+    │   ├── OutputOccupied
     │   └── OutputSchemaChanged
     ├── ValidationNotEvaluated               1  a suite could not be evaluated: never "passed"
     ├── ModelError                           5  the model itself
@@ -137,6 +139,10 @@ class ColumnTypeMismatch(InputError):
     """A column's type cannot be brought to what the signature declares."""
 
 
+class KeyNull(InputError):
+    """A key column is null: such a row could not be joined back."""
+
+
 class LossyCast(InputError):
     """The type fits, but some values do not: fractions, nulls, magnitudes."""
 
@@ -169,6 +175,10 @@ class OutputUnwritable(OutputError):
 
 class DiskFull(OutputError):
     """No space left where predictions or state are written."""
+
+
+class OutputOccupied(OutputError):
+    """Where predictions belong lie files that this job did not publish."""
 
 
 class OutputSchemaChanged(OutputError):

@@ -114,7 +114,8 @@ class PartitionPlan:
 class Plan:
     """entries: every partition in the range, in the order a person reads them (by path).
 
-    order: the partitions to score, in the order they will be worked on.
+    order: the partitions to score, in the order they will be worked on. agreed_columns: (name, Arrow type)
+    of the carried columns as most of them have it, so that one odd partition does not speak for the table.
     """
 
     job: str
@@ -127,6 +128,7 @@ class Plan:
     entries: tuple[PartitionPlan, ...]
     order: tuple[Partition, ...] = ()
     warnings: tuple[str, ...] = ()
+    agreed_columns: tuple[tuple[str, str], ...] = ()
     refreshed: tuple[tuple[Partition, tuple[LakeFile, ...]], ...] = field(default=(), repr=False)
 
     def with_action(self, action: Action) -> tuple[PartitionPlan, ...]:

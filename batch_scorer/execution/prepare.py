@@ -10,13 +10,15 @@ from pathlib import Path
 from ulid import ULID
 
 from batch_scorer.core.chunks import ChunkTask, OutputSpec, ReadSpec
-from batch_scorer.core.errors import InputMoved, OutputSchemaChanged
+from batch_scorer.core.errors import InputMoved
 from batch_scorer.core.expressions import names_in
 from batch_scorer.core.lakefiles import Footer, PartitionFiles, content_fingerprint
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
 from batch_scorer.core.records import GenerationRecord
+from batch_scorer.execution.output_columns import check_output_columns
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.place import check_place
 from batch_scorer.execution.survey import hashed
 from batch_scorer.planning.chunks import cut_chunks
 
@@ -52,6 +54,7 @@ def prepare(
     assert entry.partition is not None and entry.found is not None  # noqa: S101, PT018 (SCORE entries)
     from batch_scorer.lake.schema import disagreements
 
+    check_place(parts, entry)
     read = read_spec(parts, plan, entry.found, entry.footers)
     found = replace(entry.found, files=hashed(parts, entry.found.files, entry.found.files))
     history = parts.ledger.generations(parts.job.name, entry.partition)
@@ -70,7 +73,7 @@ def prepare(
     )
     output = _output_spec(parts, plan, prepared, read, run_id)
     if not allow_schema_change:
-        _check_output_schema(parts, output.columns)
+        check_output_columns(parts, plan, found, read.carried, output.columns)
     return replace(prepared, columns=output.columns, tasks=_tasks(parts, plan, prepared, read, output))
 
 
@@ -85,29 +88,9 @@ def read_spec(parts: JobParts, plan: Plan, found: PartitionFiles, footers: Seque
         root=parts.input_root,
         features=plan.model.signature.columns,
         carried=carried_types(found.files, footers, job.carried_columns),
+        key=job.input.key,
         where=job.input.where,
         filter_columns=carried_types(found.files, footers, filtered),
-    )
-
-
-def _check_output_schema(parts: JobParts, columns: tuple[tuple[str, str], ...]) -> None:
-    published = parts.ledger.output_columns(parts.job.name)
-    if published is None or tuple(published) == columns:
-        return
-    was, now = dict(published), dict(columns)
-    changes = [f"{name} is gone" for name in was if name not in now]
-    changes += [f"{name} ({now[name]}) is new" for name in now if name not in was]
-    changes += [
-        f"{name} was {was[name]}, would be {now[name]}"
-        for name in was
-        if name in now and was[name] != now[name]
-    ]
-    raise OutputSchemaChanged(
-        "the output would have other columns than what is published: "
-        + ("; ".join(changes) or "their order changed"),
-        where=str(parts.places.predictions),
-        fix="tell the readers first, then run once with --allow-schema-change",
-        next_command=f"batch-scorer run {parts.job.name} --allow-schema-change",
     )
 
 

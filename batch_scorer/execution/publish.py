@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from batch_scorer.core.chunks import Accounting, ChunkScored
-from batch_scorer.core.errors import DamageFound
 from batch_scorer.core.lakefiles import PartitionFiles
 from batch_scorer.core.plans import Plan
 from batch_scorer.core.records import GenerationRecord, GenerationState, Ingredients, Manifest
 from batch_scorer.core.validation import SuiteVerdict
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.place import check_place
 from batch_scorer.execution.prepare import Prepared, moved
 from batch_scorer.planning.plan import ingredients_for
 
@@ -42,7 +42,7 @@ def publish(
     manifest = _manifest(parts, plan, prepared, chunks, verdicts, run_id=run_id, rows=rows, warnings=warnings)
     record = _record(manifest, parts.manifests.write(manifest))
     _mark_success(parts, prepared)
-    _check_nobody_published(parts, prepared)
+    check_place(parts, prepared.entry)
     parts.ledger.begin_publish(record)
     parts.sink.publish(
         prepared.partition,
@@ -155,16 +155,3 @@ def _record(manifest: Manifest, manifest_sha256: str) -> GenerationRecord:
 def _mark_success(parts: JobParts, prepared: Prepared) -> None:
     if parts.job.output.success_marker:
         (prepared.staging / "_SUCCESS").touch()
-
-
-def _check_nobody_published(parts: JobParts, prepared: Prepared) -> None:
-    """The lock should make this impossible; a lock on a bad file system is why it is checked."""
-    current = parts.ledger.generation(parts.job.name, prepared.partition, None)
-    number = current.number if current else None
-    if number != prepared.entry.base_generation:
-        raise DamageFound(
-            f"{prepared.partition} was published by somebody else meanwhile: generation {number}, "
-            f"planned on {prepared.entry.base_generation}",
-            where=str(parts.places.database),
-            fix="make sure that all runs share one state directory on a local file system",
-        )

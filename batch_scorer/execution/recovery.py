@@ -6,7 +6,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from batch_scorer.core.records import GenerationRecord
+from batch_scorer.core.records import AttemptRecord, AttemptState, GenerationRecord
 from batch_scorer.execution.parts import JobParts
 
 
@@ -28,11 +28,40 @@ def recover(parts: JobParts) -> tuple[str, ...]:
 def _settle(parts: JobParts, record: GenerationRecord) -> str:
     if parts.sink.holds(record.partition, record.output_names):
         _keep_replaced(parts, record)
-        parts.ledger.finish_publish(record.job, record.partition, record.number, datetime.now(UTC))
+        _record_as_published(parts, record)
         return f"{record.partition}: generation {record.number} was visible, now recorded"
     _put_back(parts, record)
     parts.ledger.abandon_publish(record.job, record.partition, record.number)
     return f"{record.partition}: generation {record.number} never became visible, undone"
+
+
+def _record_as_published(parts: JobParts, record: GenerationRecord) -> None:
+    """What the run that died would have written after its exchange; the manifest holds all of it."""
+    manifest = parts.manifests.read(
+        record.job, record.partition, record.number, expected_sha256=record.manifest_sha256
+    )
+    now = datetime.now(UTC)
+    parts.ledger.finish_publish(record.job, record.partition, record.number, now)
+    parts.ledger.record_output_columns(record.job, manifest.columns, record.run_id)
+    parts.ledger.record_attempt(
+        AttemptRecord(
+            run_id=record.run_id,
+            job=record.job,
+            partition=record.partition,
+            partition_label=record.partition.label,
+            partition_path=record.partition.path,
+            state=AttemptState.PUBLISHED,
+            ingredients=record.ingredients,
+            reasons=("found published by a later run",),
+            started_at=record.created_at,
+            finished_at=now,
+            rows=record.rows,
+            generation=record.number,
+            headline=f"{record.rows.n_scored:,} scored; the run died right after the publish",
+            verdicts=manifest.verdicts,
+            warnings=manifest.warnings,
+        )
+    )
 
 
 def _put_back(parts: JobParts, record: GenerationRecord) -> None:

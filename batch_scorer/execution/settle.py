@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from batch_scorer.core.errors import BatchScorerError, DamageFound, StoreUnavailable
+from batch_scorer.core.errors import BatchScorerError, StoreUnavailable
 from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published
 from batch_scorer.core.plans import Plan
 from batch_scorer.core.validation import SuiteVerdict
@@ -27,25 +27,45 @@ def conclude(
 ) -> tuple[PartitionOutcome, VerdictEntries]:
     """Everything is known: keep the suite results, then block or publish.
 
-    Raises: DamageFound, StoreUnavailable: those end the run, not the partition.
+    Raises: StoreUnavailable: that ends the run, not the partition.
     """
     verdicts = work.verdicts()
-    warnings = (*work.prepared.warnings, *warnings_of(verdicts))
+    warnings = (*work.prepared.warnings, *_nothing_left(work), *warnings_of(verdicts))
     entries: VerdictEntries = ()
     try:
         entries = tuple(store_verdict(parts, work.prepared, v, run_id) for v in verdicts)
-        why = gate(parts, work)
+        why = gate(parts, work) or _duplicates(parts, work)
         if why is not None:
             return _blocked(work, why, verdicts, warnings), entries
         record = publish(
             parts, plan, work.prepared, work.chunks, entries,
             run_id=run_id, rows=work.rows, warnings=warnings,
         )  # fmt: skip
-    except (DamageFound, StoreUnavailable):
+    except StoreUnavailable:
         raise
     except BatchScorerError as error:
         return failed(work, error), entries
     return _published(work, record.number, verdicts, warnings), entries
+
+
+def _duplicates(parts: JobParts, work: PartitionWork) -> str | None:
+    """The key must name one row: an output that cannot be joined back one to one is of no use."""
+    from batch_scorer.lake.keys import duplicate_keys
+
+    staging = work.prepared.staging
+    files = [staging / file.name for chunk in work.chunks for file in chunk.files]
+    found = duplicate_keys(files, parts.job.input.key, n_rows=work.rows.n_scored)
+    if not found.n_rows:
+        return None
+    key = ", ".join(parts.job.input.key)
+    return f"key ({key}) repeats in {found.n_rows:,} rows, e.g. {', '.join(found.examples[:2])}"
+
+
+def _nothing_left(work: PartitionWork) -> tuple[str, ...]:
+    rows = work.rows
+    if rows.n_scored or not rows.n_read:
+        return ()
+    return (f"all {rows.n_read:,} rows were dropped by input.where: an empty partition was published",)
 
 
 def failed(work: PartitionWork, error: BatchScorerError) -> Failed:

@@ -5,6 +5,7 @@ Only reads. The decision itself is `planning.build_plan`, which is pure.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -42,7 +43,18 @@ def survey(parts: JobParts, model: ModelPin, selection: Selection, now: datetime
         selection=selection,
         now=now,
     )
-    return with_footers(plan, _footers(parts, plan))
+    plan = with_footers(plan, _footers(parts, plan))
+    return replace(plan, agreed_columns=_agreed_columns(plan, job.carried_columns))
+
+
+def _agreed_columns(plan: Plan, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    seen = {name: Counter[str]() for name in names}
+    for entry in plan.to_score:
+        for footer in entry.footers[:1]:
+            for name, kind in footer.columns:
+                if name in seen and kind != "null":
+                    seen[name][kind] += 1
+    return tuple((name, kinds.most_common(1)[0][0]) for name, kinds in seen.items() if kinds)
 
 
 def _inventory(

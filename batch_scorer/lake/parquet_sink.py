@@ -59,6 +59,10 @@ class ParquetSink:
                 move_new(staged, target)
             fsync_directory(target.parent)
 
+    def is_free(self, partition: Partition) -> bool:
+        """See Sink."""
+        return not os.path.lexists(self.predictions / partition.path)
+
     def holds(self, partition: Partition, names: Sequence[str]) -> bool:
         """See Sink."""
         try:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from batch_scorer.core.chunks import Chunk, ReadSpec
-from batch_scorer.core.errors import ColumnTypeMismatch
+from batch_scorer.core.errors import ColumnTypeMismatch, KeyNull
 from batch_scorer.core.lakefiles import Footer, LakeFile
 from batch_scorer.lake.arrow_types import parse_arrow_type
 from batch_scorer.lake.casts import cast_column
@@ -145,7 +145,7 @@ def _batch(table: pa.Table, first_row: int, n_beyond: int, file: LakeFile, spec:
             table = table.filter(mask)
     return Batch(
         features=_features(table, spec, file, partial(_row_at, first_row, rows)),
-        carried=_carried(table, spec),
+        carried=_carried(table, spec, file, partial(_row_at, first_row, rows)),
         n_read=n_read,
         n_dropped=n_read - table.num_rows,
         first_row=first_row,
@@ -161,10 +161,22 @@ def _features(table: pa.Table, spec: ReadSpec, file: LakeFile, row_at: Callable[
     return pa.table(columns, names=[feature.name for feature in spec.features])
 
 
-def _carried(table: pa.Table, spec: ReadSpec) -> pa.Table:
+def _carried(table: pa.Table, spec: ReadSpec, file: LakeFile, row_at: Callable[[int], int]) -> pa.Table:
     """Types differ from the declared ones in encoding only: see arrow_types."""
+    for name in spec.key:
+        if table.column(name).null_count:
+            raise _null_key(name, table.column(name), file, row_at)
     columns = [table.column(name).cast(parse_arrow_type(text)) for name, text in spec.carried]
     return pa.table(columns, names=[name for name, _ in spec.carried])
+
+
+def _null_key(name: str, column: pa.ChunkedArray, file: LakeFile, row_at: Callable[[int], int]) -> KeyNull:
+    first = pc.index(pc.is_null(column), True).as_py()
+    return KeyNull(
+        f'key column "{name}" is null in {column.null_count:,} rows, first at row {row_at(first)}',
+        where=file.path,
+        fix="a row without its key cannot be joined back: mend it upstream, or exclude it with input.where",
+    )
 
 
 def _row_at(first_row: int, rows: pa.Int64Array | None, position: int) -> int:

@@ -23,5 +23,8 @@ class Sink(Protocol):
         Raises: OutputError; nothing is visible then.
         """
 
+    def is_free(self, partition: Partition) -> bool:
+        """Whether nothing at all is where this partition's predictions go."""
+
     def holds(self, partition: Partition, names: Sequence[str]) -> bool:
         """Whether exactly these files are the partition's current generation: what recovery asks."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import taxi
 from tests.conftest import TaxiProject
 
 _DIE_AT = """
@@ -89,6 +90,13 @@ def test_a_run_killed_after_the_exchange_is_rolled_forward_and_not_scored_again(
     assert result.code == 0, result.stderr
     assert "was visible, now recorded" in result.stderr
     assert project.snapshot() == visible
+    attempts = [line for line in project.cli("--json", "runs").lines if line["message_type"] == "run"]
+    story = project.cli("show", attempts[1]["run_id"]).stdout
+    assert "died right after the publish" in story
+
+    changed = taxi.job_document(model={"output": {"score": "float32 = proba[1]"}})
+    taxi.write_job(project.root, changed)
+    assert "score was float64" in project.cli("run", "taxi_tips", "--reprocess", "all").stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
