@@ -25,7 +25,7 @@ def check_place(parts: JobParts, entry: PartitionPlan) -> None:
             )
     elif not (parts.sink.is_free(entry.partition) or parts.sink.holds(entry.partition, current.output_names)):
         raise DamageFound(
-            f"the files of {entry.partition} are not generation {current.number}, the current one by the ledger",
+            f"the files of {entry.partition} are not generation {current.number}, its current one",
             where=where,
             fix="see who changed them; move the directory away to have the partition scored anew",
         )
