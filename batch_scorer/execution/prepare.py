@@ -15,7 +15,6 @@ from batch_scorer.core.expressions import names_in
 from batch_scorer.core.lakefiles import Footer, PartitionFiles, content_fingerprint
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
-from batch_scorer.core.records import GenerationRecord
 from batch_scorer.execution.output_columns import check_output_columns
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.place import check_place
@@ -32,6 +31,7 @@ class Prepared:
     generation: int
     previous_manifest: str | None
     found: PartitionFiles  # every file with its content's sha256
+    input_root: str
     input_fingerprint: str
     staging: Path
     tasks: tuple[ChunkTask, ...]
@@ -41,8 +41,7 @@ class Prepared:
 
     @property
     def input_paths(self) -> tuple[str, ...]:
-        root = self.tasks[0].read.root if self.tasks else ""
-        return tuple(f"{root}/{file.path}" for file in self.found.files)
+        return tuple(f"{self.input_root}/{file.path}" for file in self.found.files)
 
 
 def prepare(
@@ -57,24 +56,33 @@ def prepare(
     check_place(parts, entry)
     read = read_spec(parts, plan, entry.found, entry.footers)
     found = replace(entry.found, files=hashed(parts, entry.found.files, entry.found.files))
-    history = parts.ledger.generations(parts.job.name, entry.partition)
-    prepared = Prepared(
+    opening = _open_generation(parts, entry, content_fingerprint(found.files))
+    staging = parts.places.staging(entry.partition, f"{run_id}-{ULID()}")
+    output = OutputSpec(
+        staging=str(staging),
+        run_id=run_id,
+        carried=read.carried,
+        outputs=parts.job.model.output,
+        model_version=f"{plan.model.name}@{plan.model.version}",
+        max_file_bytes=parts.job.output.file_size,
+        metadata=_footer_metadata(parts, plan, entry.partition, opening, run_id),
+    )
+    if not allow_schema_change:
+        check_output_columns(parts, plan, found, read.carried, output.columns)
+    return Prepared(
         entry=entry,
         partition=entry.partition,
-        generation=max((record.number for record in history), default=0) + 1,
-        previous_manifest=_previous_manifest(history, entry),
+        generation=opening.generation,
+        previous_manifest=opening.previous_manifest,
         found=found,
-        input_fingerprint=content_fingerprint(found.files),
-        staging=parts.places.staging(entry.partition, f"{run_id}-{ULID()}"),
-        tasks=(),
-        columns=(),
+        input_root=parts.input_root,
+        input_fingerprint=opening.input_fingerprint,
+        staging=staging,
+        tasks=_tasks(parts, plan, found, entry.footers, read, output),
+        columns=output.columns,
         started_at=datetime.now(UTC),
         warnings=disagreements(entry.found.files, entry.footers),
     )
-    output = _output_spec(parts, plan, prepared, read, run_id)
-    if not allow_schema_change:
-        check_output_columns(parts, plan, found, read.carried, output.columns)
-    return replace(prepared, columns=output.columns, tasks=_tasks(parts, plan, prepared, read, output))
 
 
 def read_spec(parts: JobParts, plan: Plan, found: PartitionFiles, footers: Sequence[Footer]) -> ReadSpec:
@@ -103,34 +111,37 @@ def moved(found: PartitionFiles, how: str) -> InputMoved:
     )
 
 
-def _previous_manifest(history: Sequence[GenerationRecord], entry: PartitionPlan) -> str | None:
-    """The hash that chains the new manifest to the current generation's."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opening:
+    """What a new generation is called, and what it stands on."""
+
+    generation: int
+    previous_manifest: str | None
+    input_fingerprint: str
+
+
+def _open_generation(parts: JobParts, entry: PartitionPlan, input_fingerprint: str) -> _Opening:
+    """The next free number, chained to the current generation's manifest."""
+    assert entry.partition is not None  # noqa: S101 (only partitions are scored)
+    history = parts.ledger.generations(parts.job.name, entry.partition)
     current = [record for record in history if record.number == entry.base_generation]
-    return current[0].manifest_sha256 if current else None
-
-
-def _output_spec(parts: JobParts, plan: Plan, prepared: Prepared, read: ReadSpec, run_id: str) -> OutputSpec:
-    return OutputSpec(
-        staging=str(prepared.staging),
-        run_id=run_id,
-        carried=read.carried,
-        outputs=parts.job.model.output,
-        model_version=f"{plan.model.name}@{plan.model.version}",
-        max_file_bytes=parts.job.output.file_size,
-        metadata=_footer_metadata(parts, plan, prepared, run_id),
+    return _Opening(
+        generation=max((record.number for record in history), default=0) + 1,
+        previous_manifest=current[0].manifest_sha256 if current else None,
+        input_fingerprint=input_fingerprint,
     )
 
 
 def _tasks(
-    parts: JobParts, plan: Plan, prepared: Prepared, read: ReadSpec, output: OutputSpec
+    parts: JobParts,
+    plan: Plan,
+    found: PartitionFiles,
+    footers: Sequence[Footer],
+    read: ReadSpec,
+    output: OutputSpec,
 ) -> tuple[ChunkTask, ...]:
     job = parts.job
-    chunks = cut_chunks(
-        prepared.found,
-        prepared.entry.footers,
-        target_bytes=job.compute.chunk,
-        limit_rows=job.input.limit_rows,
-    )
+    chunks = cut_chunks(found, footers, target_bytes=job.compute.chunk, limit_rows=job.input.limit_rows)
     return tuple(
         ChunkTask(
             chunk=chunk,
@@ -145,17 +156,17 @@ def _tasks(
 
 
 def _footer_metadata(
-    parts: JobParts, plan: Plan, prepared: Prepared, run_id: str
+    parts: JobParts, plan: Plan, partition: Partition, opening: _Opening, run_id: str
 ) -> tuple[tuple[str, str], ...]:
     """What every output file says about itself, so that it can be explained without us."""
     return (
         ("job", parts.job.name),
         ("run_id", run_id),
-        ("partition", prepared.partition.path),
-        ("generation", str(prepared.generation)),
+        ("partition", partition.path),
+        ("generation", str(opening.generation)),
         ("model", f"{plan.model.name}@{plan.model.version}"),
         ("model_sha256", plan.model.sha256),
-        ("input_sha256", prepared.input_fingerprint),
-        ("previous_manifest_sha256", prepared.previous_manifest or ""),
+        ("input_sha256", opening.input_fingerprint),
+        ("previous_manifest_sha256", opening.previous_manifest or ""),
         ("code_version", parts.code_version),
     )
