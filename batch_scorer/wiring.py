@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,16 +17,24 @@ from batch_scorer.config.job import Job
 from batch_scorer.config.load import LoadedJob, load_job, load_jobs
 from batch_scorer.config.project import Project
 from batch_scorer.core.checks import Check
-from batch_scorer.core.errors import BatchScorerError, ConfigInvalid, ModelNotFound, UsageError
-from batch_scorer.core.models import ModelPin
+from batch_scorer.core.errors import (
+    BatchScorerError,
+    ConfigInvalid,
+    ModelNotFound,
+    SignatureInvalid,
+    UsageError,
+)
+from batch_scorer.core.expressions import OutputColumn
+from batch_scorer.core.models import Method, ModelPin, Signature
 from batch_scorer.core.plans import Plan, Selection
 from batch_scorer.core.runs import RunListener, RunOptions, RunReport
 from batch_scorer.core.validation import OnFail, SuiteVerdict
+from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.parts import BoundSuite, JobParts
 from batch_scorer.execution.places import Places
 from batch_scorer.lake.parquet_sink import ParquetSink
 from batch_scorer.lake.storage import LocalStorage
-from batch_scorer.ledger.ledger import Ledger, open_ledger
+from batch_scorer.ledger.ledger import Ledger, open_ledger, open_ledger_for_reading
 from batch_scorer.ledger.manifests import ManifestStore
 from batch_scorer.models.registry import FileRegistry
 from batch_scorer.validation.store import ValidationStore
@@ -44,6 +52,18 @@ def open_job(
 ) -> JobParts:
     """Everything a job runs with. Raises: UsageError (no such job), ConfigInvalid, OutputUnwritable."""
     loaded = load_job(project, name, target=target, env=os.environ, overrides=overrides or {})
+    return _parts(project, loaded, open_ledger)
+
+
+def open_job_for_reading(project: Project, name: str, *, target: str | None = None) -> JobParts:
+    """The same for verbs that only look: nothing is made, and a read-only state will do.
+
+    Raises: UsageError (no such job), ConfigInvalid, StoreUnavailable.
+    """
+    return _parts(project, load(project, name, target), open_ledger_for_reading)
+
+
+def _parts(project: Project, loaded: LoadedJob, open_one: Callable[[Path], Ledger]) -> JobParts:
     job = loaded.job
     suites = bound_suites(project, job)
     places = _places(project, job)
@@ -57,14 +77,14 @@ def open_job(
         config_fingerprint=config_fingerprint(job),
         storage=LocalStorage(),
         registry=open_registry(project, job),
-        ledger=open_ledger(places.database),
+        ledger=open_one(places.database),
         manifests=ManifestStore(places.state / "manifests"),
         validations=ValidationStore(places.state),
         sink=ParquetSink(places.predictions),
         code_version=__version__,
         environment=environment(),
         config={key: value for key, value, _source in loaded.values},
-        target=target,
+        target=loaded.target,
     )
 
 
@@ -87,8 +107,14 @@ def open_registry(project: Project, job: Job) -> FileRegistry:
 
 
 def project_registry(project: Project, target: str | None = None) -> FileRegistry:
-    """The one that the project's jobs name; before there is a job, the default one. Raises: UsageError."""
-    named = {load(project, name, target).job.registry for name in project.job_names()}
+    """The one that the project's jobs name; before there is a job, the default one. Raises: UsageError.
+
+    A job file that is still wrong does not keep anybody from registering the model it waits for.
+    """
+    named = set()
+    for name in project.job_names():
+        with suppress(ConfigInvalid):
+            named.add(load(project, name, target).job.registry)
     if len(named) > 1:
         raise UsageError(
             f"the jobs of this project use several registries: {', '.join(sorted(named))}",
@@ -98,14 +124,10 @@ def project_registry(project: Project, target: str | None = None) -> FileRegistr
     return FileRegistry(Path(project.resolve(named.pop() if named else "data/models")))
 
 
-def open_ledgers(project: Project, names: Sequence[str], target: str | None) -> dict[Path, Ledger]:
-    """Every existing ledger that these jobs write to, by state directory: jobs may share one."""
-    ledgers: dict[Path, Ledger] = {}
-    for name in names:
-        places = _places(project, load(project, name, target).job)
-        if places.database.exists() and places.state not in ledgers:
-            ledgers[places.state] = open_ledger(places.database)
-    return ledgers
+def open_ledgers(project: Project, jobs: Iterable[LoadedJob]) -> dict[Path, Ledger]:
+    """Every ledger that these jobs write to, to look into, by state directory: jobs may share one."""
+    places = {place.state: place for place in (_places(project, loaded.job) for loaded in jobs)}
+    return {state: open_ledger_for_reading(place.database) for state, place in places.items()}
 
 
 def load(project: Project, name: str, target: str | None) -> LoadedJob:
@@ -133,14 +155,39 @@ def pin_model(parts: JobParts, override: str | None = None) -> ModelPin:
         pin = parts.registry.resolve(override or parts.job.model.uri)
     except ModelNotFound as error:
         kind = UsageError if override else ConfigInvalid
-        where = None if override else f"jobs/{parts.job.name}.yml, model.uri"
-        raise kind(
-            error.what, where=where or error.where, fix=error.fix, next_command=error.next_command
-        ) from None
+        registry = f"registry {parts.registry.root}"
+        where = registry if override else f"jobs/{parts.job.name}.yml, model.uri; {registry}"
+        raise kind(error.what, where=where, fix=error.fix, next_command=error.next_command) from None
+    _check_outputs(parts.job, pin)
+    return pin
+
+
+def _check_outputs(job: Job, pin: ModelPin) -> None:
+    """Raises: SignatureInvalid, with the keys of the job file that do not fit the model."""
     from batch_scorer.models.outputs import check_outputs
 
-    check_outputs(parts.job.model.output, parts.job.model.method, pin.signature)
-    return pin
+    method, signature = job.model.method, pin.signature
+    if method not in signature.outputs:
+        keys = ["method"]
+    else:
+        keys = [f"output.{each.name}" for each in job.model.output if not _fits(each, method, signature)]
+    try:
+        check_outputs(job.model.output, method, signature)
+    except SignatureInvalid as error:
+        error.where = f"jobs/{job.name}.yml, {', '.join(f'model.{key}' for key in keys)}; {pin.label}"
+        if method in signature.outputs:
+            error.fix = "correct the expression, or let model.uri name a version that gives what it asks for"
+        raise
+
+
+def _fits(output: OutputColumn, method: Method, signature: Signature) -> bool:
+    from batch_scorer.models.outputs import check_outputs
+
+    try:
+        check_outputs([output], method, signature)
+    except SignatureInvalid:
+        return False
+    return True
 
 
 def plan_job(
@@ -172,7 +219,7 @@ def check_suite(project: Project, suite: str, job: str, partition: str, target: 
     """Run one suite on one input partition, in the validation process. Raises: UsageError, ConfigInvalid."""
     from batch_scorer.execution.suite_check import check_one
 
-    parts = open_job(project, job, target=target)
+    parts = open_job_for_reading(project, job, target=target)
     bound = load_suite(project.suite_path(suite), custom_allowed=bool(parts.code))
     return check_one(parts, bound, partition)
 
@@ -182,7 +229,7 @@ def diagnose(project: Project, name: str, target: str | None) -> Iterator[Check]
     from batch_scorer.execution.doctor import examine
 
     try:
-        parts = open_job(project, name, target=target)
+        parts = open_job_for_reading(project, name, target=target)
     except UsageError:
         raise
     except BatchScorerError as error:
@@ -213,14 +260,14 @@ def init_example(directory: Path) -> tuple[Path, ...]:
             reference_path=example.training_table,
             allow_pickle=False,
             notes="the example's model: which rides end with a big tip",
-            who=getpass.getuser(),
+            who=user_name(),
         )
         registry.promote(
             example.model_name,
             manifest.version,
             "champion",
             reason="first version",
-            who=getpass.getuser(),
+            who=user_name(),
         )
     return example.written
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from batch_scorer.cli import output, words
+from batch_scorer.cli.asked import asked_jobs
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import UsageError
 from batch_scorer.core.records import RunRecord
@@ -32,10 +33,13 @@ def status(settings: Settings, job: str | None, max_age: str | None) -> int:
         limit = parse_duration(max_age) if max_age else None
     except ValueError as error:
         raise UsageError(f"--max-age: {error}", fix="write it as 26h or 2d") from None
-    n_late = 0
-    for name in [job] if job else project.job_names():
-        parts = wiring.open_job(project, name, target=settings.target)
-        n_late += _show_health(settings, parts, limit)
+    jobs = asked_jobs(
+        settings,
+        project,
+        job,
+        lambda name: wiring.open_job_for_reading(project, name, target=settings.target),
+    )
+    n_late = sum(_show_health(settings, parts, limit) for parts in jobs)
     code = _LATE if n_late else 0
     if settings.json:
         output.emit_summary(code, n_late=n_late)

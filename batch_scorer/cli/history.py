@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from batch_scorer.cli import output, words
+from batch_scorer.cli.asked import asked_jobs
 from batch_scorer.cli.health import tally
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.cli.verdicts import echo_verdicts
@@ -113,7 +114,7 @@ def _show_partition(
 ) -> None:
     from batch_scorer import wiring
 
-    parts = wiring.open_job(settings.find_project(), job, target=settings.target)
+    parts = wiring.open_job_for_reading(settings.find_project(), job, target=settings.target)
     records = parts.ledger.partition_records(job)
     record = next((r for p, r in records.items() if path in (p.path, p.label)), None)
     if record is None:
@@ -190,8 +191,8 @@ def _ledgers(settings: Settings, job: str | None) -> dict[Path, Ledger]:
     from batch_scorer import wiring
 
     project = settings.find_project()
-    names = project.job_names() if job is None else (job,)
-    return wiring.open_ledgers(project, names, settings.target)
+    loaded = asked_jobs(settings, project, job, lambda name: wiring.load(project, name, settings.target))
+    return wiring.open_ledgers(project, loaded)
 
 
 def _cost_words(run: RunRecord) -> str:

@@ -15,6 +15,7 @@ from batch_scorer.cli import health, history, models, planning, project, running
 from batch_scorer.cli.output import fail
 from batch_scorer.cli.settings import Invocation, Settings, global_options
 from batch_scorer.core.errors import BatchScorerError, Interrupted, UsageError
+from batch_scorer.core.surprises import as_internal_error
 
 
 class _Verbs(click.Group):
@@ -51,7 +52,7 @@ for _command in (
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Entry point. Exit codes are CLI.md's; a traceback means a bug of ours and exits 1."""
+    """Entry point. Exit codes are CLI.md's; a bug of ours is told like any other error and exits 1."""
     sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
@@ -78,6 +79,8 @@ def run(arguments: Sequence[str]) -> int:
         # The reader of our stdout (head, less) has gone; that is no failure of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as surprise:
+        return fail(invocation.settings, as_internal_error(surprise))
     return outcome if isinstance(outcome, int) else 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import click
 from batch_scorer.cli import output, words
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import ModelNotFound, UsageError
+from batch_scorer.core.whoami import user_name
 
 if TYPE_CHECKING:
     from batch_scorer.core.models import TrainingReference
@@ -62,10 +62,10 @@ def register(
         allow_pickle=allow_pickle,
         no_golden_rows=no_golden_rows,
         notes=notes,
-        who=getpass.getuser(),
+        who=user_name(),
     )
     if alias:
-        registry.promote(name, manifest.version, alias, reason="at registration", who=getpass.getuser())
+        registry.promote(name, manifest.version, alias, reason="at registration", who=user_name())
     if settings.json:
         output.emit_summary(0, name=name, version=manifest.version, alias=alias)
         return
@@ -160,7 +160,7 @@ def promote(settings: Settings, version: str, alias: str, reason: str) -> None:
     """Let ALIAS point to NAME@V from now on."""
     registry = _registry(settings)
     name, number = _known(registry, version)
-    registry.promote(name, number, alias, reason=reason, who=getpass.getuser())
+    registry.promote(name, number, alias, reason=reason, who=user_name())
     if settings.json:
         output.emit_summary(0, name=name, version=number, alias=alias)
     else:

@@ -58,6 +58,14 @@ def fail(settings: Settings, error: BatchScorerError) -> int:
     if error.next_command:
         error.next_command = command(settings, error.next_command)
     if settings.json:
+        for mistake in getattr(error, "mistakes", ()):  # of job files: each has its own place
+            emit(
+                "mistake",
+                file=mistake.file,
+                line=mistake.line,
+                column=mistake.column,
+                text=mistake.message,
+            )
         emit("error", **error.as_dict(), exit_code=error.exit_code)
     else:
         click.echo(styled(settings, "error: ", fg="red") + error.render(), err=True)

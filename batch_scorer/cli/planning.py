@@ -23,7 +23,7 @@ def plan(settings: Settings, job: str, selection: Selection, model: str | None) 
     """What would be done for JOB, and why, per partition. Changes nothing."""
     from batch_scorer import wiring
 
-    parts = wiring.open_job(settings.find_project(), job, target=settings.target)
+    parts = wiring.open_job_for_reading(settings.find_project(), job, target=settings.target)
     show_plan(settings, wiring.plan_job(parts, selection, model=model))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,13 +35,12 @@ def init(settings: Settings, directory: Path, example: bool) -> None:
     for path in written if settings.verbose else ():
         output.say(settings, f"wrote {path}")
     output.say(settings, f"wrote {words.count(len(written), 'file')} below {directory}")
-    here = "" if directory == Path() else f" -p {directory}"
-    job = "taxi_tips" if example else "JOB"
-    click.echo(
-        f"next: batch-scorer{here} plan {job}"
-        if example
-        else f"next: edit {directory / 'jobs'}, then batch-scorer{here} validate-config"
-    )
+    there = replace(settings, project=None if directory == Path() else str(directory), target=None)
+    if example:
+        click.echo(f"next: {output.command(there, 'batch-scorer plan taxi_tips')}")
+    else:
+        check = output.command(there, "batch-scorer validate-config")
+        click.echo(f"next: edit {directory / 'jobs'}, then {check}")
 
 
 @click.command("validate-config")
@@ -68,18 +68,9 @@ def validate_config(settings: Settings, job: str | None, resolved: bool) -> int:
 
 
 def _show_mistakes(settings: Settings, error: ConfigInvalid) -> int:
-    if not settings.json:
-        click.echo(error.render(), err=True)
-        return error.exit_code
-    for mistake in getattr(error, "mistakes", ()):
-        output.emit(
-            "mistake",
-            file=mistake.file,
-            line=mistake.line,
-            column=mistake.column,
-            text=mistake.message,
-        )
-    output.emit("error", **error.as_dict(), exit_code=error.exit_code)
+    if settings.json:
+        return output.fail(settings, error)
+    click.echo(error.render(), err=True)
     return error.exit_code
 
 
@@ -93,11 +84,15 @@ def _show_values(settings: Settings, loaded: LoadedJob) -> None:
 
 @click.command()
 @global_options
-def schema(settings: Settings) -> None:  # noqa: ARG001 (every verb takes the global options)
+def schema(settings: Settings) -> None:
     """Print the JSON Schema of a job file, for editors."""
     from batch_scorer.config.schema import job_schema
 
-    click.echo(json.dumps(job_schema(), indent=2))
+    if settings.json:
+        output.emit("schema", schema=job_schema())
+        output.emit_summary(0)
+    else:
+        click.echo(json.dumps(job_schema(), indent=2))
 
 
 @click.command()
@@ -140,7 +135,7 @@ def schedule(settings: Settings) -> None:
 @click.argument("kind", type=click.Choice(["cron"]))
 @click.argument("job")
 @global_options
-def render(settings: Settings, kind: str, job: str) -> None:  # noqa: ARG001 (one kind so far)
+def render(settings: Settings, kind: str, job: str) -> None:
     """Print a crontab line for JOB from its schedule.cron and schedule.timezone."""
     from batch_scorer import wiring
     from batch_scorer.ops.schedule import render_cron
@@ -152,21 +147,32 @@ def render(settings: Settings, kind: str, job: str) -> None:  # noqa: ARG001 (on
             f"jobs/{job}.yml has no schedule.cron", fix='add e.g. `cron: "30 4 * * *"` under schedule:'
         )
     executable = shutil.which("batch-scorer") or str(Path(sys.argv[0]).absolute())
-    click.echo(render_cron(job, str(project.root), found.schedule.cron, found.schedule.timezone, executable))
+    text = render_cron(job, str(project.root), found.schedule.cron, found.schedule.timezone, executable)
+    _print_text(settings, f"schedule {kind}", text)
 
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-@click.pass_context
 @global_options
-def completion(context: click.Context, settings: Settings, shell: str) -> None:  # noqa: ARG001
+def completion(settings: Settings, shell: str) -> None:
     """Print shell completion: eval "$(batch-scorer completion bash)"."""
     from click.shell_completion import get_completion_class
 
     completer = get_completion_class(shell)
     if completer is None:
         raise UsageError(f"no completion for {shell}")
-    click.echo(completer(context.find_root().command, {}, "batch-scorer", "_BATCH_SCORER_COMPLETE").source())
+    root = click.get_current_context().find_root().command
+    source = completer(root, {}, "batch-scorer", "_BATCH_SCORER_COMPLETE").source()
+    _print_text(settings, f"completion {shell}", source)
+
+
+def _print_text(settings: Settings, kind: str, text: str) -> None:
+    """Text for another program, as it is, or in one JSON line."""
+    if settings.json:
+        output.emit("text", kind=kind, text=text)
+        output.emit_summary(0)
+    else:
+        click.echo(text)
 
 
 commands = (init, validate_config, schema, doctor, schedule, completion)

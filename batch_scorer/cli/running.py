@@ -139,7 +139,7 @@ def backfill(
 def _ask(settings: Settings, job: str, selection: Selection, model: str | None) -> None:
     from batch_scorer import wiring
 
-    parts = wiring.open_job(settings.find_project(), job, target=settings.target)
+    parts = wiring.open_job_for_reading(settings.find_project(), job, target=settings.target)
     n_partitions = len(wiring.plan_job(parts, selection, model=model).order)
     if n_partitions <= _ASK_ABOVE:
         return
@@ -161,10 +161,12 @@ def _execute(
 ) -> int:
     from batch_scorer import wiring
 
-    parts = wiring.open_job(settings.find_project(), job, target=settings.target)
+    project = settings.find_project()
     if dry_run:
-        show_plan(settings, wiring.plan_job(parts, selection, model=model))
+        looked_at = wiring.open_job_for_reading(project, job, target=settings.target)
+        show_plan(settings, wiring.plan_job(looked_at, selection, model=model))
         return 0
+    parts = wiring.open_job(project, job, target=settings.target)
     listener = listener_for(settings)
     try:
         report = wiring.run_job(parts, selection, options, listener, model=model)

@@ -138,14 +138,11 @@ def _workers(value: object) -> int | None:
 
 
 def _no_repeats(columns: tuple[str, ...]) -> tuple[str, ...]:
-    for at, column in enumerate(columns):
-        if column in columns[:at]:
-            raise ValueError(f'column "{column}" is listed twice')
+    twice = dict.fromkeys(column for at, column in enumerate(columns) if column in columns[:at])
+    if twice:
+        named = ", ".join(f'"{column}"' for column in twice)
+        raise ValueError(f"column {named} is listed twice" if len(twice) == 1 else f"listed twice: {named}")
     return columns
-
-
-def _deduplicated(columns: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(columns))
 
 
 def _where(source: str) -> str:
@@ -177,14 +174,13 @@ def _partition_keys(value: object) -> tuple[PartitionKey, ...]:
 
 def _outputs(value: object, info: ValidationInfo) -> tuple[OutputColumn, ...]:
     method = info.data.get("method")
-    if method is None:  # it is wrong itself, and says so
-        return ()
+    result = None if method is None else method.result_name  # None: the method is wrong itself, and says so
 
     def output(name: str, source: object) -> OutputColumn:
         _check_column(name, "an output column")
         if not isinstance(source, str):
-            raise problem(f'must be text: "type = expression", as in "float64 = {method.result_name}"')
-        return parse_output(name, source, method.result_name)
+            raise problem(f'must be text: "type = expression", as in "float64 = {result or "proba[1]"}"')
+        return parse_output(name, source, result)
 
     return _each(value, output, example='{score: "float64 = proba[1]"}')
 
@@ -261,7 +257,6 @@ Rate = Annotated[
     PlainValidator(parse_rate, json_schema_input_type=float | Annotated[str, Field(examples=["1%"])]),
 ]
 Columns = Annotated[tuple[Text, ...], AfterValidator(_no_repeats)]
-KeptColumns = Annotated[tuple[Text, ...], AfterValidator(_deduplicated)]
 PartitionKeys = Annotated[
     tuple[PartitionKey, ...],
     PlainValidator(_partition_keys, json_schema_input_type=dict[str, KeyType]),

@@ -21,6 +21,7 @@ from batch_scorer.config.layers import Interpolation, given_by, merge, to_plain,
 from batch_scorer.config.mistakes import JobInvalid, Mistake, suggestion
 from batch_scorer.config.not_yet import not_yet
 from batch_scorer.config.project import Project
+from batch_scorer.config.stand_ins import with_stand_ins
 from batch_scorer.config.words import find, in_words
 from batch_scorer.config.yaml_source import YamlMap
 from batch_scorer.core.errors import UsageError
@@ -153,7 +154,7 @@ def _validated(project: Project, sources: Sources) -> tuple[Job | None, list[Mis
             # A key that has to wait is not told twice.
             if not any(tuple(error["loc"])[: len(path)] == path for path, _, _ in waiting):
                 mistakes += in_words(sources, error)
-        job = _without_wrong_keys(plain, [error["loc"] for error in errors])
+        job = with_stand_ins(plain, [error["loc"] for error in errors])
     if job is not None:
         findings = check_job(job, suites=project.suite_names(), resolve=project.resolve)
         for path, message in findings:
@@ -161,21 +162,6 @@ def _validated(project: Project, sources: Sources) -> tuple[Job | None, list[Mis
             place = found.value.place if found.value is not None else found.key
             mistakes.append(sources.mistake(place, f"{_dotted(path)}: {message}"))
     return job, mistakes
-
-
-def _without_wrong_keys(plain: dict[str, Any], wrong: list[tuple[str | int, ...]]) -> Job | None:
-    """The job with defaults for wrong keys, so that the cross checks of the rest can be told too."""
-    for path in wrong:
-        section: Any = plain
-        *outer, last = [step for step in path if isinstance(step, str)]
-        for step in outer:
-            section = section.get(step) if isinstance(section, dict) else None
-        if isinstance(section, dict):
-            section.pop(last, None)
-    try:
-        return Job.model_validate(plain)
-    except ValidationError:
-        return None
 
 
 def _shared_predictions(project: Project, loaded: list[LoadedJob]) -> Iterator[Mistake]:

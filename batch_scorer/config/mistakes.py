@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from batch_scorer.core.errors import ConfigInvalid
+from batch_scorer.core.urls import without_userinfo
 
 _MAX_SHOWN_CHARS = 200
 
@@ -32,7 +33,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
-    """One mistake. source_line: as it stands in the file, None for a flag or a file that cannot be read."""
+    """One mistake. source_line: as it stands in the file, None for a flag or a file that cannot be read.
+
+    Neither holds the user and password of a URL: a line that has them is not shown at all.
+    """
 
     file: str
     line: int
@@ -40,6 +44,11 @@ class Mistake:
     message: str
     source_line: str | None = None
     width: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", without_userinfo(self.message))
+        if self.source_line is not None and without_userinfo(self.source_line) != self.source_line:
+            object.__setattr__(self, "source_line", None)
 
     def __str__(self) -> str:
         """`file:line:column: message`."""

@@ -16,7 +16,6 @@ from batch_scorer.config.fields import (
     EnvName,
     FileName,
     Flag,
-    KeptColumns,
     ModelRef,
     ModelUri,
     Outputs,
@@ -154,7 +153,7 @@ class Output(BaseModel):
     )
     state_db: StateDb = "sqlite"
     format: Literal["parquet", "delta"] = "parquet"
-    keep_columns: KeptColumns = Field((), description="input columns carried to the output, besides the key")
+    keep_columns: Columns = Field((), description="input columns carried to the output, besides the key")
     file_size: Size = Field(128 * MB, description="a file is cut when it gets larger")
     keep_generations: Count = Field(3, description="replaced generations kept for rollback")
     success_marker: Flag = Field(False, description="an empty _SUCCESS per partition")

@@ -13,6 +13,7 @@ from batch_scorer.config.extends import Sources
 from batch_scorer.config.keys import required_below
 from batch_scorer.config.mistakes import Mistake, Place, suggestion
 from batch_scorer.config.yaml_source import YamlEntry, YamlList, YamlMap, YamlScalar, YamlValue
+from batch_scorer.core.urls import without_userinfo
 
 Path = tuple[str | int, ...]
 
@@ -114,7 +115,7 @@ def _listed(names: list[str]) -> str:
 def _shown(value: object) -> str:
     match value:
         case str():
-            return f'"{value[:60]}"'
+            return f'"{without_userinfo(value)[:60]}"'
         case bool():
             return str(value).lower()
         case list():
@@ -126,7 +127,7 @@ def _shown(value: object) -> str:
 
 
 def _example(value: object) -> str:
-    return str(value)[:60] if isinstance(value, str | int | float) else "…"
+    return without_userinfo(str(value))[:60] if isinstance(value, str | int | float) else "…"
 
 
 def _dotted(path: Iterable[str | int]) -> str:

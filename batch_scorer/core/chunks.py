@@ -17,6 +17,8 @@ class Chunk:
 
     index: position within the partition, in file and row order. n_rows: as the footer claims.
     row_limit: read at most so many rows (input.limit_rows). row_offset: rows of the file before this chunk.
+    rows_beyond: rows of the partition that are in no chunk, because they lie beyond the limit that this
+    chunk reaches; it answers for them as read and dropped.
     """
 
     partition: Partition
@@ -26,6 +28,7 @@ class Chunk:
     n_rows: int
     row_offset: int
     row_limit: int | None = None
+    rows_beyond: int = 0
 
     def __post_init__(self) -> None:
         if not self.row_groups or list(self.row_groups) != sorted(set(self.row_groups)):
@@ -38,7 +41,8 @@ class ReadSpec:
 
     root: the input root (a path or URI). features: cast without loss to the signature's types.
     carried: (name, Arrow type) of key and kept columns, exactly as every file of the partition has them.
-    key: those of them that name a row: never null. where: rows for which it is not true are dropped. filter_columns: (name, Arrow type) it reads.
+    key: those of them that name a row: never null. where: rows for which it is not true are dropped.
+    filter_columns: (name, Arrow type) it reads.
     """
 
     root: str

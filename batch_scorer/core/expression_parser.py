@@ -21,6 +21,7 @@ import re
 from typing import Literal as OneOf
 from typing import cast
 
+from batch_scorer.core.expression_kinds import check_output_kind, kind_of
 from batch_scorer.core.expression_tokens import ExpressionInvalid, Token, TokenKind, tokenize
 from batch_scorer.core.expressions import (
     OUTPUT_TYPES,
@@ -47,8 +48,6 @@ _COMPARE = {"==": "==", "=": "==", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=",
 _OUTPUT = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=(?!=)")
 _MAX_INDEX = 9_999
 
-_Kind = OneOf["truth", "number", "text", "unknown"]
-
 
 def parse_expression(source: str) -> Expression:
     """The tree of one expression. Raises: ExpressionInvalid, with the 0-based offset of the mistake."""
@@ -58,7 +57,7 @@ def parse_expression(source: str) -> Expression:
 def parse_condition(source: str) -> Expression:
     """An expression over columns that holds for a row or not: `input.where`. Raises: ExpressionInvalid."""
     expression = parse_expression(source)
-    if _kind(expression) not in ("truth", "unknown"):
+    if kind_of(expression) not in ("truth", "unknown"):
         raise ExpressionInvalid('is not a condition: compare it with something, as in "fare > 0"', offset=0)
     for node in walk(expression):
         if isinstance(node, Item):
@@ -67,15 +66,18 @@ def parse_condition(source: str) -> Expression:
     return expression
 
 
-def parse_output(name: str, source: str, result_name: str) -> OutputColumn:
+def parse_output(name: str, source: str, result_name: str | None) -> OutputColumn:
     """One column of `model.output`: `float64 = proba[1]`.
 
-    result_name: what the method's result is called (Method.result_name); nothing else can be named.
+    result_name: what the method's result is called (Method.result_name); nothing else can be named. None
+    when the method is not known: then any name will do.
     Raises: ExpressionInvalid, with the offset in source.
     """
     match = _OUTPUT.match(source)
     if match is None:
-        raise ExpressionInvalid(f'is not "type = expression", as in "float64 = {result_name}"', offset=0)
+        raise ExpressionInvalid(
+            f'is not "type = expression", as in "float64 = {result_name or "proba[1]"}"', offset=0
+        )
     type_name = match.group(1)
     if type_name not in OUTPUT_TYPES:
         raise ExpressionInvalid(
@@ -83,7 +85,7 @@ def parse_output(name: str, source: str, result_name: str) -> OutputColumn:
             offset=match.start(1),
         )
     expression = _Parser(source, start=match.end(), only_name=result_name).parse()
-    _check_output_kind(type_name, _kind(expression), offset=match.start(1))
+    check_output_kind(type_name, kind_of(expression), offset=match.start(1))
     return OutputColumn(name=name, type=type_name, expression=expression, source=source)
 
 
@@ -124,7 +126,7 @@ class _Parser:
     ) -> Expression:
         self._count(token)
         for side in (left, right):
-            _require(_kind(side) in ("truth", "unknown"), f'"{operator}" joins conditions', token)
+            _require(kind_of(side) in ("truth", "unknown"), f'"{operator}" joins conditions', token)
         return Logical(operator=operator, left=left, right=right)
 
     def _not_part(self) -> Expression:
@@ -134,7 +136,7 @@ class _Parser:
         self._enter()
         operand = self._not_part()
         self._nesting -= 1
-        _require(_kind(operand) in ("truth", "unknown"), '"not" needs a condition', token)
+        _require(kind_of(operand) in ("truth", "unknown"), '"not" needs a condition', token)
         return Not(operand=operand)
 
     def _test(self) -> Expression:
@@ -158,7 +160,7 @@ class _Parser:
         token = self._next()
         self._count(token)
         right = self._sum()
-        kinds = {_kind(left), _kind(right)} - {"unknown"}
+        kinds = {kind_of(left), kind_of(right)} - {"unknown"}
         _require(len(kinds) < 2, f'"{token.text}" compares a {" with a ".join(sorted(kinds))}', token)
         operator = cast("OneOf['==', '!=', '<', '<=', '>', '>=']", _COMPARE[token.text])
         return Comparison(operator=operator, left=left, right=right)
@@ -193,7 +195,7 @@ class _Parser:
     def _arithmetic(self, token: Token, left: Expression, right: Expression) -> Expression:
         self._count(token)
         for side in (left, right):
-            _require(_kind(side) in ("number", "unknown"), f'"{token.text}" needs numbers', token)
+            _require(kind_of(side) in ("number", "unknown"), f'"{token.text}" needs numbers', token)
         operator = cast("OneOf['+', '-', '*', '/']", token.text)
         return Arithmetic(operator=operator, left=left, right=right)
 
@@ -221,7 +223,7 @@ class _Parser:
         self._enter()
         operand = self._factor()
         self._nesting -= 1
-        _require(_kind(operand) in ("number", "unknown"), '"-" needs a number', token)
+        _require(kind_of(operand) in ("number", "unknown"), '"-" needs a number', token)
         if isinstance(operand, Literal) and isinstance(operand.value, int | float):
             return Literal(value=-operand.value)
         return Negate(operand=operand)
@@ -272,31 +274,6 @@ class _Parser:
 
     def _wrong(self, what: str) -> ExpressionInvalid:
         return ExpressionInvalid(what, offset=self._peek.offset)
-
-
-def _kind(expression: Expression) -> _Kind:
-    """What an expression gives, as far as its form tells; columns and predictions are unknown."""
-    match expression:
-        case Literal(value=bool()) | Comparison() | Membership() | NullTest() | Not() | Logical():
-            return "truth"
-        case Literal(value=str()):
-            return "text"
-        case Literal() | Negate() | Arithmetic():
-            return "number"
-        case Name() | Item():
-            return "unknown"
-
-
-def _check_output_kind(type_name: str, kind: _Kind, *, offset: int) -> None:
-    """A truth may become a number (0 or 1); nothing else changes its kind."""
-    fits = {
-        "truth": type_name != "string",
-        "number": type_name not in ("string", "bool"),
-        "text": type_name == "string",
-        "unknown": True,
-    }
-    if not fits[kind]:
-        raise ExpressionInvalid(f"the expression gives a {kind}, which is no {type_name}", offset=offset)
 
 
 def _require(holds: bool, what: str, token: Token) -> None:

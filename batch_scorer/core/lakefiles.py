@@ -61,12 +61,16 @@ class Footer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionFiles:
-    """A partition found in the lake. directory: as it is on storage, relative to the input root."""
+    """A partition found in the lake. directory: as it is on storage, relative to the input root.
+
+    ignored: names of visible files that are neither Parquet nor the marker; nobody reads them.
+    """
 
     partition: Partition
     directory: str
     files: tuple[LakeFile, ...]  # sorted by path
     has_marker: bool = True  # input.ready.marker is there, or none is asked for
+    ignored: tuple[str, ...] = ()
 
     @property
     def n_bytes(self) -> int:
@@ -87,10 +91,15 @@ class PartitionFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedDirectory:
-    """A directory under the input root that cannot be a partition; error says why."""
+    """A directory under the input root that is not read; error says why.
+
+    partition: what its name stands for, with the first keys only when the others would be below it; None
+    when the name stands for nothing.
+    """
 
     directory: str
     error: InputError
+    partition: Partition | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

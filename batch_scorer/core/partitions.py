@@ -18,6 +18,7 @@ HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 _INT = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]*")
 _SAFE = " !$&()+,;@_.-~"  # the rest, '/' '=' '%' '#' ':' '*' '?' and control characters, is escaped
 _MAX_VALUE_CHARS = 200  # one path component holds 255 bytes on every file system we write to
 
@@ -130,7 +131,9 @@ def _checked_string(text: str) -> str:
 
 
 def _encode(value: PartitionValue) -> str:
-    return quote(str(value), safe=_SAFE)
+    text = str(value)
+    # Most values are dates or plain words; quoting is ten times slower than seeing that.
+    return text if _PLAIN.fullmatch(text) else quote(text, safe=_SAFE)
 
 
 def _refused(path: str, what: str) -> PartitionPathRefused:

@@ -10,14 +10,15 @@ from __future__ import annotations
 import logging
 import shutil
 from collections import Counter, deque
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from batch_scorer.core.chunks import Chunk, ChunkFailed, ChunkScored, ChunkTask
 from batch_scorer.core.errors import (
     BatchScorerError,
     ClusterUnavailable,
-    InternalError,
     ModelError,
     WorkerDied,
 )
@@ -25,6 +26,7 @@ from batch_scorer.core.outcomes import Failed, PartitionOutcome, Published
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
 from batch_scorer.core.runs import RunListener, RunOptions
+from batch_scorer.core.surprises import as_internal_error
 from batch_scorer.core.validation import SuiteVerdict
 from batch_scorer.execution import attempts
 from batch_scorer.execution.clusters import Cluster, Done
@@ -83,7 +85,7 @@ class Driver:
                     self._settle(work)
         finally:
             for work in self._active.values():
-                work.forget_checks()
+                self._abandon(work)
 
     def _fill_window(self) -> None:
         window = 2 * self._cluster.slots
@@ -126,8 +128,10 @@ class Driver:
 
     def _end_unprepared(self, entry: PartitionPlan, error: BatchScorerError, started_at: datetime) -> None:
         outcome = Failed(partition=entry.partition, label=entry.label, error=error)
-        attempts.record(self._parts, self._plan, entry, outcome, run_id=self._run_id, started_at=started_at)
-        self._tell(outcome)
+        with self._told(outcome):
+            attempts.record(
+                self._parts, self._plan, entry, outcome, run_id=self._run_id, started_at=started_at
+            )
 
     def _send_checks(
         self, prepared: Prepared, stage: str, files: tuple[str, ...]
@@ -193,6 +197,7 @@ class Driver:
     def _settle(self, work: PartitionWork) -> None:
         """Take a partition whose chunks are in as far as it can go now."""
         if work.error is not None:
+            del self._active[work.prepared.partition]
             self._end(work, failed(work, work.error))
             return
         if not work.is_checked:
@@ -203,47 +208,53 @@ class Driver:
             work.checks += self._send_checks(work.prepared, "output", staged)
             work.output_checks_sent = True
         if work.is_checked:
+            del self._active[work.prepared.partition]  # a publish that is broken off is recovered from disk
             outcome, entries = conclude(self._parts, self._plan, work, self._run_id)
             self._end(work, outcome, entries)
 
     def _end(self, work: PartitionWork, outcome: PartitionOutcome, entries: VerdictEntries = ()) -> None:
-        work.forget_checks()
-        del self._active[work.prepared.partition]
         if not isinstance(outcome, Published):
-            shutil.rmtree(work.prepared.staging, ignore_errors=True)
-        attempts.record(
-            self._parts,
-            self._plan,
-            work.prepared.entry,
-            outcome,
-            run_id=self._run_id,
-            started_at=work.prepared.started_at,
-            found=work.prepared.found,
-            rows=work.rows,
-            verdicts=entries,
-        )
-        self._tell(outcome)
+            self._abandon(work)
+        with self._told(outcome):
+            attempts.record(
+                self._parts,
+                self._plan,
+                work.prepared.entry,
+                outcome,
+                run_id=self._run_id,
+                started_at=work.prepared.started_at,
+                found=work.prepared.found,
+                rows=work.rows,
+                verdicts=entries,
+            )
 
-    def _tell(self, outcome: PartitionOutcome) -> None:
+    def _abandon(self, work: PartitionWork) -> None:
+        work.forget_checks()
+        shutil.rmtree(work.prepared.staging, ignore_errors=True)
+
+    @contextmanager
+    def _told(self, outcome: PartitionOutcome) -> Iterator[None]:
+        """Around its record in the ledger: the outcome is true whether the ledger takes it or not."""
         self._outcomes.append(outcome)
-        self._listener.partition_done(outcome)
+        try:
+            yield
+        finally:
+            self._listener.partition_done(outcome)
 
 
 def _as_failure(chunk: Chunk, surprise: BaseException) -> ChunkFailed:
-    """What nobody expected, as an outcome: a killed worker is the chunk's, anything else a bug of ours."""
+    """What nobody expected of a chunk: a dead worker or too little memory is the chunk's, the rest a bug."""
     where = f"{chunk.file.path}, row groups {chunk.row_groups[0]}–{chunk.row_groups[-1]}"
     error: BatchScorerError
-    if type(surprise).__name__ in ("KilledWorker", "CancelledError"):
+    if isinstance(surprise, WorkerDied):
+        surprise.where = where
+        error = surprise
+    elif isinstance(surprise, MemoryError):  # Arrow's and NumPy's are among them
         error = WorkerDied(
-            "the worker died while it scored this chunk",
+            f"there was not enough memory for this chunk: {surprise or type(surprise).__name__}",
             where=where,
-            fix="look for the out-of-memory killer; lower compute.chunk or raise compute.memory_per_worker",
+            fix="lower compute.chunk, or raise compute.memory_per_worker",
         )
     else:
-        _log.error("unexpected in %s", where, exc_info=surprise)
-        error = InternalError(
-            f"unexpected {type(surprise).__name__}: {surprise}",
-            where=where,
-            fix="this is a bug of batch-scorer: please report it with the log",
-        )
+        error = as_internal_error(surprise, where=where)
     return ChunkFailed(chunk=chunk, error=error, worker="?")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -12,13 +11,15 @@ from datetime import UTC, datetime, timedelta
 from ulid import ULID
 
 from batch_scorer.core.chunks import ChunkCost
-from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.core.errors import BatchScorerError, ClusterUnavailable, ConfigInvalid, UsageError
 from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published
 from batch_scorer.core.plans import Action, Cause, PartitionPlan, Plan
 from batch_scorer.core.records import RunRecord, RunState
 from batch_scorer.core.runs import RunListener, RunOptions, RunReport
+from batch_scorer.core.surprises import as_internal_error
+from batch_scorer.core.whoami import user_name
 from batch_scorer.execution import attempts
-from batch_scorer.execution.clusters import Cluster, choose, open_cluster
+from batch_scorer.execution.clusters import Cluster, check_address, choose, open_cluster
 from batch_scorer.execution.exits import FAILED, OK, exit_code
 from batch_scorer.execution.lock import job_lock
 from batch_scorer.execution.parts import JobParts
@@ -40,20 +41,38 @@ def run_job(
     """Do everything the plan says. make_plan: called once the lock is held and recovery is done, so that
     the plan sees what a run that died really left behind.
 
-    Returns: what happened, exit code included. Raises: LockHeld and whatever planning raises; after that
-    every failure is in the report.
+    Returns: what happened, exit code included. Raises: LockHeld, a stop, and whatever planning raises;
+    after that every failure is in the report.
     """
+    _check_cluster(parts, options)
     run_id = str(ULID())
     with (
         logging_run(run_id),
         listening(StopRequest(_timeout(parts, options))) as stop,
-        job_lock(parts.places.lock, job=parts.job.name, run_id=run_id, wait=options.wait_lock),
+        job_lock(
+            parts.places.lock,
+            job=parts.job.name,
+            run_id=run_id,
+            wait=options.wait_lock,
+            check=stop.check,
+        ),
     ):
         recovered = recover(parts)
-        plan = make_plan()
+        with stop.at_once():  # a plan may hash for hours, and writes nothing
+            plan = make_plan()
         _refresh(parts, plan)
         run = _run_record(parts, plan, options, run_id)
         return _run(parts, plan, options, listener, stop, run, recovered)
+
+
+def _check_cluster(parts: JobParts, options: RunOptions) -> None:
+    """Before anything is locked or planned. Raises: UsageError, ConfigInvalid."""
+    try:
+        check_address(options.cluster or parts.job.compute.cluster)
+    except ValueError as error:
+        if options.cluster:
+            raise UsageError(str(error), where="--cluster") from None
+        raise ConfigInvalid(str(error), where=f"jobs/{parts.job.name}.yml, compute.cluster") from None
 
 
 def _timeout(parts: JobParts, options: RunOptions) -> timedelta | None:
@@ -78,14 +97,46 @@ def _run(
     warnings = [*warnings, *plan.warnings, *_waiting(plan)]
     parts.ledger.start_run(run)
     outcomes: list[PartitionOutcome] = []
-    stopped_by: BatchScorerError | None = None
+    stopped_by = _carry_out(parts, plan, options, listener, stop, run, outcomes)
+    report = _report(plan, options, run, outcomes, stopped_by, warnings)
+    unrecorded = _record_end(parts, report)
+    if unrecorded is None or stopped_by is not None:
+        return report
+    return _report(plan, options, run, outcomes, unrecorded, warnings)
+
+
+def _carry_out(
+    parts: JobParts,
+    plan: Plan,
+    options: RunOptions,
+    listener: RunListener,
+    stop: StopRequest,
+    run: RunRecord,
+    outcomes: list[PartitionOutcome],
+) -> BatchScorerError | None:
+    """Returns: what ended the run as a whole, if anything. outcomes: appended to."""
     try:
         if plan.order:
             listener.run_started(run, plan)
-        outcomes += _report_refused(parts, plan, listener, run.run_id)
+        _report_refused(parts, plan, listener, run.run_id, outcomes)
         _drive(parts, plan, options, listener, stop, run.run_id, outcomes)
     except BatchScorerError as error:
-        stopped_by = error
+        return error
+    except KeyboardInterrupt:
+        return stop.signalled
+    except Exception as surprise:
+        return as_internal_error(surprise)
+    return None
+
+
+def _report(
+    plan: Plan,
+    options: RunOptions,
+    run: RunRecord,
+    outcomes: Sequence[PartitionOutcome],
+    stopped_by: BatchScorerError | None,
+    warnings: Sequence[str],
+) -> RunReport:
     code = exit_code(
         outcomes,
         stopped_by=stopped_by,
@@ -95,31 +146,44 @@ def _run(
     if code == OK and options.error_on_warning and any(o.warnings for o in outcomes):
         code = FAILED
     finished = _finished(run, outcomes, code, stopped_by)
-    parts.ledger.finish_run(
-        run.run_id,
-        exit_code=code,
-        finished_at=finished.finished_at or run.started_at,
-        n_published=finished.n_published,
-        n_blocked=finished.n_blocked,
-        n_failed=finished.n_failed,
-        cost=finished.cost,
-        error=finished.error,
-    )
     return RunReport(run=finished, outcomes=tuple(outcomes), exit_code=code, warnings=tuple(warnings))
 
 
+def _record_end(parts: JobParts, report: RunReport) -> BatchScorerError | None:
+    """Returns: why the ledger did not take it; the next run then calls this one dead."""
+    run = report.run
+    try:
+        parts.ledger.finish_run(
+            run.run_id,
+            exit_code=report.exit_code,
+            finished_at=run.finished_at or run.started_at,
+            n_published=run.n_published,
+            n_blocked=run.n_blocked,
+            n_failed=run.n_failed,
+            cost=run.cost,
+            error=run.error,
+        )
+    except BatchScorerError as error:
+        return error
+    except Exception as surprise:
+        return as_internal_error(surprise)
+    return None
+
+
 def _report_refused(
-    parts: JobParts, plan: Plan, listener: RunListener, run_id: str
-) -> list[PartitionOutcome]:
+    parts: JobParts,
+    plan: Plan,
+    listener: RunListener,
+    run_id: str,
+    outcomes: list[PartitionOutcome],
+) -> None:
     """A directory that is no partition fails loudly every night: silence would lose its rows."""
-    outcomes: list[PartitionOutcome] = []
     for entry in plan.with_action(Action.REFUSED):
         assert entry.problem is not None  # noqa: S101 (REFUSED always says why)
-        outcome = Failed(partition=None, label=entry.label, error=entry.problem)
+        outcome = Failed(partition=entry.partition, label=entry.label, error=entry.problem)
+        outcomes.append(outcome)
         attempts.record(parts, plan, entry, outcome, run_id=run_id, started_at=datetime.now(UTC))
         listener.partition_done(outcome)
-        outcomes.append(outcome)
-    return outcomes
 
 
 def _drive(
@@ -133,7 +197,7 @@ def _drive(
 ) -> None:
     if not plan.order:
         return
-    cluster = _cluster(parts, plan, options)
+    cluster = _cluster(parts, plan, options, stop)
     from batch_scorer.execution.driver import Driver
     from batch_scorer.validation.gx_process import GxProcess
 
@@ -154,17 +218,21 @@ def _drive(
         cluster.close()
 
 
-def _cluster(parts: JobParts, plan: Plan, options: RunOptions) -> Cluster:
+def _cluster(parts: JobParts, plan: Plan, options: RunOptions, stop: StopRequest) -> Cluster:
     compute = parts.job.compute
     n_rows = sum(entry.n_rows or 0 for entry in plan.to_score)
     n_bytes = sum(entry.found.n_bytes for entry in plan.to_score if entry.found)
     spec = choose(options.cluster or compute.cluster, n_rows=n_rows, n_chunks=1 + n_bytes // compute.chunk)
-    return open_cluster(
-        spec,
-        run_chunk,
-        workers=options.workers or compute.workers,
-        memory_per_worker=compute.memory_per_worker,
-    )
+    try:
+        return open_cluster(
+            spec,
+            run_chunk,
+            workers=options.workers or compute.workers,
+            memory_per_worker=compute.memory_per_worker,
+        )
+    except ClusterUnavailable:
+        stop.check()  # who stops us may stop the workers too, and that comes first
+        raise
 
 
 def not_ready(plan: Plan) -> tuple[PartitionPlan, ...]:
@@ -185,13 +253,6 @@ def _waiting(plan: Plan) -> list[str]:
     return [*lines, f"{n_more} more wait"] if n_more else lines
 
 
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container whose uid has no name
-        return str(os.getuid())
-
-
 def _run_record(parts: JobParts, plan: Plan, options: RunOptions, run_id: str) -> RunRecord:
     return RunRecord(
         run_id=run_id,
@@ -205,7 +266,7 @@ def _run_record(parts: JobParts, plan: Plan, options: RunOptions, run_id: str) -
         command=options.command,
         host=socket.gethostname(),
         pid=os.getpid(),
-        user=_user(),
+        user=user_name(),
         code_version=parts.code_version,
         target=parts.target,
         reason=options.reason,

@@ -12,14 +12,18 @@ from types import FrameType
 
 from batch_scorer.core.errors import BatchScorerError, Interrupted, RunTimedOut, Terminated
 
+_FIX = "what was published stays; run again to go on"
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 class StopRequest:
-    """Looked at by the driver loop between two steps. A second Ctrl-C does not wait."""
+    """Looked at between two steps of a run. A second signal does not wait, nor does one `at_once`."""
 
     def __init__(self, timeout: timedelta | None) -> None:
         self._deadline = None if timeout is None else time.monotonic() + timeout.total_seconds()
         self._timeout = timeout
         self._error: BatchScorerError | None = None
+        self._at_once = False
 
     def check(self) -> None:
         """Raises: Interrupted, Terminated, RunTimedOut."""
@@ -31,24 +35,53 @@ class StopRequest:
                 fix="what was published stays; run again to go on, or raise compute.timeout",
             )
 
+    @property
+    def signalled(self) -> BatchScorerError:
+        """What the first signal asked for: a KeyboardInterrupt does not know that it was a SIGTERM."""
+        return self._error or _stop_for(signal.SIGINT)
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """A signal breaks off the block where it is: only for what reads and never writes.
+
+        Raises: as `check`, before and after the block; KeyboardInterrupt within it.
+        """
+        self._at_once = True
+        try:
+            self.check()
+            yield
+        finally:
+            self._at_once = False
+        self.check()
+
     def on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if self._error is not None:
+        is_first = self._error is None
+        if is_first:
+            self._error = _stop_for(number)
+        if self._at_once or not is_first:
             raise KeyboardInterrupt
-        if number == signal.SIGINT:
-            self._error = Interrupted("stopped by Ctrl-C", fix="what was published stays; run again to go on")
-        else:
-            self._error = Terminated("stopped by SIGTERM", fix="what was published stays; run again to go on")
+
+
+def _stop_for(number: int) -> BatchScorerError:
+    if number == signal.SIGINT:
+        return Interrupted("stopped by Ctrl-C", fix=_FIX)
+    return Terminated("stopped by SIGTERM", fix=_FIX)
 
 
 @contextmanager
 def listening(stop: StopRequest) -> Iterator[StopRequest]:
-    """Route SIGINT and SIGTERM to stop while the block runs. Outside the main thread it changes nothing."""
+    """Route SIGINT and SIGTERM to stop while the block runs. Outside the main thread it changes nothing.
+
+    Raises: Interrupted or Terminated, where a signal broke the block off.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.signal(number, stop.on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop.on_signal) for number in _SIGNALS}
     try:
         yield stop
+    except KeyboardInterrupt:
+        raise stop.signalled from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -12,6 +12,8 @@ from batch_scorer.core.partitions import Partition, PartitionKey, parse_partitio
 from batch_scorer.lake.failures import as_input_error
 from batch_scorer.lake.storage import Entry, Kind, LakeStorage
 
+_SUFFIX = ".parquet"
+
 
 def list_partitions(
     storage: LakeStorage,
@@ -64,7 +66,10 @@ def relist(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Directory:
     path: str  # as it is on storage
-    partition: Partition
+    partition: Partition  # with the first keys only, above the last level
+
+    def refused(self, error: InputError) -> RefusedDirectory:
+        return RefusedDirectory(directory=self.path, error=error, partition=self.partition)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,49 +85,58 @@ class _Walk:
                 continue
             path = f"{above}/{entry.name}" if above else entry.name
             try:
-                partition = self._parse(path, entry)
-                if len(partition.values) == len(self.keys):
-                    yield _Directory(path=path, partition=partition)
-                else:
-                    yield from self.directories(path, self.storage.list(self.root, path))
+                partition = parse_partition_path(self.keys[: path.count("/") + 1], path)
             except InputError as error:
-                yield RefusedDirectory(directory=path, error=error)
-            except OSError as error:
-                yield from self._unlisted(path, error)
+                intruder = None if entry.kind is Kind.DIRECTORY else _intruder(above or self.root, entry)
+                yield RefusedDirectory(directory=path, error=intruder or error)
+                continue
+            found = _Directory(path=path, partition=partition)
+            if entry.kind is not Kind.DIRECTORY:
+                yield found.refused(_intruder(above or self.root, entry))
+            elif len(partition.values) == len(self.keys):
+                yield found
+            else:
+                yield from self._below(found)
+
+    def _below(self, directory: _Directory) -> Iterator[_Directory | RefusedDirectory]:
+        try:
+            entries = self.storage.list(self.root, directory.path)
+        except OSError as error:
+            yield from _unlisted(directory, error)
+            return
+        yield from self.directories(directory.path, entries)
 
     def files(self, directory: _Directory, marker: str | None) -> PartitionFiles | RefusedDirectory | None:
         """The data files of one partition; None when it vanished since its parent was listed."""
         try:
             entries = self.storage.list(self.root, directory.path)
         except OSError as error:
-            return next(self._unlisted(directory.path, error), None)
-        visible = [entry for entry in entries if not entry.name.startswith(("_", "."))]
+            return next(_unlisted(directory, error), None)
+        visible = [
+            entry for entry in entries if not entry.name.startswith(("_", ".")) and entry.name != marker
+        ]
         for entry in visible:
-            if entry.kind in (Kind.LINK, Kind.DIRECTORY):
-                return RefusedDirectory(directory=directory.path, error=_intruder(directory.path, entry))
+            if entry.kind in (Kind.LINK, Kind.DIRECTORY) or _is_misnamed(entry):
+                return directory.refused(_intruder(directory.path, entry))
         return PartitionFiles(
             partition=directory.partition,
             directory=directory.path,
             files=tuple(
                 LakeFile(path=f"{directory.path}/{entry.name}", stamp=entry.stamp)
                 for entry in sorted(visible, key=lambda e: e.name)
-                if entry.name.endswith(".parquet") and entry.stamp is not None
+                if entry.name.endswith(_SUFFIX) and entry.stamp is not None
             ),
             has_marker=marker is None or any(e.name == marker and e.kind is Kind.FILE for e in entries),
+            ignored=tuple(sorted(e.name for e in visible if not e.name.endswith(_SUFFIX))),
         )
 
-    def _parse(self, path: str, entry: Entry) -> Partition:
-        if entry.kind is not Kind.DIRECTORY:
-            above = path.rpartition("/")[0] or self.root
-            raise _intruder(above, entry)
-        return parse_partition_path(self.keys[: path.count("/") + 1], path)
 
-    def _unlisted(self, path: str, error: OSError) -> Iterator[RefusedDirectory]:
-        if not isinstance(error, FileNotFoundError):
-            failure = as_input_error(error, where=path)
-            if not isinstance(failure, InputError):
-                raise failure from error
-            yield RefusedDirectory(directory=path, error=failure)
+def _unlisted(directory: _Directory, error: OSError) -> Iterator[RefusedDirectory]:
+    if not isinstance(error, FileNotFoundError):
+        failure = as_input_error(error, where=directory.path)
+        if not isinstance(failure, InputError):
+            raise failure from error
+        yield directory.refused(failure)
 
 
 def _list_root(storage: LakeStorage, root: str) -> Sequence[Entry]:
@@ -138,7 +152,16 @@ def _list_root(storage: LakeStorage, root: str) -> Sequence[Entry]:
 
 def _is_harmless(entry: Entry) -> bool:
     """A README beside the partitions; a Parquet file there would be rows that nobody scores."""
-    return entry.kind in (Kind.FILE, Kind.OTHER) and not entry.name.endswith(".parquet")
+    return entry.kind in (Kind.FILE, Kind.OTHER) and not _looks_like_parquet(entry)
+
+
+def _is_misnamed(entry: Entry) -> bool:
+    """Rows that another reader would find, under a name that is not ours."""
+    return _looks_like_parquet(entry) and not entry.name.endswith(_SUFFIX)
+
+
+def _looks_like_parquet(entry: Entry) -> bool:
+    return entry.name.lower().endswith((_SUFFIX, ".parq", ".pq"))
 
 
 def _intruder(directory: str, entry: Entry) -> PartitionPathRefused:
@@ -149,6 +172,9 @@ def _intruder(directory: str, entry: Entry) -> PartitionPathRefused:
         case Kind.DIRECTORY:
             what = f'"{entry.name}" is a directory inside a partition, where only files belong'
             fix = "move it away, or declare its key in input.partition_by"
+        case Kind.FILE | Kind.OTHER if _is_misnamed(entry):
+            what = f'"{entry.name}" looks like Parquet, but data files end in {_SUFFIX}'
+            fix = f"rename it to end in {_SUFFIX}, or to begin with _ if it is no data"
         case Kind.FILE | Kind.OTHER:
             what = f'"{entry.name}" is a Parquet file outside of any partition'
             fix = "move it into the directory of its partition"
@@ -164,7 +190,7 @@ def _without_twins(
         by_partition[directory.partition].append(directory)
     unique = [same[0] for same in by_partition.values() if len(same) == 1]
     twins = [
-        RefusedDirectory(directory=directory.path, error=_twin(directory, same))
+        directory.refused(_twin(directory, same))
         for same in by_partition.values()
         if len(same) > 1
         for directory in same

@@ -54,7 +54,8 @@ def read_chunk(chunk: Chunk, spec: ReadSpec) -> Iterator[Batch]:
     """The chunk's rows, row group by row group, each cut into equal batches of at most spec.max_batch_rows.
 
     A batch depends on its row group alone, never on how row groups were dealt out to chunks. Rows beyond
-    chunk.row_limit are not read: they count as read and dropped in the batch that reaches the limit.
+    chunk.row_limit, and those of chunk.rows_beyond, are not read: they count as read and dropped in the
+    batch that reaches the limit.
     Raises: FileUnreadable, InputMoved, ColumnMissing, ColumnTypeMismatch, LossyCast, StoreUnavailable.
     """
     storage = storage_for(spec.root)
@@ -99,7 +100,7 @@ def _batches(file: pq.ParquetFile, footer: Footer, chunk: Chunk, spec: ReadSpec)
     for first_row, table in _tables(file, footer, chunk, spec):
         within = table.slice(0, limit - n_seen)
         n_seen += table.num_rows
-        n_beyond = n_rows - limit if n_seen >= limit else 0
+        n_beyond = n_rows - limit + chunk.rows_beyond if n_seen >= limit else 0
         yield _batch(within, first_row, n_beyond, chunk.file, spec)
         if n_beyond:
             return

@@ -15,6 +15,7 @@ from typing import BinaryIO, Protocol, cast
 
 from batch_scorer.core.errors import ConfigInvalid, InputMoved
 from batch_scorer.core.lakefiles import FileStamp, LakeFile
+from batch_scorer.core.urls import without_userinfo
 from batch_scorer.lake.failures import as_input_error
 
 
@@ -69,7 +70,9 @@ def storage_for(root: str) -> LakeStorage:
     scheme, separator, _ = root.partition("://")
     if separator:
         raise ConfigInvalid(
-            f'storage "{scheme}" is not supported yet', where=root, fix="use a local or mounted path"
+            f'storage "{scheme}" is not supported yet',
+            where=without_userinfo(root),
+            fix="use a local or mounted path",
         )
     return LocalStorage()
 

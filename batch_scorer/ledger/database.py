@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.pool import StaticPool
 
 from batch_scorer.core.errors import (
     BatchScorerError,
@@ -76,6 +79,34 @@ def connect(url_or_path: str | Path) -> Database:
     return Database(engine, str(path))
 
 
+def connect_for_reading(url_or_path: str | Path) -> Database:
+    """An existing database, as it is: nothing is made, migrated or set, and a read-only mount will do.
+
+    Raises: StoreUnavailable.
+    """
+    url = _url(url_or_path)
+    if url.get_backend_name() != "sqlite":
+        return connect(url_or_path)
+    path = Path(url.database or "").absolute()
+    engine = create_engine(url, creator=lambda: _open_unwritable(path), json_serializer=_to_json)
+    event.listen(engine, "connect", _prepare_reader)
+    event.listen(engine, "begin", _begin_sqlite)
+    return Database(engine, str(path))
+
+
+def connect_to_nothing(where: str) -> Database:
+    """An empty database in memory, which answers for one at `where` that nobody has made yet."""
+    engine = create_engine(
+        "sqlite+pysqlite://",
+        connect_args={"check_same_thread": False},
+        poolclass=StaticPool,
+        json_serializer=_to_json,
+    )
+    event.listen(engine, "connect", _prepare_reader)
+    event.listen(engine, "begin", _begin_sqlite)
+    return Database(engine, where)
+
+
 def _url(url_or_path: str | Path) -> URL:
     if isinstance(url_or_path, str) and "://" in url_or_path:
         return make_url(url_or_path)
@@ -89,6 +120,39 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # else the driver, not we, decides when a transaction begins
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _prepare_reader(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+
+
+def _open_unwritable(path: Path) -> sqlite3.Connection:
+    """mode=ro needs the index of the write-ahead log; where SQLite cannot make it, the file must stand still.
+
+    immutable ignores the log. That loses nothing when the log is empty; else old answers would look new.
+    """
+    uri = f"file:{quote(str(path))}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.Error as error:
+        connection.close()
+        log = path.with_name(f"{path.name}-wal")
+        if not error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+            raise
+        if log.exists() and log.stat().st_size:
+            raise _unread_log(str(log)) from None
+        return sqlite3.connect(f"{uri}&immutable=1", uri=True, check_same_thread=False)
+    return connection
+
+
+def _unread_log(log: str) -> StoreUnavailable:
+    return StoreUnavailable(
+        "the ledger cannot be read here: its newest changes are in a log that needs a writable directory",
+        where=log,
+        fix="look from where the job runs, or copy ledger.db and ledger.db-wal to a writable directory",
+    )
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -6,15 +6,18 @@ Times are handed in, aware; whatever is written is written in one transaction an
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from batch_scorer.core.chunks import ChunkCost
+from batch_scorer.core.errors import StoreUnavailable
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import AttemptRecord, GenerationRecord, PartitionRecord, RunRecord
-from batch_scorer.ledger.database import connect
+from batch_scorer.ledger.database import Database, connect, connect_for_reading, connect_to_nothing
 from batch_scorer.ledger.migrations import bring_up_to_date, newest_version, version_of
 from batch_scorer.ledger.sql_ledger import SqlLedger
 
@@ -117,14 +120,55 @@ def open_ledger(url_or_path: str | Path) -> Ledger:
     Raises: OutputUnwritable, DiskFull, DamageFound, StoreUnavailable; UsageError, when a newer
     batch-scorer wrote it.
     """
-    database = connect(url_or_path)
+    return _current(connect(url_or_path))
+
+
+def open_ledger_for_reading(path: str | Path) -> Ledger:
+    """For verbs that only look: makes no directory and no file, and a read-only mount will do.
+
+    Where there is no ledger yet, an empty one in memory answers.
+    Raises: as open_ledger.
+    """
+    path = Path(path).absolute()
+    if not _is_there(path):
+        return _current(connect_to_nothing(str(path)))
+    if os.access(path.parent, os.W_OK):
+        return open_ledger(path)  # readers beside a writer share its log
+    database = connect_for_reading(path)
+    return _current(database) if _version(database) else _current(connect_to_nothing(str(path)))
+
+
+def _is_there(path: Path) -> bool:
     try:
-        with database.reading() as connection:
-            version = version_of(connection)
-        if version != newest_version():
-            with database.writing() as connection:
-                bring_up_to_date(connection, dt.datetime.now(dt.UTC))
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the ledger cannot be read: {error.strerror}",
+            where=str(path),
+            fix="check output.state in the job file, and that this user may read it",
+        ) from None
+    return True
+
+
+def _current(database: Database) -> Ledger:
+    """The ledger in a database, with tables of the version this code knows."""
+    if _version(database) != newest_version():
+        with _closed_on_error(database), database.writing() as connection:
+            bring_up_to_date(connection, dt.datetime.now(dt.UTC))
+    return SqlLedger(database)
+
+
+def _version(database: Database) -> int | None:
+    with _closed_on_error(database), database.reading() as connection:
+        return version_of(connection)
+
+
+@contextmanager
+def _closed_on_error(database: Database) -> Iterator[None]:
+    try:
+        yield
     except BaseException:
         database.close()
         raise
-    return SqlLedger(database)

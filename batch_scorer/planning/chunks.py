@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import accumulate
 
 from batch_scorer.core.chunks import Chunk
@@ -20,7 +21,8 @@ def cut_chunks(
     """Consecutive row groups of one file, up to target_bytes decoded; a larger row group stands alone.
 
     footers: one per file of found, in its order. limit_rows: only the first rows of the partition; row
-    groups wholly beyond it are in no chunk, so that what is read does not depend on target_bytes.
+    groups wholly beyond it are in no chunk, so that what is read does not depend on target_bytes. The last
+    chunk answers for their rows, so that what is counted does not depend on the layout of the files.
     A file without row groups gives no chunk.
     """
     chunks: list[Chunk] = []
@@ -43,7 +45,8 @@ def cut_chunks(
             )
             row_offset += n_rows
             rows_left -= n_rows
-    return tuple(chunks)
+    n_beyond = sum(footer.n_rows for footer in footers) - sum(chunk.n_rows for chunk in chunks)
+    return (*chunks[:-1], *(replace(chunk, rows_beyond=n_beyond) for chunk in chunks[-1:]))
 
 
 def _leading(groups: Sequence[RowGroup], n_rows: int) -> Sequence[RowGroup]:

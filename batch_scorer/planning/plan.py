@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,17 +13,23 @@ from batch_scorer.core.lakefiles import (
     Inventory,
     LakeFile,
     PartitionFiles,
-    RefusedDirectory,
 )
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.plans import Action, Cause, PartitionPlan, Plan, Reason, Selection
+from batch_scorer.core.plans import Action, PartitionPlan, Plan, Selection
 from batch_scorer.core.records import GenerationRecord, Ingredients, PartitionRecord
 from batch_scorer.planning.arrivals import never_arrived
 from batch_scorer.planning.calendar import today_in
 from batch_scorer.planning.due import Decision, Night, decide, vanished
+from batch_scorer.planning.keys import check_key_types
 from batch_scorer.planning.limits import with_limits
-from batch_scorer.planning.selection import check_selection, is_ranged, keep_predicate
+from batch_scorer.planning.refusals import asked_for, ignored_files, nameless, refused_entry
+from batch_scorer.planning.selection import (
+    check_selection,
+    is_ranged,
+    keep_predicate,
+    overlap_predicate,
+)
 from batch_scorer.planning.staleness import assess
 
 if TYPE_CHECKING:
@@ -46,7 +52,7 @@ def build_plan(
     """What is due at `now` (aware), and why, for every partition that was asked for.
 
     inventory: files that `needs_content` named have their sha256. records: of this job, all of them.
-    Raises: UsageError, as check_selection.
+    Raises: UsageError, as check_selection; ConfigInvalid, as check_key_types.
     """
     today = today_in(job.schedule.timezone, now)
     night = Night(job=job, selection=selection, now=now, today=today)
@@ -60,14 +66,22 @@ def build_plan(
         config_fingerprint=config_fingerprint,
         entries=(),
     )
+    check_key_types(job, records)
     keep = keep_predicate(job, selection)
     found = [files for files in inventory.partitions if keep(files.partition)]
     kept = {partition: record for partition, record in records.items() if keep(partition)}
+    refused = asked_for(inventory.refused, selection, overlap_predicate(job, selection))
+    there = {files.partition for files in found} | {each.partition for each in refused}
     plan = _with_found(plan, night, found, kept)
-    entries = [*plan.entries, *_without_directory(found, kept)]
-    arrived = {entry.partition.date for entry in entries if entry.partition and entry.partition.date}
+    entries = [*plan.entries, *_without_directory(there, kept)]
+    arrived = {partition.date for partition in (*there, *kept) if partition and partition.date}
     entries += never_arrived(night, keep, arrived)
-    return with_limits(night, _with_refused(plan, entries, inventory.refused))
+    entries += map(refused_entry, refused)
+    entries.sort(key=lambda entry: entry.partition.path if entry.partition else entry.label)
+    warnings = [*nameless(inventory.refused, selection), *ignored_files(found)]
+    if is_ranged(selection) and not entries:
+        warnings.insert(0, "no partition in the lake or the ledger is what was asked for")
+    return with_limits(night, replace(plan, entries=tuple(entries), warnings=tuple(warnings)))
 
 
 def ingredients_for(plan: Plan, found: PartitionFiles) -> Ingredients:
@@ -118,9 +132,8 @@ def _with_found(
 
 
 def _without_directory(
-    found: Iterable[PartitionFiles], records: Mapping[Partition, PartitionRecord]
+    there: Set[Partition | None], records: Mapping[Partition, PartitionRecord]
 ) -> list[PartitionPlan]:
-    there = {files.partition for files in found}
     return [
         _entry(partition, vanished(record.current), record.current, None)
         for partition, record in records.items()
@@ -141,29 +154,4 @@ def _entry(
         partition=partition,
         found=found,
         base_generation=current.number if current else None,
-    )
-
-
-def _with_refused(plan: Plan, entries: list[PartitionPlan], refused: Iterable[RefusedDirectory]) -> Plan:
-    """Directories that are no partition are entries; but of a range nobody knows if they belong to it."""
-    warnings: list[str] = []
-    ranged = is_ranged(plan.selection)
-    if ranged and not entries:
-        warnings.append("no partition in the lake or the ledger is what was asked for")
-    for directory in refused:
-        what = directory.error.what
-        if ranged:
-            warnings.append(f"{directory.directory} is no partition and was not looked at: {what}")
-        else:
-            entries.append(_refused_entry(directory))
-    entries.sort(key=lambda entry: entry.partition.path if entry.partition else entry.label)
-    return replace(plan, entries=tuple(entries), warnings=tuple(warnings))
-
-
-def _refused_entry(refused: RefusedDirectory) -> PartitionPlan:
-    return PartitionPlan(
-        label=refused.directory,
-        action=Action.REFUSED,
-        reasons=(Reason(cause=Cause.BAD_DIRECTORY, text=refused.error.what),),
-        problem=refused.error,
     )

@@ -35,20 +35,31 @@ def keep_predicate(job: Job, selection: Selection) -> Callable[[Partition], bool
     Several values of one key are alternatives; different keys must all match.
     Raises: as check_selection.
     """
+    overlaps = overlap_predicate(job, selection)
+    decisive = {name for name, _ in selection.partitions}
+    key = date_key(job)
+    if key is not None and (selection.first_day or selection.last_day):
+        decisive.add(key.name)
+    return lambda partition: decisive.issubset(partition.names) and overlaps(partition)
+
+
+def overlap_predicate(job: Job, selection: Selection) -> Callable[[Partition], bool]:
+    """Whether a directory with the first keys only may hold anything that was asked for.
+
+    Raises: as check_selection.
+    """
     check_selection(job, selection)
     asked = _asked_values(job, selection)
     first, last = selection.first_day, selection.last_day
 
-    def keep(partition: Partition) -> bool:
+    def overlaps(partition: Partition) -> bool:
         day = partition.date
-        if first and (day is None or day < first):
-            return False
-        if last and (day is None or day > last):
+        if day is not None and ((first and day < first) or (last and day > last)):
             return False
         values = dict(zip(partition.names, partition.values, strict=True))
-        return all(values.get(name) in wanted for name, wanted in asked.items())
+        return all(values[name] in wanted for name, wanted in asked.items() if name in values)
 
-    return keep
+    return overlaps
 
 
 def is_ranged(selection: Selection) -> bool:

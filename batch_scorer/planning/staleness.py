@@ -100,12 +100,11 @@ def _with_known_content(file: LakeFile, known: LakeFile | None) -> LakeFile:
 
 def _changes(current: GenerationRecord, now: Ingredients, *, same_input: bool) -> tuple[Reason, ...]:
     then = current.ingredients
-    model_then = (then.model_name, then.model_version, then.model_sha256)
     differences = (
         (Cause.INPUT_CHANGED, not same_input, "input changed"),
         (
             Cause.MODEL_CHANGED,
-            model_then != (now.model_name, now.model_version, now.model_sha256),
+            then.model_sha256 != now.model_sha256,  # the same bytes under a new number predict the same
             f"scored with {_model_words(then, now)}",
         ),
         (Cause.SUITE_CHANGED, then.suite_fingerprint != now.suite_fingerprint, "suite changed"),

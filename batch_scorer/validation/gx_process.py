@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from batch_scorer.validation.verdicts import verdict_from_gx, verdict_without_an
 
 __all__ = ["GxProcess", "ValidationRequest"]
 
+_log = logging.getLogger(__name__)
 _WORKER = "batch_scorer.validation.gx_worker"
 _ENVIRONMENT = {
     "GX_ANALYTICS_ENABLED": "false",
@@ -76,9 +78,8 @@ class GxProcess:
     def _verdict(self, request: ValidationRequest) -> SuiteVerdict:
         start = time.perf_counter()
         try:
-            answer = self._running().ask(request.as_message())
+            answer = self._ask(request.as_message())
         except _ChildDied as death:
-            self._drop()
             why = f"{death} (memory bound {self._max_bytes / 1e9:.1f} GB?)"
             return verdict_without_answer(why, request, time.perf_counter() - start)
         except (_Closed, OSError) as error:
@@ -91,10 +92,32 @@ class GxProcess:
             why = f"out of memory: {why} (memory bound {self._max_bytes / 1e9:.1f} GB)"
         return verdict_without_answer(why, request, time.perf_counter() - start)
 
+    def _ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """A process that dies is asked about once more, in a fresh one: it may have been killed by chance.
+
+        Raises: _ChildDied, _Closed.
+        """
+        try:
+            return self._ask_once(message)
+        except _ChildDied as death:
+            _log.warning("%s; its suite is evaluated once more", death)
+            return self._ask_once(message)
+
+    def _ask_once(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return self._running().ask(message)
+        except _ChildDied:
+            self._drop()
+            self._check_open()  # closing kills it: that is no death to tell of
+            raise
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise _Closed("the run ended before this suite was evaluated")
+
     def _running(self) -> _Child:
         with self._lock:
-            if self._closed:
-                raise _Closed("the run ended before this suite was evaluated")
+            self._check_open()
             if self._child is None:
                 self._child = _Child([str(self._max_bytes), str(os.getpid()), *self._code])
             return self._child

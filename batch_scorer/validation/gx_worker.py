@@ -21,6 +21,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
+import psutil
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
@@ -172,7 +174,8 @@ def _list_only_the_first_keys() -> None:
 
 def _bound_memory(max_bytes: int) -> None:
     """To be called after the imports: OpenBLAS, loaded with too little memory, spins instead of failing."""
-    taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # Not ru_maxrss: Linux carries the parent's over an exec.
+    taken = psutil.Process().memory_info().rss
     if taken + _LEAST_ROOM_BYTES > max_bytes:
         sys.exit(f"Great Expectations itself takes {taken / 1e9:.2f} GB")
     resource.setrlimit(resource.RLIMIT_DATA, (max_bytes, max_bytes))

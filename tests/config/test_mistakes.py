@@ -40,6 +40,8 @@ def test_all_mistakes_are_told_at_once_in_file_order(jobs: Jobs) -> None:
         '20:3: unknown key "partion_by"; did you mean "partition_by"?',
         '21:8: input.key: "ride_id" is not a list; write [ride_id]',
         '23:18: input.where: expected a value, found ">"',
+        '28:15: validate.input.0.suite: there is no suite "rides_shema" in jobs/suites; '
+        'did you mean "rides_schema"?',
         '36:11: model.method: "predict_prob" is not predict, predict_proba or decision_function; '
         'did you mean "predict_proba"?',
         '48:21: output.keep_generations: "many" is not a whole number',
@@ -346,3 +348,55 @@ def test_the_same_mistake_is_told_once(jobs: Jobs) -> None:
     assert jobs.mistakes() == [
         '23:11: input.where: is not a condition: compare it with something, as in "fare > 0"'
     ]
+
+
+def test_a_wrong_method_hides_neither_wrong_outputs_nor_what_must_fit_together(jobs: Jobs) -> None:
+    jobs.change("method: predict_proba", "method: proba")
+    jobs.change('big_tip_score: "float64 = proba[1]"', 'ride_id: "flaot64 = proba[1]"')
+    jobs.change('big_tip: "bool', 'started_at: "bool')
+    jobs.change("state: ${LAKE:-data}/state", "state: ${LAKE:-data}/predictions")
+    found = [mistake.split(": ", 1)[1] for mistake in jobs.mistakes()]
+    assert [each.split(":")[0] for each in found] == [
+        "model.method",
+        "model.output.ride_id",
+        "model.output.started_at",
+        "output.state",
+    ]
+
+
+def test_a_missing_required_key_hides_nothing_that_must_fit_together(jobs: Jobs) -> None:
+    jobs.change("  timezone: America/Chicago ", "  # ")
+    jobs.change("  key: [ride_id]", "  key: [ride_id, 7]")
+    jobs.change("suite: rides_schema", "suite: rides_shema")
+    jobs.change("state: ${LAKE:-data}/state", "state: ${LAKE:-data}/predictions/taxi_tips/state")
+    found = [mistake.split(": ", 1)[1] for mistake in jobs.mistakes()]
+    assert [each.split(":")[0] for each in found] == [
+        'required key "schedule.timezone" is missing',
+        "input.key.1",
+        "validate.input.0.suite",
+        "output.state",
+    ]
+
+
+def test_a_kept_column_that_is_listed_twice_is_a_mistake(jobs: Jobs) -> None:
+    jobs.change("keep_columns: [ride_id, started_at]", "keep_columns: [fare, started_at, fare]")
+    assert jobs.mistakes() == ['46:17: output.keep_columns: column "fare" is listed twice']
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("state_db: sqlite", "state_db: postgresql+psycopg://scorer:hunter2@db/tips"),
+        ("registry: data/models", 'registry: "https://scorer:hun/ter2@registry/models"'),
+        ("cluster: auto", "cluster: tcp:///scorer:hunter2@" + "h" * 80),
+        ("timezone: America/Chicago ", "timezone: x://" + "u" * 60 + ":hunter2@host #"),
+        ("version: 1", "version: [x://scorer:hunter2@host"),
+    ],
+)
+def test_no_message_repeats_the_password_of_a_url(jobs: Jobs, old: str, new: str) -> None:
+    jobs.change(old, new)
+    with pytest.raises(JobInvalid) as caught:
+        jobs.load()
+    told = f"{caught.value.render()} {caught.value.as_dict()} {caught.value.mistakes}"
+    assert "hunter2" not in told
+    assert "ter2@" not in told

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from batch_scorer.execution.clusters import SMALL_PLAN_ROWS, choose
@@ -20,7 +22,7 @@ from tests.conftest import TaxiProject
 
 
 @pytest.fixture
-def scheduler(tmp_path: Path) -> Iterator[str]:
+def running_cluster(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A scheduler and two workers, each a process of its own, as an operator would start them."""
     file = tmp_path / "scheduler.json"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
@@ -36,12 +38,17 @@ def scheduler(tmp_path: Path) -> Iterator[str]:
         while not file.exists() or not file.read_text():
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        yield json.loads(file.read_text())["address"]
+        yield json.loads(file.read_text())["address"], processes[0]
     finally:
         for process in reversed(processes):
             process.terminate()
         for process in processes:
             process.wait(timeout=30)
+
+
+@pytest.fixture
+def scheduler(running_cluster: tuple[str, subprocess.Popen[bytes]]) -> str:
+    return running_cluster[0]
 
 
 def test_a_running_scheduler_scores_the_same(project: TaxiProject, scheduler: str) -> None:
@@ -64,3 +71,107 @@ def test_auto_stays_in_this_process_for_small_plans_and_takes_processes_for_larg
     assert choose("auto", n_rows=SMALL_PLAN_ROWS + 1, n_chunks=50) == "local"
     assert choose("auto", n_rows=SMALL_PLAN_ROWS + 1, n_chunks=1) == "inline"
     assert choose("tcp://a:1", n_rows=1, n_chunks=1) == "tcp://a:1"
+
+
+@pytest.mark.parametrize("address", ["tcp://", "tcp://nohost", "tcp://:8786", "tcp://host:port"])
+def test_an_address_without_host_and_port_is_a_mistake_of_the_command_line(
+    project: TaxiProject, address: str
+) -> None:
+    result = project.shell("run", "taxi_tips", "--cluster", address)
+    assert result.code == 2
+    assert "tcp://host:port" in result.stderr
+
+
+def test_a_scheduler_killed_mid_run_is_a_cluster_that_is_away_and_no_partition_has_failed(
+    project: TaxiProject, running_cluster: tuple[str, subprocess.Popen[bytes]]
+) -> None:
+    address, scheduler = running_cluster
+    for index in range(2, 60):
+        project.add_day(index)
+    process = _start(project, "--cluster", address, "--json")
+    _wait_for(lambda: project.predictions.exists() and list(project.predictions.iterdir()))
+    scheduler.kill()
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 69, stderr
+    assert "Traceback" not in stderr
+    summary = json.loads(stdout.splitlines()[-1])
+    assert 0 < summary["n_published"] < 60
+    assert summary["n_failed"] == 0
+    assert summary["error"]["error"] == "ClusterUnavailable"
+    assert len(list(project.predictions.iterdir())) == summary["n_published"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_signal_to_all_of_us_while_the_local_cluster_starts_ends_the_run_with_its_code(
+    project: TaxiProject, number: signal.Signals, code: int, workers: int
+) -> None:
+    process = _start(project, "--cluster", "local", "--workers", "2")
+    # The fork server comes first, then the workers that it forks.
+    _wait_for(lambda: len(_of_session(process.pid, "forkserver")) > workers)
+    ours = _of_session(process.pid, "")
+    os.killpg(process.pid, number)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == code, stderr
+    assert "Traceback" not in stderr
+    assert "exit" in stderr
+    _wait_for(lambda: not any(_lives(pid) for pid in ours))
+    assert f"exit {code}" in project.cli("runs").stdout
+
+
+def test_no_worker_outlives_a_driver_that_is_killed(project: TaxiProject) -> None:
+    process = _start(project, "--cluster", "local", "--workers", "2")
+    _wait_for(lambda: len(_of_session(process.pid, "forkserver")) == 3)
+    ours = _of_session(process.pid, "")
+    process.kill()
+    process.communicate()
+    _wait_for(lambda: not any(_lives(pid) for pid in ours))
+
+
+def test_a_chunk_without_enough_memory_fails_with_the_settings_to_change(
+    project: TaxiProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: object) -> None:
+        raise pa.ArrowMemoryError("malloc of size 9000000000 failed")
+
+    monkeypatch.setattr("batch_scorer.execution.chunk.read_chunk", exhausted)
+    result = project.cli("run", "taxi_tips", "--cluster", "inline")
+    assert result.code == 1
+    assert "not enough memory for this chunk: malloc of size 9000000000 failed" in result.stderr
+    assert "lower compute.chunk, or raise compute.memory_per_worker" in result.stderr
+    assert "bug" not in result.stderr
+
+
+def _start(project: TaxiProject, *arguments: str) -> subprocess.Popen[str]:
+    """A run in a session of its own, as a terminal or a service manager starts it."""
+    command = [sys.executable, "-m", "batch_scorer", "-p", str(project.root), "run", "taxi_tips", *arguments]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def _of_session(session: int, word: str) -> list[int]:
+    """Processes of a session whose command line has the word."""
+    found = []
+    for directory in Path("/proc").iterdir():
+        try:
+            in_session = directory.name.isdigit() and os.getsid(int(directory.name)) == session
+            if in_session and word in (directory / "cmdline").read_text():
+                found.append(int(directory.name))
+        except (ProcessLookupError, FileNotFoundError):
+            continue
+    return found
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text() != ""  # a zombie has none
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+def _wait_for(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

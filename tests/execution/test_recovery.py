@@ -8,6 +8,8 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -132,13 +134,7 @@ def test_a_signal_ends_the_run_with_its_code_and_published_partitions_stay(
 
 
 def test_a_second_run_on_the_same_job_is_told_who_holds_it(project: TaxiProject) -> None:
-    from datetime import timedelta
-
-    from batch_scorer.execution.lock import job_lock
-
-    with job_lock(
-        project.state / "locks" / "taxi_tips.lock", job="taxi_tips", run_id="01ABC", wait=timedelta(0)
-    ):
+    with _held(project):
         script = (
             f"from batch_scorer.cli.main import main; main(['-p', {str(project.root)!r}, 'run', 'taxi_tips'])"
         )
@@ -170,3 +166,116 @@ def test_a_lost_ledger_stops_the_run_instead_of_scoring_everything_again(project
     assert result.code == 6
     assert "ledger" in result.stderr
     assert project.snapshot() == before
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_wait_for_the_lock(project: TaxiProject, number: signal.Signals, code: int) -> None:
+    with _held(project):
+        waiting = _started(project, "--wait-lock", "10m")
+        _wait_for(lambda: _handles(waiting.pid, signal.SIGTERM))
+        time.sleep(0.3)  # it is in the lock now
+        waiting.send_signal(number)
+        _, stderr = waiting.communicate(timeout=30)
+    assert waiting.returncode == code, stderr
+    assert "Traceback" not in stderr
+
+
+def test_the_timeout_ends_the_wait_for_the_lock(project: TaxiProject) -> None:
+    with _held(project):
+        assert project.shell("run", "taxi_tips", "--wait-lock", "10m", "--timeout", "2s").code == 124
+
+
+def test_a_lock_that_is_let_go_in_time_was_worth_the_wait(project: TaxiProject) -> None:
+    with _held(project):
+        waiting = _started(project, "--wait-lock", "10m")
+        _wait_for(lambda: _handles(waiting.pid, signal.SIGTERM))
+    _, stderr = waiting.communicate(timeout=60)
+    assert waiting.returncode == 0, stderr
+    assert len(project.published(0)) == 600
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_breaks_off_the_planning(project: TaxiProject, number: signal.Signals, code: int) -> None:
+    patch = """
+        import time
+        from batch_scorer import wiring
+        def hashes_for_hours(*_, **__):
+            print("planning", flush=True)
+            time.sleep(600)
+        wiring.plan_job = hashes_for_hours
+    """
+    script = textwrap.dedent(_DIE_AT).format(patch=textwrap.dedent(patch), root=str(project.root))
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "planning\n"
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == code, stderr
+    assert "Traceback" not in stderr
+
+
+def test_a_second_signal_does_not_wait_and_the_run_still_ends_in_the_ledger(project: TaxiProject) -> None:
+    patch = """
+        import time
+        from batch_scorer.execution import chunk
+        def scores_for_hours(*_, **__):
+            print("scoring", flush=True)
+            time.sleep(600)
+        chunk.read_chunk = scores_for_hours
+    """
+    script = textwrap.dedent(_DIE_AT).format(patch=textwrap.dedent(patch), root=str(project.root))
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "scoring\n"
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 143, stderr
+    assert "exit 143" in project.cli("runs").stdout
+
+
+@pytest.mark.parametrize("refuses", ["record_attempt", "finish_run"])
+def test_a_disk_that_fills_up_under_the_ledger_ends_the_run_as_partly_published(
+    project: TaxiProject, monkeypatch: pytest.MonkeyPatch, refuses: str
+) -> None:
+    from batch_scorer.core.errors import DiskFull
+    from batch_scorer.ledger.sql_ledger import SqlLedger
+
+    def full(*_: object, **__: object) -> None:
+        raise DiskFull("no space left on the device", where="ledger.db", fix="free some space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqlLedger, refuses, full)
+        result = project.cli("run", "taxi_tips", "--cluster", "inline")
+    assert result.code == 3
+    assert "no space left on the device" in result.stderr
+    assert "published in" in result.stderr
+    assert "(exit 3)" in result.stderr
+    is_unfinished = "died" in project.cli("run", "taxi_tips").stderr
+    assert is_unfinished == (refuses == "finish_run")
+    assert len(list(project.predictions.iterdir())) == 2
+
+
+def _held(project: TaxiProject) -> AbstractContextManager[None]:
+    from batch_scorer.execution.lock import job_lock
+
+    path = project.state / "locks" / "taxi_tips.lock"
+    return job_lock(path, job="taxi_tips", run_id="01ABC", wait=timedelta(0))
+
+
+def _started(project: TaxiProject, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "batch_scorer", "-p", str(project.root), "run", "taxi_tips", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _handles(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler of its own for a signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+    return bool(caught & 1 << (number - 1))

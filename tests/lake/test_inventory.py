@@ -61,8 +61,23 @@ def test_temporary_files_markers_and_other_formats_are_no_data(tmp_path: Path) -
         "day=2024-01-01/notes.csv",
     )
     found = inventory(tmp_path, DAY)
-    assert [p.files for p in found.partitions] == [()]
+    assert [(p.files, p.ignored) for p in found.partitions] == [((), ("notes.csv",))]
     assert found.refused == ()
+
+
+@pytest.mark.parametrize("name", ["part-2.PARQUET", "part-2.pq", "part-2.Parq"])
+def test_a_data_file_with_another_suffix_refuses_its_partition(tmp_path: Path, name: str) -> None:
+    touch(tmp_path, "day=2024-01-01/a.parquet", f"day=2024-01-01/{name}", "day=2024-01-02/a.parquet")
+    found = inventory(tmp_path, DAY)
+    assert [p.directory for p in found.partitions] == ["day=2024-01-02"]
+    assert f'"{name}" looks like Parquet' in reasons(found)["day=2024-01-01"]
+    assert found.refused[0].error.where == "day=2024-01-01"
+
+
+def test_the_marker_is_no_ignored_file(tmp_path: Path) -> None:
+    touch(tmp_path, "day=2024-01-01/a.parquet", "day=2024-01-01/done.csv")
+    (found,) = inventory(tmp_path, DAY, marker="done.csv").partitions
+    assert (found.has_marker, found.ignored) == (True, ())
 
 
 def test_the_marker_says_whether_a_partition_is_complete(tmp_path: Path) -> None:
@@ -109,6 +124,15 @@ def test_symlinks_are_refused_and_loops_never_followed(tmp_path: Path) -> None:
     assert [p.directory for p in found.partitions] == ["day=2024-01-01"]
     assert reasons(found).keys() == {"day=2024-01-02", "day=2024-01-03", "loop"}
     assert all("symlink" in reason for reason in reasons(found).values())
+    named = {refused.directory: refused.partition for refused in found.refused}
+    assert [p and str(p) for p in named.values()] == ["day=2024-01-02", "day=2024-01-03", None]
+
+
+def test_a_refused_directory_above_the_last_key_is_known_by_the_keys_it_has(tmp_path: Path) -> None:
+    touch(tmp_path, "region=eu/day=2024-01-01/a.parquet")
+    (tmp_path / "region=us").symlink_to("region=eu")
+    (refused,) = inventory(tmp_path, REGION, DAY).refused
+    assert refused.partition == Partition(names=("region",), values=("us",))
 
 
 def test_an_undeclared_directory_below_a_partition_is_refused(tmp_path: Path) -> None:

@@ -64,8 +64,8 @@ def read_spec(root: Path, *, where: Expression | None = None, **changes: Any) ->
 
 
 def read(root: Path, file: LakeFile, *row_groups: int, **changes: Any) -> list[Batch]:
-    limit = changes.pop("row_limit", None)
-    chunk = chunk_of(root, file, *row_groups, row_limit=limit)
+    limit, beyond = changes.pop("row_limit", None), changes.pop("rows_beyond", 0)
+    chunk = chunk_of(root, file, *row_groups, row_limit=limit, rows_beyond=beyond)
     return list(read_chunk(chunk, read_spec(root, **changes)))
 
 
@@ -151,6 +151,14 @@ def test_rows_beyond_the_limit_count_as_dropped(tmp_path: Path, limit: int) -> N
     assert joined(batches, "carried")["ride_id"].tolist() == list(range(min(limit, 400)))
     assert sum(batch.n_read for batch in batches) == 400
     assert sum(batch.n_dropped for batch in batches) == max(0, 400 - limit)
+
+
+@pytest.mark.parametrize("limit", [1, 100, 250, None])
+def test_rows_in_no_chunk_count_once_as_read_and_dropped(tmp_path: Path, limit: int | None) -> None:
+    file = put(tmp_path, "a.parquet", table(rides()), row_group_size=400)
+    batches = read(tmp_path, file, 0, row_limit=limit, rows_beyond=600)
+    assert sum(batch.n_read for batch in batches) == 1_000
+    assert sum(batch.n_dropped for batch in batches) == 1_000 - (400 if limit is None else limit)
 
 
 def test_an_empty_row_group_gives_no_batch(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, inspect, text
 
 from batch_scorer.core.errors import DamageFound, OutputUnwritable, StoreUnavailable, UsageError
 from batch_scorer.ledger.database import connect
-from batch_scorer.ledger.ledger import open_ledger
+from batch_scorer.ledger.ledger import open_ledger, open_ledger_for_reading
 from batch_scorer.ledger.migrations import bring_up_to_date, version_of
 from tests.ledger.conftest import NOW, make_run
 
@@ -150,6 +151,63 @@ def delete_without_patience(path: Path) -> None:
     with closing(database), database.reading() as connection:
         connection.exec_driver_sql("PRAGMA busy_timeout = 10")
         connection.exec_driver_sql("DELETE FROM runs")
+
+
+@pytest.fixture
+def read_only(path: Path) -> Iterator[Path]:
+    """A function's worth of the same directory on a read-only mount, which binds even root."""
+    place = path.parent.parent / f"{path.parent.name}-ro"
+    place.mkdir()
+    bound = subprocess.run(
+        ["mount", "--bind", "-o", "ro", path.parent, place], capture_output=True, check=False
+    )
+    if bound.returncode:
+        pytest.skip(f"only root may mount here: {bound.stderr.decode().strip()}")
+    yield place / path.name
+    subprocess.run(["umount", place], check=True)
+
+
+def test_a_reader_makes_neither_a_directory_nor_a_file(tmp_path: Path) -> None:
+    ledger = open_ledger_for_reading(tmp_path / "data" / "state" / "ledger.db")
+    assert (ledger.runs(), ledger.partition_records("tips")) == ((), {})
+    ledger.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_sees_what_is_there(path: Path) -> None:
+    ledger = open_ledger_for_reading(path)
+    assert ledger.run("last") == make_run()
+    ledger.close()
+
+
+def test_a_ledger_on_a_read_only_mount_can_be_read_and_not_written(read_only: Path) -> None:
+    ledger = open_ledger_for_reading(read_only)
+    assert ledger.run("last") == make_run()
+    with pytest.raises(OutputUnwritable, match="the ledger cannot be written"):
+        ledger.start_run(make_run("01JQ8ZBBBB"))
+    ledger.close()
+
+
+def test_a_reader_on_a_read_only_mount_sees_what_a_writer_beside_it_has_just_written(
+    path: Path, read_only: Path
+) -> None:
+    writer = open_ledger(path)
+    writer.start_run(make_run("01JQ8ZBBBB"))
+    ledger = open_ledger_for_reading(read_only)
+    assert len(ledger.runs()) == 2
+    ledger.close()
+    writer.close()
+
+
+def test_a_reader_never_passes_over_a_log_it_cannot_read(path: Path, read_only: Path) -> None:
+    """As a snapshot of a killed writer's disk has it: the log is there, its index is not."""
+    writer = open_ledger(path)
+    writer.start_run(make_run("01JQ8ZBBBB"))
+    log = path.with_name("ledger.db-wal").read_bytes()
+    writer.close()
+    path.with_name("ledger.db-wal").write_bytes(log)
+    with pytest.raises(StoreUnavailable, match="newest changes are in a log"):
+        open_ledger_for_reading(read_only)
 
 
 def test_the_ledger_loads_no_data_library() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from batch_scorer.planning.plan import build_plan
 
 NOW = dt.datetime(2024, 4, 10, 15, 0, tzinfo=dt.UTC)  # ten in the morning of the 10th in Chicago
 LONG_AGO = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+V6: Mapping[str, Any] = {"model_version": 6, "model_sha256": "beef" * 16}  # an older model, other bytes
 
 
 def make_job(

@@ -75,6 +75,16 @@ def test_the_target_never_changes_which_row_groups_a_limit_reads(
     assert read(one) == read(other)
 
 
+@given(footers, st.integers(1, 1000), st.integers(1, 400))
+def test_every_row_of_the_partition_is_in_a_chunk_or_answered_for_by_the_last_one(
+    footers: list[Footer], target: int, limit: int
+) -> None:
+    chunks = cut(footers, target, limit)
+    answered = sum(chunk.n_rows + chunk.rows_beyond for chunk in chunks)
+    assert answered == sum(footer.n_rows for footer in footers)
+    assert all(chunk.rows_beyond == 0 for chunk in chunks[:-1])
+
+
 def test_row_groups_are_gathered_until_the_target() -> None:
     chunks = cut([footer((10, 40), (10, 40), (10, 40)), footer((5, 1))], 80)
     assert [(chunk.row_groups, chunk.n_rows, chunk.row_offset) for chunk in chunks] == [
@@ -91,9 +101,9 @@ def test_a_file_without_row_groups_gives_no_chunk() -> None:
 
 def test_chunks_beyond_the_limit_are_not_made() -> None:
     (only,) = cut([footer((10, 40), (10, 40)), footer((10, 40))], 1000, limit=4)
-    assert (only.row_groups, only.row_limit) == ((0,), 4)
+    assert (only.row_groups, only.row_limit, only.rows_beyond) == ((0,), 4, 20)
 
 
 def test_a_limit_on_a_boundary_needs_no_row_limit() -> None:
     chunks = cut([footer((10, 40), (10, 40))], 40, limit=10)
-    assert [chunk.row_limit for chunk in chunks] == [None]
+    assert [(chunk.row_limit, chunk.rows_beyond) for chunk in chunks] == [(None, 10)]

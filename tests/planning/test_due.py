@@ -12,6 +12,7 @@ from batch_scorer.core.plans import Action, Cause, Plan, Reprocess
 from batch_scorer.core.records import AttemptState, PartitionRecord
 from tests.planning.conftest import (
     NOW,
+    V6,
     PlanFor,
     april,
     day,
@@ -96,7 +97,7 @@ def test_asking_lifts_give_up_after(plan_for: PlanFor, asked: dict[str, Any]) ->
 
 def test_stale_ones_are_due_within_lookback_and_outdated_beyond(plan_for: PlanFor) -> None:
     found = [make_found(april(n)) for n in (6, 7, 8, 9)]
-    records = [published(f, model_version=6) for f in found]
+    records = [published(f, **V6) for f in found]
     plan = plan_for(make_job(lookback="3d"), *found, records=records)
     assert actions(plan) == {"06": "OUTDATED", "07": "SCORE", "08": "SCORE", "09": "SCORE"}
     assert plan.entries[0].why == (
@@ -108,8 +109,8 @@ def test_stale_ones_are_due_within_lookback_and_outdated_beyond(plan_for: PlanFo
 def test_without_lookback_only_changed_input_makes_a_stale_one_due(plan_for: PlanFor) -> None:
     changed, other_model = make_found(april(1)), make_found(april(2))
     records = [
-        published(make_found(april(1), size=99), model_version=6),
-        published(other_model, model_version=6),
+        published(make_found(april(1), size=99), **V6),
+        published(other_model, **V6),
     ]
     plan = plan_for(JOB, changed, other_model, records=records)
     assert actions(plan) == {"01": "SCORE", "02": "OUTDATED"}
@@ -138,7 +139,7 @@ def test_reprocess_is_a_ladder_and_lifts_the_lookback_limit(
         tried(None, found["failed"], FAILED),
         published(found["stale"], suite_fingerprint="x"),
         published(found["fresh"]),
-        published(found["pinned"], pinned=True, model_version=6),
+        published(found["pinned"], pinned=True, **V6),
     ]
     plan = plan_for(job, *found.values(), records=records, reprocess=step, **ranged)
     assert sorted(str(partition.values[0]) for partition in plan.order) == sorted(scored)
@@ -146,7 +147,7 @@ def test_reprocess_is_a_ladder_and_lifts_the_lookback_limit(
 
 def test_what_a_step_of_the_ladder_leaves_out_is_told(plan_for: PlanFor) -> None:
     failed, stale = make_found(april(8)), make_found(april(9))
-    records = [tried(None, failed, FAILED), published(stale, model_version=6)]
+    records = [tried(None, failed, FAILED), published(stale, **V6)]
     plan = plan_for(JOB, failed, stale, records=records, reprocess=Reprocess.MISSING)
     assert actions(plan) == {"08": "SKIP", "09": "OUTDATED"}
     assert plan.entries[0].why == "not asked for; failed: fare is negative"
@@ -169,7 +170,7 @@ def test_all_scores_what_is_up_to_date_because_it_was_asked_for(plan_for: PlanFo
 )
 def test_a_range_or_a_partition_lifts_the_lookback_limit(plan_for: PlanFor, asked: dict[str, Any]) -> None:
     found = make_found(day("2024-01-05"))
-    record = published(found, model_version=6)
+    record = published(found, **V6)
     job = make_job(lookback="3d")
     assert only(plan_for(job, found, records=[record])).action is Action.OUTDATED
     assert only(plan_for(job, found, records=[record], **asked)).action is Action.SCORE
@@ -287,7 +288,7 @@ def test_a_failure_whose_directory_is_gone_is_forgotten(plan_for: PlanFor) -> No
 
 def test_a_pinned_generation_is_kept_even_in_a_range(plan_for: PlanFor) -> None:
     found = make_found(april(9), size=200)
-    record = published(make_found(april(9)), pinned=True, model_version=6)
+    record = published(make_found(april(9)), pinned=True, **V6)
     entry = only(plan_for(JOB, found, records=[record], first_day=dt.date(2024, 4, 9)))
     assert (entry.action, entry.why) == (Action.KEEP, "pinned (v6); input changed, not scored")
 
@@ -300,7 +301,7 @@ def test_undated_partitions_are_due_again_when_their_input_changed(plan_for: Pla
 
     records: list[PartitionRecord] = [
         published(region("eu", 99)),
-        published(region("us"), model_version=6),
+        published(region("us"), **V6),
     ]
     plan = plan_for(job, region("eu"), region("us"), region("it's"), records=records)
     assert rows(plan) == [

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from batch_scorer.core.errors import FileUnreadable, PartitionPathRefused, UsageError
+from batch_scorer.core.errors import ConfigInvalid, FileUnreadable, PartitionPathRefused, UsageError
 from batch_scorer.core.lakefiles import Footer, RefusedDirectory, RowGroup
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Action, Cause, Selection
@@ -115,10 +115,76 @@ def test_a_refused_directory_is_an_entry_with_its_error(plan_for: PlanFor) -> No
 @pytest.mark.parametrize(
     "asked", [{"first_day": dt.date(2024, 4, 1)}, {"partitions": (("ds", "2024-04-01"),)}]
 )
-def test_of_a_range_a_refused_directory_is_only_a_warning(plan_for: PlanFor, asked: dict[str, Any]) -> None:
+def test_of_a_range_nameless_directories_are_one_warning_together(
+    plan_for: PlanFor, asked: dict[str, Any]
+) -> None:
     plan = plan_for(JOB, make_found(april(1)), refused=(BAD,), **asked)
     assert only(plan).action is Action.SCORE
     assert plan.warnings == ('ds=soon is no partition and was not looked at: "soon" is not a date',)
+    worse = plan_for(JOB, make_found(april(1)), refused=(BAD, replace(BAD, directory="tmp")), **asked)
+    assert worse.warnings == (
+        "2 names under input.path are no partitions and were not looked at, "
+        'e.g. ds=soon: "soon" is not a date',
+    )
+
+
+def linked(partition: Partition) -> RefusedDirectory:
+    """A directory with a good name that cannot be read."""
+    error = PartitionPathRefused("it is a symlink")
+    return RefusedDirectory(directory=partition.path, error=error, partition=partition)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"first_day": dt.date(2024, 4, 2)}, {"partitions": (("ds", "2024-04-02"),)}, {}]
+)
+def test_a_refused_directory_that_was_asked_for_is_refused_and_not_a_warning(
+    plan_for: PlanFor, asked: dict[str, Any]
+) -> None:
+    plan = plan_for(JOB, refused=(linked(april(2)),), **asked)
+    assert rows(plan) == [("ds=2024-04-02", "REFUSED", "it is a symlink")]
+    assert plan.warnings == ()
+
+
+def test_a_refused_directory_outside_of_the_range_is_not_spoken_of(plan_for: PlanFor) -> None:
+    plan = plan_for(JOB, make_found(april(5)), refused=(linked(april(2)),), first_day=dt.date(2024, 4, 3))
+    assert only(plan).label == "2024-04-05"
+    assert plan.warnings == ()
+
+
+def test_a_refused_directory_above_the_last_key_may_hold_what_was_asked_for(plan_for: PlanFor) -> None:
+    europe = linked(Partition(names=("region",), values=("eu",)))
+    asked: dict[str, Any] = {"first_day": dt.date(2024, 4, 1), "partitions": (("region", "eu"),)}
+    assert only(plan_for(NESTED, refused=(europe,), **asked)).action is Action.REFUSED
+    assert plan_for(NESTED, refused=(europe,), partitions=(("region", "us"),)).entries == ()
+
+
+def test_a_refused_partition_has_neither_vanished_nor_failed_to_arrive(plan_for: PlanFor) -> None:
+    job = make_job(expect="daily", lookback="2d")
+    found = make_found(april(8))
+    plan = plan_for(job, refused=(linked(april(8)), linked(april(9))), records=[published(found)])
+    assert [entry.action for entry in plan.entries] == [Action.REFUSED, Action.REFUSED]
+
+
+def test_files_that_are_no_parquet_are_one_warning_with_their_number(plan_for: PlanFor) -> None:
+    notes = replace(make_found(april(1)), ignored=("notes.csv",))
+    more = replace(make_found(april(2)), ignored=("a.csv", "b.csv"))
+    assert plan_for(JOB, notes).warnings == ("ds=2024-04-01/notes.csv is no *.parquet file and is not read",)
+    assert plan_for(JOB, notes, more).warnings == (
+        "3 files in partitions are no *.parquet files and are not read, e.g. ds=2024-04-02/a.csv",
+    )
+    assert plan_for(JOB, notes, first_day=dt.date(2024, 4, 2)).warnings[1:] == ()
+
+
+@pytest.mark.parametrize(("then", "was"), [("7", "string"), (dt.date(2024, 4, 1), "date")])
+def test_a_partition_key_that_changed_its_type_is_refused_and_its_old_type_named(
+    plan_for: PlanFor, then: str | dt.date, was: str
+) -> None:
+    old = make_found(Partition(names=("shard",), values=(then,)))
+    with pytest.raises(
+        ConfigInvalid, match=f"is int, but shard=.* was published when it was {was}"
+    ) as caught:
+        plan_for(make_job(partition_by={"shard": "int"}), records=[published(old)])
+    assert (caught.value.exit_code, caught.value.where) == (78, "jobs/tips.yml, input.partition_by.shard")
 
 
 def test_a_range_in_which_nothing_lies_is_a_warning(plan_for: PlanFor) -> None:

@@ -12,7 +12,7 @@ from batch_scorer.core.lakefiles import PartitionFiles
 from batch_scorer.core.plans import Cause
 from batch_scorer.core.records import AttemptState
 from batch_scorer.planning.staleness import Assessment, Status, assess, needs_content
-from tests.planning.conftest import april, make_found, make_ingredients, published, tried
+from tests.planning.conftest import V6, april, make_found, make_ingredients, published, tried
 
 FOUND = make_found(april(9))
 TOUCHED = make_found(april(9), written=dt.datetime(2024, 4, 10, 1, tzinfo=dt.UTC))
@@ -41,8 +41,8 @@ def test_the_same_ingredients_are_up_to_date() -> None:
 @pytest.mark.parametrize(
     ("then", "cause", "text"),
     [
-        ({"model_version": 6}, Cause.MODEL_CHANGED, "stale: scored with v6"),
-        ({"model_name": "old"}, Cause.MODEL_CHANGED, "stale: scored with old v7"),
+        (V6, Cause.MODEL_CHANGED, "stale: scored with v6"),
+        ({**V6, "model_name": "old"}, Cause.MODEL_CHANGED, "stale: scored with old v6"),
         ({"model_sha256": "beef"}, Cause.MODEL_CHANGED, "stale: scored with other bytes of v7 (beef…)"),
         ({"suite_fingerprint": "x"}, Cause.SUITE_CHANGED, "stale: suite changed"),
         ({"config_fingerprint": "x"}, Cause.CONFIG_CHANGED, "stale: config changed"),
@@ -55,9 +55,14 @@ def test_a_changed_ingredient_is_named(then: dict[str, Any], cause: Cause, text:
     assert words(assessment) == text
 
 
+def test_the_same_bytes_registered_again_under_a_new_number_make_nothing_stale() -> None:
+    assessment = assess(published(FOUND, model_version=6), FOUND, make_ingredients(FOUND))
+    assert (assessment.status, words(assessment)[:19]) == (Status.FRESH, "up to date (v6, inp")
+
+
 def test_all_changes_are_named_together() -> None:
     bigger = make_found(april(9), size=200)
-    record = published(FOUND, model_version=6, suite_fingerprint="x")
+    record = published(FOUND, **V6, suite_fingerprint="x")
     assessment = assess(record, bigger, make_ingredients(bigger))
     assert words(assessment) == "stale: input changed; scored with v6; suite changed"
 
@@ -143,7 +148,7 @@ def test_failures_with_other_ingredients_do_not_count_as_tries() -> None:
 
 
 def test_a_stale_partition_that_failed_tells_both() -> None:
-    record = tried(published(FOUND, model_version=6), FOUND, FAILED)
+    record = tried(published(FOUND, **V6), FOUND, FAILED)
     assessment = assess(record, FOUND, make_ingredients(FOUND))
     assert assessment.status is Status.FAILED
     assert words(assessment) == "failed: fare is negative; stale: scored with v6"
@@ -151,7 +156,7 @@ def test_a_stale_partition_that_failed_tells_both() -> None:
 
 def test_a_pinned_generation_stays_whatever_the_model_but_tells_of_new_input() -> None:
     bigger = make_found(april(9), size=200)
-    record = published(FOUND, pinned=True, model_version=6, suite_fingerprint="x")
+    record = published(FOUND, pinned=True, **V6, suite_fingerprint="x")
     assert words(assess(record, FOUND, make_ingredients(FOUND))) == "pinned (v6)"
     assessment = assess(record, bigger, make_ingredients(bigger))
     assert assessment.status is Status.PINNED

@@ -210,16 +210,23 @@ def test_memory_is_given_back_between_requests(
     assert max(later) - settled < 64 << 20  # five kept frames would be 160 MB
 
 
-def test_a_process_killed_mid_request_is_not_evaluated_and_the_next_request_gets_a_fresh_one(
+def test_a_process_killed_once_mid_request_is_asked_about_again_in_a_fresh_one(
+    ride_files: tuple[str, ...], make_suite: SuiteMaker
+) -> None:
+    with GxProcess(max_bytes=4 << 30) as process:
+        pending = process.submit(request_for(make_suite(_HOLDS), ride_files))
+        killed = _kill_next(process, None)
+        assert pending.result(_WAIT_S).success
+        assert process.pid != killed
+
+
+def test_a_process_killed_twice_mid_request_is_not_evaluated_and_the_next_request_gets_a_fresh_one(
     ride_files: tuple[str, ...], make_suite: SuiteMaker
 ) -> None:
     request = request_for(make_suite(_HOLDS), ride_files)
     with GxProcess(max_bytes=4 << 30) as process:
         pending, after = process.submit(request), process.submit(request)
-        _wait_until(lambda: process.pid is not None)
-        killed = process.pid
-        assert killed is not None
-        os.kill(killed, signal.SIGKILL)
+        killed = _kill_next(process, _kill_next(process, None))
         verdict = pending.result(_WAIT_S)
         assert verdict.not_evaluated == (
             "the validation process was killed by signal 9 (memory bound 4.3 GB?)"
@@ -227,6 +234,14 @@ def test_a_process_killed_mid_request_is_not_evaluated_and_the_next_request_gets
         assert (verdict.success, verdict.blocks) == (False, True)
         assert after.result(_WAIT_S).success
         assert process.pid != killed
+
+
+def _kill_next(process: GxProcess, last: int | None) -> int:
+    _wait_until(lambda: process.pid not in (None, last))
+    pid = process.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    return pid
 
 
 def test_a_partition_beyond_the_memory_bound_is_not_evaluated_and_a_smaller_one_is(
@@ -286,6 +301,7 @@ def test_closing_ends_the_process_at_once_and_the_pending_request_is_not_evaluat
     assert pid is not None
     process.close()
     assert _is_gone(pid)
+    assert running.result(0).not_evaluated == "the run ended before this suite was evaluated"
     assert not running.result(0).success
     assert waiting.cancelled()
 
