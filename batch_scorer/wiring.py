@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batch_scorer import __version__
 from batch_scorer.config.fingerprint import config_fingerprint
@@ -25,6 +25,7 @@ from batch_scorer.core.errors import (
     UsageError,
 )
 from batch_scorer.core.expressions import OutputColumn
+from batch_scorer.core.findings import PartitionReport
 from batch_scorer.core.models import Method, ModelPin, Signature
 from batch_scorer.core.plans import Plan, Selection
 from batch_scorer.core.runs import RunListener, RunOptions, RunReport
@@ -39,6 +40,10 @@ from batch_scorer.ledger.manifests import ManifestStore
 from batch_scorer.models.registry import FileRegistry
 from batch_scorer.validation.store import ValidationStore
 from batch_scorer.validation.suites import load_suite, suites_fingerprint
+
+if TYPE_CHECKING:
+    from batch_scorer.execution.audit import AuditReport
+    from batch_scorer.execution.rebuild import History
 
 _RECORDED_PACKAGES = ("scikit-learn", "numpy", "pandas", "pyarrow", "dask", "great-expectations")
 
@@ -289,3 +294,42 @@ def _places(project: Project, job: Job) -> Places:
         state=Path(project.resolve(job.output.state)),
         predictions=Path(project.resolve(job.output.path)),
     )
+
+
+def verify_job(
+    project: Project, name: str, target: str | None, selection: Selection, *, deep: bool, rescore: int
+) -> Iterator[PartitionReport]:
+    """What is published against what was recorded, a partition at a time. Reads only."""
+    from batch_scorer.execution.verify import Depth, verify
+
+    parts = open_job_for_reading(project, name, target=target)
+    return verify(parts, selection, Depth(deep=deep, n_rescored_rows=rescore))
+
+
+def audit(
+    project: Project,
+    name: str,
+    target: str | None,
+    *,
+    partition: str | None,
+    row: Sequence[tuple[str, str]],
+) -> AuditReport:
+    """Who made a published partition, or the row with this key. Raises: UsageError, DamageFound."""
+    from batch_scorer.execution.audit import audit_partition, audit_row
+
+    parts = open_job_for_reading(project, name, target=target)
+    return audit_row(parts, row, partition) if row else audit_partition(parts, partition or "")
+
+
+def tell_history(project: Project, name: str, target: str | None, now: datetime) -> History:
+    """What `rebuild_ledger` would write. Reads only. Raises: UsageError, DamageFound."""
+    from batch_scorer.execution.rebuild import tell_history as tell
+
+    return tell(open_job_for_reading(project, name, target=target), now)
+
+
+def rebuild_ledger(project: Project, name: str, target: str | None, now: datetime) -> History:
+    """A job's lost history, written again. Raises: UsageError, DamageFound, LockHeld, OutputError."""
+    from batch_scorer.execution.rebuild import rebuild
+
+    return rebuild(open_job(project, name, target=target), now)

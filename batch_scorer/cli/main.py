@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from batch_scorer import __version__
-from batch_scorer.cli import health, history, models, planning, project, running, suites
+from batch_scorer.cli import auditing, health, history, models, planning, project, running, suites
 from batch_scorer.cli.output import fail
 from batch_scorer.cli.settings import Invocation, Settings, global_options
 from batch_scorer.core.errors import BatchScorerError, Interrupted, UsageError
@@ -45,6 +45,7 @@ for _command in (
     *running.commands,
     *health.commands,
     *history.commands,
+    *auditing.commands,
     models.models,
     suites.suites,
 ):

@@ -29,6 +29,6 @@ def _check_ledger_kept(parts: JobParts) -> None:
         raise DamageFound(
             f"the ledger knows nothing of {parts.job.name}, but manifests say that it has published",
             where=str(parts.places.database),
-            fix=f"restore the ledger from a backup; to start over, move {manifests} away",
+            fix=f"rebuild it from them, or restore a backup; to start over, move {manifests} away",
             next_command=f"batch-scorer ledger rebuild {parts.job.name}",
         )

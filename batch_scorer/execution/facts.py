@@ -1,0 +1,128 @@
+"""Gather what ledger, manifests and files say about a partition. Reads only, and trusts nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from batch_scorer.core.errors import InputError, UsageError
+from batch_scorer.core.findings import Finding, FindingKind, ManifestFile, PartitionFacts
+from batch_scorer.core.holdings import is_as_recorded
+from batch_scorer.core.partitions import Partition, parse_partition_path
+from batch_scorer.core.records import GenerationRecord, RunRecord
+from batch_scorer.execution.parts import JobParts
+
+NONSENSE = (ValueError, KeyError, TypeError)  # what records raise when a row was edited into the impossible
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Every partition that anything is known of, by hive path, and what lies where no partition can.
+
+    partitions: None for a path with manifests that stands for no partition.
+    """
+
+    partitions: dict[str, Partition | None]
+    intruders: tuple[Finding, ...]
+
+
+def look_around(parts: JobParts, keep: Callable[[Partition], bool]) -> Surroundings:
+    """What ledger, manifests and the table know, as far as `keep` is true; of the rest only what is odd.
+
+    Raises: StoreUnavailable, DamageFound.
+    """
+    from batch_scorer.lake.published import walk_table
+    from batch_scorer.ledger.manifest_files import partitions_with_manifests
+
+    found: dict[str, Partition | None] = {partition.path: partition for partition in _in_ledger(parts)}
+    for path in partitions_with_manifests(parts.manifests.root, parts.job.name):
+        found.setdefault(path, _partition(parts, path))
+    intruders = []
+    for path, is_leaf in walk_table(parts.places.predictions, len(parts.job.input.partition_by)):
+        partition = found.get(path) or _partition(parts, path)
+        if is_leaf and partition is not None:
+            found[path] = partition
+        else:
+            intruders.append(_intruder(parts, path))
+    kept = {path: p for path, p in sorted(found.items()) if p is None or keep(p)}
+    return Surroundings(partitions=kept, intruders=tuple(intruders))
+
+
+def look_at(parts: JobParts, path: str, partition: Partition | None) -> PartitionFacts:
+    """One look at one partition. Raises: StoreUnavailable, DamageFound."""
+    from batch_scorer.lake.published import list_published
+    from batch_scorer.ledger.manifest_files import manifest_files
+
+    records: tuple[GenerationRecord, ...] = ()
+    runs: dict[str, RunRecord] = {}
+    nonsense = None
+    try:
+        records = records_of(parts, partition)
+        runs = _runs(parts, records)
+    except NONSENSE as error:
+        nonsense = str(error)
+    expected = {name for record in records for name in record.output_names}
+    directory = parts.places.predictions / path
+    return PartitionFacts(
+        job=parts.job.name,
+        path=path,
+        partition=partition,
+        directory=str(directory),
+        manifests_at=str(parts.manifests.root / parts.job.name / path),
+        ledger_at=str(parts.places.database),
+        records=records,
+        runs=runs,
+        nonsense=nonsense,
+        manifests=manifest_files(parts.manifests.root, parts.job.name, path),
+        outputs=list_published(directory, wants_footer=lambda name: name not in expected),
+    )
+
+
+def records_of(parts: JobParts, partition: Partition | None) -> tuple[GenerationRecord, ...]:
+    """Oldest first."""
+    if partition is None:
+        return ()
+    history = parts.ledger.generations(parts.job.name, partition)
+    return tuple(sorted(history, key=lambda record: record.number))
+
+
+def recorded_manifest(facts: PartitionFacts, record: GenerationRecord | None) -> ManifestFile | None:
+    """The manifest of a generation, when it is the one that the ledger recorded."""
+    file = facts.manifest_file(record.number) if record else None
+    return file if record is not None and is_as_recorded(record, file) else None
+
+
+def _in_ledger(parts: JobParts) -> tuple[Partition, ...]:
+    """None, when one row makes no sense: manifests and table know the partitions, too."""
+    try:
+        return tuple(parts.ledger.partition_records(parts.job.name))
+    except NONSENSE:
+        return ()
+
+
+def _runs(parts: JobParts, records: tuple[GenerationRecord, ...]) -> dict[str, RunRecord]:
+    runs = {}
+    for run_id in {record.run_id for record in records}:
+        try:
+            runs[run_id] = parts.ledger.run(run_id)
+        except UsageError:
+            continue  # its absence is the finding
+    return runs
+
+
+def _partition(parts: JobParts, path: str) -> Partition | None:
+    try:
+        return parse_partition_path(parts.job.input.partition_by, path)
+    except InputError:
+        return None
+
+
+def _intruder(parts: JobParts, path: str) -> Finding:
+    place = parts.places.predictions / path
+    is_directory = place.is_dir() and not place.is_symlink()
+    return Finding(
+        kind=FindingKind.DIRECTORY_UNEXPECTED if is_directory else FindingKind.FILE_UNEXPECTED,
+        partition="",
+        file=str(place),
+        what="only partitions belong into the table",
+    )

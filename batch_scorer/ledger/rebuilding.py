@@ -1,0 +1,102 @@
+"""Write a job's history into a ledger that lost it: in one transaction, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from batch_scorer.core.errors import UsageError
+from batch_scorer.core.records import (
+    AttemptRecord,
+    AttemptState,
+    GenerationRecord,
+    GenerationState,
+    Manifest,
+    RunRecord,
+)
+from batch_scorer.ledger import generation_rows, run_rows
+from batch_scorer.ledger.database import connect
+from batch_scorer.ledger.ledger import open_ledger
+from batch_scorer.ledger.schema import generations, runs
+
+
+def write_history(
+    path: Path,
+    job: str,
+    *,
+    runs_found: Sequence[RunRecord],
+    records: Sequence[GenerationRecord],
+    columns: tuple[tuple[tuple[str, str], ...], str] | None,
+    manifests: dict[tuple[str, int], Manifest],
+) -> None:
+    """runs_found, records: in the order they happened. columns: of the output, and the run since which.
+
+    manifests: by partition path and number, for the attempts that `show` tells.
+    Raises: UsageError, when the ledger knows the job; OutputUnwritable, DiskFull, DamageFound.
+    """
+    open_ledger(path).close()  # its tables are made, or brought up to date
+    database = connect(path)
+    try:
+        with database.writing() as connection:
+            refuse_known(connection, job)
+            for run in runs_found:
+                run_rows.start(connection, run)
+            for record in records:
+                _write_generation(connection, record, manifests[record.partition.path, record.number])
+            if columns is not None:
+                run_rows.record_columns(connection, job, *columns)
+    finally:
+        database.close()
+
+
+def refuse_known(connection: Connection, job: str) -> None:
+    """Raises: UsageError."""
+    known = [
+        connection.execute(select(table.c.id).where(table.c.job == job).limit(1)).first()
+        for table in (runs, generations)
+    ]
+    if any(known):
+        raise already_known(job)
+
+
+def already_known(job: str) -> UsageError:
+    return UsageError(
+        f"the ledger knows {job} already: only a lost history is rebuilt",
+        fix="to see whether it agrees with what is published, verify it",
+        next_command=f"batch-scorer verify {job}",
+    )
+
+
+def _write_generation(connection: Connection, record: GenerationRecord, manifest: Manifest) -> None:
+    which = (record.job, record.partition, record.number)
+    generation_rows.begin_publish(
+        connection, replace(record, state=GenerationState.PUBLISHING, published_at=None)
+    )
+    if record.published_at is None:
+        generation_rows.abandon_publish(connection, *which)
+        return
+    run_rows.record_attempt(connection, _attempt(record, manifest))
+    generation_rows.finish_publish(connection, *which, record.published_at)
+
+
+def _attempt(record: GenerationRecord, manifest: Manifest) -> AttemptRecord:
+    return AttemptRecord(
+        run_id=record.run_id,
+        job=record.job,
+        partition=record.partition,
+        partition_label=record.partition.label,
+        partition_path=record.partition.path,
+        state=AttemptState.PUBLISHED,
+        ingredients=record.ingredients,
+        reasons=("rebuilt from its manifest",),
+        started_at=record.created_at,
+        finished_at=record.created_at,
+        rows=record.rows,
+        generation=record.number,
+        headline=f"{record.rows.n_scored:,} scored; rebuilt from its manifest",
+        verdicts=manifest.verdicts,
+        warnings=manifest.warnings,
+    )
