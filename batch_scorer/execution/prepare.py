@@ -13,6 +13,7 @@ from batch_scorer.core.chunks import ChunkTask, OutputSpec, ReadSpec
 from batch_scorer.core.errors import InputMoved
 from batch_scorer.core.expressions import names_in
 from batch_scorer.core.lakefiles import Footer, PartitionFiles, content_fingerprint
+from batch_scorer.core.models import Signature
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
 from batch_scorer.execution.output_columns import check_output_columns
@@ -54,7 +55,7 @@ def prepare(
     from batch_scorer.lake.schema import disagreements
 
     check_place(parts, entry)
-    read = read_spec(parts, plan, entry.found, entry.footers)
+    read = read_spec(parts, plan.model.signature, entry.found, entry.footers)
     found = replace(entry.found, files=hashed(parts, entry.found.files, entry.found.files))
     opening = _open_generation(parts, entry, content_fingerprint(found.files))
     staging = parts.places.staging(entry.partition, f"{run_id}-{ULID()}")
@@ -85,16 +86,18 @@ def prepare(
     )
 
 
-def read_spec(parts: JobParts, plan: Plan, found: PartitionFiles, footers: Sequence[Footer]) -> ReadSpec:
-    """Raises: ColumnMissing, ColumnTypeMismatch."""
+def read_spec(
+    parts: JobParts, signature: Signature, found: PartitionFiles, footers: Sequence[Footer]
+) -> ReadSpec:
+    """How a run and a rescore read these files for a model. Raises: ColumnMissing, ColumnTypeMismatch."""
     from batch_scorer.lake.schema import carried_types, check_features
 
     job = parts.job
-    check_features(found.files, footers, plan.model.signature.columns)
+    check_features(found.files, footers, signature.columns)
     filtered = tuple(sorted(names_in(job.input.where))) if job.input.where else ()
     return ReadSpec(
         root=parts.input_root,
-        features=plan.model.signature.columns,
+        features=signature.columns,
         carried=carried_types(found.files, footers, job.carried_columns),
         key=job.input.key,
         where=job.input.where,

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from batch_scorer.core.chunks import Accounting, ChunkScored
+from batch_scorer.core.holdings import SUCCESS_MARKER
 from batch_scorer.core.lakefiles import PartitionFiles
 from batch_scorer.core.plans import Plan
 from batch_scorer.core.records import GenerationRecord, GenerationState, Ingredients, Manifest
@@ -154,4 +155,4 @@ def _record(manifest: Manifest, manifest_sha256: str) -> GenerationRecord:
 
 def _mark_success(parts: JobParts, prepared: Prepared) -> None:
     if parts.job.output.success_marker:
-        (prepared.staging / "_SUCCESS").touch()
+        (prepared.staging / SUCCESS_MARKER).touch()

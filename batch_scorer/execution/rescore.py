@@ -11,18 +11,17 @@ import pyarrow as pa
 
 from batch_scorer.core.chunks import Chunk, ReadSpec
 from batch_scorer.core.errors import BatchScorerError, InputError, ModelError, StoreUnavailable
-from batch_scorer.core.expressions import names_in
 from batch_scorer.core.findings import Finding, FindingKind, PartitionFacts
 from batch_scorer.core.lakefiles import Footer, LakeFile, PartitionFiles
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.records import Manifest
 from batch_scorer.execution.chunk import make_importable
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.prepare import read_spec
 from batch_scorer.lake.footers import read_footer
 from batch_scorer.lake.hashing import sha256_of_input
 from batch_scorer.lake.lookup import ScoreDifference, compare_scores
 from batch_scorer.lake.reader import Batch, read_chunk
-from batch_scorer.lake.schema import carried_types, check_features
 from batch_scorer.models.loader import load_model
 from batch_scorer.models.outputs import evaluate_outputs
 from batch_scorer.planning.chunks import cut_chunks
@@ -92,7 +91,7 @@ def _compared(
     n_rows: int,
 ) -> Rescored:
     footers = [read_footer(parts.storage, parts.input_root, file) for file in found.files]
-    spec = _read_spec(parts, pin, found, footers)
+    spec = read_spec(parts, pin.signature, found, footers)
     published = [Path(facts.directory) / file.name for file in manifest.outputs]
     names = tuple(column.name for column in parts.job.model.output)
     n_done, differences = 0, list[ScoreDifference]()
@@ -109,21 +108,6 @@ def _compared(
             return Rescored(findings=(facts.finding(FindingKind.FILE_UNREADABLE, facts.directory, what),))
         n_done += table.num_rows
     return Rescored(n_rows=n_done, findings=tuple(_differs(facts, each) for each in differences))
-
-
-def _read_spec(parts: JobParts, pin: ModelPin, found: PartitionFiles, footers: Sequence[Footer]) -> ReadSpec:
-    """As a run would read these files with this model. Raises: ColumnMissing, ColumnTypeMismatch."""
-    job = parts.job
-    check_features(found.files, footers, pin.signature.columns)
-    filtered = tuple(sorted(names_in(job.input.where))) if job.input.where else ()
-    return ReadSpec(
-        root=parts.input_root,
-        features=pin.signature.columns,
-        carried=carried_types(found.files, footers, job.carried_columns),
-        key=job.input.key,
-        where=job.input.where,
-        filter_columns=carried_types(found.files, footers, filtered),
-    )
 
 
 def _sample(

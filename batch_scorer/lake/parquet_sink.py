@@ -13,6 +13,7 @@ from pathlib import Path
 
 from batch_scorer.core.durable import fsync_directory, make_directories, writing
 from batch_scorer.core.errors import OutputUnwritable
+from batch_scorer.core.holdings import SUCCESS_MARKER
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.exchange import (
     Guarantee,
@@ -21,8 +22,6 @@ from batch_scorer.lake.exchange import (
     probe,
 )
 from batch_scorer.lake.preflight import nearest_existing
-
-SUCCESS_MARKER = "_SUCCESS"
 
 
 @dataclass(frozen=True, slots=True)
