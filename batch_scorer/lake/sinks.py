@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from batch_scorer.core.chunks import StagedFile
 from batch_scorer.core.partitions import Partition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A generation as a sink knows it: its number, and the names of its files."""
+
+    generation: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """One generation on its way to readers.
+
+    staged: the directory that holds `files`, on the file system of the table; nobody else writes into it.
+    columns: (name, Arrow type) of the files. base: the generation that is current now, and is replaced.
+    """
+
+    partition: Partition
+    generation: int
+    run_id: str
+    staged: Path
+    files: tuple[StagedFile, ...]
+    columns: tuple[tuple[str, str], ...]
+    base: Kept | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(file.name for file in self.files)
 
 
 class Sink(Protocol):
@@ -16,15 +46,42 @@ class Sink(Protocol):
     def guarantee(self) -> str:
         """How a new generation becomes visible: stored with each one."""
 
-    def publish(self, partition: Partition, staged: Path, replaced: Path, names: Sequence[str]) -> None:
-        """Make exactly the named files of the staged directory the partition's generation.
+    def publish(self, publication: Publication) -> None:
+        """Make exactly the named files the partition's generation, in one step that readers see whole.
 
-        replaced: where the old generation's directory goes, a path that does not exist.
-        Raises: OutputError; nothing is visible then.
+        Raises: OutputError; nothing is visible then. DamageFound, when nobody can tell whether it is.
         """
 
-    def is_free(self, partition: Partition) -> bool:
-        """Whether nothing at all is where this partition's predictions go."""
+    def visible(self, partition: Partition) -> frozenset[str] | None:
+        """Names of what readers of the partition see now; None when there is nothing at all."""
 
-    def holds(self, partition: Partition, names: Sequence[str]) -> bool:
-        """Whether exactly these files are the partition's current generation: what recovery asks."""
+    def finish(self, publication: Publication) -> None:
+        """Whatever is left of a publish that became visible before its run died. Repeatable."""
+
+    def undo(self, publication: Publication) -> None:
+        """Put back what a publish that never became visible had moved: its files are in `staged` again, and
+        readers see `base`. Repeatable.
+        """
+
+    def fence(self, publication: Publication) -> bool:
+        """Make sure that a publish of this very generation, still going on somewhere, fails from now on.
+
+        Called before `undo`, when its run may be alive. Returns: whether this number may be published again.
+        """
+
+    def recall(self, partition: Partition, kept: Kept, staged: Path) -> None:
+        """Make an earlier generation's files ready to be published once more from `staged`, which exists.
+
+        Raises: DamageFound, when they are not there any more.
+        """
+
+    def is_kept(self, partition: Partition, kept: Kept) -> bool:
+        """Whether an earlier generation could still be recalled."""
+
+    def forget(self, partition: Partition, kept: Kept, *, needed: frozenset[str]) -> int:
+        """Delete an earlier generation's files, but for those that others need. Returns bytes freed."""
+
+
+def holds(sink: Sink, partition: Partition, names: tuple[str, ...]) -> bool:
+    """Whether exactly these files are the partition's current generation: what recovery asks."""
+    return sink.visible(partition) == frozenset(names)
