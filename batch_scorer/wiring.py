@@ -85,7 +85,7 @@ def _parts(project: Project, loaded: LoadedJob, open_one: Callable[[Path], Ledge
         ledger=open_one(places.database),
         manifests=ManifestStore(places.state / "manifests"),
         validations=ValidationStore(places.state),
-        sink=ParquetSink(places.predictions),
+        sink=ParquetSink(places.predictions, places.replaced_root),
         code_version=__version__,
         environment=environment(),
         config={key: value for key, value, _source in loaded.values},

@@ -9,7 +9,7 @@ import click
 from batch_scorer.cli import output, words
 from batch_scorer.cli.progress import outcome_lines, outcome_word
 from batch_scorer.cli.settings import Settings
-from batch_scorer.core.outcomes import Failed, Published, headline
+from batch_scorer.core.outcomes import Failed, Held, Overtaken, Published, headline
 from batch_scorer.core.runs import RunReport
 
 _LONGEST_TABLE = 40
@@ -66,13 +66,13 @@ def _show_table(report: RunReport) -> None:
     if rows:
         click.echo(output.table(rows), err=True)
     for outcome in shown:
-        if isinstance(outcome, Failed):
+        if isinstance(outcome, Failed | Held):
             click.echo(outcome_lines(outcome), err=True)
 
 
 def _show_problems(report: RunReport) -> None:
     for outcome in report.outcomes:
-        if not isinstance(outcome, Published):
+        if not isinstance(outcome, Published | Overtaken):
             click.echo(outcome_lines(outcome), err=True)
 
 

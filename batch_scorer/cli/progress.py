@@ -8,7 +8,15 @@ from typing import Any
 
 from batch_scorer.cli import output, words
 from batch_scorer.cli.settings import Settings
-from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published, headline
+from batch_scorer.core.outcomes import (
+    Blocked,
+    Failed,
+    Held,
+    Overtaken,
+    PartitionOutcome,
+    Published,
+    headline,
+)
 from batch_scorer.core.plans import Plan
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunListener
@@ -33,6 +41,10 @@ def outcome_word(outcome: PartitionOutcome) -> str:
             return "BLOCKED"
         case Failed():
             return "FAILED"
+        case Held():
+            return "HELD"
+        case Overtaken():
+            return "DONE"
 
 
 def outcome_lines(outcome: PartitionOutcome) -> str:
@@ -40,7 +52,7 @@ def outcome_lines(outcome: PartitionOutcome) -> str:
     line = f" {outcome.label} {outcome_word(outcome):<8} {headline(outcome)}"
     if isinstance(outcome, Blocked):
         line += "; old predictions untouched" if outcome.had_predictions else "; nothing published"
-    if isinstance(outcome, Failed):
+    if isinstance(outcome, Failed | Held):
         line += "".join(f"\n   {detail}" for detail in outcome.error.render().splitlines()[1:])
     return line
 
@@ -165,6 +177,6 @@ def outcome_dict(outcome: PartitionOutcome) -> dict[str, Any]:
             "quarantined": outcome.rows.n_quarantined,
             "dropped": outcome.rows.n_dropped,
         }
-    if isinstance(outcome, Failed):
+    if isinstance(outcome, Failed | Held):
         fields["error"] = outcome.error.as_dict()
     return fields

@@ -62,11 +62,16 @@ AUDIT_COLUMNS = (
 )
 
 
+FILES, RECORDS = "files", "chunks"  # below the staging directory of an attempt
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputSpec:
     """What a chunk's file holds: carried columns, outputs, audit columns, and where it is staged.
 
-    staging: directory of this attempt. metadata: footer key-values that are known before scoring.
+    staging: directory of this attempt; its files and what is known of finished chunks lie in two
+    directories below it, so that the one can be published whole. metadata: footer key-values that
+    are known before scoring.
     """
 
     staging: str
@@ -78,10 +83,24 @@ class OutputSpec:
     metadata: tuple[tuple[str, str], ...] = ()
 
     @property
+    def files(self) -> str:
+        return f"{self.staging}/{FILES}"
+
+    @property
+    def records(self) -> str:
+        return f"{self.staging}/{RECORDS}"
+
+    @property
     def columns(self) -> tuple[tuple[str, str], ...]:
         """(name, Arrow type) of an output file, in order."""
-        outputs = ((column.name, column.type) for column in self.outputs)
-        return (*self.carried, *outputs, *AUDIT_COLUMNS)
+        return output_columns(self.carried, self.outputs)
+
+
+def output_columns(
+    carried: tuple[tuple[str, str], ...], outputs: tuple[OutputColumn, ...]
+) -> tuple[tuple[str, str], ...]:
+    """(name, Arrow type) of an output file, in order: carried columns, outputs, audit columns."""
+    return (*carried, *((column.name, column.type) for column in outputs), *AUDIT_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

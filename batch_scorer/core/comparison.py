@@ -82,6 +82,7 @@ def _differences(record: GenerationRecord, manifest: Manifest) -> Iterator[tuple
         ("the suite fingerprint", then.suite_fingerprint, now.suite_fingerprint),
         ("the config fingerprint", then.config_fingerprint, now.config_fingerprint),
         ("the rows", manifest.rows, record.rows),
+        ("the generation it restores", manifest.restores, record.restores),
         ("the time", manifest.created_at, record.created_at),
         ("the output files", tuple(file.name for file in manifest.outputs), record.output_names),
         ("the input files", _contents(manifest.inputs), _contents(record.inputs)),

@@ -25,6 +25,12 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     with writing(path):
         make_directories(path.parent)
+    write_beside(path, content)
+
+
+def write_beside(path: Path, content: bytes) -> None:
+    """The same into a directory that must exist. Raises: DiskFull, OutputUnwritable."""
+    with writing(path):
         # Hidden: no reader of a lake takes a half-written file for data.
         beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
         try:

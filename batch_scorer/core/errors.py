@@ -31,7 +31,8 @@
     ├── DamageFound                          6  verify, audit, ledger
     ├── StoreUnavailable                    69
     ├── ClusterUnavailable                  69
-    ├── LockHeld                            75
+    ├── LockHeld                            75  another run works on it
+    │   └── LeaseLost                           it was taken over from this run
     ├── RunTimedOut                        124
     ├── Interrupted                        130
     └── Terminated                         143
@@ -239,6 +240,10 @@ class LockHeld(BatchScorerError):
     """Another run works on this job."""
 
     exit_code = 75
+
+
+class LeaseLost(LockHeld):
+    """This run was silent for so long that another one took its partition over."""
 
 
 class RunTimedOut(BatchScorerError):

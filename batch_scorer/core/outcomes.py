@@ -1,4 +1,4 @@
-"""What became of a partition in a run: published, blocked or failed. One of the three, always."""
+"""What became of a partition in a run: published, blocked, failed, or left to others. One of them, always."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from batch_scorer.core.chunks import Accounting, ChunkCost
-from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.core.errors import BatchScorerError, LockHeld
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.validation import SuiteVerdict
 
@@ -17,6 +17,7 @@ class Published:
     label: str
     generation: int
     rows: Accounting
+    n_reused: int = 0  # rows in chunks that an earlier run had scored
     verdicts: tuple[SuiteVerdict, ...] = ()
     warnings: tuple[str, ...] = ()
     cost: ChunkCost = field(default_factory=ChunkCost)
@@ -46,7 +47,29 @@ class Failed:
     cost: ChunkCost = field(default_factory=ChunkCost)
 
 
-PartitionOutcome = Published | Blocked | Failed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Another run works on it: nothing was tried. error: names holder, host, pid and age."""
+
+    partition: Partition
+    label: str
+    error: LockHeld
+    warnings: tuple[str, ...] = ()
+    cost: ChunkCost = field(default_factory=ChunkCost)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overtaken:
+    """Since the plan was made somebody else published it: there is nothing left to do."""
+
+    partition: Partition
+    label: str
+    why: str
+    warnings: tuple[str, ...] = ()
+    cost: ChunkCost = field(default_factory=ChunkCost)
+
+
+PartitionOutcome = Published | Blocked | Failed | Held | Overtaken
 
 
 def headline(outcome: PartitionOutcome) -> str:
@@ -59,9 +82,9 @@ def headline(outcome: PartitionOutcome) -> str:
                 f"{rows.n_read:,} read = {rows.n_scored:,} scored + "
                 f"{rows.n_quarantined:,} quarantined + {rows.n_dropped:,} dropped"
             )
-        case Blocked(why=why):
+        case Blocked(why=why) | Overtaken(why=why):
             return why
-        case Failed(error=error):
+        case Failed(error=error) | Held(error=error):
             return error.what
         case _:
             assert_never(outcome)

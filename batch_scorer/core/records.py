@@ -44,9 +44,26 @@ class Ingredients:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """Why a generation stays although it is outdated: a rollback, or a model that was asked for by name."""
+
+    by: str
+    at: dt.datetime  # aware, UTC
+    why: str
+    lifted_by: str | None = None
+    lifted_at: dt.datetime | None = None
+
+    @property
+    def holds(self) -> bool:
+        return self.lifted_at is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """The audit record of one generation: `state/manifests/<job>/<partition>/<generation>.json`.
 
+    run_id: the run that opened the generation, which its files name. published_run_id: the one that went on
+    with it and published it, when that is another. restores: the generation whose files it shows again.
     inputs: with sha256. outputs: names relative to the partition's directory. previous_sha256: of the
     manifest of the generation before, None for the first: a hash chain per partition.
     columns: (name, Arrow type) of the output. input_columns: names seen in the input files.
@@ -73,6 +90,9 @@ class Manifest:
     previous_sha256: str | None
     guarantee: str  # how it was made visible: atomic exchange, or two renames
     warnings: tuple[str, ...] = ()
+    published_run_id: str | None = None
+    restores: int | None = None
+    pin: Pin | None = None
     format: int = 1
 
 
@@ -92,7 +112,12 @@ class GenerationRecord:
     manifest_sha256: str
     created_at: dt.datetime
     published_at: dt.datetime | None = None
-    pinned: bool = False
+    restores: int | None = None
+    pin: Pin | None = None
+
+    @property
+    def pinned(self) -> bool:
+        return self.pin is not None and self.pin.holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

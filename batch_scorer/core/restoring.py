@@ -83,7 +83,7 @@ def _head(facts: PartitionFacts, entries: tuple[OutputEntry, ...]) -> ManifestFi
             FindingKind.DIRECTORY_DIFFERS, facts.directory, what, "one", ", ".join(sorted(named))
         )
     says = named.pop()
-    file = facts.manifest_file(int(says)) if says.isdecimal() else None
+    file = _newest_showing(facts, int(says)) if says.isdecimal() else None
     if file is None:
         what = "its files name a generation that has no manifest"
         newest = max((each.number or 0 for each in facts.manifests), default=0)
@@ -110,15 +110,30 @@ def _against_head(
         elif entry.n_bytes != expected[entry.name]:
             sizes = (f"{expected[entry.name]:,} bytes", f"{entry.n_bytes:,} bytes")
             yield facts.finding(FindingKind.SIZE_DIFFERS, where, "its size is not the recorded one", *sizes)
-        for name, wanted in expected_footer(manifest).items():
+        for name, wanted in expected_footer(facts, manifest).items():
             found = (entry.footer or {}).get(name, "nothing")
             if entry.name in expected and found != wanted:
                 what = f"its footer names another {name}"
                 yield facts.finding(FindingKind.FOOTER_DIFFERS, where, what, wanted, found)
 
 
-def expected_footer(manifest: Manifest) -> dict[str, str]:
-    """What every output file of a generation says about itself."""
+def _newest_showing(facts: PartitionFacts, number: int) -> ManifestFile | None:
+    """A rollback shows files that name the generation which made them: the newest that does so counts."""
+    made_by = [
+        file
+        for file in facts.manifests
+        if file.manifest is not None and number in (file.number, file.manifest.restores)
+    ]
+    return max(made_by, key=lambda file: file.number or 0, default=None)
+
+
+def expected_footer(facts: PartitionFacts, manifest: Manifest) -> dict[str, str]:
+    """What every output file of a generation says about itself; after a rollback, what made them says."""
+    if manifest.restores is not None:
+        made = facts.manifest_file(manifest.restores)
+        if made is None or made.manifest is None:
+            return {}  # its absence is a finding of its own
+        manifest = made.manifest
     used = manifest.ingredients
     return {
         "job": manifest.job,
@@ -170,4 +185,6 @@ def _record(manifest: Manifest, sha256: str, *, is_published: bool) -> Generatio
         manifest_sha256=sha256,
         created_at=manifest.created_at,
         published_at=manifest.created_at if is_published else None,
+        restores=manifest.restores,
+        pin=manifest.pin,
     )

@@ -25,6 +25,7 @@ class RunOptions:
     allow_schema_change: bool = False
     command: tuple[str, ...] = ()
     reason: str | None = None
+    model: str | None = None  # asked for by name: what it scores is pinned
 
 
 class RunListener(Protocol):

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, assert_never
 
 from batch_scorer.core.chunks import Accounting
-from batch_scorer.core.durable import writing
-from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.core.errors import BatchScorerError, DamageFound, InputMoved, LeaseLost, OutputError
 from batch_scorer.core.lakefiles import PartitionFiles
-from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published, headline
+from batch_scorer.core.outcomes import (
+    Blocked,
+    Failed,
+    Held,
+    Overtaken,
+    PartitionOutcome,
+    Published,
+    headline,
+)
 from batch_scorer.core.plans import PartitionPlan, Plan
 from batch_scorer.core.records import AttemptRecord, AttemptState
+from batch_scorer.execution.openings import discard_staging
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.prepare import Prepared
 from batch_scorer.planning.plan import ingredients_for
-
-
-def make_staging(prepared: Prepared) -> None:
-    """Raises: OutputUnwritable, DiskFull."""
-    with writing(prepared.staging):
-        prepared.staging.mkdir(parents=True)
 
 
 def record(
@@ -36,7 +39,9 @@ def record(
     rows: Accounting | None = None,
     verdicts: tuple[Mapping[str, Any], ...] = (),
 ) -> None:
-    """One row for the ledger, whatever became of the partition."""
+    """One row for the ledger of what this run did; what it left to others is no attempt."""
+    if isinstance(outcome, Held | Overtaken):
+        return
     found = found or entry.found
     parts.ledger.record_attempt(
         AttemptRecord(
@@ -47,7 +52,7 @@ def record(
             partition_path=entry.partition.path if entry.partition else entry.label,
             state=_state(outcome),
             ingredients=ingredients_for(plan, found) if found else None,
-            reasons=tuple(reason.text for reason in entry.reasons),
+            reasons=(*(reason.text for reason in entry.reasons), *_went_on(outcome)),
             started_at=started_at,
             finished_at=datetime.now(UTC),
             rows=rows,
@@ -61,7 +66,23 @@ def record(
     )
 
 
-def _state(outcome: PartitionOutcome) -> AttemptState:
+def close(parts: JobParts, prepared: Prepared, outcome: PartitionOutcome, token: str) -> None:
+    """What an ended attempt leaves behind: finished chunks, if a later run may use them, or nothing."""
+    match outcome:
+        case Published():
+            discard_staging(parts, prepared.partition)
+        case Held() | Overtaken():
+            return  # it is somebody else's now
+        case Failed(error=error) if not isinstance(error, InputMoved | OutputError | DamageFound):
+            return
+        case _:
+            # Blocked, or its chunks are of no use: they are of other input, or fill a full disk.
+            with suppress(LeaseLost):
+                parts.ledger.close_opening(parts.job.name, prepared.partition, token)
+                discard_staging(parts, prepared.partition)
+
+
+def _state(outcome: Published | Blocked | Failed) -> AttemptState:
     match outcome:
         case Published():
             return AttemptState.PUBLISHED
@@ -71,6 +92,12 @@ def _state(outcome: PartitionOutcome) -> AttemptState:
             return AttemptState.FAILED
         case _:
             assert_never(outcome)
+
+
+def _went_on(outcome: PartitionOutcome) -> tuple[str, ...]:
+    if not isinstance(outcome, Published) or not outcome.n_reused:
+        return ()
+    return (f"went on where an earlier run stopped: {outcome.n_reused:,} rows were scored already",)
 
 
 def _error(outcome: PartitionOutcome) -> Mapping[str, Any] | None:

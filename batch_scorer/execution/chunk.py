@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -23,6 +24,7 @@ from batch_scorer.core.chunks import (
     ChunkTask,
 )
 from batch_scorer.core.errors import BatchScorerError, ScoringError
+from batch_scorer.lake.chunk_records import write_record
 from batch_scorer.lake.reader import Batch, read_chunk
 from batch_scorer.lake.staging import StagedWriter
 from batch_scorer.models.loader import LoadedModel, load_model
@@ -59,14 +61,17 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
             )
         with clock.stage("write_s"):
             files = writer.finish()
-    return ChunkScored(
-        chunk=task.chunk,
-        rows=rows,
-        files=files,
-        worker=_worker_name(),
-        cost=clock.cost(),
-        warnings=model.warnings,
-    )
+        scored = ChunkScored(
+            chunk=task.chunk,
+            rows=rows,
+            files=files,
+            worker=_worker_name(),
+            warnings=model.warnings,
+        )
+        with clock.stage("write_s"):
+            # Last: what has a record is finished, and a later run may go on from it.
+            write_record(Path(task.output.records), scored)
+    return replace(scored, cost=clock.cost())
 
 
 def _outputs(task: ChunkTask, model: LoadedModel, batch: Batch) -> pa.Table:

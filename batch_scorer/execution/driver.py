@@ -8,8 +8,8 @@ a stop or a failure limit ends the loop early.
 from __future__ import annotations
 
 import logging
-import shutil
-from collections import Counter, deque
+import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
@@ -19,19 +19,25 @@ from batch_scorer.core.chunks import Chunk, ChunkFailed, ChunkScored, ChunkTask
 from batch_scorer.core.errors import (
     BatchScorerError,
     ClusterUnavailable,
+    LeaseLost,
     ModelError,
     WorkerDied,
 )
-from batch_scorer.core.outcomes import Failed, PartitionOutcome, Published
+from batch_scorer.core.faults import FaultPoint, fault_point
+from batch_scorer.core.outcomes import Failed, Held, Overtaken, PartitionOutcome
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
+from batch_scorer.core.records import Pin
 from batch_scorer.core.runs import RunListener, RunOptions
 from batch_scorer.core.surprises import as_internal_error
 from batch_scorer.core.validation import SuiteVerdict
+from batch_scorer.core.whoami import user_name
 from batch_scorer.execution import attempts
 from batch_scorer.execution.clusters import Cluster, Done
+from batch_scorer.execution.leases import Leases
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.prepare import Prepared, prepare
+from batch_scorer.execution.queue import Queue
 from batch_scorer.execution.settle import VerdictEntries, conclude, failed, gate
 from batch_scorer.execution.stop import StopRequest
 from batch_scorer.execution.work import PartitionWork
@@ -57,6 +63,7 @@ class Driver:
         validator: GxProcess,
         listener: RunListener,
         stop: StopRequest,
+        leases: Leases,
         outcomes: list[PartitionOutcome],
     ) -> None:
         self._parts = parts
@@ -67,7 +74,8 @@ class Driver:
         self._validator = validator
         self._listener = listener
         self._stop = stop
-        self._todo: deque[PartitionPlan] = deque(plan.to_score)
+        self._leases = leases
+        self._queue = Queue(parts, plan, leases, options.wait_lock)
         self._active: dict[Partition, PartitionWork] = {}
         self._in_flight = 0
         self._warned: list[str] = []
@@ -77,7 +85,7 @@ class Driver:
     def run(self) -> None:
         """Until every partition has an outcome. Raises: what ends a run as a whole."""
         try:
-            while self._todo or self._active:
+            while self._queue or self._active:
                 self._stop.check()
                 self._fill_window()
                 self._take(self._next_done())
@@ -85,7 +93,7 @@ class Driver:
                     self._settle(work)
         finally:
             for work in self._active.values():
-                self._abandon(work)
+                work.forget_checks()  # its staged chunks stay: the next run goes on with them
 
     def _fill_window(self) -> None:
         window = 2 * self._cluster.slots
@@ -94,9 +102,7 @@ class Driver:
             if work is not None:
                 self._cluster.submit(work.next_task())
                 self._in_flight += 1
-            elif self._todo and len(self._active) < _MAX_ACTIVE and not self._gave_up():
-                self._start(self._todo.popleft())
-            else:
+            elif not self._start_next():
                 return
 
     def _gave_up(self) -> bool:
@@ -105,8 +111,21 @@ class Driver:
         limit = 0 if self._options.fail_fast else self._parts.job.compute.max_failed_partitions
         if limit is None or n_failed <= limit:
             return False
-        self._listener.warned(f"{n_failed} partitions failed: {len(self._todo)} more were not started")
-        self._todo.clear()
+        self._listener.warned(f"{n_failed} partitions failed: {len(self._queue)} more were not started")
+        self._queue.clear()
+        return True
+
+    def _start_next(self) -> bool:
+        """Take one more partition in hand, if there is room and one that nobody else has."""
+        if not self._queue or len(self._active) >= _MAX_ACTIVE or self._gave_up():
+            return False
+        turn = self._queue.next()
+        if turn is None:
+            return False
+        if isinstance(turn, Held | Overtaken):
+            with self._told(turn):
+                return True
+        self._start(turn)
         return True
 
     def _start(self, entry: PartitionPlan) -> None:
@@ -117,21 +136,27 @@ class Driver:
                 self._plan,
                 entry,
                 run_id=self._run_id,
+                token=self._leases.token,
                 allow_schema_change=self._options.allow_schema_change,
             )
-            attempts.make_staging(prepared)
         except BatchScorerError as error:
             self._end_unprepared(entry, error, started_at)
             return
         checks = self._send_checks(prepared, "input", prepared.input_paths)
         self._active[prepared.partition] = PartitionWork(prepared, checks)
+        for scored in prepared.reused:
+            self._listener.rows_read(entry.label, scored.rows.n_read)
 
     def _end_unprepared(self, entry: PartitionPlan, error: BatchScorerError, started_at: datetime) -> None:
-        outcome = Failed(partition=entry.partition, label=entry.label, error=error)
+        assert entry.partition is not None  # noqa: S101 (only partitions are scored)
+        outcome: PartitionOutcome = Failed(partition=entry.partition, label=entry.label, error=error)
+        if isinstance(error, LeaseLost):
+            outcome = Held(partition=entry.partition, label=entry.label, error=error)
         with self._told(outcome):
             attempts.record(
                 self._parts, self._plan, entry, outcome, run_id=self._run_id, started_at=started_at
             )
+            self._queue.done_with(entry.partition)
 
     def _send_checks(
         self, prepared: Prepared, stage: str, files: tuple[str, ...]
@@ -158,6 +183,8 @@ class Driver:
         pending = [check for work in self._active.values() for check in work.checks if not check.done()]
         if pending:
             wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+        elif not self._active and self._queue:
+            time.sleep(_POLL_S)  # what is left is held by others, and --wait-lock waits for them
         return None
 
     def _take(self, done: Done | None) -> None:
@@ -203,18 +230,35 @@ class Driver:
         if not work.is_checked:
             return
         if not work.output_checks_sent and gate(self._parts, work) is None:
-            staging = work.prepared.staging
-            staged = tuple(str(staging / file.name) for chunk in work.chunks for file in chunk.files)
+            staged = tuple(str(work.prepared.files / f.name) for chunk in work.chunks for f in chunk.files)
             work.checks += self._send_checks(work.prepared, "output", staged)
             work.output_checks_sent = True
         if work.is_checked:
             del self._active[work.prepared.partition]  # a publish that is broken off is recovered from disk
-            outcome, entries = conclude(self._parts, self._plan, work, self._run_id)
-            self._end(work, outcome, entries)
+            self._conclude(work)
+
+    def _conclude(self, work: PartitionWork) -> None:
+        fault_point(FaultPoint.PARTITION_SCORED)
+        try:
+            outcome, entries = conclude(
+                self._parts, self._plan, work, self._run_id, self._leases, self._pin()
+            )
+        except LeaseLost as error:
+            entry = work.prepared.entry
+            outcome, entries = Held(partition=work.prepared.partition, label=entry.label, error=error), ()
+        self._end(work, outcome, entries)
+
+    def _pin(self) -> Pin | None:
+        """A model that was asked for by name stays, whatever the alias says later."""
+        if self._options.model is None:
+            return None
+        why = self._options.reason or f"scored with {self._options.model}, as asked for"
+        return Pin(by=user_name(), at=datetime.now(UTC), why=why)
 
     def _end(self, work: PartitionWork, outcome: PartitionOutcome, entries: VerdictEntries = ()) -> None:
-        if not isinstance(outcome, Published):
-            self._abandon(work)
+        work.forget_checks()
+        outcome = self._queue.unless_lost(outcome, work.prepared.partition)
+        attempts.close(self._parts, work.prepared, outcome, self._leases.token)
         with self._told(outcome):
             attempts.record(
                 self._parts,
@@ -227,10 +271,8 @@ class Driver:
                 rows=work.rows,
                 verdicts=entries,
             )
-
-    def _abandon(self, work: PartitionWork) -> None:
-        work.forget_checks()
-        shutil.rmtree(work.prepared.staging, ignore_errors=True)
+            fault_point(FaultPoint.ATTEMPT_RECORDED)
+            self._queue.done_with(work.prepared.partition)
 
     @contextmanager
     def _told(self, outcome: PartitionOutcome) -> Iterator[None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from batch_scorer.core.errors import BatchScorerError, DamageFound, ModelError
-from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published
+from batch_scorer.core.outcomes import Blocked, Failed, Held, PartitionOutcome, Published
 
 OK, FAILED, USAGE, PARTIAL, GATED, MODEL, DAMAGE = 0, 1, 2, 3, 4, 5, 6
 NOT_READY = 75
@@ -35,6 +35,6 @@ def exit_code(
         return PARTIAL if n_published else FAILED
     if any(isinstance(outcome, Blocked) for outcome in outcomes):
         return GATED
-    if n_not_ready:
+    if n_not_ready or any(isinstance(outcome, Held) for outcome in outcomes):
         return NOT_READY
     return OK if outcomes else empty_exit_code

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from batch_scorer.core.errors import DamageFound, OutputOccupied
-from batch_scorer.core.plans import PartitionPlan
+from batch_scorer.core.partitions import Partition
 from batch_scorer.execution.parts import JobParts
 
 
-def check_place(parts: JobParts, entry: PartitionPlan) -> None:
+def check_place(parts: JobParts, partition: Partition) -> None:
     """Looked at before scoring, and again before publishing: nobody else's predictions are ever replaced.
 
     Raises: OutputOccupied (nothing of ours was published here, yet something is there), DamageFound (what
     is there is not the generation that the ledger calls current).
     """
-    assert entry.partition is not None  # noqa: S101 (only partitions are scored)
-    current = parts.ledger.generation(parts.job.name, entry.partition, None)
-    where = str(parts.places.predictions / entry.partition.path)
+    current = parts.ledger.generation(parts.job.name, partition, None)
+    visible = parts.sink.visible(partition)
+    where = str(parts.places.predictions / partition.path)
+    if visible is None:
+        return
     if current is None:
-        if not parts.sink.is_free(entry.partition):
-            raise OutputOccupied(
-                f"there are predictions of {entry.partition} already that {parts.job.name} did not publish",
-                where=where,
-                fix="give the job an output.path of its own, or move these files away",
-            )
-    elif not (parts.sink.is_free(entry.partition) or parts.sink.holds(entry.partition, current.output_names)):
+        raise OutputOccupied(
+            f"there are predictions of {partition} already that {parts.job.name} did not publish",
+            where=where,
+            fix="give the job an output.path of its own, or move these files away",
+        )
+    if visible != frozenset(current.output_names):
         raise DamageFound(
-            f"the files of {entry.partition} are not generation {current.number}, its current one",
+            f"the files of {partition} are not generation {current.number}, its current one",
             where=where,
             fix="see who changed them; move the directory away to have the partition scored anew",
         )

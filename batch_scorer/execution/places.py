@@ -28,13 +28,7 @@ class Places:
         """attempt: unique per attempt, so a late writer of an older one finds nothing of ours."""
         return self.staging_root / partition.path / attempt
 
-    def replaced_root(self, partition: Partition) -> Path:
-        return self.state / "replaced" / self.job / partition.path
-
-    def replaced(self, partition: Partition, generation: int) -> Path:
-        """Where generation's files go when the next one takes their place."""
-        return self.replaced_root(partition) / str(generation)
-
     @property
-    def lock(self) -> Path:
-        return self.state / "locks" / f"{self.job}.lock"
+    def replaced_root(self) -> Path:
+        """Where the files of generations go that a newer one replaced."""
+        return self.state / "replaced" / self.job

@@ -7,15 +7,23 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ulid import ULID
-
-from batch_scorer.core.chunks import ChunkTask, OutputSpec, ReadSpec
+from batch_scorer.core.chunks import (
+    FILES,
+    Chunk,
+    ChunkScored,
+    ChunkTask,
+    OutputSpec,
+    ReadSpec,
+    output_columns,
+)
 from batch_scorer.core.errors import InputMoved
 from batch_scorer.core.expressions import names_in
 from batch_scorer.core.lakefiles import Footer, PartitionFiles, content_fingerprint
+from batch_scorer.core.leases import Opening
 from batch_scorer.core.models import Signature
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
+from batch_scorer.execution.openings import Opened, open_generation, opening_key
 from batch_scorer.execution.output_columns import check_output_columns
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.place import check_place
@@ -25,20 +33,27 @@ from batch_scorer.planning.chunks import cut_chunks
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A partition ready to be scored. columns: (name, Arrow type) of its output, in order."""
+    """A partition ready to be scored. columns: (name, Arrow type) of its output, in order.
+
+    tasks: the chunks that must be scored. reused: those that an earlier run of this generation had scored.
+    """
 
     entry: PartitionPlan
     partition: Partition
-    generation: int
-    previous_manifest: str | None
+    opening: Opening
     found: PartitionFiles  # every file with its content's sha256
     input_root: str
     input_fingerprint: str
     staging: Path
     tasks: tuple[ChunkTask, ...]
+    reused: tuple[ChunkScored, ...]
     columns: tuple[tuple[str, str], ...]
     started_at: datetime
     warnings: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> Path:
+        return self.staging / FILES
 
     @property
     def input_paths(self) -> tuple[str, ...]:
@@ -46,41 +61,52 @@ class Prepared:
 
 
 def prepare(
-    parts: JobParts, plan: Plan, entry: PartitionPlan, *, run_id: str, allow_schema_change: bool
+    parts: JobParts,
+    plan: Plan,
+    entry: PartitionPlan,
+    *,
+    run_id: str,
+    token: str,
+    allow_schema_change: bool,
 ) -> Prepared:
-    """Raises: InputError, OutputSchemaChanged, OutputError: this partition fails, the others go on."""
+    """token: of our lease on the partition.
+
+    Raises: InputError, OutputSchemaChanged, OutputError: this partition fails, the others go on; LeaseLost.
+    """
     if entry.problem is not None:
         raise entry.problem
     assert entry.partition is not None and entry.found is not None  # noqa: S101, PT018 (SCORE entries)
     from batch_scorer.lake.schema import disagreements
 
-    check_place(parts, entry)
+    check_place(parts, entry.partition)
     read = read_spec(parts, plan.model.signature, entry.found, entry.footers)
     found = replace(entry.found, files=hashed(parts, entry.found.files, entry.found.files))
-    opening = _open_generation(parts, entry, content_fingerprint(found.files))
-    staging = parts.places.staging(entry.partition, f"{run_id}-{ULID()}")
-    output = OutputSpec(
-        staging=str(staging),
-        run_id=run_id,
-        carried=read.carried,
-        outputs=parts.job.model.output,
-        model_version=f"{plan.model.name}@{plan.model.version}",
-        max_file_bytes=parts.job.output.file_size,
-        metadata=_footer_metadata(parts, plan, entry.partition, opening, run_id),
-    )
+    columns = output_columns(read.carried, parts.job.model.output)
     if not allow_schema_change:
-        check_output_columns(parts, plan, found, read.carried, output.columns)
+        check_output_columns(parts, plan, found, read.carried, columns)
+    job = parts.job
+    chunks = cut_chunks(found, entry.footers, target_bytes=job.compute.chunk, limit_rows=job.input.limit_rows)
+    opened = open_generation(
+        parts,
+        entry.partition,
+        run_id=run_id,
+        token=token,
+        key=opening_key(parts, plan, found, chunks, columns),
+        chunks=chunks,
+    )
+    fingerprint = content_fingerprint(found.files)
+    output = _output_spec(parts, plan, opened, read, fingerprint)
     return Prepared(
         entry=entry,
         partition=entry.partition,
-        generation=opening.generation,
-        previous_manifest=opening.previous_manifest,
+        opening=opened.opening,
         found=found,
         input_root=parts.input_root,
-        input_fingerprint=opening.input_fingerprint,
-        staging=staging,
-        tasks=_tasks(parts, plan, found, entry.footers, read, output),
-        columns=output.columns,
+        input_fingerprint=fingerprint,
+        staging=opened.staging,
+        tasks=_tasks(parts, plan, chunks, opened, read, output),
+        reused=opened.scored,
+        columns=columns,
         started_at=datetime.now(UTC),
         warnings=disagreements(entry.found.files, entry.footers),
     )
@@ -114,62 +140,56 @@ def moved(found: PartitionFiles, how: str) -> InputMoved:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Opening:
-    """What a new generation is called, and what it stands on."""
-
-    generation: int
-    previous_manifest: str | None
-    input_fingerprint: str
-
-
-def _open_generation(parts: JobParts, entry: PartitionPlan, input_fingerprint: str) -> _Opening:
-    """The next free number, chained to the current generation's manifest."""
-    assert entry.partition is not None  # noqa: S101 (only partitions are scored)
-    history = parts.ledger.generations(parts.job.name, entry.partition)
-    current = [record for record in history if record.number == entry.base_generation]
-    return _Opening(
-        generation=max((record.number for record in history), default=0) + 1,
-        previous_manifest=current[0].manifest_sha256 if current else None,
-        input_fingerprint=input_fingerprint,
+def _output_spec(
+    parts: JobParts, plan: Plan, opened: Opened, read: ReadSpec, input_fingerprint: str
+) -> OutputSpec:
+    opening = opened.opening
+    return OutputSpec(
+        staging=str(opened.staging),
+        run_id=opening.run_id,
+        carried=read.carried,
+        outputs=parts.job.model.output,
+        model_version=f"{plan.model.name}@{plan.model.version}",
+        max_file_bytes=parts.job.output.file_size,
+        metadata=_footer_metadata(parts, plan, opening, input_fingerprint),
     )
 
 
 def _tasks(
     parts: JobParts,
     plan: Plan,
-    found: PartitionFiles,
-    footers: Sequence[Footer],
+    chunks: Sequence[Chunk],
+    opened: Opened,
     read: ReadSpec,
     output: OutputSpec,
 ) -> tuple[ChunkTask, ...]:
-    job = parts.job
-    chunks = cut_chunks(found, footers, target_bytes=job.compute.chunk, limit_rows=job.input.limit_rows)
+    done = {scored.chunk.index for scored in opened.scored}
     return tuple(
         ChunkTask(
             chunk=chunk,
             read=read,
             model=plan.model,
-            method=job.model.method,
+            method=parts.job.model.method,
             output=output,
             code=parts.code,
         )
         for chunk in chunks
+        if chunk.index not in done
     )
 
 
 def _footer_metadata(
-    parts: JobParts, plan: Plan, partition: Partition, opening: _Opening, run_id: str
+    parts: JobParts, plan: Plan, opening: Opening, input_fingerprint: str
 ) -> tuple[tuple[str, str], ...]:
     """What every output file says about itself, so that it can be explained without us."""
     return (
         ("job", parts.job.name),
-        ("run_id", run_id),
-        ("partition", partition.path),
-        ("generation", str(opening.generation)),
+        ("run_id", opening.run_id),
+        ("partition", opening.partition.path),
+        ("generation", str(opening.number)),
         ("model", f"{plan.model.name}@{plan.model.version}"),
         ("model_sha256", plan.model.sha256),
-        ("input_sha256", opening.input_fingerprint),
-        ("previous_manifest_sha256", opening.previous_manifest or ""),
+        ("input_sha256", input_fingerprint),
+        ("previous_manifest_sha256", opening.previous_sha256 or ""),
         ("code_version", parts.code_version),
     )

@@ -1,26 +1,29 @@
 """Make one finished partition visible, in an order that a crash at any point can be recovered from.
 
-1. the input is still what was planned  2. the manifest is on disk  3. ledger row *publishing*
-4. one atomic step of the sink  5. ledger row *published*. Only the driver does this.
+1. the input is still what was planned  2. the manifest is on disk  3. ledger row *publishing*, if the lease
+is still ours  4. one atomic step of the sink  5. ledger row *published*. Only the driver does this.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from batch_scorer.core.chunks import Accounting, ChunkScored
+from batch_scorer.core.chunks import FILES, Accounting, ChunkScored
+from batch_scorer.core.errors import InternalError
+from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.holdings import SUCCESS_MARKER
 from batch_scorer.core.lakefiles import PartitionFiles
+from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Plan
-from batch_scorer.core.records import GenerationRecord, GenerationState, Ingredients, Manifest
+from batch_scorer.core.records import GenerationRecord, GenerationState, Ingredients, Manifest, Pin
 from batch_scorer.core.validation import SuiteVerdict
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.place import check_place
 from batch_scorer.execution.prepare import Prepared, moved
+from batch_scorer.lake.sinks import Kept, Publication
 from batch_scorer.planning.plan import ingredients_for
 
 
@@ -32,29 +35,65 @@ def publish(
     verdicts: tuple[Mapping[str, Any], ...],
     *,
     run_id: str,
+    token: str,
     rows: Accounting,
+    pin: Pin | None,
     warnings: Sequence[str],
 ) -> GenerationRecord:
     """verdicts: as `store_verdict` gave them. Before step 4 nothing is visible, after it everything.
 
-    Raises: InputMoved, OutputError, DamageFound.
+    Raises: InputMoved, OutputError, DamageFound, LeaseLost.
     """
     check_input_unmoved(parts, prepared)
-    manifest = _manifest(parts, plan, prepared, chunks, verdicts, run_id=run_id, rows=rows, warnings=warnings)
-    record = _record(manifest, parts.manifests.write(manifest))
-    _mark_success(parts, prepared)
-    check_place(parts, prepared.entry)
-    parts.ledger.begin_publish(record)
-    parts.sink.publish(
-        prepared.partition,
-        prepared.staging,
-        parts.places.replaced(prepared.partition, prepared.entry.base_generation or 0),
-        record.output_names,
+    manifest = _manifest(
+        parts, plan, prepared, chunks, verdicts, run_id=run_id, rows=rows, pin=pin, warnings=warnings
     )
-    parts.ledger.finish_publish(parts.job.name, prepared.partition, prepared.generation, datetime.now(UTC))
-    parts.ledger.record_output_columns(parts.job.name, prepared.columns, run_id)
-    forget_old_generations(parts, prepared)
+    return publish_manifest(parts, manifest, staging=prepared.opening.staging, token=token)
+
+
+def publish_manifest(parts: JobParts, manifest: Manifest, *, staging: str, token: str) -> GenerationRecord:
+    """Steps 2 to 5, for a run and for a rollback. staging: the name of the attempt's directory.
+
+    Raises: OutputError, DamageFound, LeaseLost.
+    """
+    job, partition = manifest.job, manifest.partition
+    _check_accounting(manifest)
+    check_place(parts, partition)
+    publication = publication_of(parts, manifest, staging)
+    if parts.job.output.success_marker:
+        (publication.staged / SUCCESS_MARKER).touch()
+    fault_point(FaultPoint.BEFORE_MANIFEST)
+    record = _record(manifest, parts.manifests.write(manifest))
+    fault_point(FaultPoint.AFTER_MANIFEST)
+    parts.ledger.begin_publish(record, token)
+    fault_point(FaultPoint.PUBLISHING_RECORDED)
+    parts.sink.publish(publication)
+    fault_point(FaultPoint.BEFORE_PUBLISHED)
+    parts.ledger.finish_publish(job, partition, manifest.generation, datetime.now(UTC))
+    fault_point(FaultPoint.PUBLISHED_RECORDED)
+    parts.ledger.record_output_columns(job, manifest.columns, record.run_id)
+    fault_point(FaultPoint.COLUMNS_RECORDED)
+    forget_old_generations(parts, partition)
+    fault_point(FaultPoint.AFTER_CLEANUP)
     return record
+
+
+def publication_of(parts: JobParts, manifest: Manifest, staging: str) -> Publication:
+    """What the sink is told: by a publish, and by the recovery of one."""
+    current = parts.ledger.generation(manifest.job, manifest.partition, None)
+    return Publication(
+        partition=manifest.partition,
+        generation=manifest.generation,
+        run_id=manifest.run_id,
+        staged=parts.places.staging(manifest.partition, staging) / FILES,
+        files=manifest.outputs,
+        columns=manifest.columns,
+        base=kept(current) if current else None,
+    )
+
+
+def kept(record: GenerationRecord) -> Kept:
+    return Kept(generation=record.number, names=record.output_names)
 
 
 def check_input_unmoved(parts: JobParts, prepared: Prepared) -> None:
@@ -89,14 +128,25 @@ def store_verdict(
     }
 
 
-def forget_old_generations(parts: JobParts, prepared: Prepared) -> None:
-    """Keep the newest `output.keep_generations` replaced directories of this partition."""
-    root = parts.places.replaced_root(prepared.partition)
-    if not root.is_dir():
-        return
-    numbers = sorted((int(d.name) for d in root.iterdir() if d.name.isdigit()), reverse=True)
-    for number in numbers[parts.job.output.keep_generations :]:
-        shutil.rmtree(root / str(number), ignore_errors=True)
+def forget_old_generations(parts: JobParts, partition: Partition) -> int:
+    """Keep the newest `output.keep_generations` replaced ones of a partition. Returns bytes freed."""
+    history = parts.ledger.generations(parts.job.name, partition)
+    published = [kept(r) for r in history if r.state is GenerationState.PUBLISHED]
+    there = [each for each in published[1:] if parts.sink.is_kept(partition, each)]
+    n_kept = parts.job.output.keep_generations
+    needed = frozenset(name for each in (*published[:1], *there[:n_kept]) for name in each.names)
+    return sum(parts.sink.forget(partition, each, needed=needed) for each in there[n_kept:])
+
+
+def _check_accounting(manifest: Manifest) -> None:
+    """The last look before anything is visible: a row too many or too few is a bug of ours, and no output."""
+    n_rows = sum(file.n_rows for file in manifest.outputs)
+    if n_rows != manifest.rows.n_scored:
+        raise InternalError(
+            f"{manifest.rows.n_scored:,} rows were scored, but {n_rows:,} are in the staged files",
+            where=manifest.partition.path,
+            fix="nothing was published; please report this as a bug",
+        )
 
 
 def _manifest(
@@ -108,16 +158,19 @@ def _manifest(
     *,
     run_id: str,
     rows: Accounting,
+    pin: Pin | None,
     warnings: Sequence[str],
 ) -> Manifest:
     names: dict[str, None] = {}
     for footer in prepared.entry.footers:
         names.update(dict.fromkeys(name for name, _ in footer.columns))
+    opening = prepared.opening
     return Manifest(
         job=parts.job.name,
         partition=prepared.partition,
-        generation=prepared.generation,
-        run_id=run_id,
+        generation=opening.number,
+        run_id=opening.run_id,
+        published_run_id=None if opening.run_id == run_id else run_id,
         ingredients=Ingredients(**asdict(ingredients_for(plan, prepared.found))),
         input_fingerprint=prepared.input_fingerprint,
         inputs=prepared.found.files,
@@ -131,9 +184,10 @@ def _manifest(
         code_version=parts.code_version,
         environment=dict(parts.environment),
         created_at=datetime.now(UTC),
-        previous_sha256=prepared.previous_manifest,
+        previous_sha256=opening.previous_sha256,
         guarantee=str(parts.sink.guarantee),
         warnings=tuple(warnings),
+        pin=pin,
     )
 
 
@@ -150,9 +204,6 @@ def _record(manifest: Manifest, manifest_sha256: str) -> GenerationRecord:
         rows=manifest.rows,
         manifest_sha256=manifest_sha256,
         created_at=manifest.created_at,
+        restores=manifest.restores,
+        pin=manifest.pin,
     )
-
-
-def _mark_success(parts: JobParts, prepared: Prepared) -> None:
-    if parts.job.output.success_marker:
-        (prepared.staging / SUCCESS_MARKER).touch()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from batch_scorer.core.errors import DamageFound
 from batch_scorer.core.findings import Finding, PartitionFacts
@@ -13,7 +13,6 @@ from batch_scorer.core.records import GenerationRecord, GenerationState, Manifes
 from batch_scorer.core.restoring import Restored, restore
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.facts import look_around, look_at
-from batch_scorer.execution.lock import job_lock
 from batch_scorer.execution.parts import JobParts
 
 
@@ -68,22 +67,22 @@ def tell_history(parts: JobParts, now: datetime) -> History:
 
 
 def rebuild(parts: JobParts, now: datetime) -> History:
-    """Write it, under the job's lock, in one transaction.
+    """Write it, in one transaction that refuses a ledger which knows the job by then.
 
-    Raises: as tell_history; LockHeld, OutputUnwritable, DiskFull.
+    No run can begin meanwhile: it would find manifests, and a ledger that knows nothing of them.
+    Raises: as tell_history; OutputUnwritable, DiskFull.
     """
     from batch_scorer.ledger.rebuilding import write_history
 
-    with job_lock(parts.places.lock, job=parts.job.name, run_id="ledger rebuild", wait=timedelta(0)):
-        history = tell_history(parts, now)
-        write_history(
-            parts.places.database,
-            parts.job.name,
-            runs_found=history.runs,
-            records=history.records,
-            columns=history.columns,
-            manifests=history.manifests,
-        )
+    history = tell_history(parts, now)
+    write_history(
+        parts.places.database,
+        parts.job.name,
+        runs_found=history.runs,
+        records=history.records,
+        columns=history.columns,
+        manifests=history.manifests,
+    )
     return history
 
 

@@ -1,51 +1,129 @@
-"""Decide what a run that died left behind, from what is on disk. Every run starts with it, under the lock."""
+"""Decide what a process that died, or was silent for too long, left behind: from what is on disk.
+
+Every run starts with it, and `repair` does nothing else. Each partition is decided under its lease, so
+work of runs that live is never touched.
+"""
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
-from batch_scorer.core.records import AttemptRecord, AttemptState, GenerationRecord
+from batch_scorer.core.errors import PartitionPathRefused
+from batch_scorer.core.faults import FaultPoint, fault_point
+from batch_scorer.core.leases import Holder, Opening
+from batch_scorer.core.partitions import Partition, parse_partition_path
+from batch_scorer.core.records import AttemptRecord, AttemptState, GenerationRecord, Manifest
+from batch_scorer.execution.leases import Leases, Taken
+from batch_scorer.execution.openings import discard_staging, take_staging
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.publish import publication_of
+from batch_scorer.lake.sinks import holds
 
 
-def recover(parts: JobParts) -> tuple[str, ...]:
-    """Finish or undo every unfinished publish, then clear staging. Returns one line for each thing done.
+def recover(parts: JobParts, leases: Leases) -> tuple[str, ...]:
+    """Finish or undo every unfinished publish of a run that is gone. Returns one line for each thing done.
 
-    A *publishing* row whose files are the partition's directory is rolled forward; otherwise nothing
-    became visible and it is rolled back. We hold the job's lock, so no staging belongs to anybody alive.
+    Staged chunks of an open generation stay, for the next run to go on with; other staging is removed.
+    Raises: DamageFound, OutputError, StoreUnavailable.
     """
-    done = [_settle(parts, record) for record in parts.ledger.unfinished_publishes(parts.job.name)]
-    for run in parts.ledger.unfinished_runs():
-        if run.job == parts.job.name:
-            parts.ledger.mark_died(run.run_id)
-            done.append(f"run {run.run_id} on {run.host}, pid {run.pid}, died without finishing")
-    shutil.rmtree(parts.places.staging_root, ignore_errors=True)
+    fault_point(FaultPoint.RECOVERY_BEGUN)
+    gone = [holder for holder in parts.ledger.holders(parts.job.name) if leases.is_gone(holder)]
+    done: list[str] = []
+    for partition in _touched(parts):
+        taken = leases.take(partition)
+        if isinstance(taken, Holder):
+            continue
+        done += settle(parts, leases, taken)
+        leases.give_back(partition)
+    done += _mark_died(parts, leases)
+    for holder in gone:
+        parts.ledger.leave(holder.token)
     return tuple(done)
 
 
-def _settle(parts: JobParts, record: GenerationRecord) -> str:
-    if parts.sink.holds(record.partition, record.output_names):
-        _keep_replaced(parts, record)
-        _record_as_published(parts, record)
-        return f"{record.partition}: generation {record.number} was visible, now recorded"
-    _put_back(parts, record)
-    parts.ledger.abandon_publish(record.job, record.partition, record.number)
-    return f"{record.partition}: generation {record.number} never became visible, undone"
+def settle(parts: JobParts, leases: Leases, taken: Taken) -> tuple[str, ...]:
+    """Bring one partition, whose lease we took, to a state from which it can be worked on."""
+    partition = taken.partition
+    opening = next(iter(parts.ledger.openings(parts.job.name, partition)), None)
+    if opening is not None:
+        opening = take_staging(parts, opening, leases.token)
+    unfinished = [r for r in parts.ledger.unfinished_publishes(parts.job.name) if r.partition == partition]
+    done = tuple(_settle_publish(parts, record, opening, taken) for record in unfinished)
+    fault_point(FaultPoint.RECOVERY_SETTLED)
+    opening = next(iter(parts.ledger.openings(parts.job.name, partition)), None)
+    discard_staging(parts, partition, but=opening.staging if opening else None)
+    history = parts.ledger.generations(parts.job.name, partition)
+    # Of a publish that got no further than its manifest: no row ever said that it counts.
+    parts.manifests.discard(parts.job.name, partition, 1 + max((r.number for r in history), default=0))
+    return done
 
 
-def _record_as_published(parts: JobParts, record: GenerationRecord) -> None:
-    """What the run that died would have written after its exchange; the manifest holds all of it."""
+def _touched(parts: JobParts) -> Iterator[Partition]:
+    """Every partition that something unfinished is known of, by ledger or by staging."""
+    ledger, job = parts.ledger, parts.job.name
+    found = {record.partition: None for record in ledger.unfinished_publishes(job)}
+    found |= {opening.partition: None for opening in ledger.openings(job)}
+    found |= {lease.partition: None for lease in ledger.leases(job)}
+    found |= dict.fromkeys(_with_staging(parts))
+    yield from found
+
+
+def _with_staging(parts: JobParts) -> Iterator[Partition]:
+    root, depth = parts.places.staging_root, len(parts.job.input.partition_by)
+    if not root.is_dir():
+        return
+    for directory in sorted(root.glob("/".join("*" * depth))):
+        try:
+            path = directory.relative_to(root).as_posix()
+            yield parse_partition_path(parts.job.input.partition_by, path)
+        except PartitionPathRefused:
+            continue  # of a job file that had other keys: gc says so
+
+
+def _mark_died(parts: JobParts, leases: Leases) -> Iterator[str]:
+    living = {h.run_id for h in parts.ledger.holders(parts.job.name) if not leases.is_gone(h)}
+    for run in parts.ledger.unfinished_runs():
+        if run.job == parts.job.name and run.run_id not in living:
+            parts.ledger.mark_died(run.run_id)
+            yield f"run {run.run_id} on {run.host}, pid {run.pid}, died without finishing"
+
+
+def _settle_publish(parts: JobParts, record: GenerationRecord, opening: Opening | None, taken: Taken) -> str:
+    """Its files are what readers see: roll forward. Else nothing became visible: roll back."""
     manifest = parts.manifests.read(
         record.job, record.partition, record.number, expected_sha256=record.manifest_sha256
     )
-    now = datetime.now(UTC)
-    parts.ledger.finish_publish(record.job, record.partition, record.number, now)
+    mine = opening is not None and opening.number == record.number
+    publication = publication_of(parts, manifest, opening.staging if opening and mine else "unknown")
+    which = (record.job, record.partition, record.number)
+    if holds(parts.sink, record.partition, record.output_names):
+        parts.sink.finish(publication)
+        _record_as_published(parts, record, manifest)
+        if not taken.was_ours:
+            _record_attempt(parts, record, manifest)
+        return f"{record.partition}: generation {record.number} was visible, now recorded"
+    may_repeat = parts.sink.fence(publication) if taken.may_live else True
+    if holds(parts.sink, record.partition, record.output_names):  # it was faster than the fence
+        return _settle_publish(parts, record, opening, taken)
+    parts.sink.undo(publication)
+    if may_repeat and mine:
+        parts.ledger.reopen_publish(*which)
+        return f"{record.partition}: generation {record.number} never became visible, undone; its chunks stay"
+    parts.ledger.abandon_publish(*which)
+    return f"{record.partition}: generation {record.number} never became visible, undone"
+
+
+def _record_as_published(parts: JobParts, record: GenerationRecord, manifest: Manifest) -> None:
+    """What the run that died would have written after its exchange; the manifest holds all of it."""
+    parts.ledger.finish_publish(record.job, record.partition, record.number, datetime.now(UTC))
     parts.ledger.record_output_columns(record.job, manifest.columns, record.run_id)
+
+
+def _record_attempt(parts: JobParts, record: GenerationRecord, manifest: Manifest) -> None:
     parts.ledger.record_attempt(
         AttemptRecord(
-            run_id=record.run_id,
+            run_id=manifest.published_run_id or record.run_id,
             job=record.job,
             partition=record.partition,
             partition_label=record.partition.label,
@@ -54,7 +132,7 @@ def _record_as_published(parts: JobParts, record: GenerationRecord) -> None:
             ingredients=record.ingredients,
             reasons=("found published by a later run",),
             started_at=record.created_at,
-            finished_at=now,
+            finished_at=datetime.now(UTC),
             rows=record.rows,
             generation=record.number,
             headline=f"{record.rows.n_scored:,} scored; the run died right after the publish",
@@ -62,35 +140,3 @@ def _record_as_published(parts: JobParts, record: GenerationRecord) -> None:
             warnings=manifest.warnings,
         )
     )
-
-
-def _put_back(parts: JobParts, record: GenerationRecord) -> None:
-    """Without an atomic exchange a crash between the two renames leaves no directory: the old one returns."""
-    current = parts.ledger.generation(record.job, record.partition, None)
-    place = parts.places.predictions / record.partition.path
-    if current is None or place.exists():
-        return
-    away = parts.places.replaced(record.partition, current.number)
-    if _holds(away, current.output_names):
-        away.rename(place)
-
-
-def _keep_replaced(parts: JobParts, record: GenerationRecord) -> None:
-    """After an exchange the old generation lies in staging until it is moved: move it now."""
-    current = parts.ledger.generation(record.job, record.partition, None)
-    if current is None:
-        return
-    attempts = parts.places.staging_root / record.partition.path
-    old = next((d for d in _directories(attempts) if _holds(d, current.output_names)), None)
-    target = parts.places.replaced(record.partition, current.number)
-    if old is not None and not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        old.rename(target)
-
-
-def _directories(root: Path) -> tuple[Path, ...]:
-    return tuple(d for d in root.iterdir() if d.is_dir()) if root.is_dir() else ()
-
-
-def _holds(directory: Path, names: tuple[str, ...]) -> bool:
-    return {file.name for file in directory.glob("*.parquet")} == set(names)

@@ -1,4 +1,4 @@
-"""One run of a job from plan to report: lock, recover, record, drive, conclude."""
+"""One run of a job from plan to report: enter, recover, plan, record, drive, conclude, leave."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ulid import ULID
 
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import BatchScorerError, ClusterUnavailable, ConfigInvalid, UsageError
+from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published
 from batch_scorer.core.plans import Action, Cause, PartitionPlan, Plan
 from batch_scorer.core.records import RunRecord, RunState
@@ -21,7 +22,7 @@ from batch_scorer.core.whoami import user_name
 from batch_scorer.execution import attempts
 from batch_scorer.execution.clusters import Cluster, check_address, choose, open_cluster
 from batch_scorer.execution.exits import FAILED, OK, exit_code
-from batch_scorer.execution.lock import job_lock
+from batch_scorer.execution.leases import Leases, at_work
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.recovery import recover
 from batch_scorer.execution.stop import StopRequest, listening
@@ -38,31 +39,25 @@ def run_job(
     options: RunOptions,
     listener: RunListener,
 ) -> RunReport:
-    """Do everything the plan says. make_plan: called once the lock is held and recovery is done, so that
-    the plan sees what a run that died really left behind.
+    """Do everything the plan says. make_plan: called once recovery is done, so that the plan sees what a
+    run that died really left behind.
 
-    Returns: what happened, exit code included. Raises: LockHeld, a stop, and whatever planning raises;
-    after that every failure is in the report.
+    Returns: what happened, exit code included. Raises: a stop, and whatever planning raises; after that
+    every failure is in the report.
     """
     _check_cluster(parts, options)
     run_id = str(ULID())
     with (
         logging_run(run_id),
         listening(StopRequest(_timeout(parts, options))) as stop,
-        job_lock(
-            parts.places.lock,
-            job=parts.job.name,
-            run_id=run_id,
-            wait=options.wait_lock,
-            check=stop.check,
-        ),
+        at_work(parts.ledger, job=parts.job.name, verb="run", run_id=run_id, on_cancel=stop.cancel) as leases,
     ):
-        recovered = recover(parts)
+        recovered = recover(parts, leases)
         with stop.at_once():  # a plan may hash for hours, and writes nothing
             plan = make_plan()
         _refresh(parts, plan)
         run = _run_record(parts, plan, options, run_id)
-        return _run(parts, plan, options, listener, stop, run, recovered)
+        return _run(parts, plan, options, listener, stop, leases, run, recovered)
 
 
 def _check_cluster(parts: JobParts, options: RunOptions) -> None:
@@ -91,15 +86,18 @@ def _run(
     options: RunOptions,
     listener: RunListener,
     stop: StopRequest,
+    leases: Leases,
     run: RunRecord,
     warnings: Sequence[str],
 ) -> RunReport:
     warnings = [*warnings, *plan.warnings, *_waiting(plan)]
     parts.ledger.start_run(run)
+    fault_point(FaultPoint.RUN_STARTED)
     outcomes: list[PartitionOutcome] = []
-    stopped_by = _carry_out(parts, plan, options, listener, stop, run, outcomes)
+    stopped_by = _carry_out(parts, plan, options, listener, stop, leases, run, outcomes)
     report = _report(plan, options, run, outcomes, stopped_by, warnings)
     unrecorded = _record_end(parts, report)
+    fault_point(FaultPoint.RUN_FINISHED)
     if unrecorded is None or stopped_by is not None:
         return report
     return _report(plan, options, run, outcomes, unrecorded, warnings)
@@ -111,6 +109,7 @@ def _carry_out(
     options: RunOptions,
     listener: RunListener,
     stop: StopRequest,
+    leases: Leases,
     run: RunRecord,
     outcomes: list[PartitionOutcome],
 ) -> BatchScorerError | None:
@@ -119,7 +118,7 @@ def _carry_out(
         if plan.order:
             listener.run_started(run, plan)
         _report_refused(parts, plan, listener, run.run_id, outcomes)
-        _drive(parts, plan, options, listener, stop, run.run_id, outcomes)
+        _drive(parts, plan, options, listener, stop, leases, run.run_id, outcomes)
     except BatchScorerError as error:
         return error
     except KeyboardInterrupt:
@@ -192,6 +191,7 @@ def _drive(
     options: RunOptions,
     listener: RunListener,
     stop: StopRequest,
+    leases: Leases,
     run_id: str,
     outcomes: list[PartitionOutcome],
 ) -> None:
@@ -212,6 +212,7 @@ def _drive(
                 validator=validator,
                 listener=listener,
                 stop=stop,
+                leases=leases,
                 outcomes=outcomes,
             ).run()
     finally:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
-from batch_scorer.core.errors import BatchScorerError, StoreUnavailable
+from batch_scorer.core.errors import BatchScorerError, LeaseLost, StoreUnavailable
 from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published
 from batch_scorer.core.plans import Plan
+from batch_scorer.core.records import Pin
 from batch_scorer.core.validation import SuiteVerdict
 from batch_scorer.execution.gates import warnings_of, why_blocked
+from batch_scorer.execution.leases import Leases, Taken
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publish import publish, store_verdict
+from batch_scorer.execution.recovery import settle
 from batch_scorer.execution.work import PartitionWork
 
+_log = logging.getLogger(__name__)
 VerdictEntries = tuple[Mapping[str, Any], ...]
 
 
@@ -23,11 +28,11 @@ def gate(parts: JobParts, work: PartitionWork) -> str | None:
 
 
 def conclude(
-    parts: JobParts, plan: Plan, work: PartitionWork, run_id: str
+    parts: JobParts, plan: Plan, work: PartitionWork, run_id: str, leases: Leases, pin: Pin | None
 ) -> tuple[PartitionOutcome, VerdictEntries]:
     """Everything is known: keep the suite results, then block or publish.
 
-    Raises: StoreUnavailable: that ends the run, not the partition.
+    Raises: StoreUnavailable: that ends the run, not the partition; LeaseLost.
     """
     verdicts = work.verdicts()
     warnings = (*work.prepared.warnings, *_nothing_left(work), *warnings_of(verdicts))
@@ -39,21 +44,37 @@ def conclude(
             return _blocked(work, why, verdicts, warnings), entries
         record = publish(
             parts, plan, work.prepared, work.chunks, entries,
-            run_id=run_id, rows=work.rows, warnings=warnings,
+            run_id=run_id, token=leases.token, rows=work.rows, pin=pin, warnings=warnings,
         )  # fmt: skip
-    except StoreUnavailable:
+    except (StoreUnavailable, LeaseLost):
         raise
     except BatchScorerError as error:
-        return failed(work, error), entries
+        return _unpublished(parts, work, error, leases), entries
     return _published(work, record.number, verdicts, warnings), entries
+
+
+def _unpublished(
+    parts: JobParts, work: PartitionWork, error: BatchScorerError, leases: Leases
+) -> PartitionOutcome:
+    """A publish that broke off half-way is decided at once, as the next run would decide it."""
+    partition, number = work.prepared.partition, work.prepared.opening.number
+    try:
+        settle(parts, leases, Taken(partition=partition, was_ours=True))
+        current = parts.ledger.generation(parts.job.name, partition, None)
+    except BatchScorerError as worse:
+        _log.warning("left to the next run: %s", worse)
+        return failed(work, error)
+    if current is None or current.number != number:
+        return failed(work, error)
+    return _published(work, number, work.verdicts(), (f"it was published, although {error.what}",))
 
 
 def _duplicates(parts: JobParts, work: PartitionWork) -> str | None:
     """The key must name one row: an output that cannot be joined back one to one is of no use."""
     from batch_scorer.lake.keys import duplicate_keys
 
-    staging = work.prepared.staging
-    files = [staging / file.name for chunk in work.chunks for file in chunk.files]
+    staged = work.prepared.files
+    files = [staged / file.name for chunk in work.chunks for file in chunk.files]
     found = duplicate_keys(files, parts.job.input.key, n_rows=work.rows.n_scored)
     if not found.n_rows:
         return None
@@ -98,6 +119,7 @@ def _published(
         label=work.prepared.entry.label,
         generation=generation,
         rows=work.rows,
+        n_reused=sum(chunk.rows.n_read for chunk in work.prepared.reused),
         verdicts=verdicts,
         warnings=warnings,
         cost=work.cost,

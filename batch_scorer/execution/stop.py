@@ -54,6 +54,11 @@ class StopRequest:
             self._at_once = False
         self.check()
 
+    def cancel(self, by: str) -> None:
+        """`batch-scorer cancel`, from anywhere: as a SIGTERM, told apart by its words."""
+        if self._error is None:
+            self._error = Terminated(f"cancelled by {by}", fix=_FIX)
+
     def on_signal(self, number: int, _frame: FrameType | None) -> None:
         is_first = self._error is None
         if is_first:

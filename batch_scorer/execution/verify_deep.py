@@ -51,7 +51,7 @@ def _contents(
     if detail.columns != manifest.columns:
         columns = (_listed(manifest.columns), _listed(detail.columns))
         yield facts.finding(FindingKind.COLUMNS_DIFFER, path, "it has other columns than recorded", *columns)
-    for name, expected in expected_footer(manifest).items():
+    for name, expected in expected_footer(facts, manifest).items():
         found = detail.footer.get(name, "nothing")
         if found != expected:
             what = f"its footer names another {name}"

@@ -28,7 +28,7 @@ class PartitionWork:
         self.output_checks_sent = False
         self._waiting = deque(prepared.tasks)
         self._n_out = 0
-        self._scored: dict[int, ChunkScored] = {}
+        self._scored = {scored.chunk.index: scored for scored in prepared.reused}
         self._failures: dict[int, BatchScorerError] = {}
 
     @property

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from batch_scorer.core.durable import fsync_directory, make_directories, writing
-from batch_scorer.core.errors import OutputUnwritable
+from batch_scorer.core.errors import DamageFound, OutputUnwritable
+from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.holdings import SUCCESS_MARKER
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.exchange import (
@@ -22,13 +24,15 @@ from batch_scorer.lake.exchange import (
     probe,
 )
 from batch_scorer.lake.preflight import nearest_existing
+from batch_scorer.lake.sinks import Kept, Publication
 
 
 @dataclass(frozen=True, slots=True)
 class ParquetSink:
-    """predictions: the table's root, one directory per partition below it."""
+    """predictions: the table's root, one directory per partition below it. replaced: where old ones go."""
 
     predictions: Path
+    replaced: Path
 
     @property
     def guarantee(self) -> Guarantee:
@@ -38,46 +42,119 @@ class ParquetSink:
         """
         return _probed(self.predictions.parent)
 
-    def publish(self, partition: Partition, staged: Path, replaced: Path, names: Sequence[str]) -> None:
+    def publish(self, publication: Publication) -> None:
         """See Sink. Files in staged that are not named are removed before: a chunk may have run twice.
 
-        staged and replaced: on the file system of predictions. Nobody else may write into staged any more.
         A crash behind an atomic exchange leaves the old generation at staged, one between two renames at
-        replaced: whole in both cases, for recovery to see.
+        replaced: whole in both cases, for `finish` and `undo`.
         """
-        target = self.predictions / partition.path
+        target = self._place(publication.partition)
+        replaced = self._replaced(publication)
         with writing(target):
-            _refuse_obstacles(target, staged, replaced, names)
-            _strip(staged, names)
-            fsync_directory(staged)
+            _refuse_obstacles(target, publication.staged, replaced, publication.names)
+            _strip(publication.staged, publication.names)
+            fsync_directory(publication.staged)
             make_directories(target.parent)
-            if target.exists():
+            fault_point(FaultPoint.BEFORE_EXCHANGE)
+            if replaced is not None and target.exists():
                 make_directories(replaced.parent)
-                self._replace(target, staged, replaced)
+                self._replace(target, publication.staged, replaced)
             else:
-                move_new(staged, target)
+                move_new(publication.staged, target)
+                fault_point(FaultPoint.AFTER_EXCHANGE)
             fsync_directory(target.parent)
 
-    def is_free(self, partition: Partition) -> bool:
-        """See Sink."""
-        return not os.path.lexists(self.predictions / partition.path)
-
-    def holds(self, partition: Partition, names: Sequence[str]) -> bool:
-        """See Sink."""
+    def visible(self, partition: Partition) -> frozenset[str] | None:
+        """See Sink. What is no directory shows one name that no generation has."""
+        place = self._place(partition)
         try:
-            found = set(os.listdir(self.predictions / partition.path))
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        return found - {SUCCESS_MARKER} == set(names)
+            return frozenset(os.listdir(place)) - {SUCCESS_MARKER}
+        except NotADirectoryError:
+            return frozenset({""})
+        except FileNotFoundError:
+            return frozenset({""}) if os.path.lexists(place) else None
+
+    def finish(self, publication: Publication) -> None:
+        """See Sink. Behind an exchange the old generation lies at staged until it is moved."""
+        replaced, base = self._replaced(publication), publication.base
+        if replaced is None or base is None or os.path.lexists(replaced):
+            return
+        if _holds(publication.staged, base.names):
+            with writing(replaced):
+                make_directories(replaced.parent)
+                move_new(publication.staged, replaced)
+                fsync_directory(replaced.parent)
+
+    def undo(self, publication: Publication) -> None:
+        """See Sink. A crash between two renames leaves no directory: the old one returns."""
+        target, replaced, base = (
+            self._place(publication.partition),
+            self._replaced(publication),
+            publication.base,
+        )
+        if replaced is None or base is None or os.path.lexists(target):
+            return
+        if _holds(replaced, base.names):
+            with writing(target):
+                move_new(replaced, target)
+                fsync_directory(target.parent)
+
+    def fence(self, publication: Publication) -> bool:  # noqa: ARG002 (the protocol's)
+        """See Sink. The staging directory was renamed: a late exchange finds nothing."""
+        return True
+
+    def recall(self, partition: Partition, kept: Kept, staged: Path) -> None:
+        """See Sink. The files are linked, not moved: until the exchange everything stays where it is."""
+        source = self.replaced / partition.path / str(kept.generation)
+        with writing(staged):
+            for name in kept.names:
+                try:
+                    _link_or_copy(source / name, staged / name)
+                except FileNotFoundError:
+                    raise DamageFound(
+                        f"a file of generation {kept.generation} is gone",
+                        where=str(source / name),
+                        fix="choose another generation, or have the partition scored anew",
+                    ) from None
+            fsync_directory(staged)
+
+    def is_kept(self, partition: Partition, kept: Kept) -> bool:
+        """See Sink."""
+        return _holds(self.replaced / partition.path / str(kept.generation), kept.names)
+
+    def forget(self, partition: Partition, kept: Kept, *, needed: frozenset[str]) -> int:  # noqa: ARG002
+        """See Sink. What others need has links of its own."""
+        directory = self.replaced / partition.path / str(kept.generation)
+        if not directory.is_dir():
+            return 0
+        n_bytes = sum(file.stat().st_size for file in directory.iterdir() if file.stat().st_nlink == 1)
+        fault_point(FaultPoint.BEFORE_CLEANUP)
+        shutil.rmtree(directory, ignore_errors=True)
+        return n_bytes
+
+    def _place(self, partition: Partition) -> Path:
+        return self.predictions / partition.path
+
+    def _replaced(self, publication: Publication) -> Path | None:
+        if publication.base is None:
+            return None
+        return self.replaced / publication.partition.path / str(publication.base.generation)
 
     def _replace(self, target: Path, staged: Path, replaced: Path) -> None:
         if self.guarantee is Guarantee.ATOMIC_EXCHANGE:
             exchange(staged, target)
+            fault_point(FaultPoint.AFTER_EXCHANGE)
             fsync_directory(target.parent)  # the new generation must last before the old one moves on
             move_new(staged, replaced)
         else:
             move_new(target, replaced)
-            move_new(staged, target)
+            fault_point(FaultPoint.BETWEEN_RENAMES)
+            try:
+                move_new(staged, target)
+            except OSError:  # staging was taken over: what readers saw comes back
+                move_new(replaced, target)
+                raise
+        fault_point(FaultPoint.AFTER_REPLACED)
         fsync_directory(replaced.parent)
 
 
@@ -93,20 +170,43 @@ def _probed(directory: Path) -> Guarantee:
         return probe(nearest)
 
 
-def _refuse_obstacles(target: Path, staged: Path, replaced: Path, names: Sequence[str]) -> None:
+def _refuse_obstacles(target: Path, staged: Path, replaced: Path | None, names: Sequence[str]) -> None:
     """Everything that would stop us between two renames, asked before the first."""
     missing = set(names) - set(os.listdir(staged))
     if missing:
         raise _obstacle(staged, f'the staged file "{min(missing)}" is gone')
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise _obstacle(target, "what is there now is not a directory of ours")
-    if os.path.lexists(replaced):
+    if replaced is None and os.path.lexists(target):
+        raise _obstacle(target, "nothing was published here, and yet something is there")
+    if replaced is not None and os.path.lexists(replaced):
         raise _obstacle(replaced, "there is already a replaced generation of this number")
 
 
 def _strip(staged: Path, names: Sequence[str]) -> None:
     for name in set(os.listdir(staged)) - {SUCCESS_MARKER, *names}:
         (staged / name).unlink()
+
+
+def _holds(directory: Path, names: Sequence[str]) -> bool:
+    try:
+        return set(os.listdir(directory)) - {SUCCESS_MARKER} == set(names)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    """Some file systems have no hard links."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return  # a rollback that was broken off, and goes on
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        shutil.copyfile(source, target)
+        with target.open("rb") as copied:
+            os.fsync(copied.fileno())
 
 
 def _obstacle(where: Path, what: str) -> OutputUnwritable:

@@ -71,7 +71,7 @@ class StagedWriter:
         if self._open is not None:
             self._open.discard()
         for file in self._finished:
-            (Path(self._spec.staging) / file.name).unlink(missing_ok=True)
+            (Path(self._spec.files) / file.name).unlink(missing_ok=True)
 
     def _with_audit(self, table: pa.Table) -> pa.Table:
         audit = {
@@ -99,7 +99,7 @@ class StagedWriter:
     def _next_file(self) -> _OpenFile:
         unique = f"{self._first_id + len(self._finished):08x}"
         name = f"part-{self._chunk_index:05d}-{self._spec.run_id}-{unique}.parquet"
-        return _OpenFile(Path(self._spec.staging) / name, self._schema, dict(self._spec.metadata))
+        return _OpenFile(Path(self._spec.files) / name, self._schema, dict(self._spec.metadata))
 
     def _roll(self) -> None:
         if self._open is not None:

@@ -18,6 +18,7 @@ from batch_scorer.core.records import (
     GenerationRecord,
     GenerationState,
     Ingredients,
+    Pin,
     RunRecord,
     RunState,
 )
@@ -104,7 +105,8 @@ def generation_to_row(generation: GenerationRecord) -> Values:
         "manifest_sha256": generation.manifest_sha256,
         "created_at": generation.created_at,
         "published_at": generation.published_at,
-        "pinned": generation.pinned,
+        "restores": generation.restores,
+        "pin": generation.pin and pin_to_json(generation.pin),
     }
 
 
@@ -122,7 +124,23 @@ def generation_from_row(row: RowMapping, inputs: Iterable[LakeFile]) -> Generati
         manifest_sha256=row["manifest_sha256"],
         created_at=row["created_at"],
         published_at=row["published_at"],
-        pinned=row["pinned"],
+        restores=row["restores"],
+        pin=row["pin"] and pin_from_json(row["pin"]),
+    )
+
+
+def pin_to_json(pin: Pin) -> dict[str, str | None]:
+    return {name: v.isoformat() if isinstance(v, dt.datetime) else v for name, v in asdict(pin).items()}
+
+
+def pin_from_json(found: Mapping[str, Any]) -> Pin:
+    lifted = found.get("lifted_at")
+    return Pin(
+        by=found["by"],
+        at=dt.datetime.fromisoformat(found["at"]),
+        why=found["why"],
+        lifted_by=found.get("lifted_by"),
+        lifted_at=lifted and dt.datetime.fromisoformat(lifted),
     )
 
 

@@ -28,13 +28,16 @@ from batch_scorer.core.records import (
     GenerationRecord,
     GenerationState,
     PartitionRecord,
+    Pin,
 )
+from batch_scorer.ledger import opening_rows
 from batch_scorer.ledger.encoding import (
     attempt_from_row,
     generation_from_row,
     generation_to_row,
     input_from_row,
     input_to_row,
+    pin_to_json,
 )
 from batch_scorer.ledger.schema import attempts, generation_inputs, generations
 
@@ -60,10 +63,27 @@ def finish_publish(
         _is(job, partition, number),
         {"state": GenerationState.PUBLISHED.value, "published_at": published_at},
     )
+    opening_rows.close(connection, job, partition)
 
 
 def abandon_publish(connection: Connection, job: str, partition: Partition, number: int) -> None:
     _end_publish(connection, _is(job, partition, number), {"state": GenerationState.ABANDONED.value})
+    opening_rows.close(connection, job, partition)
+
+
+def reopen_publish(connection: Connection, job: str, partition: Partition, number: int) -> None:
+    """As if it had never begun: its opening, if there is one, stays to be gone on with."""
+    publishing = generations.c.state == GenerationState.PUBLISHING.value
+    which = (*_is(job, partition, number), publishing)
+    ids = select(generations.c.id).where(*which)
+    connection.execute(delete(generation_inputs).where(generation_inputs.c.generation_id.in_(ids)))
+    if connection.execute(delete(generations).where(*which)).rowcount != 1:
+        raise _not_unfinished()
+
+
+def set_pin(connection: Connection, job: str, partition: Partition, number: int, pin: Pin | None) -> None:
+    value = None if pin is None else pin_to_json(pin)
+    connection.execute(update(generations).where(*_is(job, partition, number)).values(pin=value))
 
 
 def unfinished(connection: Connection, job: str) -> tuple[GenerationRecord, ...]:
@@ -177,7 +197,12 @@ def _end_publish(
     publishing = generations.c.state == GenerationState.PUBLISHING.value
     ended = connection.execute(update(generations).where(*which, publishing).values(**values))
     if ended.rowcount != 1:
-        raise DamageFound(
-            "a publish ended that the ledger does not know as unfinished",
-            fix="make sure that only one run at a time works on a job",
-        )
+        raise _not_unfinished()
+
+
+def _not_unfinished() -> DamageFound:
+    return DamageFound(
+        "a publish ended that the ledger does not know as unfinished",
+        fix="look whether somebody edited the ledger; what is visible is whole",
+        next_command="batch-scorer verify JOB",
+    )

@@ -15,8 +15,9 @@ from typing import Any, Protocol
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import StoreUnavailable
 from batch_scorer.core.lakefiles import LakeFile
+from batch_scorer.core.leases import Holder, Lease, Opening
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.records import AttemptRecord, GenerationRecord, PartitionRecord, RunRecord
+from batch_scorer.core.records import AttemptRecord, GenerationRecord, PartitionRecord, Pin, RunRecord
 from batch_scorer.ledger.database import Database, connect, connect_for_reading, connect_to_nothing
 from batch_scorer.ledger.migrations import bring_up_to_date, newest_version, version_of
 from batch_scorer.ledger.sql_ledger import SqlLedger
@@ -72,13 +73,17 @@ class AttemptLog(Protocol):
 class PublishLog(Protocol):
     """The two rows around the one step that makes a generation visible."""
 
-    def begin_publish(self, generation: GenerationRecord) -> None:
-        """Raises: DamageFound, when this number of this partition was ever begun before."""
+    def begin_publish(self, generation: GenerationRecord, token: str) -> None:
+        """Raises: LeaseLost; DamageFound, when this number of this partition was ever begun before."""
 
     def finish_publish(self, job: str, partition: Partition, number: int, published_at: dt.datetime) -> None:
         """Raises: DamageFound, when it is not unfinished; so does abandon_publish."""
 
-    def abandon_publish(self, job: str, partition: Partition, number: int) -> None: ...
+    def abandon_publish(self, job: str, partition: Partition, number: int) -> None:
+        """It never became visible, and its number is burnt; its opening is closed."""
+
+    def reopen_publish(self, job: str, partition: Partition, number: int) -> None:
+        """It never became visible, and its opening may be gone on with."""
 
     def unfinished_publishes(self, job: str) -> tuple[GenerationRecord, ...]:
         """Oldest first."""
@@ -96,8 +101,50 @@ class GenerationLog(Protocol):
     def generation(self, job: str, partition: Partition, number: int | None) -> GenerationRecord | None:
         """number None: the current one."""
 
+    def set_pin(self, job: str, partition: Partition, number: int, pin: Pin | None) -> None: ...
+
     def refresh_inputs(self, job: str, partition: Partition, files: Sequence[LakeFile]) -> None:
         """The current generation's files have new stamps and the content they had."""
+
+
+class LeaseLog(Protocol):
+    """Who works on which partition."""
+
+    def enter(self, holder: Holder) -> None: ...
+
+    def leave(self, token: str) -> None:
+        """Its leases go with it. Repeatable."""
+
+    def beat(self, token: str, now: dt.datetime) -> Holder | None:
+        """It lives. None: it was taken for dead meanwhile, and removed."""
+
+    def request_cancel(self, token: str, by: str) -> None: ...
+
+    def holders(self, job: str) -> tuple[Holder, ...]:
+        """Longest at work first."""
+
+    def leases(self, job: str) -> tuple[Lease, ...]: ...
+
+    def lease(self, job: str, partition: Partition) -> Lease | None: ...
+
+    def take_lease(
+        self, job: str, partition: Partition, token: str, now: dt.datetime, *, instead_of: str | None
+    ) -> bool:
+        """Compare and set: only if it is the lease of `instead_of` still (None: nobody's)."""
+
+    def release_lease(self, job: str, partition: Partition, token: str) -> None: ...
+
+
+class OpeningLog(Protocol):
+    """Generations on their way: at most one a partition."""
+
+    def open_generation(self, opening: Opening, token: str) -> None:
+        """In place of the one that was open. Raises: LeaseLost."""
+
+    def close_opening(self, job: str, partition: Partition, token: str) -> None:
+        """Raises: LeaseLost."""
+
+    def openings(self, job: str, partition: Partition | None = None) -> tuple[Opening, ...]: ...
 
 
 class OutputColumnsLog(Protocol):
@@ -108,7 +155,17 @@ class OutputColumnsLog(Protocol):
     def record_output_columns(self, job: str, columns: tuple[tuple[str, str], ...], run_id: str) -> None: ...
 
 
-class Ledger(RunLog, RunHistory, AttemptLog, PublishLog, GenerationLog, OutputColumnsLog, Protocol):
+class Ledger(
+    RunLog,
+    RunHistory,
+    AttemptLog,
+    PublishLog,
+    GenerationLog,
+    LeaseLog,
+    OpeningLog,
+    OutputColumnsLog,
+    Protocol,
+):
     """All of it. Every method may raise StoreUnavailable or DamageFound, writes OutputError too."""
 
     def close(self) -> None: ...

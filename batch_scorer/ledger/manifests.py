@@ -15,12 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from batch_scorer.core.chunks import Accounting, StagedFile
-from batch_scorer.core.durable import write_whole
+from batch_scorer.core.durable import write_whole, writing
 from batch_scorer.core.errors import DamageFound
 from batch_scorer.core.lakefiles import FileStamp, LakeFile
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import Ingredients, Manifest
-from batch_scorer.ledger.encoding import partition_from_json, partition_to_json
+from batch_scorer.ledger.encoding import (
+    partition_from_json,
+    partition_to_json,
+    pin_from_json,
+    pin_to_json,
+)
 
 
 class ManifestStore:
@@ -42,6 +47,12 @@ class ManifestStore:
         content = to_bytes(manifest)
         write_whole(path, content)
         return hashlib.sha256(content).hexdigest()
+
+    def discard(self, job: str, partition: Partition, generation: int) -> None:
+        """Take away the manifest of a publish that never happened. Raises: OutputUnwritable."""
+        path = self.path(job, partition, generation)
+        with writing(path):
+            path.unlink(missing_ok=True)
 
     def read(
         self, job: str, partition: Partition, generation: int, *, expected_sha256: str | None = None
@@ -71,6 +82,7 @@ def to_bytes(manifest: Manifest) -> bytes:
     document = asdict(manifest)
     document["partition"] = partition_to_json(manifest.partition)
     document["created_at"] = manifest.created_at.isoformat()
+    document["pin"] = manifest.pin and pin_to_json(manifest.pin)
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode("utf-8") + b"\n"
 
 
@@ -92,6 +104,7 @@ def from_bytes(content: bytes) -> Manifest:
             "verdicts": tuple(document["verdicts"]),
             "warnings": tuple(document["warnings"]),
             "created_at": dt.datetime.fromisoformat(document["created_at"]),
+            "pin": document.get("pin") and pin_from_json(document["pin"]),
         }
     )
 

@@ -5,14 +5,29 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, insert, inspect, select, update
+from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from batch_scorer.core.errors import DamageFound, UsageError
-from batch_scorer.ledger.schema import ledger_info, metadata
+from batch_scorer.ledger.schema import holders, leases, ledger_info, metadata, openings
 
 Step = Callable[[Connection], None]
 
-STEPS: tuple[Step, ...] = ()  # the first leads from version 1 to 2; schema.py always shows the newest
+
+def _lease_partitions(connection: Connection) -> None:
+    """2: leases of partitions, generations that can be gone on with, pins that say who and why.
+
+    Version 1 made a table of leases and never used it; nothing could be pinned.
+    """
+    connection.execute(text("DROP TABLE leases"))
+    for table in (holders, leases, openings):
+        table.create(connection)
+    connection.execute(text("ALTER TABLE generations DROP COLUMN pinned"))
+    connection.execute(text("ALTER TABLE generations ADD COLUMN restores INTEGER"))
+    connection.execute(text("ALTER TABLE generations ADD COLUMN pin JSON"))
+
+
+# The first leads from version 1 to 2; schema.py always shows the newest.
+STEPS: tuple[Step, ...] = (_lease_partitions,)
 
 
 def newest_version(steps: Sequence[Step] = STEPS) -> int:

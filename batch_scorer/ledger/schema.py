@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
-    Boolean,
     Column,
     Dialect,
     ForeignKey,
@@ -143,7 +142,8 @@ generations = Table(
     Column("manifest_sha256", String, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("published_at", UtcTime),
-    Column("pinned", Boolean, nullable=False),
+    Column("restores", Integer),  # the generation whose files it shows again, when it is a rollback
+    Column("pin", _JSON),
     UniqueConstraint("job", "partition_path", "number"),
     Index("generations_in_state", "job", "state", "partition_path", "number"),
 )
@@ -161,18 +161,47 @@ generation_inputs = Table(
     Column("sha256", String),
 )
 
+holders = Table(
+    "holders",
+    metadata,
+    Column("token", String, primary_key=True),
+    Column("job", String, nullable=False),
+    Column("verb", String, nullable=False),
+    Column("run_id", String),
+    Column("host", String, nullable=False),
+    Column("boot", String, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("started", String, nullable=False),
+    Column("user", String, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("heartbeat_at", UtcTime, nullable=False),
+    Column("cancelled_by", String),
+    Index("holders_of_job", "job"),
+)
+
 leases = Table(
     "leases",
     metadata,
     Column("job", String, primary_key=True),
     Column("partition_path", String, primary_key=True),
-    Column("run_id", String, nullable=False),
-    Column("host", String, nullable=False),
-    Column("boot_id", String, nullable=False),
-    Column("pid", BigInteger, nullable=False),
-    Column("process_started", String, nullable=False),
-    Column("heartbeat_at", UtcTime, nullable=False),
-    Column("token", String, nullable=False),
+    Column("partition_values", _JSON, nullable=False),
+    Column("token", String, nullable=False),  # of the holder, who may be gone: then anybody may take it
+    Column("taken_at", UtcTime, nullable=False),
+    Index("leases_of_holder", "token"),
+)
+
+openings = Table(
+    "openings",
+    metadata,
+    Column("job", String, primary_key=True),
+    Column("partition_path", String, primary_key=True),
+    Column("partition_values", _JSON, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("run_id", String, ForeignKey("runs.run_id"), nullable=False),
+    Column("key", String, nullable=False),
+    Column("staging", String, nullable=False),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("previous_sha256", String),
 )
 
 output_columns = Table(

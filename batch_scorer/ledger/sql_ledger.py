@@ -8,9 +8,17 @@ from typing import Any
 
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.lakefiles import LakeFile
+from batch_scorer.core.leases import Holder, Lease, Opening
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.records import AttemptRecord, GenerationRecord, PartitionRecord, RunRecord, RunState
-from batch_scorer.ledger import generation_rows, run_rows
+from batch_scorer.core.records import (
+    AttemptRecord,
+    GenerationRecord,
+    PartitionRecord,
+    Pin,
+    RunRecord,
+    RunState,
+)
+from batch_scorer.ledger import generation_rows, lease_rows, opening_rows, run_rows
 from batch_scorer.ledger.database import Database
 from batch_scorer.ledger.schema import runs as runs_table
 
@@ -82,8 +90,9 @@ class SqlLedger:
         with self._database.reading() as connection:
             return run_rows.attempts_of(connection, run_id)
 
-    def begin_publish(self, generation: GenerationRecord) -> None:
+    def begin_publish(self, generation: GenerationRecord, token: str) -> None:
         with self._database.writing() as connection:
+            lease_rows.check(connection, generation.job, generation.partition, token)
             generation_rows.begin_publish(connection, generation)
 
     def finish_publish(self, job: str, partition: Partition, number: int, published_at: dt.datetime) -> None:
@@ -93,6 +102,10 @@ class SqlLedger:
     def abandon_publish(self, job: str, partition: Partition, number: int) -> None:
         with self._database.writing() as connection:
             generation_rows.abandon_publish(connection, job, partition, number)
+
+    def reopen_publish(self, job: str, partition: Partition, number: int) -> None:
+        with self._database.writing() as connection:
+            generation_rows.reopen_publish(connection, job, partition, number)
 
     def unfinished_publishes(self, job: str) -> tuple[GenerationRecord, ...]:
         with self._database.reading() as connection:
@@ -109,6 +122,62 @@ class SqlLedger:
     def generation(self, job: str, partition: Partition, number: int | None) -> GenerationRecord | None:
         with self._database.reading() as connection:
             return generation_rows.one(connection, job, partition, number)
+
+    def set_pin(self, job: str, partition: Partition, number: int, pin: Pin | None) -> None:
+        with self._database.writing() as connection:
+            generation_rows.set_pin(connection, job, partition, number, pin)
+
+    def enter(self, holder: Holder) -> None:
+        with self._database.writing() as connection:
+            lease_rows.enter(connection, holder)
+
+    def leave(self, token: str) -> None:
+        with self._database.writing() as connection:
+            lease_rows.leave(connection, token)
+
+    def beat(self, token: str, now: dt.datetime) -> Holder | None:
+        with self._database.writing() as connection:
+            return lease_rows.beat(connection, token, now)
+
+    def request_cancel(self, token: str, by: str) -> None:
+        with self._database.writing() as connection:
+            lease_rows.request_cancel(connection, token, by)
+
+    def holders(self, job: str) -> tuple[Holder, ...]:
+        with self._database.reading() as connection:
+            return lease_rows.holders_of(connection, job)
+
+    def leases(self, job: str) -> tuple[Lease, ...]:
+        with self._database.reading() as connection:
+            return lease_rows.leases_of(connection, job)
+
+    def lease(self, job: str, partition: Partition) -> Lease | None:
+        with self._database.reading() as connection:
+            return lease_rows.lease_of(connection, job, partition)
+
+    def take_lease(
+        self, job: str, partition: Partition, token: str, now: dt.datetime, *, instead_of: str | None
+    ) -> bool:
+        with self._database.writing() as connection:
+            return lease_rows.take(connection, job, partition, token, now, instead_of=instead_of)
+
+    def release_lease(self, job: str, partition: Partition, token: str) -> None:
+        with self._database.writing() as connection:
+            lease_rows.release(connection, job, partition, token)
+
+    def open_generation(self, opening: Opening, token: str) -> None:
+        with self._database.writing() as connection:
+            lease_rows.check(connection, opening.job, opening.partition, token)
+            opening_rows.write(connection, opening)
+
+    def close_opening(self, job: str, partition: Partition, token: str) -> None:
+        with self._database.writing() as connection:
+            lease_rows.check(connection, job, partition, token)
+            opening_rows.close(connection, job, partition)
+
+    def openings(self, job: str, partition: Partition | None = None) -> tuple[Opening, ...]:
+        with self._database.reading() as connection:
+            return opening_rows.find(connection, job, partition)
 
     def refresh_inputs(self, job: str, partition: Partition, files: Sequence[LakeFile]) -> None:
         with self._database.writing() as connection:

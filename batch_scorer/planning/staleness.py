@@ -139,7 +139,9 @@ def _up_to_date(current: GenerationRecord) -> Reason:
 
 def _pinned(current: GenerationRecord, changes: tuple[Reason, ...]) -> tuple[Reason, ...]:
     """A pin outlives a new model, suite or config; changed input is worth a word."""
-    pinned = Reason(cause=Cause.PINNED, text=f"pinned (v{current.ingredients.model_version})")
+    pin = current.pin
+    why = f", by {pin.by}: {pin.why}" if pin else ""
+    pinned = Reason(cause=Cause.PINNED, text=f"pinned (v{current.ingredients.model_version}){why}")
     new_input = tuple(
         replace(change, text="input changed, not scored")
         for change in changes

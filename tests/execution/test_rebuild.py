@@ -191,14 +191,3 @@ def test_a_history_that_contradicts_itself_is_refused_and_nothing_is_written(
     assert kind in result.stdout
     assert generations(twice) == []
     assert twice.cli("run", "taxi_tips").code == 6
-
-
-def test_a_run_that_is_going_on_keeps_a_rebuild_out(twice: TaxiProject) -> None:
-    from datetime import timedelta
-
-    from batch_scorer.execution.lock import job_lock
-
-    lose_ledger(twice)
-    path = twice.state / "locks" / "taxi_tips.lock"
-    with job_lock(path, job="taxi_tips", run_id="01ABC", wait=timedelta(0)):
-        assert twice.cli("ledger", "rebuild", "taxi_tips").code == 75

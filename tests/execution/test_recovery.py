@@ -8,12 +8,15 @@ import subprocess
 import sys
 import textwrap
 import time
-from contextlib import AbstractContextManager
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from batch_scorer.core.partitions import Partition
+from batch_scorer.execution.leases import Taken, at_work
+from batch_scorer.ledger.ledger import open_ledger
 from tests import taxi
 from tests.conftest import TaxiProject
 
@@ -52,7 +55,14 @@ def test_a_run_killed_before_the_exchange_leaves_the_old_generation_and_the_next
     assert "undone" in result.stderr
     assert "died" in result.stderr
     assert len(project.published(0)) == 700
+    staged = list((project.state / "staging").rglob("*.parquet"))
+    assert {path.parents[2].name for path in staged} == {project.day(1).name}  # open still, to be gone on with
+
+    result = project.cli("--json", "run", "taxi_tips", "--reprocess", "all")
+    assert result.code == 0, result.stderr
     assert not list((project.state / "staging").rglob("*.parquet"))
+    shown = project.cli("--json", "show", "last").stdout
+    assert "went on where an earlier run stopped: 600 rows were scored already" in shown
 
 
 _BETWEEN_TWO_RENAMES = """
@@ -262,11 +272,16 @@ def test_a_disk_that_fills_up_under_the_ledger_ends_the_run_as_partly_published(
     assert len(list(project.predictions.iterdir())) == 2
 
 
-def _held(project: TaxiProject) -> AbstractContextManager[None]:
-    from batch_scorer.execution.lock import job_lock
-
-    path = project.state / "locks" / "taxi_tips.lock"
-    return job_lock(path, job="taxi_tips", run_id="01ABC", wait=timedelta(0))
+@contextmanager
+def _held(project: TaxiProject, *indexes: int) -> Iterator[None]:
+    """Other work of ours, in this process, that holds these days (both, unless told otherwise)."""
+    ledger = open_ledger(project.state / "ledger.db")
+    with at_work(ledger, job="taxi_tips", verb="run", run_id="01ABC") as leases:
+        for index in indexes or (0, 1):
+            day = Partition(names=("ride_date",), values=(taxi.days(index + 1)[index],))
+            assert isinstance(leases.take(day), Taken)
+        yield
+    ledger.close()
 
 
 def _started(project: TaxiProject, *arguments: str) -> subprocess.Popen[str]:

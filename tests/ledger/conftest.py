@@ -28,6 +28,7 @@ NOW = dt.datetime(2024, 4, 10, 4, 30, 12, 345678, tzinfo=dt.UTC)
 DAY = Partition(names=("ds",), values=(dt.date(2024, 4, 9),))
 TWIN = Partition(names=("ds",), values=("2024-04-10",))  # a string that looks like a date
 STAMP = FileStamp(size=100, mtime_ns=1_712_000_000_123_456_789, ctime_ns=2, inode=2**64 - 1)
+TOKEN = "01TOKEN"
 FILES = (
     LakeFile(path="ds=2024-04-09/part-0.parquet", stamp=STAMP, sha256="5f2e" * 16),
     LakeFile(path="ds=2024-04-09/part-1.parquet", stamp=replace(STAMP, etag="e1")),
@@ -106,10 +107,18 @@ def make_attempt(state: AttemptState = AttemptState.FAILED, **changes: Any) -> A
     return replace(attempt, **changes)
 
 
+def begin(ledger: Ledger, generation: GenerationRecord) -> None:
+    """Under a lease, as every publish."""
+    lease = ledger.lease(generation.job, generation.partition)
+    if lease is None:
+        assert ledger.take_lease(generation.job, generation.partition, TOKEN, NOW, instead_of=None)
+    ledger.begin_publish(generation, TOKEN)
+
+
 def publish(ledger: Ledger, number: int = 1, **changes: Any) -> GenerationRecord:
     """Begin and finish; the generation as the ledger should give it back."""
     generation = make_generation(number, **changes)
-    ledger.begin_publish(generation)
+    begin(ledger, generation)
     ledger.finish_publish(generation.job, generation.partition, number, NOW)
     return replace(generation, state=GenerationState.PUBLISHED, published_at=NOW)
 

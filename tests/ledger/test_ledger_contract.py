@@ -18,6 +18,7 @@ from tests.ledger.conftest import (
     FILES,
     NOW,
     TWIN,
+    begin,
     make_attempt,
     make_generation,
     make_run,
@@ -151,7 +152,7 @@ def test_a_published_generation_comes_back_with_its_inputs(ledger: Ledger) -> No
 
 def test_what_is_being_published_is_unfinished_and_not_current(ledger: Ledger) -> None:
     generation = make_generation()
-    ledger.begin_publish(generation)
+    begin(ledger, generation)
     assert ledger.unfinished_publishes("tips") == (generation,)
     assert ledger.unfinished_publishes("fares") == ()
     assert ledger.generation("tips", DAY, None) is None
@@ -161,7 +162,7 @@ def test_what_is_being_published_is_unfinished_and_not_current(ledger: Ledger) -
 
 def test_an_abandoned_generation_leaves_the_one_before_current(ledger: Ledger) -> None:
     first = publish(ledger, 1)
-    ledger.begin_publish(make_generation(2))
+    begin(ledger, make_generation(2))
     ledger.abandon_publish("tips", DAY, 2)
     assert ledger.generation("tips", DAY, None) == first
     assert ledger.partition_records("tips")[DAY].current == first
@@ -173,11 +174,11 @@ def test_an_abandoned_generation_leaves_the_one_before_current(ledger: Ledger) -
 
 
 def test_a_number_is_given_once_even_when_it_was_abandoned(ledger: Ledger) -> None:
-    ledger.begin_publish(make_generation(1))
+    begin(ledger, make_generation(1))
     ledger.abandon_publish("tips", DAY, 1)
     with pytest.raises(DamageFound, match="generation 1 of ds=2024-04-09 exists already"):
-        ledger.begin_publish(make_generation(1))
-    ledger.begin_publish(make_generation(1, job="fares"))
+        begin(ledger, make_generation(1))
+    begin(ledger, make_generation(1, job="fares"))
 
 
 def test_only_an_unfinished_publish_can_end(ledger: Ledger) -> None:
@@ -192,12 +193,12 @@ def test_only_an_unfinished_publish_can_end(ledger: Ledger) -> None:
 
 def test_a_publish_begins_as_publishing(ledger: Ledger) -> None:
     with pytest.raises(ValueError, match="begins as publishing"):
-        ledger.begin_publish(make_generation(state=GenerationState.PUBLISHED))
+        begin(ledger, make_generation(state=GenerationState.PUBLISHED))
 
 
 def test_a_generation_of_a_run_that_never_started_is_damage(ledger: Ledger) -> None:
     with pytest.raises(DamageFound):
-        ledger.begin_publish(make_generation(run_id="01UNKNOWN"))
+        begin(ledger, make_generation(run_id="01UNKNOWN"))
     assert ledger.generations("tips", DAY) == ()
 
 
@@ -212,7 +213,7 @@ def test_partition_records_hold_the_newest_published_generation_of_each(ledger: 
     publish(ledger, 1)
     newest, other = publish(ledger, 2), publish(ledger, 1, partition=TWIN)
     publish(ledger, 9, job="fares")
-    ledger.begin_publish(make_generation(3))
+    begin(ledger, make_generation(3))
     records = ledger.partition_records("tips")
     assert {partition: record.current for partition, record in records.items()} == {
         DAY: newest,
@@ -241,7 +242,7 @@ def test_attempts_on_a_partition_never_published_are_found(ledger: Ledger) -> No
 
 def test_an_abandoned_publish_does_not_forget_the_tries_before_it(ledger: Ledger) -> None:
     ledger.record_attempt(make_attempt())
-    ledger.begin_publish(make_generation(1))
+    begin(ledger, make_generation(1))
     ledger.abandon_publish("tips", DAY, 1)
     assert len(ledger.partition_records("tips")[DAY].attempts) == 1
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, inspect, text
 from batch_scorer.core.errors import DamageFound, OutputUnwritable, StoreUnavailable, UsageError
 from batch_scorer.ledger.database import connect
 from batch_scorer.ledger.ledger import open_ledger, open_ledger_for_reading
-from batch_scorer.ledger.migrations import bring_up_to_date, version_of
+from batch_scorer.ledger.migrations import STEPS, bring_up_to_date, newest_version, version_of
 from tests.ledger.conftest import NOW, make_run
 
 
@@ -72,8 +72,8 @@ def test_an_older_ledger_takes_only_the_steps_it_lacks(path: Path) -> None:
     database = connect(path)
     for _ in range(2):
         with database.writing() as connection:
-            bring_up_to_date(connection, NOW, steps=(add_mood,))
-            assert version_of(connection) == 2
+            bring_up_to_date(connection, NOW, steps=(*STEPS, add_mood))
+            assert version_of(connection) == 3
             assert connection.execute(text("SELECT run_id, mood FROM runs")).all() == [("01JQ8ZAAAA", "calm")]
     database.close()
 
@@ -81,9 +81,9 @@ def test_an_older_ledger_takes_only_the_steps_it_lacks(path: Path) -> None:
 def test_a_step_that_breaks_off_leaves_the_old_version_whole(path: Path) -> None:
     database = connect(path)
     with pytest.raises(RuntimeError, match="power cut"), database.writing() as connection:
-        bring_up_to_date(connection, NOW, steps=(break_off,))
+        bring_up_to_date(connection, NOW, steps=(*STEPS, break_off))
     with database.reading() as connection:
-        assert version_of(connection) == 1
+        assert version_of(connection) == newest_version()
         assert "half" not in {column["name"] for column in inspect(connection).get_columns("runs")}
     database.close()
 

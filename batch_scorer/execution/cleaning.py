@@ -1,0 +1,110 @@
+"""Remove what nothing needs any more. Never a current generation, a manifest, a ledger row, a model, or
+staging under a live lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from batch_scorer.core.leases import Holder, Opening
+from batch_scorer.core.partitions import Partition
+from batch_scorer.core.records import GenerationRecord, GenerationState
+from batch_scorer.execution.leases import Leases, at_work
+from batch_scorer.execution.openings import discard_staging
+from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.publish import kept
+from batch_scorer.execution.recovery import recover
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Garbage:
+    """kind: replaced, or unfinished. name: `generation 3`. age: since it was made."""
+
+    kind: str
+    partition: str
+    name: str
+    age: timedelta
+
+
+def garbage(parts: JobParts, older_than: timedelta) -> tuple[Garbage, ...]:
+    """What `collect` would remove now; reads only."""
+    now = datetime.now(UTC)
+    found = [
+        *(_unfinished(opening, now) for opening in parts.ledger.openings(parts.job.name)),
+        *(g for p in _partitions(parts) for g in _of_partition(parts, p, now)),
+    ]
+    return tuple(each for each in found if each.age > older_than)
+
+
+def collect(parts: JobParts, older_than: timedelta) -> tuple[Garbage, ...]:
+    """Remove it, each partition under its lease; those that others work on are left out.
+
+    Raises: OutputError, DamageFound, StoreUnavailable.
+    """
+    done: list[Garbage] = []
+    with at_work(parts.ledger, job=parts.job.name, verb="gc") as leases:
+        recover(parts, leases)
+        now = datetime.now(UTC)
+        for opening in parts.ledger.openings(parts.job.name):
+            seen = _unfinished(opening, now)
+            if seen.age > older_than and not isinstance(leases.take(opening.partition), Holder):
+                parts.ledger.close_opening(parts.job.name, opening.partition, leases.token)
+                discard_staging(parts, opening.partition)
+                done.append(seen)
+                leases.give_back(opening.partition)
+        for partition in _partitions(parts):
+            done += _collect_partition(parts, leases, partition, older_than, now)
+    return tuple(done)
+
+
+def _collect_partition(
+    parts: JobParts, leases: Leases, partition: Partition, older_than: timedelta, now: datetime
+) -> list[Garbage]:
+    old = [each for each in _of_partition(parts, partition, now) if each.age > older_than]
+    if not old or isinstance(leases.take(partition), Holder):
+        return []
+    history = parts.ledger.generations(parts.job.name, partition)
+    gone = {each.name for each in old}
+    needed = frozenset(
+        name
+        for record in history
+        if record.state is GenerationState.PUBLISHED and _name(record) not in gone
+        for name in record.output_names
+    )
+    for record in history:
+        if _name(record) in gone:
+            parts.sink.forget(partition, kept(record), needed=needed)
+    leases.give_back(partition)
+    return old
+
+
+def _partitions(parts: JobParts) -> tuple[Partition, ...]:
+    return tuple(parts.ledger.partition_records(parts.job.name))
+
+
+def _of_partition(parts: JobParts, partition: Partition, now: datetime) -> Iterator[Garbage]:
+    history = parts.ledger.generations(parts.job.name, partition)
+    published = [record for record in history if record.state is GenerationState.PUBLISHED]
+    for record in published[1:]:
+        if parts.sink.is_kept(partition, kept(record)):
+            yield Garbage(
+                kind="replaced",
+                partition=partition.path,
+                name=_name(record),
+                age=now - (record.published_at or record.created_at),
+            )
+
+
+def _unfinished(opening: Opening, now: datetime) -> Garbage:
+    return Garbage(
+        kind="unfinished",
+        partition=opening.partition.path,
+        name=f"generation {opening.number}",
+        age=now - opening.opened_at,
+    )
+
+
+def _name(record: GenerationRecord) -> str:
+    return f"generation {record.number}"

@@ -1,0 +1,153 @@
+"""This process, as the ledger and other runs see it: it takes partitions, says that it lives, and leaves."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ulid import ULID
+
+from batch_scorer.core.errors import BatchScorerError, LockHeld
+from batch_scorer.core.faults import test_setting
+from batch_scorer.core.leases import BEAT_S, SILENCE_S, Holder
+from batch_scorer.core.partitions import Partition
+from batch_scorer.core.processes import Fate, fate_of, this_process
+from batch_scorer.core.whoami import user_name
+from batch_scorer.ledger.ledger import Ledger
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A lease that is ours. may_live: whether who had it before may still be at work, silently."""
+
+    partition: Partition
+    over: Holder | None = None
+    may_live: bool = False
+    was_ours: bool = False
+
+
+class Leases:
+    """What this process may work on. One of them a run, or a verb that changes what is published."""
+
+    def __init__(self, ledger: Ledger, holder: Holder, silence: timedelta) -> None:
+        self.token = holder.token
+        self.holder = holder
+        self._ledger = ledger
+        self._silence = silence
+
+    def take(self, partition: Partition) -> Taken | Holder:
+        """The lease of a partition, or who holds it. A holder that is gone is no holder."""
+        while True:
+            lease = self._ledger.lease(self.holder.job, partition)
+            over = lease.holder if lease else None
+            if lease is not None and lease.token == self.token:
+                return Taken(partition=partition, was_ours=True)
+            if over is not None and not self.is_gone(over):
+                return over
+            may_live = over is not None and fate_of(over.process) is not Fate.DEAD
+            instead_of = lease.token if lease else None
+            now = datetime.now(UTC)
+            if self._ledger.take_lease(self.holder.job, partition, self.token, now, instead_of=instead_of):
+                return Taken(partition=partition, over=over, may_live=may_live)
+
+    def take_or_refuse(self, partition: Partition) -> Taken:
+        """Raises: LockHeld, naming who works on it."""
+        taken = self.take(partition)
+        if isinstance(taken, Holder):
+            raise held(partition, taken)
+        return taken
+
+    def give_back(self, partition: Partition) -> None:
+        self._ledger.release_lease(self.holder.job, partition, self.token)
+
+    def is_gone(self, other: Holder) -> bool:
+        return other.is_gone(fate_of(other.process), datetime.now(UTC), self._silence)
+
+
+@contextmanager
+def at_work(
+    ledger: Ledger,
+    *,
+    job: str,
+    verb: str,
+    run_id: str | None = None,
+    on_cancel: Callable[[str], None] = lambda _by: None,
+) -> Iterator[Leases]:
+    """Enter the ledger, say so every few seconds, and leave. on_cancel: called with who asked for it.
+
+    Raises: StoreUnavailable, OutputError.
+    """
+    now = datetime.now(UTC)
+    holder = Holder(
+        token=str(ULID()),
+        job=job,
+        verb=verb,
+        process=this_process(),
+        user=user_name(),
+        since=now,
+        heartbeat_at=now,
+        run_id=run_id,
+    )
+    silence_s = float(test_setting("lease_s") or SILENCE_S)
+    ledger.enter(holder)
+    heart = _Heart(ledger, holder.token, min(BEAT_S, silence_s / 4), on_cancel)
+    heart.start()
+    try:
+        yield Leases(ledger, holder, timedelta(seconds=silence_s))
+    finally:
+        heart.stop()
+        _leave(ledger, holder.token)
+
+
+def held(partition: Partition, by: Holder) -> LockHeld:
+    return LockHeld(
+        f"{partition} is held by {by.words(datetime.now(UTC))}",
+        where=f"job {by.job}",
+        fix="wait for it, or give --wait-lock 10m; who is dead on this host is taken over at once",
+        next_command=f"batch-scorer unlock {by.job} --dry-run",
+    )
+
+
+class _Heart(threading.Thread):
+    """A thread of its own: scoring must not keep it from beating."""
+
+    def __init__(self, ledger: Ledger, token: str, every_s: float, on_cancel: Callable[[str], None]) -> None:
+        super().__init__(name="heartbeat", daemon=True)
+        self._ledger = ledger
+        self._token = token
+        self._every_s = every_s
+        self._on_cancel = on_cancel
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.wait(self._every_s):
+            try:
+                self._beat()
+            except BatchScorerError as error:  # what publishes next will find it away, and say so
+                _log.warning("the ledger did not take our sign of life: %s", error)
+
+    def _beat(self) -> None:
+        seen = self._ledger.beat(self._token, datetime.now(UTC))
+        if seen is None:
+            _log.warning("this run was taken for dead: what it holds may be taken over")
+            self._ended.set()
+        elif seen.cancelled_by is not None:
+            self._on_cancel(seen.cancelled_by)
+
+    def stop(self) -> None:
+        self._ended.set()
+        self.join()
+
+
+def _leave(ledger: Ledger, token: str) -> None:
+    """A ledger that is away must not hide how the run ended; the next run finds us gone by our pid."""
+    try:
+        ledger.leave(token)
+    except BatchScorerError as error:
+        _log.warning("the leases could not be given back: %s", error)

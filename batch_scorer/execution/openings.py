@@ -1,0 +1,168 @@
+"""Opening a generation, or going on with one that an earlier run opened and never published.
+
+What its files hold is decided by the opening's key; only with an equal key, and only for files whose size
+and hash are what their record says, is work of an earlier run taken over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ulid import ULID
+
+from batch_scorer.core.chunks import FILES, RECORDS, Chunk, ChunkScored
+from batch_scorer.core.durable import fsync_directory, make_directories, writing
+from batch_scorer.core.faults import FaultPoint, fault_point
+from batch_scorer.core.lakefiles import PartitionFiles, content_fingerprint
+from batch_scorer.core.leases import Opening
+from batch_scorer.core.partitions import Partition
+from batch_scorer.core.plans import Plan
+from batch_scorer.execution.parts import JobParts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """opening: as the ledger has it. staging: its directory. scored: chunks that need not be scored again."""
+
+    opening: Opening
+    staging: Path
+    scored: tuple[ChunkScored, ...] = ()
+
+    @property
+    def files(self) -> Path:
+        return self.staging / FILES
+
+
+def open_generation(
+    parts: JobParts,
+    partition: Partition,
+    *,
+    run_id: str,
+    token: str,
+    key: str,
+    chunks: Sequence[Chunk] = (),
+) -> Opened:
+    """The generation to work on, with directories to stage into. Our lease keeps all others away.
+
+    Raises: LeaseLost, OutputUnwritable, DiskFull.
+    """
+    found = next(iter(parts.ledger.openings(parts.job.name, partition)), None)
+    if found is not None and found.key == key and _is_next(parts, found):
+        return _go_on(parts, found, token, tuple(chunks))
+    discard_staging(parts, partition)
+    history = parts.ledger.generations(parts.job.name, partition)
+    current = parts.ledger.generation(parts.job.name, partition, None)
+    opening = Opening(
+        job=parts.job.name,
+        partition=partition,
+        number=max((record.number for record in history), default=0) + 1,
+        run_id=run_id,
+        key=key,
+        staging=str(ULID()),
+        opened_at=datetime.now(UTC),
+        previous_sha256=current.manifest_sha256 if current else None,
+    )
+    # The ledger first: a directory that it does not know is nobody's.
+    parts.ledger.open_generation(opening, token)
+    fault_point(FaultPoint.GENERATION_OPENED)
+    staging = parts.places.staging(partition, opening.staging)
+    _make(staging)
+    fault_point(FaultPoint.STAGING_MADE)
+    return Opened(opening=opening, staging=staging)
+
+
+def opening_key(
+    parts: JobParts,
+    plan: Plan,
+    found: PartitionFiles,
+    chunks: Sequence[Chunk],
+    columns: tuple[tuple[str, str], ...],
+) -> str:
+    """Everything that decides the bytes of the files: a new version of ours may write others."""
+    cuts = [[c.file.path, c.row_groups, c.row_limit, c.rows_beyond] for c in chunks]
+    ingredients = [
+        content_fingerprint(found.files),
+        plan.model.name,
+        plan.model.version,
+        plan.model.sha256,
+        plan.model.manifest_sha256,
+        plan.suite_fingerprint,
+        plan.config_fingerprint,
+        parts.code_version,
+        dict(parts.environment),
+        parts.job.output.file_size,
+        columns,
+        cuts,
+    ]
+    return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
+
+
+def take_staging(parts: JobParts, opening: Opening, token: str) -> Opening:
+    """Give its staging a name that only we know: whoever still writes to, or publishes from, the old one
+    finds nothing.
+
+    Raises: LeaseLost, OutputUnwritable.
+    """
+    before = parts.places.staging(opening.partition, opening.staging)
+    renamed = replace(opening, staging=str(ULID()))
+    after = parts.places.staging(opening.partition, renamed.staging)
+    if before.is_dir():
+        with writing(after):
+            before.rename(after)
+            fsync_directory(after.parent)
+    parts.ledger.open_generation(renamed, token)
+    return renamed
+
+
+def discard_staging(parts: JobParts, partition: Partition, *, but: str | None = None) -> None:
+    """Remove every attempt's directory of a partition whose lease we hold."""
+    root = parts.places.staging_root / partition.path
+    if not root.is_dir():
+        return
+    for directory in root.iterdir():
+        if directory.name != but:
+            shutil.rmtree(directory, ignore_errors=True)
+    _remove_empty(root, parts.places.staging_root)
+
+
+def _go_on(parts: JobParts, found: Opening, token: str, chunks: tuple[Chunk, ...]) -> Opened:
+    from batch_scorer.lake.chunk_records import recorded_chunks
+
+    opening = take_staging(parts, found, token)
+    discard_staging(parts, found.partition, but=opening.staging)
+    staging = parts.places.staging(found.partition, opening.staging)
+    _make(staging)
+    scored = tuple(recorded_chunks(staging / RECORDS, staging / FILES, chunks))
+    return Opened(opening=opening, staging=staging, scored=scored)
+
+
+def _is_next(parts: JobParts, opening: Opening) -> bool:
+    """Nothing was published or burnt since it was opened."""
+    history = parts.ledger.generations(parts.job.name, opening.partition)
+    current = parts.ledger.generation(parts.job.name, opening.partition, None)
+    follows = current.manifest_sha256 if current else None
+    return opening.number > max((r.number for r in history), default=0) and (
+        opening.previous_sha256 == follows
+    )
+
+
+def _make(staging: Path) -> None:
+    with writing(staging):
+        make_directories(staging / FILES)
+        make_directories(staging / RECORDS)
+
+
+def _remove_empty(directory: Path, root: Path) -> None:
+    """And its parents below root, as far as nothing is in them."""
+    while directory not in (root, root.parent):
+        try:
+            directory.rmdir()
+        except OSError:
+            return
+        directory = directory.parent

@@ -1,0 +1,78 @@
+"""What a run has still to do, and whose turn it is: a partition is worked on only under its lease."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from datetime import timedelta
+
+from batch_scorer.core.faults import FaultPoint, fault_point
+from batch_scorer.core.leases import Holder
+from batch_scorer.core.outcomes import Held, Overtaken, PartitionOutcome, Published
+from batch_scorer.core.partitions import Partition
+from batch_scorer.core.plans import PartitionPlan, Plan
+from batch_scorer.execution.leases import Leases, Taken, held
+from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.recovery import settle
+
+_AGAIN_S = 1.0
+
+
+class Queue:
+    """wait_lock: how long, from now, partitions that others hold are asked for again."""
+
+    def __init__(self, parts: JobParts, plan: Plan, leases: Leases, wait_lock: timedelta) -> None:
+        self._parts = parts
+        self._leases = leases
+        self._todo = deque(plan.to_score)
+        self._wait_until = time.monotonic() + wait_lock.total_seconds()
+        self._not_before: dict[Partition, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._todo)
+
+    def clear(self) -> None:
+        self._todo.clear()
+
+    def next(self) -> PartitionPlan | Held | Overtaken | None:
+        """One whose lease we now have, one that is left to others, or None: all wait for others."""
+        for _ in range(len(self._todo)):
+            entry = self._todo.popleft()
+            assert entry.partition is not None  # noqa: S101 (only partitions are scored)
+            if self._not_before.get(entry.partition, 0.0) > time.monotonic():
+                self._todo.append(entry)
+                continue
+            taken = self._leases.take(entry.partition)
+            if not isinstance(taken, Holder):
+                return self._begin(entry, taken)
+            if time.monotonic() >= self._wait_until:
+                error = held(entry.partition, taken)
+                return Held(partition=entry.partition, label=entry.label, error=error)
+            self._not_before[entry.partition] = time.monotonic() + _AGAIN_S
+            self._todo.append(entry)
+        return None
+
+    def done_with(self, partition: Partition) -> None:
+        self._leases.give_back(partition)
+
+    def unless_lost(self, outcome: PartitionOutcome, partition: Partition) -> PartitionOutcome:
+        """Who took the partition over also took our staging away: what failed then is no failure."""
+        if isinstance(outcome, Published | Held | Overtaken):
+            return outcome
+        lease = self._parts.ledger.lease(self._parts.job.name, partition)
+        if lease is None or lease.holder is None or lease.token == self._leases.token:
+            return outcome
+        return Held(partition=partition, label=outcome.label, error=held(partition, lease.holder))
+
+    def _begin(self, entry: PartitionPlan, taken: Taken) -> PartitionPlan | Overtaken:
+        fault_point(FaultPoint.LEASE_TAKEN)
+        if taken.over is not None:
+            settle(self._parts, self._leases, taken)
+        current = self._parts.ledger.generation(self._parts.job.name, taken.partition, None)
+        number = current.number if current else None
+        if number == entry.base_generation:
+            return entry
+        self._leases.give_back(taken.partition)
+        by = f" by run {current.run_id}" if current else ""
+        why = f"generation {number} was published{by} since the plan was made"
+        return Overtaken(partition=taken.partition, label=entry.label, why=why)

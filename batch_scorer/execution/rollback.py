@@ -1,0 +1,225 @@
+"""Show an earlier generation again, as a new one that is pinned; and lift a pin.
+
+As atomic as any publish, for it is one: the old files under a new manifest that names the generation they
+restore. So the chain only grows, and every file's footer still says which generation made it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from ulid import ULID
+
+from batch_scorer.core.errors import BatchScorerError, UsageError
+from batch_scorer.core.faults import FaultPoint, fault_point
+from batch_scorer.core.records import (
+    AttemptRecord,
+    AttemptState,
+    GenerationRecord,
+    GenerationState,
+    Manifest,
+    Pin,
+    RunRecord,
+    RunState,
+)
+from batch_scorer.core.whoami import user_name
+from batch_scorer.execution.leases import Leases, at_work
+from batch_scorer.execution.openings import open_generation
+from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.publish import kept, publish_manifest
+from batch_scorer.execution.recovery import settle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollback:
+    """current: what readers see now. target: what they will see. number: of the new generation, once made."""
+
+    current: GenerationRecord
+    target: GenerationRecord
+    number: int | None = None
+    run_id: str | None = None
+
+
+def choose(parts: JobParts, partition: str, to: int | None) -> Rollback:
+    """What a rollback would do: to the one before the current one, unless `to` names another.
+
+    Raises: UsageError, when there is no such generation, or its files are gone.
+    """
+    current = published(parts, partition)
+    history = parts.ledger.generations(parts.job.name, current.partition)
+    earlier = [r for r in history if r.state is GenerationState.PUBLISHED and r.number < current.number]
+    there = [r for r in earlier if parts.sink.is_kept(current.partition, kept(r))]
+    # A generation that itself showed an old one again is a step back to those same files.
+    wanted = [r for r in there if (r.number == to if to is not None else _differs(r, current))]
+    if wanted:
+        return Rollback(current=current, target=wanted[0])
+    known = ", ".join(str(r.number) for r in there) or "none"
+    what = f"generation {to}" if to is not None else "an earlier generation with other files"
+    raise UsageError(
+        f"{current.partition} cannot go back to {what}: its files are not kept",
+        where=f"generation {current.number} is current; kept are: {known}",
+        fix="raise output.keep_generations to keep more; older ones can only be scored anew",
+        next_command=f"batch-scorer show {parts.job.name}/{current.partition.path}",
+    )
+
+
+def rollback(
+    parts: JobParts, partition: str, to: int | None, *, why: str, command: tuple[str, ...]
+) -> Rollback:
+    """Raises: UsageError, LockHeld, OutputError, DamageFound."""
+    run_id = str(ULID())
+    with at_work(parts.ledger, job=parts.job.name, verb="rollback", run_id=run_id) as leases:
+        taken = leases.take_or_refuse(published(parts, partition).partition)
+        settle(parts, leases, taken)
+        chosen = choose(parts, partition, to)
+        run = _start(parts, chosen.target, run_id, why, command)
+        try:
+            record = _show_again(parts, leases, chosen, run, why)
+        except BatchScorerError as error:
+            _finish(parts, run, exit_code=error.exit_code, n_published=0, error=error.as_dict())
+            settle(parts, leases, replace(taken, was_ours=True))
+            raise
+        _finish(parts, run, exit_code=0, n_published=1)
+        return replace(chosen, number=record.number, run_id=run_id)
+
+
+def unpin(parts: JobParts, partition: str) -> GenerationRecord:
+    """From now on the partition is due like any other. Raises: UsageError, LockHeld."""
+    with at_work(parts.ledger, job=parts.job.name, verb="unpin") as leases:
+        leases.take_or_refuse(published(parts, partition).partition)
+        current = pinned(parts, partition)
+        assert current.pin is not None  # noqa: S101 (pinned says so)
+        lifted = replace(current.pin, lifted_by=user_name(), lifted_at=datetime.now(UTC))
+        parts.ledger.set_pin(parts.job.name, current.partition, current.number, lifted)
+        return replace(current, pin=lifted)
+
+
+def pinned(parts: JobParts, partition: str) -> GenerationRecord:
+    """Raises: UsageError, when there is nothing to unpin."""
+    current = published(parts, partition)
+    if not current.pinned:
+        raise UsageError(
+            f"{current.partition} is not pinned",
+            where=f"generation {current.number}",
+            next_command=f"batch-scorer show {parts.job.name}/{current.partition.path}",
+        )
+    return current
+
+
+def published(parts: JobParts, partition: str) -> GenerationRecord:
+    """The current generation of `2024-01-01` or `ride_date=2024-01-01`. Raises: UsageError."""
+    records = parts.ledger.partition_records(parts.job.name).values()
+    found = next((r.current for r in records if partition in (r.partition.path, r.partition.label)), None)
+    if found is None:
+        raise UsageError(
+            f"{parts.job.name} has never published partition {partition}",
+            fix="write it as the directory is named, e.g. ride_date=2024-01-01",
+            next_command=f"batch-scorer plan {parts.job.name} -v",
+        )
+    return found
+
+
+def _differs(record: GenerationRecord, current: GenerationRecord) -> bool:
+    return set(record.output_names) != set(current.output_names)
+
+
+def _show_again(
+    parts: JobParts, leases: Leases, chosen: Rollback, run: RunRecord, why: str
+) -> GenerationRecord:
+    target = chosen.target
+    old = parts.manifests.read(
+        target.job, target.partition, target.number, expected_sha256=target.manifest_sha256
+    )
+    opened = open_generation(
+        parts, target.partition, run_id=run.run_id, token=leases.token, key=f"restores {target.number}"
+    )
+    started_at = datetime.now(UTC)
+    parts.sink.recall(target.partition, kept(target), opened.files)
+    fault_point(FaultPoint.ROLLBACK_STAGED)
+    manifest = replace(
+        old,
+        generation=opened.opening.number,
+        run_id=opened.opening.run_id,
+        published_run_id=None,
+        previous_sha256=opened.opening.previous_sha256,
+        created_at=datetime.now(UTC),
+        guarantee=str(parts.sink.guarantee),
+        restores=old.restores or old.generation,
+        pin=Pin(by=run.user, at=datetime.now(UTC), why=why),
+    )
+    record = publish_manifest(parts, manifest, staging=opened.opening.staging, token=leases.token)
+    _record(parts, manifest, run, started_at, why)
+    return record
+
+
+def _start(
+    parts: JobParts, target: GenerationRecord, run_id: str, why: str, command: tuple[str, ...]
+) -> RunRecord:
+    used = target.ingredients
+    run = RunRecord(
+        run_id=run_id,
+        job=parts.job.name,
+        state=RunState.RUNNING,
+        started_at=datetime.now(UTC),
+        finished_at=None,
+        exit_code=None,
+        model=f"{used.model_name}@{used.model_version}",
+        model_sha256=used.model_sha256,
+        command=command,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        user=user_name(),
+        code_version=parts.code_version,
+        target=parts.target,
+        reason=why,
+        config=parts.config,
+    )
+    parts.ledger.start_run(run)
+    return run
+
+
+def _finish(
+    parts: JobParts,
+    run: RunRecord,
+    *,
+    exit_code: int,
+    n_published: int,
+    error: Mapping[str, Any] | None = None,
+) -> None:
+    parts.ledger.finish_run(
+        run.run_id,
+        exit_code=exit_code,
+        finished_at=datetime.now(UTC),
+        n_published=n_published,
+        n_blocked=0,
+        n_failed=0 if error is None else 1,
+        cost=run.cost,
+        error=error,
+    )
+
+
+def _record(parts: JobParts, manifest: Manifest, run: RunRecord, started_at: datetime, why: str) -> None:
+    partition = manifest.partition
+    parts.ledger.record_attempt(
+        AttemptRecord(
+            run_id=run.run_id,
+            job=run.job,
+            partition=partition,
+            partition_label=partition.label,
+            partition_path=partition.path,
+            state=AttemptState.PUBLISHED,
+            ingredients=manifest.ingredients,
+            reasons=(f"rollback: {why}",),
+            started_at=started_at,
+            finished_at=datetime.now(UTC),
+            rows=manifest.rows,
+            generation=manifest.generation,
+            headline=f"generation {manifest.restores} shown again, pinned",
+            verdicts=manifest.verdicts,
+        )
+    )
