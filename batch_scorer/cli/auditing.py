@@ -216,6 +216,7 @@ def _echo_audit(report: AuditReport) -> None:
         f"  run        {run.run_id}, by {run.user} on {run.host}",
         f"  command    {' '.join(run.command) or 'unknown'}",
         *([f"  reason     {run.reason}"] if run.reason else []),
+        *([f"  restores   generation {manifest.restores}"] if manifest.restores is not None else []),
         f"  model      {used.model_name}@{used.model_version}{alias}, sha256 {used.model_sha256}",
         f"  code       {manifest.code_version}, "
         + ", ".join(f"{name} {number}" for name, number in sorted(manifest.environment.items())),

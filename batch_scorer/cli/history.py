@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,21 @@ from batch_scorer.cli.health import tally
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.cli.verdicts import echo_verdicts
 from batch_scorer.core.errors import UsageError
-from batch_scorer.core.records import AttemptRecord, AttemptState, GenerationRecord, RunRecord
+from batch_scorer.core.records import (
+    AttemptRecord,
+    AttemptState,
+    GenerationRecord,
+    GenerationState,
+    Manifest,
+    RunRecord,
+)
 
 if TYPE_CHECKING:
     from batch_scorer.execution.parts import JobParts
     from batch_scorer.ledger.ledger import Ledger
+
+
+_MAX_EARLIER = 5
 
 
 @click.command()
@@ -69,7 +80,7 @@ def show(settings: Settings, what: str, validation: bool, files: bool, config: b
 
 
 def _show_run(settings: Settings, what: str, *, validation: bool, config: bool) -> None:
-    state, ledger, run = _find_run(settings, what)
+    state, ledger, run = find_run(settings, what)
     attempts = ledger.attempts(run.run_id)
     if settings.json:
         output.emit("run", **_run_dict(run))
@@ -150,10 +161,12 @@ def _echo_generation(parts: JobParts, current: GenerationRecord, *, validation: 
         current.job, current.partition, current.number, expected_sha256=current.manifest_sha256
     )
     rows, used = current.rows, current.ingredients
+    published_by = manifest.published_run_id or current.run_id
     place = parts.places.predictions / current.partition.path
     for line in (
         f"{current.job}/{current.partition.path}: generation {current.number}",
-        f"  published  {words.moment(current.published_at)} by run {current.run_id}",
+        f"  published  {words.moment(current.published_at)} by run {published_by}",
+        *_told(current, manifest),
         f"  rows       {rows.n_read:,} read = {rows.n_scored:,} scored + "
         f"{rows.n_quarantined:,} quarantined + {rows.n_dropped:,} dropped",
         f"  model      {used.model_name}@{used.model_version} ({used.model_sha256[:12]}…)",
@@ -165,6 +178,7 @@ def _echo_generation(parts: JobParts, current: GenerationRecord, *, validation: 
     ):
         click.echo(line)
     echo_verdicts(manifest.verdicts, state=parts.places.state, detailed=validation, indent="  ")
+    _echo_earlier(parts, current)
     if files:
         for source in manifest.inputs:
             click.echo(f"  in   {source.path}  {words.size(source.stamp.size)}  {source.sha256}")
@@ -172,7 +186,38 @@ def _echo_generation(parts: JobParts, current: GenerationRecord, *, validation: 
             click.echo(f"  out  {place / file.name}  {file.n_rows:,} rows  {file.sha256}")
 
 
-def _find_run(settings: Settings, what: str) -> tuple[Path, Ledger, RunRecord]:
+def _told(current: GenerationRecord, manifest: Manifest) -> Iterator[str]:
+    """How it came about, where that is not the usual way."""
+    if manifest.published_run_id:
+        yield f"  opened     by run {manifest.run_id}, which never published it"
+    if current.restores is not None:
+        yield f"  restores   generation {current.restores}, whose files it shows again"
+    if current.pin is not None:
+        pin = current.pin
+        lifted = f", lifted by {pin.lifted_by} {words.moment(pin.lifted_at)}" if not pin.holds else ""
+        yield f"  pinned     by {pin.by} {words.moment(pin.at)}: {pin.why}{lifted}"
+
+
+def _echo_earlier(parts: JobParts, current: GenerationRecord) -> None:
+    """The generations before, newest first, and whether a rollback could show them again."""
+    from batch_scorer.execution.publish import kept
+
+    history = parts.ledger.generations(current.job, current.partition)
+    earlier = [record for record in history if record.number < current.number]
+    for record in earlier[:_MAX_EARLIER]:
+        how = "never visible"
+        if record.state is GenerationState.PUBLISHED:
+            how = "kept" if parts.sink.is_kept(record.partition, kept(record)) else "files removed"
+        used, when = record.ingredients, words.moment(record.published_at or record.created_at)
+        click.echo(
+            f"  before     generation {record.number}, {when}, "
+            f"{used.model_name}@{used.model_version}, {record.rows.n_scored:,} rows: {how}"
+        )
+    if len(earlier) > _MAX_EARLIER:
+        click.echo(f"  before     {len(earlier) - _MAX_EARLIER} more")
+
+
+def find_run(settings: Settings, what: str) -> tuple[Path, Ledger, RunRecord]:
     """(state directory, its ledger, the run). Raises: UsageError."""
     problem: UsageError | None = None
     found: list[tuple[Path, Ledger, RunRecord]] = []

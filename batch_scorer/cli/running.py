@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from batch_scorer.cli.closing import conclude
+from batch_scorer.cli.durations import DURATION
 from batch_scorer.cli.planning import show_plan
 from batch_scorer.cli.progress import Bar, listener_for
 from batch_scorer.cli.selecting import selection_options
@@ -23,27 +24,11 @@ from batch_scorer.core.runs import RunOptions
 _ASK_ABOVE = 50
 
 
-class _Duration(click.ParamType[timedelta]):
-    """`90s`, `10m`, `2h`, `3d`."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        from batch_scorer.config.units import parse_duration
-
-        try:
-            return value if isinstance(value, timedelta) else parse_duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
 _RUN_OPTIONS = (
     click.option("--cluster", metavar="SPEC", help="auto, inline, local or tcp://host:port."),
     click.option("--workers", type=click.IntRange(min=1), help="Local worker processes."),
-    click.option("--timeout", type=_Duration(), metavar="2h", help="Stop after this long (exit 124)."),
-    click.option(
-        "--wait-lock", type=_Duration(), metavar="10m", help="Wait this long for another run to end."
-    ),
+    click.option("--timeout", type=DURATION, metavar="2h", help="Stop after this long (exit 124)."),
+    click.option("--wait-lock", type=DURATION, metavar="10m", help="Wait this long for another run to end."),
     click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failed partition."),
     click.option("--model", metavar="NAME@V", help="Score with this version instead of the job's."),
     click.option(
@@ -166,6 +151,7 @@ def _execute(
         looked_at = wiring.open_job_for_reading(project, job, target=settings.target)
         show_plan(settings, wiring.plan_job(looked_at, selection, model=model))
         return 0
+    options = replace(options, model=model)
     parts = wiring.open_job(project, job, target=settings.target)
     listener = listener_for(settings)
     try:

@@ -56,7 +56,9 @@ def test_a_run_killed_before_the_exchange_leaves_the_old_generation_and_the_next
     assert "died" in result.stderr
     assert len(project.published(0)) == 700
     staged = list((project.state / "staging").rglob("*.parquet"))
-    assert {path.parents[2].name for path in staged} == {project.day(1).name}  # open still, to be gone on with
+    assert {path.parents[2].name for path in staged} == {
+        project.day(1).name
+    }  # open still, to be gone on with
 
     result = project.cli("--json", "run", "taxi_tips", "--reprocess", "all")
     assert result.code == 0, result.stderr
