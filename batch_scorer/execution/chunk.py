@@ -24,6 +24,7 @@ from batch_scorer.core.chunks import (
     ChunkTask,
 )
 from batch_scorer.core.errors import BatchScorerError, ScoringError
+from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.lake.chunk_records import write_record
 from batch_scorer.lake.reader import Batch, read_chunk
 from batch_scorer.lake.staging import StagedWriter
@@ -50,6 +51,7 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
     rows = NO_ROWS
     with StagedWriter(task.output, task.chunk.index) as writer:
         for batch in clock.drawn_from(read_chunk(task.chunk, task.read)):
+            fault_point(FaultPoint.CHUNK_READ)
             with clock.stage("score_s"):
                 outputs = _outputs(task, model, batch)
             with clock.stage("write_s"):
@@ -59,6 +61,7 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
                 n_scored=outputs.num_rows,
                 n_dropped=batch.n_dropped,
             )
+        fault_point(FaultPoint.CHUNK_SCORED)
         with clock.stage("write_s"):
             files = writer.finish()
         scored = ChunkScored(
@@ -71,6 +74,7 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
         with clock.stage("write_s"):
             # Last: what has a record is finished, and a later run may go on from it.
             write_record(Path(task.output.records), scored)
+        fault_point(FaultPoint.CHUNK_RECORDED)
     return replace(scored, cost=clock.cost())
 
 

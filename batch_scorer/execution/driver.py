@@ -20,6 +20,7 @@ from batch_scorer.core.errors import (
     BatchScorerError,
     ClusterUnavailable,
     LeaseLost,
+    LockHeld,
     ModelError,
     WorkerDied,
 )
@@ -243,7 +244,7 @@ class Driver:
             outcome, entries = conclude(
                 self._parts, self._plan, work, self._run_id, self._leases, self._pin()
             )
-        except LeaseLost as error:
+        except LockHeld as error:
             entry = work.prepared.entry
             outcome, entries = Held(partition=work.prepared.partition, label=entry.label, error=error), ()
         self._end(work, outcome, entries)

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from ulid import ULID
 
-from batch_scorer.core.errors import BatchScorerError, LockHeld
-from batch_scorer.core.faults import test_setting
+from batch_scorer.core.errors import BatchScorerError, LeaseLost, LockHeld
+from batch_scorer.core.faults import setting
 from batch_scorer.core.leases import BEAT_S, SILENCE_S, Holder
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.processes import Fate, fate_of, this_process
@@ -63,6 +63,14 @@ class Leases:
             raise held(partition, taken)
         return taken
 
+    def lost(self, partition: Partition) -> LeaseLost:
+        """What to say of a partition that was taken from us, when who took it has left already."""
+        return LeaseLost(
+            f"the lease of {partition} was lost to another run, which has ended since",
+            fix="nothing was published by this run: it was silent for so long that it was taken for dead",
+            next_command=f"batch-scorer show {self.holder.job}/{partition.path}",
+        )
+
     def give_back(self, partition: Partition) -> None:
         self._ledger.release_lease(self.holder.job, partition, self.token)
 
@@ -94,7 +102,7 @@ def at_work(
         heartbeat_at=now,
         run_id=run_id,
     )
-    silence_s = float(test_setting("lease_s") or SILENCE_S)
+    silence_s = float(setting("lease_s") or SILENCE_S)
     ledger.enter(holder)
     heart = _Heart(ledger, holder.token, min(BEAT_S, silence_s / 4), on_cancel)
     heart.start()

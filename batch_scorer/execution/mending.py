@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from batch_scorer.core.errors import LockHeld, UsageError
-from batch_scorer.core.faults import test_setting
+from batch_scorer.core.faults import setting
 from batch_scorer.core.leases import BEAT_S, SILENCE_S, Holder
 from batch_scorer.core.processes import Fate, fate_of
 from batch_scorer.core.records import GenerationRecord, RunRecord, RunState
@@ -115,7 +115,7 @@ def _verdict(holder: Holder) -> str:
     fate = fate_of(holder.process)
     if fate is Fate.DEAD:
         return "dead"
-    silence = timedelta(seconds=float(test_setting("lease_s") or SILENCE_S))
+    silence = timedelta(seconds=float(setting("lease_s") or SILENCE_S))
     if datetime.now(UTC) - holder.heartbeat_at > silence:
         return "silent"
     return "alive" if fate is Fate.ALIVE else "unknown"

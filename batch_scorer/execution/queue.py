@@ -60,9 +60,11 @@ class Queue:
         if isinstance(outcome, Published | Held | Overtaken):
             return outcome
         lease = self._parts.ledger.lease(self._parts.job.name, partition)
-        if lease is None or lease.holder is None or lease.token == self._leases.token:
+        if lease is not None and lease.token == self._leases.token:
             return outcome
-        return Held(partition=partition, label=outcome.label, error=held(partition, lease.holder))
+        by = lease.holder if lease else None
+        error = held(partition, by) if by else self._leases.lost(partition)
+        return Held(partition=partition, label=outcome.label, error=error)
 
     def _begin(self, entry: PartitionPlan, taken: Taken) -> PartitionPlan | Overtaken:
         fault_point(FaultPoint.LEASE_TAKEN)

@@ -48,6 +48,7 @@ def settle(parts: JobParts, leases: Leases, taken: Taken) -> tuple[str, ...]:
     opening = next(iter(parts.ledger.openings(parts.job.name, partition)), None)
     if opening is not None:
         opening = take_staging(parts, opening, leases.token)
+        fault_point(FaultPoint.RECOVERY_FENCED)
     unfinished = [r for r in parts.ledger.unfinished_publishes(parts.job.name) if r.partition == partition]
     done = tuple(_settle_publish(parts, record, opening, taken) for record in unfinished)
     fault_point(FaultPoint.RECOVERY_SETTLED)

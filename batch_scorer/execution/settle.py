@@ -6,13 +6,13 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from batch_scorer.core.errors import BatchScorerError, LeaseLost, StoreUnavailable
+from batch_scorer.core.errors import BatchScorerError, LeaseLost, LockHeld, StoreUnavailable
 from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published
 from batch_scorer.core.plans import Plan
 from batch_scorer.core.records import Pin
 from batch_scorer.core.validation import SuiteVerdict
 from batch_scorer.execution.gates import warnings_of, why_blocked
-from batch_scorer.execution.leases import Leases, Taken
+from batch_scorer.execution.leases import Leases
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publish import publish, store_verdict
 from batch_scorer.execution.recovery import settle
@@ -59,8 +59,13 @@ def _unpublished(
     """A publish that broke off half-way is decided at once, as the next run would decide it."""
     partition, number = work.prepared.partition, work.prepared.opening.number
     try:
-        settle(parts, leases, Taken(partition=partition, was_ours=True))
+        taken = leases.take_or_refuse(partition)
+        if not taken.was_ours:
+            raise leases.lost(partition) from error
+        settle(parts, leases, taken)
         current = parts.ledger.generation(parts.job.name, partition, None)
+    except LockHeld:
+        raise
     except BatchScorerError as worse:
         _log.warning("left to the next run: %s", worse)
         return failed(work, error)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from batch_scorer.core.chunks import AUDIT_COLUMNS, OutputSpec, StagedFile
 from batch_scorer.core.durable import writing
+from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.lake.arrow_types import parse_arrow_type
 
 METADATA_PREFIX = "batch_scorer."
@@ -184,7 +185,9 @@ class _HashedFile:
 
     def sync_and_close(self) -> None:
         self._file.flush()
+        fault_point(FaultPoint.FILE_WRITTEN)
         os.fsync(self._file.fileno())
+        fault_point(FaultPoint.FILE_SYNCED)
         self._file.close()
         self.closed = True
 

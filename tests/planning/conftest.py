@@ -22,6 +22,7 @@ from batch_scorer.core.records import (
     GenerationState,
     Ingredients,
     PartitionRecord,
+    Pin,
 )
 from batch_scorer.planning.plan import build_plan
 
@@ -127,7 +128,7 @@ def published(
         manifest_sha256="m" * 64,
         created_at=LONG_AGO,
         published_at=LONG_AGO,
-        pinned=pinned,
+        pin=Pin(by="ana", at=LONG_AGO, why="v6 is good") if pinned else None,
     )
     return PartitionRecord(partition=found.partition, current=generation)
 

@@ -290,7 +290,10 @@ def test_a_pinned_generation_is_kept_even_in_a_range(plan_for: PlanFor) -> None:
     found = make_found(april(9), size=200)
     record = published(make_found(april(9)), pinned=True, **V6)
     entry = only(plan_for(JOB, found, records=[record], first_day=dt.date(2024, 4, 9)))
-    assert (entry.action, entry.why) == (Action.KEEP, "pinned (v6); input changed, not scored")
+    assert (entry.action, entry.why) == (
+        Action.KEEP,
+        "pinned (v6), by ana: v6 is good; input changed, not scored",
+    )
 
 
 def test_undated_partitions_are_due_again_when_their_input_changed(plan_for: PlanFor) -> None:

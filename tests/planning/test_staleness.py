@@ -157,7 +157,7 @@ def test_a_stale_partition_that_failed_tells_both() -> None:
 def test_a_pinned_generation_stays_whatever_the_model_but_tells_of_new_input() -> None:
     bigger = make_found(april(9), size=200)
     record = published(FOUND, pinned=True, **V6, suite_fingerprint="x")
-    assert words(assess(record, FOUND, make_ingredients(FOUND))) == "pinned (v6)"
+    assert words(assess(record, FOUND, make_ingredients(FOUND))) == "pinned (v6), by ana: v6 is good"
     assessment = assess(record, bigger, make_ingredients(bigger))
     assert assessment.status is Status.PINNED
-    assert words(assessment) == "pinned (v6); input changed, not scored"
+    assert words(assessment) == "pinned (v6), by ana: v6 is good; input changed, not scored"
