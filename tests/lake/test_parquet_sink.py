@@ -3,7 +3,7 @@ from __future__ import annotations
 import errno
 import multiprocessing as mp
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -17,12 +17,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch_scorer.core.errors import OutputUnwritable
+from batch_scorer.core.chunks import StagedFile
+from batch_scorer.core.errors import DamageFound, OutputUnwritable
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake import exchange, parquet_sink
 from batch_scorer.lake.exchange import Guarantee, move_new, probe
 from batch_scorer.lake.parquet_sink import ParquetSink, same_filesystem
 from batch_scorer.lake.preflight import check_writable, free_bytes, nearest_existing
+from batch_scorer.lake.sinks import Kept, Publication, holds
 
 PARTITION = Partition(names=("day",), values=("a day",))
 N_FILES, N_ROWS = 3, 50
@@ -37,7 +39,7 @@ def sink(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setattr(exchange, "_renameat2", None)
     elif probe(tmp_path) is not request.param:
         pytest.skip("this file system has no atomic exchange")
-    found = ParquetSink(tmp_path / "predictions")
+    found = ParquetSink(tmp_path / "predictions", tmp_path / "state" / "replaced")
     assert found.guarantee is request.param
     return found
 
@@ -52,10 +54,26 @@ def stage(root: Path, generation: int, partition: Partition = PARTITION) -> tupl
     return staged, names
 
 
+def publication(
+    staged: Path, names: Sequence[str], generation: int, partition: Partition = PARTITION
+) -> Publication:
+    """It replaces the generation before it, if its number says that there is one."""
+    before = tuple(f"part-{i}-{generation - 1}.parquet" for i in range(N_FILES))
+    return Publication(
+        partition=partition,
+        generation=generation,
+        run_id="01RUN",
+        staged=staged,
+        files=tuple(StagedFile(name=name, n_rows=N_ROWS, n_bytes=1, sha256="s") for name in names),
+        columns=(("generation", "int64"),),
+        base=Kept(generation=generation - 1, names=before) if generation > 1 else None,
+    )
+
+
 def publish(sink: ParquetSink, generation: int, partition: Partition = PARTITION) -> tuple[str, ...]:
     root = sink.predictions.parent
     staged, names = stage(root, generation, partition)
-    sink.publish(partition, staged, replaced(root, generation, partition), names)
+    sink.publish(publication(staged, names, generation, partition))
     assert not staged.exists()
     return names
 
@@ -70,10 +88,10 @@ def visible(sink: ParquetSink) -> list[str]:
 
 def test_generations_follow_each_other_and_the_old_one_is_kept_whole(sink: ParquetSink) -> None:
     first = publish(sink, 1)
-    assert sink.holds(PARTITION, first)
+    assert holds(sink, PARTITION, first)
     second = publish(sink, 2)
-    assert sink.holds(PARTITION, second)
-    assert not sink.holds(PARTITION, first)
+    assert holds(sink, PARTITION, second)
+    assert not holds(sink, PARTITION, first)
     assert sorted(os.listdir(replaced(sink.predictions.parent, 2))) == sorted(first)
     assert visible(sink) == [f"{PARTITION.path}/{name}" for name in sorted(second)]
 
@@ -83,16 +101,16 @@ def test_a_sibling_partition_is_never_touched(sink: ParquetSink) -> None:
     names = publish(sink, 1, other)
     publish(sink, 1)
     publish(sink, 2)
-    assert sink.holds(other, names)
+    assert holds(sink, other, names)
 
 
 def test_files_of_a_chunk_that_ran_twice_are_never_published(sink: ParquetSink, tmp_path: Path) -> None:
     staged, names = stage(tmp_path, 1)
     pq.write_table(pa.table({"generation": [1]}), staged / "part-0-again.parquet")
     (staged / "_SUCCESS").touch()
-    sink.publish(PARTITION, staged, replaced(tmp_path, 1), names)
+    sink.publish(publication(staged, names, 1))
     assert visible(sink) == [f"{PARTITION.path}/{name}" for name in sorted(["_SUCCESS", *names])]
-    assert sink.holds(PARTITION, names)
+    assert holds(sink, PARTITION, names)
 
 
 def test_a_staged_file_that_is_gone_stops_the_publish(sink: ParquetSink, tmp_path: Path) -> None:
@@ -100,8 +118,8 @@ def test_a_staged_file_that_is_gone_stops_the_publish(sink: ParquetSink, tmp_pat
     staged, names = stage(tmp_path, 2)
     (staged / names[1]).unlink()
     with pytest.raises(OutputUnwritable, match="is gone"):
-        sink.publish(PARTITION, staged, replaced(tmp_path, 2), names)
-    assert sink.holds(PARTITION, old)
+        sink.publish(publication(staged, names, 2))
+    assert holds(sink, PARTITION, old)
 
 
 def test_a_replaced_generation_is_never_overwritten(sink: ParquetSink, tmp_path: Path) -> None:
@@ -109,8 +127,8 @@ def test_a_replaced_generation_is_never_overwritten(sink: ParquetSink, tmp_path:
     replaced(tmp_path, 2).mkdir(parents=True)
     staged, names = stage(tmp_path, 2)
     with pytest.raises(OutputUnwritable, match="already a replaced generation"):
-        sink.publish(PARTITION, staged, replaced(tmp_path, 2), names)
-    assert sink.holds(PARTITION, old)
+        sink.publish(publication(staged, names, 2))
+    assert holds(sink, PARTITION, old)
     assert sorted(os.listdir(staged)) == sorted(names)
 
 
@@ -122,15 +140,15 @@ def test_what_is_not_ours_is_not_replaced(
     make(sink.predictions / PARTITION.path)
     staged, names = stage(tmp_path, 1)
     with pytest.raises(OutputUnwritable, match="not a directory of ours"):
-        sink.publish(PARTITION, staged, replaced(tmp_path, 1), names)
+        sink.publish(publication(staged, names, 1))
 
 
 def test_a_file_in_place_of_the_table_is_unwritable(sink: ParquetSink, tmp_path: Path) -> None:
     sink.predictions.touch()
     staged, names = stage(tmp_path, 1)
     with pytest.raises(OutputUnwritable):
-        sink.publish(PARTITION, staged, replaced(tmp_path, 1), names)
-    assert not sink.holds(PARTITION, names)
+        sink.publish(publication(staged, names, 1))
+    assert not holds(sink, PARTITION, names)
 
 
 def test_a_crash_between_the_steps_leaves_both_generations_whole(
@@ -148,14 +166,60 @@ def test_a_crash_between_the_steps_leaves_both_generations_whole(
 
     monkeypatch.setattr(parquet_sink, "move_new", crashing)
     with pytest.raises(OutputUnwritable, match="power cut"):
-        sink.publish(PARTITION, staged, replaced(tmp_path, 2), new)
+        sink.publish(publication(staged, new, 2))
     if sink.guarantee is Guarantee.ATOMIC_EXCHANGE:
-        assert sink.holds(PARTITION, new)
+        assert holds(sink, PARTITION, new)
         assert sorted(os.listdir(staged)) == sorted(old)
-    else:
-        assert not sink.holds(PARTITION, old)
-        assert sorted(os.listdir(replaced(tmp_path, 2))) == sorted(old)
+    else:  # what readers saw came back at once
+        assert holds(sink, PARTITION, old)
         assert sorted(os.listdir(staged)) == sorted(new)
+
+
+def test_a_kill_behind_the_exchange_is_finished_and_one_between_two_renames_undone(
+    sink: ParquetSink, tmp_path: Path
+) -> None:
+    old = publish(sink, 1)
+    staged, new = stage(tmp_path, 2)
+    target, away = sink.predictions / PARTITION.path, replaced(tmp_path, 2)
+    if sink.guarantee is Guarantee.ATOMIC_EXCHANGE:
+        exchange.exchange(staged, target)
+    else:
+        away.parent.mkdir(parents=True, exist_ok=True)
+        target.rename(away)
+        assert sink.visible(PARTITION) is None
+    for _ in range(2):  # both are repeatable
+        if holds(sink, PARTITION, new):
+            sink.finish(publication(staged, new, 2))
+        else:
+            sink.undo(publication(staged, new, 2))
+    if sink.guarantee is Guarantee.ATOMIC_EXCHANGE:
+        assert holds(sink, PARTITION, new)
+        assert sorted(os.listdir(away)) == sorted(old)
+    else:
+        assert holds(sink, PARTITION, old)
+        assert sorted(os.listdir(staged)) == sorted(new)
+
+
+def test_a_replaced_generation_is_recalled_published_again_and_forgotten(
+    sink: ParquetSink, tmp_path: Path
+) -> None:
+    first = Kept(generation=1, names=publish(sink, 1))
+    publish(sink, 2)
+    assert sink.is_kept(PARTITION, first)
+    staged = tmp_path / "state" / "staging" / "again"
+    staged.mkdir(parents=True)
+    for _ in range(2):
+        sink.recall(PARTITION, first, staged)
+    sink.publish(publication(staged, first.names, 3))
+    assert holds(sink, PARTITION, first.names)
+    assert sink.is_kept(PARTITION, first)  # linked, not moved
+
+    assert sink.forget(PARTITION, first, needed=frozenset()) == 0  # readers still have these bytes
+    assert not sink.is_kept(PARTITION, first)
+    assert holds(sink, PARTITION, first.names)
+    with pytest.raises(DamageFound, match="is gone"):
+        sink.recall(PARTITION, first, tmp_path)
+    assert sink.forget(PARTITION, first, needed=frozenset()) == 0
 
 
 values = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
@@ -169,12 +233,12 @@ def test_partition_names_with_odd_characters_are_published_and_read_back(
     tmp_path: Path, text: str, unique: int
 ) -> None:
     root = tmp_path / f"{unique}-{len(os.listdir(tmp_path))}"
-    sink = ParquetSink(root / "predictions")
+    sink = ParquetSink(root / "predictions", root / "state" / "replaced")
     partition = Partition(names=("city", "n"), values=(text, 7))
     root.mkdir()
     publish(sink, 1, partition)
     names = publish(sink, 2, partition)
-    assert sink.holds(partition, names)
+    assert holds(sink, partition, names)
     table = ds.dataset(sink.predictions, partitioning="hive").to_table()
     assert table.num_rows == N_FILES * N_ROWS
     assert set(table["generation"].to_pylist()) == {2}
@@ -193,7 +257,7 @@ def test_probing_leaves_nothing_and_never_looks_into_the_table(tmp_path: Path) -
     predictions = tmp_path / "predictions"
     predictions.mkdir(mode=0o500)
     before = predictions.stat().st_mtime_ns
-    assert ParquetSink(predictions).guarantee in Guarantee
+    assert ParquetSink(predictions, tmp_path / "replaced").guarantee in Guarantee
     assert predictions.stat().st_mtime_ns == before
     assert os.listdir(tmp_path) == ["predictions"]
 
@@ -235,8 +299,8 @@ def test_a_looping_reader_sees_only_whole_generations(
 ) -> None:
     if probe(tmp_path) is not Guarantee.ATOMIC_EXCHANGE:
         pytest.skip("this file system has no atomic exchange")
-    sink = ParquetSink(tmp_path / "predictions")
-    publish(sink, 0)
+    sink = ParquetSink(tmp_path / "predictions", tmp_path / "state" / "replaced")
+    publish(sink, 1)
     context = mp.get_context("spawn")
     ready, stop, seen = context.Event(), context.Event(), context.SimpleQueue()
     reader = context.Process(
@@ -244,7 +308,7 @@ def test_a_looping_reader_sees_only_whole_generations(
     )
     reader.start()
     assert ready.wait(60)
-    for generation in range(1, 201):
+    for generation in range(2, 202):
         publish(sink, generation)
     stop.set()
     reader.join(60)

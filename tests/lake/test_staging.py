@@ -27,6 +27,9 @@ from batch_scorer.lake.staging import StagedWriter, output_schema
 
 
 def output_spec(staging: Path, **changes: Any) -> OutputSpec:
+    """Into an attempt's directory that exists, or does not."""
+    if staging.is_dir():
+        (staging / "files").mkdir(exist_ok=True)
     score = OutputColumn(
         name="score", type="float64", expression=Name(name="prediction"), source="prediction"
     )
@@ -63,7 +66,7 @@ def write(spec: OutputSpec, *tables: pa.Table) -> tuple[StagedFile, ...]:
 def test_a_file_holds_rows_audit_columns_and_metadata_and_its_hash_is_its_own(tmp_path: Path) -> None:
     before = dt.datetime.now(dt.UTC)
     (file,) = write(output_spec(tmp_path), rows(100), rows(50, first=100))
-    path = tmp_path / file.name
+    path = tmp_path / "files" / file.name
     assert file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest() == sha256_of_file(path)
     assert file.n_bytes == path.stat().st_size
     assert file.n_rows == 150
@@ -80,15 +83,15 @@ def test_a_file_holds_rows_audit_columns_and_metadata_and_its_hash_is_its_own(tm
 
 def test_other_readers_see_the_same_rows(tmp_path: Path) -> None:
     (file,) = write(output_spec(tmp_path), rows(100))
-    assert pl.read_parquet(tmp_path / file.name)["ride_id"].to_list() == list(range(100))
+    assert pl.read_parquet(tmp_path / "files" / file.name)["ride_id"].to_list() == list(range(100))
     with duckdb.connect() as connection:
-        query = f"SELECT sum(ride_id), any_value(_run_id) FROM '{tmp_path / file.name}'"
+        query = f"SELECT sum(ride_id), any_value(_run_id) FROM '{tmp_path / 'files' / file.name}'"
         assert connection.sql(query).fetchall() == [(4950, "01RUN")]
 
 
 def test_a_flipped_bit_in_a_page_is_found_by_its_checksum(tmp_path: Path) -> None:
     (file,) = write(output_spec(tmp_path), rows(1_000))
-    content = bytearray((tmp_path / file.name).read_bytes())
+    content = bytearray((tmp_path / "files" / file.name).read_bytes())
     content[500] ^= 1
     (tmp_path / "b.parquet").write_bytes(content)
     with pytest.raises(OSError, match="CRC"):
@@ -99,7 +102,9 @@ def test_a_chunk_without_rows_still_gives_one_file(tmp_path: Path) -> None:
     for tables in ((), (rows(0),)):
         (file,) = write(output_spec(tmp_path), *tables)
         assert file.n_rows == 0
-        assert pq.read_table(tmp_path / file.name).schema.equals(output_schema(output_spec(tmp_path)))
+        assert pq.read_table(tmp_path / "files" / file.name).schema.equals(
+            output_schema(output_spec(tmp_path))
+        )
 
 
 def test_large_output_rolls_to_files_whose_names_sort_like_their_rows(tmp_path: Path) -> None:
@@ -109,14 +114,14 @@ def test_large_output_rolls_to_files_whose_names_sort_like_their_rows(tmp_path: 
     names = [file.name for file in files]
     assert names == sorted(names)
     assert all(name.startswith("part-00012-01RUN-") for name in names)
-    ids = [i for name in names for i in pq.read_table(tmp_path / name)["ride_id"].to_pylist()]
+    ids = [i for name in names for i in pq.read_table(tmp_path / "files" / name)["ride_id"].to_pylist()]
     assert ids == list(range(4 * 131_072))
-    assert sorted(os.listdir(tmp_path)) == names
+    assert sorted(os.listdir(tmp_path / "files")) == names
 
 
 def test_small_batches_share_row_groups(tmp_path: Path) -> None:
     (file,) = write(output_spec(tmp_path), *(rows(10, first=10 * i) for i in range(200)))
-    assert pq.read_metadata(tmp_path / file.name).num_row_groups == 1
+    assert pq.read_metadata(tmp_path / "files" / file.name).num_row_groups == 1
 
 
 def test_two_attempts_at_one_chunk_never_share_a_name(tmp_path: Path) -> None:
@@ -132,13 +137,13 @@ def test_a_chunk_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
         with StagedWriter(spec, 0) as writer:
             for _ in range(3):
                 writer.write(rows(100_000))
-            seen.extend(os.listdir(tmp_path))
+            seen.extend(os.listdir(tmp_path / "files"))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
     assert seen
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(tmp_path / "files") == []
 
 
 def test_a_staging_directory_that_was_taken_away_is_not_brought_back(tmp_path: Path) -> None:
@@ -166,14 +171,14 @@ def test_a_full_disk_is_named_and_its_space_given_back(small_disk: Path) -> None
         write(output_spec(small_disk), *(rows(131_072, first=i) for i in range(3)))
     assert str(small_disk) in str(caught.value.where)
     assert caught.value.fix
-    assert os.listdir(small_disk) == []
+    assert os.listdir(small_disk / "files") == []
 
 
 def test_a_disk_that_fills_with_the_last_bytes_is_noticed_too(small_disk: Path) -> None:
     (small_disk / "ballast").write_bytes(bytes(2**20 - 4096))
     with pytest.raises(DiskFull):
         write(output_spec(small_disk), rows(1_000))
-    assert os.listdir(small_disk) == ["ballast"]
+    assert os.listdir(small_disk / "files") == []
 
 
 def test_a_file_size_limit_fails_without_a_trace(tmp_path: Path) -> None:
@@ -186,7 +191,7 @@ def test_a_file_size_limit_fails_without_a_trace(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(tmp_path / "files") == []
 
 
 @pytest.mark.parametrize(
