@@ -1,16 +1,27 @@
-"""Runs that break off where they are told to."""
+"""Runs that break off where they are told to, and a lake that knows what must have come of them."""
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from tests import taxi
 from tests.conftest import TaxiProject
+from tests.faults.lake import Lake
 
 BUILD = Path(__file__).parent / "build"
+TALLY: Counter[str] = Counter()
 
 
 def environment(faults: str) -> Mapping[str, str]:
@@ -20,7 +31,129 @@ def environment(faults: str) -> Mapping[str, str]:
 
 
 def start(project: TaxiProject, faults: str, *arguments: str) -> subprocess.Popen[str]:
+    """A process of its own, not forked from the warm one."""
     command = [sys.executable, "-m", "batch_scorer", "-p", str(project.root), *arguments]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(faults)
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A driver that was forked. code: minus the signal, where one killed it."""
+
+    server: Drivers
+    pid: int
+    out: Path
+    err: Path
+
+    def wait(self) -> taxi.Result:
+        code = int(self.server.ask({"wait": self.pid})["status"])
+        return taxi.Result(code, self.out.read_text(), self.err.read_text())
+
+
+class Drivers:
+    """Starts commands from a process that has everything imported."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._scratch = scratch
+        self._n_started = 0
+        self._lock = threading.Lock()
+        self._server = subprocess.Popen(
+            [sys.executable, str(BUILD / "driver_server.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment(""),
+        )
+
+    def start(self, root: Path, *arguments: str, faults: str = "") -> Run:
+        with self._lock:
+            self._n_started += 1
+            out, err = (self._scratch / f"{self._n_started}.{kind}" for kind in ("out", "err"))
+        request = {
+            "argv": ["-p", str(root), *arguments],
+            "env": {"BATCH_SCORER_FAULTS": faults},
+            "out": str(out),
+            "err": str(err),
+        }
+        return Run(server=self, pid=self.ask(request)["pid"], out=out, err=err)
+
+    def run(self, root: Path, *arguments: str, faults: str = "") -> taxi.Result:
+        result = self.start(root, *arguments, faults=faults).wait()
+        assert "Traceback" not in result.stderr, result.stderr
+        return result
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        with self._lock:
+            print(json.dumps(request), file=self._server.stdin, flush=True)
+            answer: dict[str, Any] = json.loads(self._server.stdout.readline())
+        return answer
+
+    def close(self) -> None:
+        self._server.communicate()
+
+
+@pytest.fixture(scope="session")
+def drivers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drivers]:
+    found = Drivers(tmp_path_factory.mktemp("drivers"))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def templates(
+    tmp_path_factory: pytest.TempPathFactory,
+    drivers: Drivers,
+    model_files: Callable[[str], tuple[Path, Path]],
+) -> Callable[[str], Path]:
+    """A project of two days and a registered model for each output format, made once."""
+    made: dict[str, Path] = {}
+
+    def template(format: str) -> Path:
+        if format not in made:
+            root = tmp_path_factory.mktemp(f"template-{format}")
+            artefact, training = model_files("linear")
+            lake = Lake(root, drivers)
+            lake.write_job(output={"format": format, "keep_generations": 0})
+            registered = drivers.run(
+                root, "models", "register", str(artefact), "--name", "taxi_tips",
+                "--reference", str(training), "--allow-pickle", "--alias", "champion",
+            )  # fmt: skip
+            assert registered.code == 0, registered.stderr
+            made[format] = root
+        return made[format]
+
+    return template
+
+
+@pytest.fixture
+def make_lake(tmp_path: Path, drivers: Drivers, templates: Callable[[str], Path]) -> Callable[..., Lake]:
+    """`make_lake(n_days, format="parquet", **changes to the job)`: a project of its own."""
+
+    def make(n_days: int = 2, *, format: str = "parquet", **changes: Any) -> Lake:
+        root = tmp_path / "project"
+        shutil.copytree(templates(format), root)
+        lake = Lake(root, drivers)
+        output = {"format": format, "keep_generations": 0, **changes.pop("output", {})}
+        lake.write_job(output=output, **changes)
+        for index in range(n_days):
+            lake.write_day(index)
+        return lake
+
+    return make
+
+
+@pytest.fixture
+def lake(make_lake: Callable[..., Lake]) -> Lake:
+    return make_lake()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The figures that docs/guarantees.md quotes."""
+    if TALLY:
+        terminalreporter.write_sep("-", "faults")
+        for name, n in sorted(TALLY.items()):
+            terminalreporter.write_line(f"{name}: {n:,}")
