@@ -72,7 +72,7 @@ class StagedWriter:
         if self._open is not None:
             self._open.discard()
         for file in self._finished:
-            (Path(self._spec.files) / file.name).unlink(missing_ok=True)
+            _remove(Path(self._spec.files) / file.name)
 
     def _with_audit(self, table: pa.Table) -> pa.Table:
         audit = {
@@ -149,7 +149,7 @@ class _OpenFile:
         self._bytes.discard()
         with contextlib.suppress(OSError, pa.ArrowException):  # it may have failed before
             self._writer.close()
-        self._path.unlink(missing_ok=True)
+        _remove(self._path)
 
 
 class _HashedFile:
@@ -196,6 +196,12 @@ class _HashedFile:
         self._is_discarded = True
         with contextlib.suppress(OSError):
             self._file.close()
+
+
+def _remove(path: Path) -> None:
+    """What cannot be removed now stays in staging as junk; it must not hide why the chunk failed."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _repetitive(schema: pa.Schema) -> list[str]:

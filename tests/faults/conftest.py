@@ -55,7 +55,7 @@ class Run:
 class Drivers:
     """Starts commands from a process that has everything imported."""
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, **env: str) -> None:
         self._scratch = scratch
         self._n_started = 0
         self._lock = threading.Lock()
@@ -64,16 +64,18 @@ class Drivers:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=environment(""),
+            env={**environment(""), **env},
         )
 
-    def start(self, root: Path, *arguments: str, faults: str = "") -> Run:
+    def start(
+        self, root: Path, *arguments: str, faults: str = "", env: Mapping[str, str] | None = None
+    ) -> Run:
         with self._lock:
             self._n_started += 1
             out, err = (self._scratch / f"{self._n_started}.{kind}" for kind in ("out", "err"))
         request = {
             "argv": ["-p", str(root), *arguments],
-            "env": {"BATCH_SCORER_FAULTS": faults},
+            "env": {"BATCH_SCORER_FAULTS": faults, **(env or {})},
             "out": str(out),
             "err": str(err),
         }
