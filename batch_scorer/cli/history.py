@@ -94,6 +94,8 @@ def _show_run(settings: Settings, what: str, *, validation: bool, config: bool) 
         took = (run.finished_at - run.started_at).total_seconds()
         click.echo(f"  took      {words.seconds(took)}, {_cost_words(run)}")
     click.echo(f"  model     {run.model} ({run.model_sha256[:12]}…), code {run.code_version}")
+    if run.guarantee:
+        click.echo(f"  visible   by {run.guarantee}")
     if run.reason:
         click.echo(f"  reason    {run.reason}")
     if run.error:

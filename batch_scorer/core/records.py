@@ -183,3 +183,4 @@ class RunRecord:
     config: Mapping[str, Any] = field(default_factory=dict)
     cost: ChunkCost = field(default_factory=ChunkCost)
     error: Mapping[str, Any] | None = None
+    guarantee: str | None = None  # how what it published became visible

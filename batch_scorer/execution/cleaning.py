@@ -44,7 +44,7 @@ def collect(parts: JobParts, older_than: timedelta) -> tuple[Garbage, ...]:
     Raises: OutputError, DamageFound, StoreUnavailable.
     """
     done: list[Garbage] = []
-    with at_work(parts.ledger, job=parts.job.name, verb="gc") as leases:
+    with at_work(parts.ledger, parts.places.presence, job=parts.job.name, verb="gc") as leases:
         recover(parts, leases)
         now = datetime.now(UTC)
         for opening in parts.ledger.openings(parts.job.name):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from ulid import ULID
 
@@ -17,6 +18,7 @@ from batch_scorer.core.leases import BEAT_S, SILENCE_S, Holder
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.processes import Fate, fate_of, this_process
 from batch_scorer.core.whoami import user_name
+from batch_scorer.execution.presence import present
 from batch_scorer.ledger.ledger import Ledger
 
 _log = logging.getLogger(__name__)
@@ -81,6 +83,7 @@ class Leases:
 @contextmanager
 def at_work(
     ledger: Ledger,
+    presence_file: Path,
     *,
     job: str,
     verb: str,
@@ -89,7 +92,7 @@ def at_work(
 ) -> Iterator[Leases]:
     """Enter the ledger, say so every few seconds, and leave. on_cancel: called with who asked for it.
 
-    Raises: StoreUnavailable, OutputError.
+    Raises: StoreUnavailable, OutputError; LockHeld, while the ledger is being rebuilt.
     """
     now = datetime.now(UTC)
     holder = Holder(
@@ -103,14 +106,15 @@ def at_work(
         run_id=run_id,
     )
     silence_s = float(setting("lease_s") or SILENCE_S)
-    ledger.enter(holder)
-    heart = _Heart(ledger, holder.token, min(BEAT_S, silence_s / 4), on_cancel)
-    heart.start()
-    try:
-        yield Leases(ledger, holder, timedelta(seconds=silence_s))
-    finally:
-        heart.stop()
-        _leave(ledger, holder.token)
+    with present(presence_file):
+        ledger.enter(holder)
+        heart = _Heart(ledger, holder.token, min(BEAT_S, silence_s / 4), on_cancel)
+        heart.start()
+        try:
+            yield Leases(ledger, holder, timedelta(seconds=silence_s))
+        finally:
+            heart.stop()
+            _leave(ledger, holder.token)
 
 
 def held(partition: Partition, by: Holder) -> LockHeld:

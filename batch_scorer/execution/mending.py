@@ -34,7 +34,7 @@ class Held:
 
 def repair(parts: JobParts) -> tuple[str, ...]:
     """What every run does first, and nothing else. Raises: DamageFound, OutputError, StoreUnavailable."""
-    with at_work(parts.ledger, job=parts.job.name, verb="repair") as leases:
+    with at_work(parts.ledger, parts.places.presence, job=parts.job.name, verb="repair") as leases:
         return recover(parts, leases)
 
 

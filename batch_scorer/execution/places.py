@@ -21,6 +21,10 @@ class Places:
         return self.state / "ledger.db"
 
     @property
+    def presence(self) -> Path:
+        return self.state / "locks" / f"{self.job}.lock"
+
+    @property
     def staging_root(self) -> Path:
         return self.state / "staging" / self.job
 

@@ -14,6 +14,7 @@ from batch_scorer.core.restoring import Restored, restore
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.facts import look_around, look_at
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.presence import alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,22 +68,22 @@ def tell_history(parts: JobParts, now: datetime) -> History:
 
 
 def rebuild(parts: JobParts, now: datetime) -> History:
-    """Write it, in one transaction that refuses a ledger which knows the job by then.
+    """Write it, while no run is going on, in one transaction.
 
-    No run can begin meanwhile: it would find manifests, and a ledger that knows nothing of them.
-    Raises: as tell_history; OutputUnwritable, DiskFull.
+    Raises: as tell_history; LockHeld, OutputUnwritable, DiskFull.
     """
     from batch_scorer.ledger.rebuilding import write_history
 
-    history = tell_history(parts, now)
-    write_history(
-        parts.places.database,
-        parts.job.name,
-        runs_found=history.runs,
-        records=history.records,
-        columns=history.columns,
-        manifests=history.manifests,
-    )
+    with alone(parts.places.presence):
+        history = tell_history(parts, now)
+        write_history(
+            parts.places.database,
+            parts.job.name,
+            runs_found=history.runs,
+            records=history.records,
+            columns=history.columns,
+            manifests=history.manifests,
+        )
     return history
 
 

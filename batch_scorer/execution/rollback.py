@@ -73,7 +73,9 @@ def rollback(
 ) -> Rollback:
     """Raises: UsageError, LockHeld, OutputError, DamageFound."""
     run_id = str(ULID())
-    with at_work(parts.ledger, job=parts.job.name, verb="rollback", run_id=run_id) as leases:
+    with at_work(
+        parts.ledger, parts.places.presence, job=parts.job.name, verb="rollback", run_id=run_id
+    ) as leases:
         taken = leases.take_or_refuse(published(parts, partition).partition)
         settle(parts, leases, taken)
         chosen = choose(parts, partition, to)
@@ -90,7 +92,7 @@ def rollback(
 
 def unpin(parts: JobParts, partition: str) -> GenerationRecord:
     """From now on the partition is due like any other. Raises: UsageError, LockHeld."""
-    with at_work(parts.ledger, job=parts.job.name, verb="unpin") as leases:
+    with at_work(parts.ledger, parts.places.presence, job=parts.job.name, verb="unpin") as leases:
         leases.take_or_refuse(published(parts, partition).partition)
         current = pinned(parts, partition)
         assert current.pin is not None  # noqa: S101 (pinned says so)
@@ -178,6 +180,7 @@ def _start(
         target=parts.target,
         reason=why,
         config=parts.config,
+        guarantee=str(parts.sink.guarantee),
     )
     parts.ledger.start_run(run)
     return run

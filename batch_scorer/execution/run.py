@@ -50,7 +50,14 @@ def run_job(
     with (
         logging_run(run_id),
         listening(StopRequest(_timeout(parts, options))) as stop,
-        at_work(parts.ledger, job=parts.job.name, verb="run", run_id=run_id, on_cancel=stop.cancel) as leases,
+        at_work(
+            parts.ledger,
+            parts.places.presence,
+            job=parts.job.name,
+            verb="run",
+            run_id=run_id,
+            on_cancel=stop.cancel,
+        ) as leases,
     ):
         recovered = recover(parts, leases)
         with stop.at_once():  # a plan may hash for hours, and writes nothing
@@ -272,6 +279,7 @@ def _run_record(parts: JobParts, plan: Plan, options: RunOptions, run_id: str) -
         target=parts.target,
         reason=options.reason,
         config=parts.config,
+        guarantee=str(parts.sink.guarantee),
     )
 
 

@@ -21,6 +21,7 @@ def _lease_partitions(connection: Connection) -> None:
     connection.execute(text("DROP TABLE leases"))
     for table in (holders, leases, openings):
         table.create(connection)
+    connection.execute(text("ALTER TABLE runs ADD COLUMN guarantee VARCHAR"))
     connection.execute(text("ALTER TABLE generations DROP COLUMN pinned"))
     connection.execute(text("ALTER TABLE generations ADD COLUMN restores INTEGER"))
     connection.execute(text("ALTER TABLE generations ADD COLUMN pin JSON"))

@@ -96,6 +96,7 @@ runs = Table(
     Column("config", _JSON, nullable=False),
     Column("cost", _JSON, nullable=False),
     Column("error", _JSON),
+    Column("guarantee", String),
     Index("runs_of_job", "job", "id"),
     Index("runs_in_state", "state"),
 )

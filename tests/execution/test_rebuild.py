@@ -191,3 +191,18 @@ def test_a_history_that_contradicts_itself_is_refused_and_nothing_is_written(
     assert kind in result.stdout
     assert generations(twice) == []
     assert twice.cli("run", "taxi_tips").code == 6
+
+
+def test_a_run_that_is_going_on_keeps_a_rebuild_out(twice: TaxiProject) -> None:
+    from batch_scorer.execution.presence import alone, present
+
+    lose_ledger(twice)
+    lock = twice.state / "locks" / "taxi_tips.lock"
+    with present(lock), present(lock):
+        refused = twice.cli("ledger", "rebuild", "taxi_tips")
+    assert refused.code == 75
+    assert "a run of it is going on" in refused.stderr
+    assert twice.cli("ledger", "rebuild", "taxi_tips").code == 0
+    with alone(lock):
+        assert twice.cli("run", "taxi_tips").code == 75
+    assert twice.cli("run", "taxi_tips").code == 0

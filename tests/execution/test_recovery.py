@@ -278,7 +278,9 @@ def test_a_disk_that_fills_up_under_the_ledger_ends_the_run_as_partly_published(
 def _held(project: TaxiProject, *indexes: int) -> Iterator[None]:
     """Other work of ours, in this process, that holds these days (both, unless told otherwise)."""
     ledger = open_ledger(project.state / "ledger.db")
-    with at_work(ledger, job="taxi_tips", verb="run", run_id="01ABC") as leases:
+    with at_work(
+        ledger, project.state / "locks" / "taxi_tips.lock", job="taxi_tips", verb="run", run_id="01ABC"
+    ) as leases:
         for index in indexes or (0, 1):
             day = Partition(names=("ride_date",), values=(taxi.days(index + 1)[index],))
             assert isinstance(leases.take(day), Taken)

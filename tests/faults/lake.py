@@ -75,7 +75,7 @@ class Lake:
     def rows(self, index: int) -> list[int]:
         """The keys that readers see of a day."""
         table = self._read(index)
-        return [] if table is None else table["ride_id"].to_pylist()  # type: ignore[no-any-return]
+        return [] if table is None else table["ride_id"].to_pylist()
 
     def assert_whole(self) -> dict[int, Version | None]:
         """Every day shows one of its versions, whole, and nothing but finished Parquet is there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -13,7 +13,7 @@ from tests.faults.lake import Lake
 _DAYS = 3
 
 
-def _all_at_once(lake: Lake, arguments: list[tuple[str, ...]]) -> list[taxi.Result]:
+def _all_at_once(lake: Lake, arguments: Sequence[tuple[str, ...]]) -> list[taxi.Result]:
     running: list[Run] = [lake.start("run", "taxi_tips", *each) for each in arguments]
     ended = [run.wait() for run in running]
     for result in ended:

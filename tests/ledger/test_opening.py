@@ -15,10 +15,11 @@ import pytest
 from sqlalchemy import Connection, inspect, text
 
 from batch_scorer.core.errors import DamageFound, OutputUnwritable, StoreUnavailable, UsageError
+from batch_scorer.core.records import Pin
 from batch_scorer.ledger.database import connect
 from batch_scorer.ledger.ledger import open_ledger, open_ledger_for_reading
 from batch_scorer.ledger.migrations import STEPS, bring_up_to_date, newest_version, version_of
-from tests.ledger.conftest import NOW, make_run
+from tests.ledger.conftest import DAY, NOW, make_run, publish
 
 
 @pytest.fixture
@@ -218,3 +219,27 @@ def test_the_ledger_loads_no_data_library() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+_VERSION_1 = """
+    DROP TABLE holders; DROP TABLE openings; DROP TABLE leases;
+    CREATE TABLE leases (job VARCHAR, partition_path VARCHAR, token VARCHAR);
+    ALTER TABLE runs DROP COLUMN guarantee;
+    ALTER TABLE generations DROP COLUMN pin;
+    ALTER TABLE generations DROP COLUMN restores;
+    ALTER TABLE generations ADD COLUMN pinned BOOLEAN NOT NULL DEFAULT 0;
+    UPDATE ledger_info SET schema_version = 1;
+"""
+
+
+def test_a_ledger_of_version_1_is_brought_up_to_date_with_what_it_holds(path: Path) -> None:
+    ledger = open_ledger(path)
+    generation = publish(ledger)
+    ledger.close()
+    with closing(sqlite3.connect(path)) as raw:
+        raw.executescript(_VERSION_1)
+    ledger = open_ledger(path)
+    assert ledger.generation("tips", DAY, None) == generation
+    assert ledger.leases("tips") == ()
+    assert publish(ledger, 2, pin=Pin(by="ana", at=NOW, why="good")).pinned
+    ledger.close()
