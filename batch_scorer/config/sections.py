@@ -167,7 +167,7 @@ class Compute(BaseModel):
     memory_per_worker: Size = 2 * GB
     chunk: Size = Field(64 * MB, description="decoded bytes per unit of parallel work")
     timeout: TimeLimit | None = Field(None, description="of a whole run; absent: no limit")
-    retries: Count = Field(3, description="of a chunk, for errors that may pass")
+    retries: Count = Field(3, description="of a chunk, for errors that may pass; for deaths at most 2")
     max_failed_partitions: Count | None = Field(None, description="more stop the run; absent: no limit")
     compiled: Literal["auto", "off", "require"] = "auto"
 

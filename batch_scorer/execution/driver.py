@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from batch_scorer.core.chunks import Chunk, ChunkFailed, ChunkScored, ChunkTask
+from batch_scorer.core.chunks import ChunkFailed, ChunkScored, ChunkTask
 from batch_scorer.core.errors import (
     BatchScorerError,
     ClusterUnavailable,
@@ -30,17 +29,17 @@ from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
 from batch_scorer.core.records import Pin
 from batch_scorer.core.runs import RunListener, RunOptions
-from batch_scorer.core.surprises import as_internal_error
 from batch_scorer.core.validation import SuiteVerdict
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution import attempts
-from batch_scorer.execution.clusters import Cluster, Done
+from batch_scorer.execution.clusters import Cluster, Done, failure_of
 from batch_scorer.execution.leases import Leases
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.prepare import Prepared, prepare
 from batch_scorer.execution.queue import Queue
 from batch_scorer.execution.settle import VerdictEntries, conclude, failed, gate
 from batch_scorer.execution.stop import StopRequest
+from batch_scorer.execution.window import Window
 from batch_scorer.execution.work import PartitionWork
 from batch_scorer.validation.gx_process import GxProcess, ValidationRequest
 
@@ -78,9 +77,8 @@ class Driver:
         self._leases = leases
         self._queue = Queue(parts, plan, leases, options.wait_lock)
         self._active: dict[Partition, PartitionWork] = {}
-        self._in_flight = 0
         self._warned: list[str] = []
-        self._tries: Counter[tuple[Partition, int]] = Counter()
+        self._window = Window(slots=cluster.slots, retries=parts.job.compute.retries)
         self._outcomes = outcomes  # appended to as partitions end, so that a stop loses none
 
     def run(self) -> None:
@@ -97,14 +95,17 @@ class Driver:
                 work.forget_checks()  # its staged chunks stay: the next run goes on with them
 
     def _fill_window(self) -> None:
-        window = 2 * self._cluster.slots
-        while self._in_flight < window:
-            work = next((w for w in self._active.values() if w.has_more), None)
+        while (task := self._window.next(time.monotonic(), self._fresh_task)) is not None:
+            self._cluster.submit(task)
+
+    def _fresh_task(self) -> ChunkTask | None:
+        """The next chunk that was never out, of a partition in hand or of one more."""
+        while True:
+            work = next((work for work in self._active.values() if work.has_more), None)
             if work is not None:
-                self._cluster.submit(work.next_task())
-                self._in_flight += 1
-            elif not self._start_next():
-                return
+                return work.next_task()
+            if not self._start_next():
+                return None
 
     def _gave_up(self) -> bool:
         """--fail-fast or compute.max_failed_partitions: finish what has started, start nothing more."""
@@ -179,11 +180,13 @@ class Driver:
         ]
 
     def _next_done(self) -> Done | None:
-        if self._in_flight:
+        if self._window.n_in_flight:
             return self._cluster.next_done(_POLL_S)
         pending = [check for work in self._active.values() for check in work.checks if not check.done()]
         if pending:
             wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+        elif (pause_s := self._window.wait_s(time.monotonic())) is not None:
+            time.sleep(min(pause_s, _POLL_S))
         elif not self._active and self._queue:
             time.sleep(_POLL_S)  # what is left is held by others, and --wait-lock waits for them
         return None
@@ -191,10 +194,10 @@ class Driver:
     def _take(self, done: Done | None) -> None:
         if done is None:
             return
-        self._in_flight -= 1
         work = self._active[done.task.chunk.partition]
         match done.outcome:
             case ChunkScored() as scored:
+                self._window.settled(done.task)
                 work.take_scored(scored)
                 self._warn_once(scored.warnings)
                 self._listener.rows_read(work.prepared.entry.label, scored.rows.n_read)
@@ -202,7 +205,7 @@ class Driver:
                 self._take_failed(work, done.task, failed)
             case None:
                 assert done.surprise is not None  # noqa: S101 (Done holds one or the other)
-                self._take_failed(work, done.task, _as_failure(done.task.chunk, done.surprise))
+                self._take_failed(work, done.task, failure_of(done.task, done.surprise))
 
     def _warn_once(self, warnings: tuple[str, ...]) -> None:
         for text in warnings:
@@ -211,16 +214,25 @@ class Driver:
                 self._listener.warned(text)
 
     def _take_failed(self, work: PartitionWork, task: ChunkTask, failed: ChunkFailed) -> None:
-        if isinstance(failed.error, ModelError | ClusterUnavailable):
-            raise failed.error
-        key = (task.chunk.partition, task.chunk.index)
-        self._tries[key] += 1
-        may_pass = failed.error.retryable or isinstance(failed.error, WorkerDied)
-        if may_pass and self._tries[key] <= self._parts.job.compute.retries:
-            _log.warning("chunk %s of %s again: %s", task.chunk.index, task.chunk.partition, failed.error)
-            work.retry(task)
-        else:
+        error = failed.error
+        if isinstance(error, ModelError | ClusterUnavailable):
+            raise error
+        if not self._goes_again(task, error):
+            self._window.settled(task)
             work.take_failed(failed)
+        elif work.error is None:
+            _log.warning("chunk %s of %s again: %s", task.chunk.index, task.chunk.partition, error)
+        if work.error is not None:  # what was to go again need not, nor is it to blame
+            work.drop(self._window.forget(task.chunk.partition))
+
+    def _goes_again(self, task: ChunkTask, error: BatchScorerError) -> bool:
+        now = time.monotonic()
+        if isinstance(error, WorkerDied):
+            may_be_innocent = self._window.died(task, now)
+            if not may_be_innocent:
+                error.what += ", each time it ran alone"
+            return may_be_innocent
+        return error.retryable and self._window.failed(task, now)
 
     def _settle(self, work: PartitionWork) -> None:
         """Take a partition whose chunks are in as far as it can go now."""
@@ -283,21 +295,3 @@ class Driver:
             yield
         finally:
             self._listener.partition_done(outcome)
-
-
-def _as_failure(chunk: Chunk, surprise: BaseException) -> ChunkFailed:
-    """What nobody expected of a chunk: a dead worker or too little memory is the chunk's, the rest a bug."""
-    where = f"{chunk.file.path}, row groups {chunk.row_groups[0]}–{chunk.row_groups[-1]}"
-    error: BatchScorerError
-    if isinstance(surprise, WorkerDied):
-        surprise.where = where
-        error = surprise
-    elif isinstance(surprise, MemoryError):  # Arrow's and NumPy's are among them
-        error = WorkerDied(
-            f"there was not enough memory for this chunk: {surprise or type(surprise).__name__}",
-            where=where,
-            fix="lower compute.chunk, or raise compute.memory_per_worker",
-        )
-    else:
-        error = as_internal_error(surprise, where=where)
-    return ChunkFailed(chunk=chunk, error=error, worker="?")

@@ -39,9 +39,9 @@ class PartitionWork:
         self._n_out += 1
         return self._waiting.popleft()
 
-    def retry(self, task: ChunkTask) -> None:
-        self._n_out -= 1
-        self._waiting.appendleft(task)
+    def drop(self, n_chunks: int) -> None:
+        """So many of those that are out will not come back: the partition has failed without them."""
+        self._n_out -= n_chunks
 
     def take_scored(self, outcome: ChunkScored) -> None:
         self._n_out -= 1

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,7 +17,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from batch_scorer.core.chunks import Chunk, ReadSpec
+from batch_scorer.core.errors import StoreUnavailable
 from batch_scorer.execution.clusters import SMALL_PLAN_ROWS, choose
+from batch_scorer.lake.reader import Batch, read_chunk
 from tests import taxi
 from tests.conftest import TaxiProject
 
@@ -140,6 +144,30 @@ def test_a_chunk_without_enough_memory_fails_with_the_settings_to_change(
     assert "not enough memory for this chunk: malloc of size 9000000000 failed" in result.stderr
     assert "lower compute.chunk, or raise compute.memory_per_worker" in result.stderr
     assert "bug" not in result.stderr
+
+
+def test_an_error_that_may_pass_is_tried_again_as_often_as_the_job_says(
+    make_project: Callable[..., TaxiProject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(2, compute={"retries": 2})
+    tries = Counter[str]()
+
+    def unreliable(part: Chunk, spec: ReadSpec) -> Iterator[Batch]:
+        tries[part.file.path] += 1
+        if tries[part.file.path] <= n_failures:
+            raise StoreUnavailable("the lake does not answer")
+        return read_chunk(part, spec)
+
+    monkeypatch.setattr("batch_scorer.execution.chunk.read_chunk", unreliable)
+    n_failures = 3
+    assert project.cli("run", "taxi_tips", "--cluster", "inline").code == 1
+    assert set(tries.values()) <= {1, 2, 3}
+    assert max(tries.values()) == 3
+    tries.clear()
+    n_failures = 2
+    result = project.cli("run", "taxi_tips", "--cluster", "inline")
+    assert result.code == 0, result.stderr
+    assert set(tries.values()) == {3}
 
 
 def _start(project: TaxiProject, *arguments: str) -> subprocess.Popen[str]:

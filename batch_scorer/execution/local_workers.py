@@ -1,0 +1,104 @@
+"""The worker processes that a run starts for itself, forked from one preloaded process, and brings back."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
+from typing import Any
+
+from batch_scorer.core.errors import ClusterUnavailable
+
+_log = logging.getLogger(__name__)
+# A worker starts in about a second; one that takes longer than this hangs.
+_START_S = 30
+
+
+class LocalWorkers:
+    """A LocalCluster of our own.
+
+    Its nannies start a worker that died again, as long as they can: one that fails while it starts a
+    worker, or whose worker stays away for long, is given up for good, and nobody takes its place.
+    """
+
+    def __init__(self, cluster: Any, n_workers: int) -> None:
+        self.cluster = cluster
+        self.n_workers = n_workers
+
+    def replace_lost(self, alive: Set[Any]) -> None:
+        """Start new workers for those given up. alive: names of the workers that the scheduler knows."""
+        lost = set(self.cluster.worker_spec) - alive
+        _log.warning("%s of %s workers stayed away: new ones are started", len(lost), self.n_workers)
+        for name in lost:
+            del self.cluster.worker_spec[name]
+        self.cluster.scale(self.n_workers)  # closes what the names belonged to, and starts under new ones
+
+    def close(self, timeout: float) -> None:
+        self.cluster.close(timeout=timeout)
+
+
+def start_local_workers(n_workers: int, memory_per_worker: int) -> LocalWorkers:
+    """One thread each. memory_per_worker: bytes. Raises: ClusterUnavailable."""
+    start_fork_server()
+    import dask
+    from distributed import LocalCluster
+
+    dask.config.set(
+        {
+            "distributed.worker.multiprocessing-method": None,  # the fork server above
+            "distributed.worker.profile.enabled": False,
+            # A chunk's memory is its own, nothing in it can be spilled, and a paused worker waits for ever.
+            "distributed.worker.memory.target": False,
+            "distributed.worker.memory.spill": False,
+            "distributed.worker.memory.pause": False,
+            "distributed.scheduler.work-stealing": False,  # chunks are coarse; a steal moves a model load
+            "distributed.scheduler.allowed-failures": 0,  # the driver decides about retries
+            "distributed.admin.log-format": "%(name)s %(levelname)s %(message)s",
+        }
+    )
+    try:
+        cluster = LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=1,
+            memory_limit=memory_per_worker,
+            death_timeout=_START_S,
+            dashboard_address=None,
+            # Any free port for what it serves all the same: two runs on one machine are no accident.
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+            silence_logs=40,
+        )
+    except (RuntimeError, OSError, TimeoutError) as error:
+        raise ClusterUnavailable(
+            f"the {n_workers} local workers did not start: {error}",
+            fix="look for limits of memory and processes, or run with --cluster inline",
+        ) from error
+    return LocalWorkers(cluster, n_workers)
+
+
+def start_fork_server() -> None:
+    """Start the process that workers are forked from, preloaded, while the driver does other things.
+
+    Must come before the driver itself imports `distributed`, which would set its own preload list.
+    """
+    import multiprocessing as mp
+    from multiprocessing import forkserver, resource_tracker
+
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    mp.set_start_method("forkserver", force=True)
+    mp.set_forkserver_preload(["batch_scorer.execution.apart", "batch_scorer.execution.preload"])
+    resource_tracker.ensure_running()  # it unblocks what the next line blocks
+    with _signals_blocked():
+        forkserver.ensure_running()
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """For a process that is started meanwhile; ours has them delivered afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,278 @@
+"""Workers that die in the middle of a run: killed from outside, or by the chunk they score."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from typing import Any
+
+import joblib
+import pandas as pd
+import psutil
+import pytest
+
+from tests import taxi
+from tests.conftest import TaxiProject
+
+# A fare that takes the worker down, and how.
+EXITS, CRASHES, GREEDY = 666.0, 667.0, 668.0
+_N_CHUNKS = 4  # of a day: two files of two row groups, and every row group is a chunk of its own
+_MODEL = f"""
+    import os
+    import signal
+    import time
+
+    import numpy as np
+    from sklearn.base import BaseEstimator, ClassifierMixin
+
+
+    class Fragile(ClassifierMixin, BaseEstimator):
+        def fit(self, frame, target):
+            self.classes_ = np.array([0, 1])
+            self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
+            self.n_features_in_ = frame.shape[1]
+            self.pause_s = 0.0
+            return self
+
+        def predict_proba(self, frame):
+            time.sleep(self.pause_s)
+            fare = frame["fare"].to_numpy()
+            if (fare == {EXITS}).any():
+                os._exit(3)
+            if (fare == {CRASHES}).any():
+                os.kill(os.getpid(), signal.SIGSEGV)
+            if (fare == {GREEDY}).any():
+                hoard = [bytearray(b"x" * (16 << 20)) for _ in range(1000) if time.sleep(0.02) is None]
+            return np.column_stack([1 - fare / 1000, fare / 1000])
+"""
+
+MakeFragile = Callable[..., TaxiProject]
+
+
+@pytest.fixture
+def make_fragile(make_project: Callable[..., TaxiProject], monkeypatch: pytest.MonkeyPatch) -> MakeFragile:
+    """`make_fragile(n_days, pause_s=…, **compute)`: a model with code of its own, four chunks a day."""
+
+    def make(n_days: int, *, pause_s: float = 0.0, **compute: Any) -> TaxiProject:
+        project = make_project(n_days, code=["src"], compute={"chunk": "1KB", **compute})
+        (project.root / "src").mkdir()
+        (project.root / "src" / "fragile_model.py").write_text(textwrap.dedent(_MODEL))
+        monkeypatch.syspath_prepend(str(project.root / "src"))
+        monkeypatch.delitem(sys.modules, "fragile_model", raising=False)
+        frame = taxi.rides(50)
+        model = __import__("fragile_model").Fragile().fit(frame[taxi.FEATURES], frame.tips > 0)
+        model.pause_s = pause_s
+        artefact, training = project.root / "fragile.joblib", project.root / "training.parquet"
+        joblib.dump(model, artefact)
+        frame.to_parquet(training)
+        registered = project.cli(
+            "models", "register", str(artefact), "--name", "taxi_tips",
+            "--reference", str(training), "--allow-pickle", "--alias", "champion",
+        )  # fmt: skip
+        assert registered.code == 0, registered.stderr
+        return project
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("n_kills", "n_days", "every_s"),
+    [(3, 15, 0.8), pytest.param(200, 400, 0.5, marks=pytest.mark.long)],
+)
+def test_workers_killed_from_outside_cost_no_row_and_double_none(
+    make_fragile: MakeFragile, n_kills: int, n_days: int, every_s: float
+) -> None:
+    project = make_fragile(n_days, pause_s=0.1)
+    process = _start(project)
+    _wait_for(lambda: project.predictions.exists() and list(project.predictions.iterdir()))
+    dice = random.Random(n_kills)
+    n_killed = 0
+    while n_killed < n_kills and process.poll() is None:
+        n_killed += _kill_one(process, dice)
+        time.sleep(every_s)
+    stdout, stderr = process.communicate(timeout=60 + n_days)
+    assert process.returncode == 0, stderr + stdout[-700:]
+    assert n_killed == n_kills, "the run was over before"
+    assert json.loads(stdout.splitlines()[-1])["n_published"] == n_days
+    for index in range(n_days):
+        _assert_whole(project, index)
+
+
+@pytest.mark.parametrize("fare", [EXITS, CRASHES])
+def test_a_chunk_that_takes_its_worker_down_every_time_fails_alone_and_is_named(
+    make_fragile: MakeFragile, fare: float
+) -> None:
+    project = make_fragile(5)
+    _poison(project, 2, row=450, fare=fare)
+    started = time.monotonic()
+    result = project.shell("run", "taxi_tips", "--cluster", "local", "--workers", "2")
+    assert time.monotonic() - started < 60
+    assert result.code == 3, result.stderr
+    assert "the worker died while it scored this chunk, each time it ran alone" in result.stderr
+    assert f"where: ride_date={taxi.days(3)[2]}/part-1.parquet, row group 0" in result.stderr
+    assert _published_days(project) == {0, 1, 3, 4}
+    for index in (0, 1, 3, 4):
+        _assert_whole(project, index)
+
+
+def test_two_poison_chunks_fail_two_partitions_and_no_third(make_fragile: MakeFragile) -> None:
+    project = make_fragile(5)
+    _poison(project, 1, row=10, fare=EXITS)
+    _poison(project, 3, row=590, fare=CRASHES)
+    result = project.shell("run", "taxi_tips", "--cluster", "local", "--workers", "2", "--json")
+    assert result.code == 3, result.stderr
+    assert _published_days(project) == {0, 2, 4}
+    summary = result.lines[-1]
+    assert (summary["n_published"], summary["n_failed"]) == (3, 2)
+
+
+def test_a_chunk_that_outgrows_its_worker_is_told_from_one_that_crashes(make_fragile: MakeFragile) -> None:
+    project = make_fragile(2, memory_per_worker="600MB", retries=0)
+    _poison(project, 1, row=10, fare=GREEDY)
+    result = project.shell("run", "taxi_tips", "--cluster", "local", "--workers", "2")
+    assert result.code == 3, result.stderr
+    assert "the worker outgrew its memory of 600 MB while it scored this chunk" in result.stderr
+    assert "raise compute.memory_per_worker" in result.stderr
+    assert _published_days(project) == {0}
+
+
+def test_more_failed_partitions_than_allowed_stop_the_run_before_it_starts_more(
+    make_fragile: MakeFragile,
+) -> None:
+    project = make_fragile(20, max_failed_partitions=0, retries=0)
+    _poison(project, 12, row=10, fare=EXITS)  # the newest are scored first
+    result = project.shell("run", "taxi_tips", "--cluster", "local", "--workers", "2", "--json")
+    assert result.code == 3, result.stderr
+    assert "more were not started" in result.stderr
+    summary = result.lines[-1]
+    assert summary["n_failed"] == 1
+    assert 7 <= summary["n_published"] < 15  # what was in hand ended as it would have
+
+
+_LOSES_ITS_NANNIES = """
+    import itertools, sys
+    from batch_scorer.cli.main import run
+    from batch_scorer.execution import dask_cluster
+    from batch_scorer.execution.local_workers import LocalWorkers
+    from batch_scorer.execution.watch import Patience
+
+    {patch}
+    dask_cluster.PATIENCE = Patience(no_workers_s={limit_s}, lost_worker_s=1, look_s=0.2)
+    count = itertools.count()
+    submit = dask_cluster.DaskCluster.submit
+
+    def submit_and_lose(self, task):
+        submit(self, task)
+        if next(count) == 6:
+            for nanny in list(self._own.cluster.workers.values()):
+                self._own.cluster.sync(nanny.close)
+
+    dask_cluster.DaskCluster.submit = submit_and_lose
+    sys.exit(run(["-p", {root!r}, "run", "taxi_tips", "--cluster", "local", "--workers", "2", "--json"]))
+"""
+
+
+def _lose_nannies(project: TaxiProject, *, limit_s: int, patch: str = "") -> taxi.Result:
+    """A run whose local cluster gives up all its workers for good while chunks are out."""
+    script = textwrap.dedent(_LOSES_ITS_NANNIES)
+    script = script.format(root=str(project.root), limit_s=limit_s, patch=patch)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    return taxi.Result(done.returncode, done.stdout, done.stderr)
+
+
+def test_local_workers_that_are_lost_for_good_are_replaced(make_fragile: MakeFragile) -> None:
+    project = make_fragile(6, pause_s=0.05)
+    result = _lose_nannies(project, limit_s=60)
+    assert result.code == 0, result.stderr
+    assert "2 of 2 workers stayed away: new ones are started" in result.stderr
+    for index in range(6):
+        _assert_whole(project, index)
+
+
+def test_a_cluster_that_lost_its_workers_for_good_is_away(make_fragile: MakeFragile) -> None:
+    project = make_fragile(6, pause_s=0.05)
+    never = "LocalWorkers.replace_lost = lambda *_: None"
+    started = time.monotonic()
+    result = _lose_nannies(project, limit_s=5, patch=never)
+    assert time.monotonic() - started < 60
+    assert result.code == 69, result.stderr
+    assert result.lines[-1]["error"]["what"] == "no worker answered for 5 s"
+    assert result.lines[-1]["n_failed"] == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_workers_die_ends_the_run_with_its_code_and_published_partitions_stay(
+    make_fragile: MakeFragile, number: signal.Signals, code: int
+) -> None:
+    project = make_fragile(30, pause_s=0.1)
+    process = _start(project)
+    _wait_for(lambda: project.predictions.exists() and list(project.predictions.iterdir()))
+    ours = psutil.Process(process.pid).children(recursive=True)
+    _kill_one(process, random.Random(0))
+    time.sleep(0.3)
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == code, stderr
+    assert "Traceback" not in stderr
+    days = _published_days(project)
+    assert len(days) == json.loads(stdout.splitlines()[-1])["n_published"] < 30
+    for index in days:
+        _assert_whole(project, index)
+    _, alive = psutil.wait_procs(ours, timeout=30)
+    assert not alive
+
+
+def _start(project: TaxiProject) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "batch_scorer", "-p", str(project.root), "run", "taxi_tips"]
+    return subprocess.Popen(
+        [*command, "--cluster", "local", "--workers", "2", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _kill_one(process: subprocess.Popen[str], dice: random.Random) -> int:
+    """SIGKILL for one of the processes that were forked from the fork server. Returns: how many."""
+    try:
+        children = psutil.Process(process.pid).children(recursive=True)
+        workers = [child for child in children if child.ppid() != process.pid]
+        if not workers:
+            return 0
+        dice.choice(workers).kill()
+    except psutil.NoSuchProcess:
+        return 0
+    return 1
+
+
+def _poison(project: TaxiProject, index: int, *, row: int, fare: float) -> None:
+    frame = taxi.rides(600, seed=index, first_id=index * 1_000_000)
+    frame.loc[row, "fare"] = fare
+    taxi.write_day(project.lake, taxi.days(index + 1)[index], frame)
+
+
+def _published_days(project: TaxiProject) -> set[int]:
+    names = {path.name for path in project.predictions.iterdir()}
+    return {index for index in range(31) if project.day(index).name in names}
+
+
+def _assert_whole(project: TaxiProject, index: int) -> None:
+    """One prediction for every ride of the day, each its own."""
+    rides = pd.read_parquet(project.day(index), partitioning=None).sort_values("ride_id")
+    published = project.published(index).sort_values("ride_id")
+    assert published.ride_id.tolist() == rides.ride_id.tolist()
+    assert published.score.tolist() == (rides.fare / 1000).tolist()
+
+
+def _wait_for(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
