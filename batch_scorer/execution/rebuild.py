@@ -77,7 +77,7 @@ def rebuild(parts: JobParts, now: datetime) -> History:
     with job_lock(parts.places.lock, job=parts.job.name, run_id="ledger rebuild", wait=timedelta(0)):
         history = tell_history(parts, now)
         write_history(
-            parts.places.database,
+            parts.database,
             parts.job.name,
             runs_found=history.runs,
             records=history.records,
