@@ -14,7 +14,14 @@ from pathlib import Path
 
 PASSWORD = "hunter2-s3cret"
 USER = "scorer"
-_SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=30")
+# Bad defaults on purpose: the ledger must not depend on them.
+_SETTINGS = (
+    "fsync=off",
+    "full_page_writes=off",
+    "max_connections=30",
+    "synchronous_commit=off",
+    "default_transaction_isolation=serializable",
+)
 _INSTALLED = Path("/usr/lib/postgresql")
 
 

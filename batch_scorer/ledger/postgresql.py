@@ -30,6 +30,7 @@ _WRITERS_LOCK = 0x6261_7463_6873_636F  # "batchsco": never change it, older vers
 # READ COMMITTED: the statements that follow the lock see what was committed before it was given.
 _WRITING = (
     "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET LOCAL synchronous_commit = on",  # durable on return, whatever the server's default is
     f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})",
 )
 _READING = ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",)
