@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -68,10 +69,11 @@ def open_job_for_reading(project: Project, name: str, *, target: str | None = No
     return _parts(project, load(project, name, target), open_ledger_for_reading)
 
 
-def _parts(project: Project, loaded: LoadedJob, open_one: Callable[[Path], Ledger]) -> JobParts:
+def _parts(project: Project, loaded: LoadedJob, open_one: Callable[[str | Path], Ledger]) -> JobParts:
     job = loaded.job
     suites = bound_suites(project, job)
     places = _places(project, job)
+    database = _database(places, job)
     return JobParts(
         job=job,
         places=places,
@@ -82,7 +84,8 @@ def _parts(project: Project, loaded: LoadedJob, open_one: Callable[[Path], Ledge
         config_fingerprint=config_fingerprint(job),
         storage=LocalStorage(),
         registry=open_registry(project, job),
-        ledger=open_one(places.database),
+        ledger=open_one(database),
+        database=database,
         manifests=ManifestStore(places.state / "manifests"),
         validations=ValidationStore(places.state),
         sink=ParquetSink(places.predictions, places.replaced_root),
@@ -129,10 +132,28 @@ def project_registry(project: Project, target: str | None = None) -> FileRegistr
     return FileRegistry(Path(project.resolve(named.pop() if named else "data/models")))
 
 
-def open_ledgers(project: Project, jobs: Iterable[LoadedJob]) -> dict[Path, Ledger]:
-    """Every ledger that these jobs write to, to look into, by state directory: jobs may share one."""
-    places = {place.state: place for place in (_places(project, loaded.job) for loaded in jobs)}
-    return {state: open_ledger_for_reading(place.database) for state, place in places.items()}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedLedger:
+    """A ledger, and the state directory of each job of the project that writes to it."""
+
+    ledger: Ledger
+    states: Mapping[str, Path]
+
+    def state_of(self, job: str) -> Path:
+        """Of a job that is no longer in the project, what is most likely."""
+        return self.states.get(job) or next(iter(self.states.values()))
+
+
+def open_ledgers(project: Project, jobs: Iterable[LoadedJob]) -> tuple[SharedLedger, ...]:
+    """Every ledger that these jobs write to, each once, to look into."""
+    states: dict[str | Path, dict[str, Path]] = {}
+    for job in (loaded.job for loaded in jobs):
+        places = _places(project, job)
+        states.setdefault(_database(places, job), {})[job.name] = places.state
+    return tuple(
+        SharedLedger(ledger=open_ledger_for_reading(database), states=of_jobs)
+        for database, of_jobs in states.items()
+    )
 
 
 def load(project: Project, name: str, target: str | None) -> LoadedJob:
@@ -294,6 +315,10 @@ def _places(project: Project, job: Job) -> Places:
         state=Path(project.resolve(job.output.state)),
         predictions=Path(project.resolve(job.output.path)),
     )
+
+
+def _database(places: Places, job: Job) -> str | Path:
+    return places.database if job.output.state_db == "sqlite" else job.output.state_db
 
 
 def verify_job(

@@ -6,7 +6,8 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pandas as pd
 import pytest
 
 from tests import taxi
+from tests.postgresql import NoServer, Server, postgresql
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -33,6 +35,24 @@ def model_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tup
         return path, training
 
     return files
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    """One for the whole session; a test makes a database of its own."""
+    try:
+        with postgresql() as server:
+            yield server
+    except NoServer as why:
+        pytest.skip(str(why))
+
+
+@pytest.fixture
+def database_url(postgresql_server: Server) -> Iterator[str]:
+    """An empty database on the server, for one test."""
+    name = f"ledger_{uuid.uuid4().hex[:12]}"
+    yield postgresql_server.create(name)
+    postgresql_server.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 class TaxiProject:

@@ -28,6 +28,7 @@ from batch_scorer.core.records import (
 if TYPE_CHECKING:
     from batch_scorer.execution.parts import JobParts
     from batch_scorer.ledger.ledger import Ledger
+    from batch_scorer.wiring import SharedLedger
 
 
 _MAX_EARLIER = 5
@@ -39,7 +40,7 @@ _MAX_EARLIER = 5
 @global_options
 def runs(settings: Settings, job: str | None, limit: int) -> None:
     """The newest runs of JOB, or of the whole project."""
-    found = [run for ledger in _ledgers(settings, job).values() for run in ledger.runs(job, limit=limit)]
+    found = [run for shared in _ledgers(settings, job) for run in shared.ledger.runs(job, limit=limit)]
     found.sort(key=lambda run: run.run_id, reverse=True)
     if settings.json:
         for run in found[:limit]:
@@ -220,21 +221,23 @@ def _echo_earlier(parts: JobParts, current: GenerationRecord) -> None:
 
 
 def find_run(settings: Settings, what: str) -> tuple[Path, Ledger, RunRecord]:
-    """(state directory, its ledger, the run). Raises: UsageError."""
+    """(state directory of its job, its ledger, the run). Raises: UsageError."""
     problem: UsageError | None = None
     found: list[tuple[Path, Ledger, RunRecord]] = []
-    for state, ledger in _ledgers(settings, None).items():
+    for shared in _ledgers(settings, None):
         try:
-            found.append((state, ledger, ledger.run(what)))
+            run = shared.ledger.run(what)
         except UsageError as error:
             problem = error
+        else:
+            found.append((shared.state_of(run.job), shared.ledger, run))
     if found:
         return max(found, key=lambda one: one[2].run_id)
     raise problem or UsageError("nothing has run yet", next_command="batch-scorer run JOB")
 
 
-def _ledgers(settings: Settings, job: str | None) -> dict[Path, Ledger]:
-    """The ledger of one job, or of every job of the project, by state directory."""
+def _ledgers(settings: Settings, job: str | None) -> tuple[SharedLedger, ...]:
+    """The ledger of one job, or those of all jobs of the project."""
     from batch_scorer import wiring
 
     project = settings.find_project()

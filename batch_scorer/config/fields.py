@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Pl
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from batch_scorer.config.cron import check_cron
+from batch_scorer.config.databases import check_state_db
 from batch_scorer.config.mistakes import suggestion
 from batch_scorer.config.project import NAME
 from batch_scorer.config.units import (
@@ -112,12 +113,6 @@ def _timezone(text: str) -> str:
 def _model_uri(text: str) -> str:
     if not text.startswith("mlflow:"):
         parse_model_ref(text)
-    return text
-
-
-def _state_db(text: str) -> str:
-    if text != "sqlite" and "://" not in text:
-        raise ValueError(f'"{text}" is neither sqlite nor a database URL')
     return text
 
 
@@ -225,7 +220,7 @@ SuiteName = Annotated[str, AfterValidator(_named("suite"))]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 Cron = Annotated[str, AfterValidator(check_cron)]
 ModelUri = Annotated[str, AfterValidator(_model_uri)]
-StateDb = Annotated[Text, AfterValidator(_state_db)]
+StateDb = Annotated[Text, AfterValidator(check_state_db)]
 ClusterSpec = Annotated[str, AfterValidator(parse_cluster)]
 EnvName = Annotated[str, Field(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$")]
 Where = Annotated[str, AfterValidator(_where)]

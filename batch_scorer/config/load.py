@@ -25,13 +25,15 @@ from batch_scorer.config.stand_ins import with_stand_ins
 from batch_scorer.config.words import find, in_words
 from batch_scorer.config.yaml_source import YamlMap
 from batch_scorer.core.errors import UsageError
+from batch_scorer.core.urls import without_password
 
 NO_OVERRIDES: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedJob:
-    """values: (dotted key, value as a user would write it, where it came from), for `--resolved`.
+    """values: (dotted key, value as a user would write it, where it came from), for `--resolved`; a URL
+    in them has no password.
 
     Where: `jobs/taxi_tips.yml:14:5`, `target dev`, `environment LAKE`, `flag --workers` or `default`.
     targets: every target the job has; target: the one that was merged in.
@@ -66,6 +68,7 @@ def load_job(
     sources = Sources(root=with_flags(filled, overrides), lines=read.lines)
     mistakes = [sources.mistake(place, what) for place, what in keys.mistakes + variables.mistakes]
     mistakes += _name_mistakes(sources, name)
+    mistakes += _shared_history(sources, targets.get(target or ""))
     job, more = _validated(project, sources)
     mistakes += more
     if mistakes or job is None:
@@ -141,6 +144,21 @@ def _name_mistakes(sources: Sources, stem: str) -> list[Mistake]:
     return [sources.mistake(found.value.place, what)]
 
 
+def _shared_history(sources: Sources, changes: YamlMap | None) -> Iterator[Mistake]:
+    """A target that publishes elsewhere but keeps the database: what it publishes would look published."""
+    database = find(sources.root, ("output", "state_db")).value
+    if changes is None or database is None or "://" not in str(to_plain(database)):
+        return
+    if find(changes, ("output", "state_db")).value is not None:
+        return
+    for key in ("path", "state"):
+        moved = find(changes, ("output", key))
+        if moved.value is not None:
+            what = f"a target that changes output.{key} needs an output.state_db of its own: a job's ledger"
+            yield sources.mistake(moved.key, f"{what} tells what is published in one place only")
+            return
+
+
 def _validated(project: Project, sources: Sources) -> tuple[Job | None, list[Mistake]]:
     """The job as far as there is one, and all that pydantic, the cross checks and not-yet have to say."""
     waiting = list(not_yet(sources.root))
@@ -186,7 +204,8 @@ def _values(root: YamlMap, job: Job) -> Iterator[tuple[str, Any, str]]:
     for path, value in _leaves((), job.as_written()):
         found = find(root, path)
         given = found.value is not None and to_plain(found.value) is not None
-        yield _dotted(path), value, found.key.text if given else "default"
+        shown = without_password(value) if isinstance(value, str) else value
+        yield _dotted(path), shown, found.key.text if given else "default"
 
 
 def _leaves(path: tuple[str | int, ...], value: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:

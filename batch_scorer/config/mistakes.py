@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -10,6 +11,8 @@ from batch_scorer.core.errors import ConfigInvalid
 from batch_scorer.core.urls import without_userinfo
 
 _MAX_SHOWN_CHARS = 200
+# A URL with user or password, even one that is written wrong: without its scheme, or with spaces.
+_SECRET = re.compile(r"://.*@|\w:\S+@|[?&]\w*password=", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,7 @@ class Mistake:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "message", without_userinfo(self.message))
-        if self.source_line is not None and without_userinfo(self.source_line) != self.source_line:
+        if self.source_line is not None and _SECRET.search(self.source_line):
             object.__setattr__(self, "source_line", None)
 
     def __str__(self) -> str:

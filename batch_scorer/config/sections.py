@@ -151,7 +151,11 @@ class Output(BaseModel):
         default_factory=lambda data: state_beside(data["path"]),
         description="ledger, manifests, staging; on the same file system as path",
     )
-    state_db: StateDb = "sqlite"
+    state_db: StateDb = Field(
+        "sqlite",
+        description="the ledger: sqlite, in state; or postgresql+psycopg://user:password@host/database",
+        repr=False,  # it may hold a password
+    )
     format: Literal["parquet", "delta"] = "parquet"
     keep_columns: Columns = Field((), description="input columns carried to the output, besides the key")
     file_size: Size = Field(128 * MB, description="a file is cut when it gets larger")

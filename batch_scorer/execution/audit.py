@@ -114,7 +114,7 @@ def _explained(parts: JobParts, record: GenerationRecord) -> AuditReport:
         raise _damaged(parts, error.where, error.what) from None
     except UsageError:
         what = f"the ledger lacks run {record.run_id}"
-        raise _damaged(parts, parts.places.database, what) from None
+        raise _damaged(parts, parts.ledger_at, what) from None
     directory = parts.places.predictions / record.partition.path
     for file in manifest.outputs:
         _check_present(parts, directory / file.name, file)
@@ -156,7 +156,7 @@ def _records(parts: JobParts) -> tuple[PartitionRecord, ...]:
         return tuple(parts.ledger.partition_records(parts.job.name).values())
     except NONSENSE as error:
         what = f"a row of the ledger makes no sense: {error}"
-        raise _damaged(parts, parts.places.database, what) from None
+        raise _damaged(parts, parts.ledger_at, what) from None
 
 
 def _check_key(parts: JobParts, key: Sequence[tuple[str, str]]) -> None:

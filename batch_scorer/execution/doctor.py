@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from batch_scorer.core.checks import Check
 from batch_scorer.core.errors import BatchScorerError, InputError
@@ -57,10 +58,14 @@ def _guarantee(parts: JobParts) -> str:
 
 
 def _ledger(parts: JobParts) -> str:
+    from batch_scorer.ledger.disks import refuse_network_disk
+
+    if isinstance(parts.database, Path):
+        refuse_network_disk(parts.database)
     n_published = sum(
         record.current is not None for record in parts.ledger.partition_records(parts.job.name).values()
     )
-    return f"{parts.places.database}, {n_published} partitions published"
+    return f"{parts.ledger_at}, {n_published} partitions published"
 
 
 def _model(parts: JobParts, model: ModelPin) -> str:

@@ -69,7 +69,7 @@ def look_at(parts: JobParts, path: str, partition: Partition | None) -> Partitio
         partition=partition,
         directory=str(directory),
         manifests_at=str(parts.manifests.root / parts.job.name / path),
-        ledger_at=str(parts.places.database),
+        ledger_at=parts.ledger_at,
         records=records,
         runs=runs,
         nonsense=nonsense,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from batch_scorer.config.job import Job
+from batch_scorer.core.urls import without_password
 from batch_scorer.core.validation import OnFail, Suite
 from batch_scorer.execution.places import Places
 from batch_scorer.lake.sinks import Sink
@@ -28,7 +30,10 @@ class BoundSuite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobParts:
-    """input_root: absolute. code: absolute directories for sys.path. config: the job file as resolved."""
+    """input_root: absolute. code: absolute directories for sys.path. config: the job file as resolved.
+
+    database: what opens the ledger, a path, or a URL with its password. ledger_at: as a person may see it.
+    """
 
     job: Job
     places: Places
@@ -40,6 +45,7 @@ class JobParts:
     storage: LakeStorage
     registry: FileRegistry
     ledger: Ledger
+    database: str | Path = field(repr=False)
     manifests: ManifestStore
     validations: ValidationStore
     sink: Sink
@@ -47,3 +53,7 @@ class JobParts:
     environment: Mapping[str, str]
     config: Mapping[str, Any] = field(default_factory=dict)
     target: str | None = None
+
+    @property
+    def ledger_at(self) -> str:
+        return without_password(str(self.database))

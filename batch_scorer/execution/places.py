@@ -18,6 +18,7 @@ class Places:
 
     @property
     def database(self) -> Path:
+        """Of a ledger in SQLite."""
         return self.state / "ledger.db"
 
     @property

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from batch_scorer.core.errors import DamageFound, OutputUnwritable
+from pathlib import Path
+
+from batch_scorer.core.errors import ConfigInvalid, DamageFound, OutputUnwritable
 from batch_scorer.execution.parts import JobParts
 
 
 def check_places(parts: JobParts) -> None:
-    """Raises: OutputUnwritable, DiskFull, DamageFound."""
+    """Raises: OutputUnwritable, DiskFull, DamageFound, ConfigInvalid."""
     from batch_scorer.lake.parquet_sink import same_filesystem
     from batch_scorer.lake.preflight import check_writable
 
     _check_ledger_kept(parts)
+    _check_ledger_is_ours(parts)
     for directory in (parts.places.state, parts.places.predictions):
         check_writable(directory)
     if not same_filesystem(parts.places.state, parts.places.predictions):
@@ -28,7 +31,21 @@ def _check_ledger_kept(parts: JobParts) -> None:
     if manifests.is_dir() and parts.job.name not in parts.ledger.jobs():
         raise DamageFound(
             f"the ledger knows nothing of {parts.job.name}, but manifests say that it has published",
-            where=str(parts.places.database),
+            where=parts.ledger_at,
             fix=f"rebuild it from them, or restore a backup; to start over, move {manifests} away",
             next_command=f"batch-scorer ledger rebuild {parts.job.name}",
+        )
+
+
+def _check_ledger_is_ours(parts: JobParts) -> None:
+    """Two projects with one server and one job name: each would take for its own what the other published."""
+    if isinstance(parts.database, Path) or (parts.manifests.root / parts.job.name).is_dir():
+        return
+    records = parts.ledger.partition_records(parts.job.name).values()
+    if any(record.current is not None for record in records):
+        raise ConfigInvalid(
+            f"the ledger says that {parts.job.name} has published, but output.state has no manifest of it",
+            where=f"{parts.ledger_at} and {parts.places.state}",
+            fix="if another project has a job of this name, give output.state_db a database of its own; "
+            "else set output.state to where the job kept its state before, or bring that back",
         )

@@ -77,7 +77,7 @@ def rebuild(parts: JobParts, now: datetime) -> History:
     with alone(parts.places.presence):
         history = tell_history(parts, now)
         write_history(
-            parts.places.database,
+            parts.database,
             parts.job.name,
             runs_found=history.runs,
             records=history.records,

@@ -59,7 +59,7 @@ def check_ledger_known(parts: JobParts) -> None:
     if next(partitions_with_manifests(parts.manifests.root, job), None) is not None:
         raise DamageFound(
             f"the ledger knows nothing of {job}, but manifests say that it has published",
-            where=str(parts.places.database),
+            where=parts.ledger_at,
             fix="restore the ledger from a backup, or rebuild it from what is published",
             next_command=f"batch-scorer ledger rebuild {job}",
         )

@@ -18,7 +18,14 @@ from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.leases import Holder, Lease, Opening
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import AttemptRecord, GenerationRecord, PartitionRecord, Pin, RunRecord
-from batch_scorer.ledger.database import Database, connect, connect_for_reading, connect_to_nothing
+from batch_scorer.ledger.database import (
+    Database,
+    connect,
+    connect_for_reading,
+    connect_to_nothing,
+    is_server,
+)
+from batch_scorer.ledger.disks import refuse_network_disk
 from batch_scorer.ledger.migrations import bring_up_to_date, newest_version, version_of
 from batch_scorer.ledger.sql_ledger import SqlLedger
 
@@ -175,24 +182,27 @@ def open_ledger(url_or_path: str | Path) -> Ledger:
     """Open a ledger; make it, or bring its tables up to date, when that is needed. A path means SQLite.
 
     Raises: OutputUnwritable, DiskFull, DamageFound, StoreUnavailable; UsageError, when a newer
-    batch-scorer wrote it.
+    batch-scorer wrote it; ConfigInvalid: a file on a network file system, or a server that lets nobody in.
     """
+    if not is_server(url_or_path):
+        refuse_network_disk(Path(url_or_path))
     return _current(connect(url_or_path))
 
 
-def open_ledger_for_reading(path: str | Path) -> Ledger:
-    """For verbs that only look: makes no directory and no file, and a read-only mount will do.
+def open_ledger_for_reading(url_or_path: str | Path) -> Ledger:
+    """For verbs that only look: makes no directory, file or table, and a read-only mount will do.
 
     Where there is no ledger yet, an empty one in memory answers.
-    Raises: as open_ledger.
+    Raises: as open_ledger, but a network file system will do.
     """
-    path = Path(path).absolute()
+    if is_server(url_or_path):
+        return _current_or_nothing(connect_for_reading(url_or_path))
+    path = Path(url_or_path).absolute()
     if not _is_there(path):
         return _current(connect_to_nothing(str(path)))
     if os.access(path.parent, os.W_OK):
-        return open_ledger(path)  # readers beside a writer share its log
-    database = connect_for_reading(path)
-    return _current(database) if _version(database) else _current(connect_to_nothing(str(path)))
+        return _current(connect(path))  # readers beside a writer share its log
+    return _current_or_nothing(connect_for_reading(path))
 
 
 def _is_there(path: Path) -> bool:
@@ -207,6 +217,13 @@ def _is_there(path: Path) -> bool:
             fix="check output.state in the job file, and that this user may read it",
         ) from None
     return True
+
+
+def _current_or_nothing(database: Database) -> Ledger:
+    if _version(database):
+        return _current(database)
+    database.close()
+    return _current(connect_to_nothing(database.where))
 
 
 def _current(database: Database) -> Ledger:

@@ -24,7 +24,7 @@ from batch_scorer.ledger.schema import generations, runs
 
 
 def write_history(
-    path: Path,
+    url_or_path: str | Path,
     job: str,
     *,
     runs_found: Sequence[RunRecord],
@@ -37,8 +37,8 @@ def write_history(
     manifests: by partition path and number, for the attempts that `show` tells.
     Raises: UsageError, when the ledger knows the job; OutputUnwritable, DiskFull, DamageFound.
     """
-    open_ledger(path).close()  # its tables are made, or brought up to date
-    database = connect(path)
+    open_ledger(url_or_path).close()  # its tables are made, or brought up to date
+    database = connect(url_or_path)
     try:
         with database.writing() as connection:
             refuse_known(connection, job)

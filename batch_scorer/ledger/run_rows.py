@@ -76,7 +76,8 @@ def find_one(connection: Connection, prefix_or_last: str) -> RunRecord:
 
 
 def jobs(connection: Connection) -> tuple[str, ...]:
-    return tuple(connection.scalars(select(runs.c.job).distinct().order_by(runs.c.job)))
+    # Sorted here: a server would sort by its own language.
+    return tuple(sorted(connection.scalars(select(runs.c.job).distinct())))
 
 
 def record_attempt(connection: Connection, attempt: AttemptRecord) -> None:

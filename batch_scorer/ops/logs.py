@@ -28,6 +28,7 @@ _LIBRARIES = {
     "bokeh": logging.ERROR,
     "great_expectations": logging.ERROR,
     "sqlalchemy": logging.ERROR,
+    "stamina": logging.ERROR,
 }
 
 

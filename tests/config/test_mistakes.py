@@ -282,7 +282,6 @@ def test_each_mistake_is_told_in_plain_words_at_its_place(
         ("taxi_tips@champion", "mlflow:models:/taxi_tips@champion", "35:8: model.uri: "),
         ("registry: data/models", "registry: mlflow:http://tracking", "7:11: registry: "),
         ("format: parquet", "format: delta", '45:11: output.format: "delta" is'),
-        ("state_db: sqlite", "state_db: postgresql+psycopg://host/db", "44:13: output.state_db: "),
         ("cluster: auto", "cluster: {class: dask_jobqueue.SLURMCluster}", "51:20: compute.cluster: "),
         ("compiled: auto", "compiled: require", '52:47: compute.compiled: "require" is'),
         ("notify: []", "notify: [{on: [failed], to: {webhook: {secret: env:X}}}]", "53:9: notify: "),
@@ -386,7 +385,15 @@ def test_a_kept_column_that_is_listed_twice_is_a_mistake(jobs: Jobs) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("state_db: sqlite", "state_db: postgresql+psycopg://scorer:hunter2@db/tips"),
+        ("state_db: sqlite", "state_db: postgresql+psycopg://scorer:hunter2@db/"),
+        ("state_db: sqlite", "state_db: mysql://scorer:hunter2@db/tips"),
+        ("state_db: sqlite", "state_db: scorer:hunter2@db/tips"),
+        ("state_db: sqlite", 'state_db: "postgresql://scorer:hunter2 @db/tips"'),
+        ("state_db: sqlite", "state_db: postgresql://me@corp.example:hunter2@db/tips"),
+        ("state_db: sqlite", "state_db: postgresql://scorer:hunter2@db:x/tips"),
+        ("state_db: sqlite", "state_db: postgresql://db:x/tips?password=hunter2"),
+        ("state_db: sqlite", "state_db: [postgresql://scorer:hunter2@db/tips]"),
+        ("state_db: sqlite", "state_db: {x: postgresql://scorer:hunter2@db/tips}"),
         ("registry: data/models", 'registry: "https://scorer:hun/ter2@registry/models"'),
         ("cluster: auto", "cluster: tcp:///scorer:hunter2@" + "h" * 80),
         ("timezone: America/Chicago ", "timezone: x://" + "u" * 60 + ":hunter2@host #"),
@@ -400,3 +407,52 @@ def test_no_message_repeats_the_password_of_a_url(jobs: Jobs, old: str, new: str
     told = f"{caught.value.render()} {caught.value.as_dict()} {caught.value.mistakes}"
     assert "hunter2" not in told
     assert "ter2@" not in told
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("sqlight", "is neither sqlite nor a database URL"),
+        ("sqlite:///ledger.db", "sqlite is no database for the ledger"),
+        ("mysql://db/tips", "mysql is no database for the ledger"),
+        ("postgresql://db", "the URL names no database"),
+        ("postgresql://db/?sslmode=require", "the URL names no database"),
+        ("postgresql://u:p@ss@db/tips", 'an "@" within the user or the password must be written as %40'),
+        ("postgresql://db:70000/tips", "the URL's port is no number from 1 to 65535"),
+        ('"postgresql://db/my tips"', "a URL has no spaces"),
+    ],
+)
+def test_a_database_url_that_cannot_be_one_is_told_without_repeating_it(
+    jobs: Jobs, url: str, message: str
+) -> None:
+    jobs.change("state_db: sqlite", f"state_db: {url}")
+    (mistake,) = jobs.mistakes()
+    assert mistake.startswith(f"44:13: output.state_db: {message}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://db/tips",
+        "postgresql://scorer:a%40b/c?d@[::1]:5432/tips?sslmode=require",
+        "postgres:///tips?host=/run/postgresql",
+    ],
+)
+def test_a_database_url_is_taken_as_it_is_and_shown_without_its_password(jobs: Jobs, url: str) -> None:
+    jobs.change("state_db: sqlite", "state_db: ${LEDGER_URL}")
+    loaded = jobs.load(env={"LEDGER_URL": url})
+    assert loaded.job.output.state_db == url
+    ((shown, source),) = [(v, source) for key, v, source in loaded.values if key == "output.state_db"]
+    assert source == "environment LEDGER_URL"
+    assert shown == url.replace("a%40b/c?d", "***")
+    assert url not in repr(loaded) + repr(loaded.job)
+
+
+def test_a_target_that_publishes_elsewhere_needs_a_database_of_its_own(jobs: Jobs) -> None:
+    jobs.change("state_db: sqlite", "state_db: postgresql://db/tips")
+    with pytest.raises(JobInvalid, match=r"needs an output\.state_db of its own") as caught:
+        jobs.load(target="dev")
+    (mistake,) = caught.value.mistakes
+    assert mistake.message.startswith("a target that changes output.path")
+    jobs.change("path: dev/predictions,", "path: dev/predictions, state_db: sqlite,")
+    assert jobs.load(target="dev").job.output.state_db == "sqlite"

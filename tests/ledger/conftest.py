@@ -123,16 +123,30 @@ def publish(ledger: Ledger, number: int = 1, **changes: Any) -> GenerationRecord
     return replace(generation, state=GenerationState.PUBLISHED, published_at=NOW)
 
 
-def _sqlite(directory: Path) -> Ledger:
-    return open_ledger(directory / "state" / "ledger.db")
+def _sqlite(_request: pytest.FixtureRequest, directory: Path) -> Path:
+    return directory / "state" / "ledger.db"
 
 
-BACK_ENDS: dict[str, Callable[[Path], Ledger]] = {"sqlite": _sqlite}
+def _postgresql(request: pytest.FixtureRequest, _directory: Path) -> str:
+    url: str = request.getfixturevalue("database_url")
+    return url
+
+
+BACK_ENDS: dict[str, Callable[[pytest.FixtureRequest, Path], str | Path]] = {
+    "sqlite": _sqlite,
+    "postgresql": _postgresql,
+}
 
 
 @pytest.fixture(params=list(BACK_ENDS))
-def empty_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
-    ledger = BACK_ENDS[request.param](tmp_path)
+def ledger_place(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
+    """Where a ledger can be made, of every back end."""
+    return BACK_ENDS[request.param](request, tmp_path)
+
+
+@pytest.fixture
+def empty_ledger(ledger_place: str | Path) -> Iterator[Ledger]:
+    ledger = open_ledger(ledger_place)
     yield ledger
     ledger.close()
 

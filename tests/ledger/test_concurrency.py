@@ -26,18 +26,19 @@ for n in range(n_rows):
 """
 
 
-def start_writer(path: Path, name: str, n_rows: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", WRITER, str(path), name, str(n_rows)]
+def start_writer(place: str | Path, name: str, n_rows: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", WRITER, str(place), name, str(n_rows)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def test_two_processes_that_make_and_write_one_ledger_lose_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
-    writers = [start_writer(path, name, 200) for name in ("01A", "01B")]
+def test_two_processes_that_make_and_write_one_ledger_lose_nothing(
+    ledger_place: str | Path,
+) -> None:
+    writers = [start_writer(ledger_place, name, 200) for name in ("01A", "01B")]
     for writer in writers:
         writer.communicate()
     assert [writer.returncode for writer in writers] == [0, 0]
-    ledger = open_ledger(path)
+    ledger = open_ledger(ledger_place)
     for name in ("01A", "01B"):
         assert [attempt.headline for attempt in ledger.attempts(name)] == [str(n) for n in range(200)]
     ledger.close()
@@ -45,10 +46,9 @@ def test_two_processes_that_make_and_write_one_ledger_lose_nothing(tmp_path: Pat
 
 @pytest.mark.parametrize("after_s", [0.0, 0.013, 0.031])
 def test_what_a_killed_writer_was_told_is_there_and_the_ledger_goes_on(
-    tmp_path: Path, after_s: float
+    ledger_place: str | Path, after_s: float
 ) -> None:
-    path = tmp_path / "ledger.db"
-    writer = start_writer(path, "01A", 1_000_000)
+    writer = start_writer(ledger_place, "01A", 1_000_000)
     assert writer.stdout is not None
     told = [writer.stdout.readline() for _ in range(20)]
     time.sleep(after_s)
@@ -57,7 +57,7 @@ def test_what_a_killed_writer_was_told_is_there_and_the_ledger_goes_on(
     assert writer.wait() == -signal.SIGKILL
     writer.stdout.close()
 
-    ledger = open_ledger(path)
+    ledger = open_ledger(ledger_place)
     written = [attempt.headline for attempt in ledger.attempts("01A")]
     assert written == [str(n) for n in range(len(written))]
     assert len(told) <= len(written) <= len(told) + 1

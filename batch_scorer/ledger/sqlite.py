@@ -1,0 +1,146 @@
+"""The ledger in a SQLite file: how it is opened, and SQLite's errors in words a person can act on."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.pool import StaticPool
+
+from batch_scorer.core.errors import (
+    BatchScorerError,
+    DamageFound,
+    DiskFull,
+    OutputUnwritable,
+    StoreUnavailable,
+)
+from batch_scorer.ledger.engines import WRITES, BackEnd, to_json, will_write
+
+_BUSY_TIMEOUT_MS = 30_000
+_PRAGMAS = (
+    f"busy_timeout = {_BUSY_TIMEOUT_MS}",  # first: the next one may have to wait
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+)
+
+
+def sqlite_file(path: Path) -> BackEnd:
+    """Its directory is made. Raises: OutputUnwritable."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(error.strerror or str(error), str(path)) from None
+    engine = create_engine(_url(path), json_serializer=to_json)
+    event.listen(engine, "connect", _prepare_writer)
+    return _back_end(engine, str(path))
+
+
+def sqlite_file_as_it_is(path: Path) -> BackEnd:
+    """An existing file: nothing is made, migrated or set, and a read-only mount will do."""
+    path = path.absolute()
+    engine = create_engine(_url(path), creator=lambda: _open_unwritable(path), json_serializer=to_json)
+    event.listen(engine, "connect", _prepare_reader)
+    return _back_end(engine, str(path))
+
+
+def sqlite_in_memory(where: str) -> BackEnd:
+    engine = create_engine(
+        "sqlite+pysqlite://",
+        connect_args={"check_same_thread": False},
+        poolclass=StaticPool,
+        json_serializer=to_json,
+    )
+    event.listen(engine, "connect", _prepare_reader)
+    return _back_end(engine, where)
+
+
+def _back_end(engine: Engine, where: str) -> BackEnd:
+    event.listen(engine, "begin", _begin)
+    return BackEnd(where=where, reader=engine, writer=engine.execution_options(**WRITES), in_words=in_words)
+
+
+def _url(path: Path) -> URL:
+    return URL.create("sqlite+pysqlite", database=str(path))
+
+
+def _prepare_writer(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # else the driver, not we, decides when a transaction begins
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _prepare_reader(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+
+
+def _open_unwritable(path: Path) -> sqlite3.Connection:
+    """mode=ro needs the index of the write-ahead log; where SQLite cannot make it, the file must stand still.
+
+    immutable ignores the log. That loses nothing when the log is empty; else old answers would look new.
+    """
+    uri = f"file:{quote(str(path))}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.Error as error:
+        connection.close()
+        log = path.with_name(f"{path.name}-wal")
+        if not error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+            raise
+        if log.exists() and log.stat().st_size:
+            raise _unread_log(str(log)) from None
+        return sqlite3.connect(f"{uri}&immutable=1", uri=True, check_same_thread=False)
+    return connection
+
+
+def _begin(connection: Connection) -> None:
+    """A writer takes its lock at once: one that reads first could not wait for another writer later."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if will_write(connection) else "BEGIN")
+
+
+def in_words(error: DBAPIError, where: str) -> BatchScorerError:
+    """SQLite names its errors; whatever else it raises means that the database does not answer."""
+    name = getattr(error.orig, "sqlite_errorname", "")
+    why = str(error.orig)
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return _damaged(why, where)
+    if name.startswith("SQLITE_FULL"):
+        return DiskFull("no space left for the ledger", where=where, fix="free some space")
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
+        return _unwritable(why, where)
+    if isinstance(error, IntegrityError):
+        return DamageFound(f"the ledger already says otherwise: {why}", where=where)
+    return StoreUnavailable(
+        f"the ledger does not answer: {why}", where=where, fix="try again when the database is reachable"
+    )
+
+
+def _unread_log(log: str) -> StoreUnavailable:
+    return StoreUnavailable(
+        "the ledger cannot be read here: its newest changes are in a log that needs a writable directory",
+        where=log,
+        fix="look from where the job runs, or copy ledger.db and ledger.db-wal to a writable directory",
+    )
+
+
+def _damaged(why: str, where: str) -> DamageFound:
+    return DamageFound(
+        f"the ledger is damaged: {why}",
+        where=where,
+        fix="put it back from a backup; the manifests beside it still say what was published. "
+        "Do not delete it: every partition would look unscored",
+    )
+
+
+def _unwritable(why: str, where: str) -> OutputUnwritable:
+    return OutputUnwritable(
+        f"the ledger cannot be written: {why}",
+        where=where,
+        fix="make the state directory writable for this user",
+    )
