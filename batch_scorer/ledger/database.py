@@ -54,7 +54,7 @@ def connect(url_or_path: str | Path) -> Database:
     """A path means SQLite, and its directory is made. Raises: OutputUnwritable, ConfigInvalid."""
     if is_server(url_or_path):
         return Database(_server(str(url_or_path)))
-    return Database(sqlite_file(_file(url_or_path)))
+    return Database(sqlite_file(file_of(url_or_path)))
 
 
 def connect_for_reading(url_or_path: str | Path) -> Database:
@@ -64,7 +64,7 @@ def connect_for_reading(url_or_path: str | Path) -> Database:
     """
     if is_server(url_or_path):
         return Database(_server(str(url_or_path)))
-    return Database(sqlite_file_as_it_is(_file(url_or_path)))
+    return Database(sqlite_file_as_it_is(file_of(url_or_path)))
 
 
 def connect_to_nothing(where: str) -> Database:
@@ -77,12 +77,12 @@ def is_server(url_or_path: str | Path) -> bool:
     return isinstance(url_or_path, str) and "://" in url_or_path and not url_or_path.startswith("sqlite")
 
 
+def file_of(url_or_path: str | Path) -> Path:
+    """Of SQLite, by its path or as `sqlite:///path`."""
+    return Path(str(url_or_path).removeprefix("sqlite:///"))
+
+
 def _server(url: str) -> BackEnd:
     from batch_scorer.ledger.postgresql import postgresql_server
 
     return postgresql_server(url)
-
-
-def _file(url_or_path: str | Path) -> Path:
-    text = str(url_or_path)
-    return Path(text.removeprefix("sqlite:///") if text.startswith("sqlite:///") else text)

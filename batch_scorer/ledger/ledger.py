@@ -23,6 +23,7 @@ from batch_scorer.ledger.database import (
     connect,
     connect_for_reading,
     connect_to_nothing,
+    file_of,
     is_server,
 )
 from batch_scorer.ledger.disks import refuse_network_disk
@@ -185,7 +186,7 @@ def open_ledger(url_or_path: str | Path) -> Ledger:
     batch-scorer wrote it; ConfigInvalid: a file on a network file system, or a server that lets nobody in.
     """
     if not is_server(url_or_path):
-        refuse_network_disk(Path(url_or_path))
+        refuse_network_disk(file_of(url_or_path))
     return _current(connect(url_or_path))
 
 
@@ -197,7 +198,7 @@ def open_ledger_for_reading(url_or_path: str | Path) -> Ledger:
     """
     if is_server(url_or_path):
         return _current_or_nothing(connect_for_reading(url_or_path))
-    path = Path(url_or_path).absolute()
+    path = file_of(url_or_path).absolute()
     if not _is_there(path):
         return _current(connect_to_nothing(str(path)))
     if os.access(path.parent, os.W_OK):
