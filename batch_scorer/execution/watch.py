@@ -93,14 +93,13 @@ class Watch:
 
     def _is_busy(self, workers: Mapping[str, Any]) -> bool:
         """Whether any worker has something to do, ours or others', and is in a state to do it."""
+        if any(_n_executing(worker) for worker in workers.values()):
+            return True
         try:
             given = self._client.processing()
         except (OSError, TimeoutError):
             return True  # nothing is known
-        return any(
-            _n_executing(worker) or (given.get(address) and worker.get("status") != "paused")
-            for address, worker in workers.items()
-        )
+        return any(given.get(name) and worker.get("status") != "paused" for name, worker in workers.items())
 
     def _no_workers(self) -> ClusterUnavailable:
         return ClusterUnavailable(

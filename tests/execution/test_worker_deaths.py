@@ -22,7 +22,7 @@ from tests.conftest import TaxiProject
 
 # A fare that takes the worker down, and how.
 EXITS, CRASHES, GREEDY = 666.0, 667.0, 668.0
-_N_CHUNKS = 4  # of a day: two files of two row groups, and every row group is a chunk of its own
+
 _MODEL = f"""
     import os
     import signal
@@ -83,7 +83,7 @@ def make_fragile(make_project: Callable[..., TaxiProject], monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("n_kills", "n_days", "every_s"),
-    [(3, 15, 0.8), pytest.param(200, 400, 0.5, marks=pytest.mark.long)],
+    [(3, 20, 0.8), pytest.param(200, 400, 0.5, marks=pytest.mark.long)],
 )
 def test_workers_killed_from_outside_cost_no_row_and_double_none(
     make_fragile: MakeFragile, n_kills: int, n_days: int, every_s: float
@@ -102,6 +102,22 @@ def test_workers_killed_from_outside_cost_no_row_and_double_none(
     assert json.loads(stdout.splitlines()[-1])["n_published"] == n_days
     for index in range(n_days):
         _assert_whole(project, index)
+
+
+def test_workers_outlive_the_death_of_the_process_that_forks_them(make_fragile: MakeFragile) -> None:
+    project = make_fragile(10, pause_s=0.1)
+    process = _start(project)
+    _wait_for(lambda: project.predictions.exists() and list(project.predictions.iterdir()))
+    ours = psutil.Process(process.pid).children(recursive=True)
+    next(
+        each for each in ours if each.ppid() == process.pid and "forkserver" in " ".join(each.cmdline())
+    ).kill()
+    _, stderr = process.communicate(timeout=90)
+    assert process.returncode == 0, stderr
+    for index in range(10):
+        _assert_whole(project, index)
+    _, alive = psutil.wait_procs(ours, timeout=30)
+    assert not alive
 
 
 @pytest.mark.parametrize("fare", [EXITS, CRASHES])
