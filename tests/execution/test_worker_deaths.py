@@ -83,7 +83,7 @@ def make_fragile(make_project: Callable[..., TaxiProject], monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("n_kills", "n_days", "every_s"),
-    [(3, 20, 0.8), pytest.param(200, 400, 0.5, marks=pytest.mark.long)],
+    [(3, 20, 0.8), pytest.param(200, 400, 1.5, marks=pytest.mark.long)],
 )
 def test_workers_killed_from_outside_cost_no_row_and_double_none(
     make_fragile: MakeFragile, n_kills: int, n_days: int, every_s: float
@@ -96,7 +96,7 @@ def test_workers_killed_from_outside_cost_no_row_and_double_none(
     while n_killed < n_kills and process.poll() is None:
         n_killed += _kill_one(process, dice)
         time.sleep(every_s)
-    stdout, stderr = process.communicate(timeout=60 + n_days)
+    stdout, stderr = process.communicate(timeout=60 + 2 * n_days)
     assert process.returncode == 0, stderr + stdout[-700:]
     assert n_killed == n_kills, "the run was over before"
     assert json.loads(stdout.splitlines()[-1])["n_published"] == n_days
