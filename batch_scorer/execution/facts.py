@@ -99,8 +99,7 @@ def _seen_by_readers(
         return entries
     told = {file.name for each in manifests if each.manifest for file in each.manifest.outputs}
     visible = parts.sink.visible(partition) or frozenset()
-    found = tuple(entry for entry in entries if entry.name in visible or entry.name not in recorded | told)
-    return found
+    return tuple(entry for entry in entries if entry.name in visible or entry.name not in recorded | told)
 
 
 def _is_log(parts: JobParts, path: str) -> bool:
