@@ -76,11 +76,11 @@ class DeltaSink:
     def undo(self, publication: Publication) -> None:
         """See Sink. Files that a rollback only showed again belong to an earlier generation, and stay."""
         place, staged = self._place(publication.partition), publication.staged
-        active = self.visible(publication.partition) or frozenset()
+        active = self.visible(publication.partition)
         moved = [
             name
             for name in publication.names
-            if name not in active
+            if name not in (active or ())
             and (place / name).is_file()
             and not (staged / name).exists()
             and not _is_of_another(place / name, publication.generation)
@@ -92,7 +92,8 @@ class DeltaSink:
             fsync_directory(staged)
             if place.is_dir():
                 fsync_directory(place)
-                _remove_empty(place, self.predictions)
+                if active is None:
+                    _remove_empty(place, self.predictions)
 
     def fence(self, publication: Publication) -> bool:
         """See Sink. A commit under way loses its version to this one; a later one sees the transaction."""
