@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from platform import python_version
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,9 @@ from batch_scorer.core.validation import OnFail, SuiteVerdict
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.parts import BoundSuite, JobParts
 from batch_scorer.execution.places import Places
+from batch_scorer.lake.delta_sink import DeltaSink
 from batch_scorer.lake.parquet_sink import ParquetSink
+from batch_scorer.lake.sinks import Sink
 from batch_scorer.lake.storage import LocalStorage
 from batch_scorer.ledger.ledger import Ledger, open_ledger, open_ledger_for_reading
 from batch_scorer.ledger.manifests import ManifestStore
@@ -88,12 +91,25 @@ def _parts(project: Project, loaded: LoadedJob, open_one: Callable[[str | Path],
         database=database,
         manifests=ManifestStore(places.state / "manifests"),
         validations=ValidationStore(places.state),
-        sink=ParquetSink(places.predictions, places.replaced_root),
+        sink=_sink(job, places),
         code_version=__version__,
         environment=environment(),
         config={key: value for key, value, _source in loaded.values},
         target=loaded.target,
     )
+
+
+def _sink(job: Job, places: Places) -> Sink:
+    """Raises: ConfigInvalid, when the job asks for a format whose package is not there."""
+    if job.output.format == "parquet":
+        return ParquetSink(places.predictions, places.replaced_root)
+    if find_spec("deltalake") is None:
+        raise ConfigInvalid(
+            "output.format: delta needs the package deltalake",
+            where=f"jobs/{job.name}.yml, output.format",
+            fix='pip install "batch-scorer[delta]"',
+        )
+    return DeltaSink(places.predictions, job.name, job.input.partition_by)
 
 
 def bound_suites(project: Project, job: Job) -> tuple[BoundSuite, ...]:

@@ -20,6 +20,7 @@ def check_job(job: Job, *, suites: Iterable[str], resolve: Callable[[str], str])
     yield from _suites(job, tuple(suites))
     yield from _directories(job, resolve)
     yield from _schedule(job)
+    yield from _output(job)
 
 
 def _columns(job: Job) -> Iterator[Finding]:
@@ -82,6 +83,14 @@ def _schedule(job: Job) -> Iterator[Finding]:
         yield (
             ("schedule", "expect"),
             f"daily needs exactly one partition key of type date, not {len(dates)}",
+        )
+
+
+def _output(job: Job) -> Iterator[Finding]:
+    if job.output.format == "delta" and job.output.success_marker:
+        yield (
+            ("output", "success_marker"),
+            "a Delta table has no _SUCCESS files: sensors read its log; remove it, or use format: parquet",
         )
 
 

@@ -52,7 +52,6 @@ NOT_YET = (
     NotYet(keys="model.max_error_rows", refuses=lambda value: value not in (None, 0, "0"), instead="use 0"),
     NotYet(keys="model.trust", refuses=_is("signed"), instead="use pinned"),
     NotYet(keys="registry", refuses=_begins("mlflow:"), instead="use a directory"),
-    NotYet(keys="output.format", refuses=_is("delta"), instead="use parquet"),
     NotYet(
         keys="compute.cluster", refuses=lambda v: isinstance(v, dict), instead="use local or tcp://host:port"
     ),

@@ -8,6 +8,7 @@ from batch_scorer.core.findings import Finding, FindingKind, ManifestFile, Outpu
 from batch_scorer.core.records import GenerationRecord, GenerationState
 
 SUCCESS_MARKER = "_SUCCESS"
+DELTA_LOG = "_delta_log"
 
 
 def current_record(facts: PartitionFacts) -> GenerationRecord | None:

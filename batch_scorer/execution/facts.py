@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from batch_scorer.core.errors import InputError, UsageError
-from batch_scorer.core.findings import Finding, FindingKind, ManifestFile, PartitionFacts
-from batch_scorer.core.holdings import is_as_recorded
+from batch_scorer.core.findings import Finding, FindingKind, ManifestFile, OutputEntry, PartitionFacts
+from batch_scorer.core.holdings import DELTA_LOG, is_as_recorded
 from batch_scorer.core.partitions import Partition, parse_partition_path
 from batch_scorer.core.records import GenerationRecord, RunRecord
 from batch_scorer.execution.parts import JobParts
@@ -39,6 +39,8 @@ def look_around(parts: JobParts, keep: Callable[[Partition], bool]) -> Surroundi
         found.setdefault(path, _partition(parts, path))
     intruders = []
     for path, is_leaf in walk_table(parts.places.predictions, len(parts.job.input.partition_by)):
+        if _is_log(parts, path):
+            continue
         partition = found.get(path) or _partition(parts, path)
         if is_leaf and partition is not None:
             found[path] = partition
@@ -62,6 +64,7 @@ def look_at(parts: JobParts, path: str, partition: Partition | None) -> Partitio
     except NONSENSE as error:
         nonsense = str(error)
     expected = {name for record in records for name in record.output_names}
+    manifests = manifest_files(parts.manifests.root, parts.job.name, path)
     directory = parts.places.predictions / path
     return PartitionFacts(
         job=parts.job.name,
@@ -73,9 +76,34 @@ def look_at(parts: JobParts, path: str, partition: Partition | None) -> Partitio
         records=records,
         runs=runs,
         nonsense=nonsense,
-        manifests=manifest_files(parts.manifests.root, parts.job.name, path),
-        outputs=list_published(directory, wants_footer=lambda name: name not in expected),
+        manifests=manifests,
+        outputs=_seen_by_readers(
+            parts,
+            partition,
+            expected,
+            manifests,
+            list_published(directory, wants_footer=lambda name: name not in expected),
+        ),
     )
+
+
+def _seen_by_readers(
+    parts: JobParts,
+    partition: Partition | None,
+    recorded: set[str],
+    manifests: Sequence[ManifestFile],
+    entries: tuple[OutputEntry, ...] | None,
+) -> tuple[OutputEntry, ...] | None:
+    """Without files of earlier generations: in a Delta table they stay beside those of the current one."""
+    if parts.job.output.format != "delta" or partition is None or entries is None:
+        return entries
+    told = {file.name for each in manifests if each.manifest for file in each.manifest.outputs}
+    visible = parts.sink.visible(partition) or frozenset()
+    return tuple(entry for entry in entries if entry.name in visible or entry.name not in recorded | told)
+
+
+def _is_log(parts: JobParts, path: str) -> bool:
+    return parts.job.output.format == "delta" and path.partition("/")[0] == DELTA_LOG
 
 
 def records_of(parts: JobParts, partition: Partition | None) -> tuple[GenerationRecord, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from batch_scorer.core.durable import fsync_directory, make_directories, writing
 from batch_scorer.core.errors import DamageFound, OutputUnwritable
 from batch_scorer.core.faults import FaultPoint, fault_point
-from batch_scorer.core.holdings import SUCCESS_MARKER
+from batch_scorer.core.holdings import DELTA_LOG, SUCCESS_MARKER
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.exchange import (
     Guarantee,
@@ -51,6 +51,7 @@ class ParquetSink:
         target = self._place(publication.partition)
         replaced = self._replaced(publication)
         with writing(target):
+            _refuse_delta(self.predictions)
             _refuse_obstacles(target, publication.staged, replaced, publication.names)
             _strip(publication.staged, publication.names)
             fsync_directory(publication.staged)
@@ -109,7 +110,7 @@ class ParquetSink:
         with writing(staged):
             for name in kept.names:
                 try:
-                    _link_or_copy(source / name, staged / name)
+                    link_or_copy(source / name, staged / name)
                 except FileNotFoundError:
                     raise DamageFound(
                         f"a file of generation {kept.generation} is gone",
@@ -183,6 +184,12 @@ def _refuse_obstacles(target: Path, staged: Path, replaced: Path | None, names: 
         raise _obstacle(replaced, "there is already a replaced generation of this number")
 
 
+def _refuse_delta(predictions: Path) -> None:
+    """Readers of a Delta table follow its log: they would miss what is exchanged behind its back."""
+    if (predictions / DELTA_LOG).exists():
+        raise _obstacle(predictions / DELTA_LOG, "this is a Delta table, but the job says format: parquet")
+
+
 def _strip(staged: Path, names: Sequence[str]) -> None:
     for name in set(os.listdir(staged)) - {SUCCESS_MARKER, *names}:
         (staged / name).unlink()
@@ -195,7 +202,7 @@ def _holds(directory: Path, names: Sequence[str]) -> bool:
         return False
 
 
-def _link_or_copy(source: Path, target: Path) -> None:
+def link_or_copy(source: Path, target: Path) -> None:
     """Some file systems have no hard links."""
     try:
         os.link(source, target)

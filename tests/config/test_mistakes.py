@@ -281,7 +281,6 @@ def test_each_mistake_is_told_in_plain_words_at_its_place(
         ("trust: pinned", "trust: signed", '39:10: model.trust: "signed" is'),
         ("taxi_tips@champion", "mlflow:models:/taxi_tips@champion", "35:8: model.uri: "),
         ("registry: data/models", "registry: mlflow:http://tracking", "7:11: registry: "),
-        ("format: parquet", "format: delta", '45:11: output.format: "delta" is'),
         ("cluster: auto", "cluster: {class: dask_jobqueue.SLURMCluster}", "51:20: compute.cluster: "),
         ("compiled: auto", "compiled: require", '52:47: compute.compiled: "require" is'),
         ("notify: []", "notify: [{on: [failed], to: {webhook: {secret: env:X}}}]", "53:9: notify: "),

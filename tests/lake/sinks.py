@@ -1,0 +1,62 @@
+"""Publications for tests of sinks: small files, staged as a run stages them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from batch_scorer.core.chunks import StagedFile
+from batch_scorer.core.partitions import KeyType, Partition, PartitionKey
+from batch_scorer.lake.arrow_types import arrow_type_name
+from batch_scorer.lake.sinks import Kept, Publication, Sink
+
+KEYS = (PartitionKey(name="region", type=KeyType.STRING),)
+N_FILES, N_ROWS = 2, 5
+
+
+def region(value: str) -> Partition:
+    return Partition(names=("region",), values=(value,))
+
+
+def stage(
+    root: Path,
+    generation: int,
+    partition: Partition,
+    *,
+    base: Kept | None = None,
+    tag: str = "",
+    columns: Sequence[tuple[str, pa.DataType]] = (("generation", pa.int64()),),
+) -> Publication:
+    """Every column holds the generation's number."""
+    staged = root / "state" / "staging" / partition.path / f"{generation}{tag}"
+    staged.mkdir(parents=True)
+    table = pa.table({name: pa.array([generation] * N_ROWS).cast(kind) for name, kind in columns})
+    files = []
+    for index in range(N_FILES):
+        path = staged / f"part-{index}-{generation}{tag}.parquet"
+        pq.write_table(table, path)
+        files.append(StagedFile(name=path.name, n_rows=N_ROWS, n_bytes=path.stat().st_size, sha256="s"))
+    return Publication(
+        partition=partition,
+        generation=generation,
+        run_id=f"01RUN{generation}",
+        staged=staged,
+        files=tuple(files),
+        columns=tuple((name, arrow_type_name(kind)) for name, kind in columns),
+        base=base,
+    )
+
+
+def kept(publication: Publication) -> Kept:
+    return Kept(generation=publication.generation, names=publication.names)
+
+
+def publish(
+    sink: Sink, root: Path, generation: int, partition: Partition, base: Kept | None = None
+) -> Publication:
+    publication = stage(root, generation, partition, base=base)
+    sink.publish(publication)
+    return publication

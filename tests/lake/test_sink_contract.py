@@ -1,0 +1,150 @@
+"""What execution relies on, of every sink alike."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from batch_scorer.core.errors import DamageFound, OutputUnwritable
+from batch_scorer.lake import exchange, parquet_sink
+from batch_scorer.lake.delta_sink import DeltaSink
+from batch_scorer.lake.exchange import Guarantee, probe
+from batch_scorer.lake.parquet_sink import ParquetSink
+from batch_scorer.lake.sinks import Sink, holds
+from tests.lake.sinks import KEYS, kept, publish, region, stage
+
+EU = region("eu")
+ODD = ["a=b %", "ü", "it's", 'say "hi"', "x&y+z", "100%25", "a:b?c*", "null", "-5"]
+
+
+@pytest.fixture(params=["atomic exchange", "two renames", "delta"])
+def sink(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sink:
+    if request.param == "delta":
+        return DeltaSink(tmp_path / "predictions", "taxi_tips", KEYS)
+    parquet_sink._probed.cache_clear()
+    if request.param == "two renames":
+        monkeypatch.setattr(exchange, "_renameat2", None)
+    elif probe(tmp_path) is not Guarantee.ATOMIC_EXCHANGE:
+        pytest.skip("this file system has no atomic exchange")
+    return ParquetSink(tmp_path / "predictions", tmp_path / "state" / "replaced")
+
+
+def test_where_nothing_was_published_nothing_is_visible(sink: Sink) -> None:
+    assert sink.visible(EU) is None
+
+
+def test_a_generation_replaces_the_one_before_it(sink: Sink, tmp_path: Path) -> None:
+    first = publish(sink, tmp_path, 1, EU)
+    assert holds(sink, EU, first.names)
+    second = publish(sink, tmp_path, 2, EU, kept(first))
+    assert holds(sink, EU, second.names)
+    assert sink.is_kept(EU, kept(first))
+
+
+def test_a_sibling_partition_is_never_touched(sink: Sink, tmp_path: Path) -> None:
+    other = publish(sink, tmp_path, 1, region("us"))
+    publish(sink, tmp_path, 2, EU, kept(publish(sink, tmp_path, 1, EU)))
+    assert holds(sink, region("us"), other.names)
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_odd_values_are_partitions_like_any_other(sink: Sink, tmp_path: Path, value: str) -> None:
+    first = publish(sink, tmp_path, 1, region(value))
+    second = publish(sink, tmp_path, 2, region(value), kept(first))
+    assert holds(sink, region(value), second.names)
+    assert sink.visible(EU) is None
+
+
+def test_a_generation_without_files_is_visible_as_one(sink: Sink, tmp_path: Path) -> None:
+    first = publish(sink, tmp_path, 1, EU)
+    empty = replace(stage(tmp_path, 2, EU, base=kept(first)), files=())
+    sink.publish(empty)
+    assert sink.visible(EU) == frozenset()
+    third = publish(sink, tmp_path, 3, EU, kept(empty))
+    assert holds(sink, EU, third.names)
+
+
+def test_a_staged_file_that_is_gone_stops_the_publish(sink: Sink, tmp_path: Path) -> None:
+    first = publish(sink, tmp_path, 1, EU)
+    second = stage(tmp_path, 2, EU, base=kept(first))
+    (second.staged / second.names[1]).unlink()
+    with pytest.raises(OutputUnwritable, match="is gone"):
+        sink.publish(second)
+    assert holds(sink, EU, first.names)
+
+
+def test_a_publish_whose_staging_was_renamed_finds_nothing(sink: Sink, tmp_path: Path) -> None:
+    first = publish(sink, tmp_path, 1, EU)
+    second = stage(tmp_path, 2, EU, base=kept(first))
+    second.staged.rename(second.staged.with_name("taken over"))
+    with pytest.raises(OutputUnwritable):
+        sink.publish(second)
+    assert holds(sink, EU, first.names)
+
+
+def test_finish_and_undo_change_nothing_once_a_generation_is_visible(sink: Sink, tmp_path: Path) -> None:
+    first = publish(sink, tmp_path, 1, EU)
+    second = publish(sink, tmp_path, 2, EU, kept(first))
+    for _ in range(2):
+        sink.finish(second)
+        sink.undo(second)
+    assert holds(sink, EU, second.names)
+    assert sink.is_kept(EU, kept(first))
+
+
+def test_undo_of_a_publish_that_moved_nothing_is_repeatable(sink: Sink, tmp_path: Path) -> None:
+    first = publish(sink, tmp_path, 1, EU)
+    second = stage(tmp_path, 2, EU, base=kept(first))
+    for _ in range(2):
+        sink.undo(second)
+    assert sorted(os.listdir(second.staged)) == sorted(second.names)
+    assert holds(sink, EU, first.names)
+    sink.publish(second)
+    assert holds(sink, EU, second.names)
+
+
+def test_an_earlier_generation_is_recalled_and_published_again(sink: Sink, tmp_path: Path) -> None:
+    first = publish(sink, tmp_path, 1, EU)
+    second = publish(sink, tmp_path, 2, EU, kept(first))
+    again = replace(first, generation=3, staged=tmp_path / "state" / "staging" / "3", base=kept(second))
+    again.staged.mkdir()
+    for _ in range(2):
+        sink.recall(EU, kept(first), again.staged)
+    assert holds(sink, EU, second.names)
+    sink.publish(again)
+    assert holds(sink, EU, first.names)
+    assert sink.is_kept(EU, kept(second))
+    assert not again.staged.exists() or not os.listdir(again.staged)
+
+
+def test_a_recall_of_files_that_are_gone_is_damage(sink: Sink, tmp_path: Path) -> None:
+    first = publish(sink, tmp_path, 1, EU)
+    publish(sink, tmp_path, 2, EU, kept(first))
+    for path in [*tmp_path.rglob(first.names[0])]:
+        path.unlink()
+    assert not sink.is_kept(EU, kept(first))
+    (tmp_path / "staged").mkdir()
+    with pytest.raises(DamageFound, match="of generation 1 is gone"):
+        sink.recall(EU, kept(first), tmp_path / "staged")
+
+
+def test_a_forgotten_generation_frees_its_bytes_and_no_others(sink: Sink, tmp_path: Path) -> None:
+    first = publish(sink, tmp_path, 1, EU)
+    second = publish(sink, tmp_path, 2, EU, kept(first))
+    n_bytes = sink.forget(EU, kept(first), needed=frozenset(second.names))
+    assert n_bytes == sum(file.n_bytes for file in first.files)
+    assert not sink.is_kept(EU, kept(first))
+    assert sink.forget(EU, kept(first), needed=frozenset(second.names)) == 0
+    assert holds(sink, EU, second.names)
+
+
+def test_a_table_that_was_taken_away_begins_anew(sink: Sink, tmp_path: Path) -> None:
+    publish(sink, tmp_path, 1, EU)
+    shutil.rmtree(tmp_path / "predictions")
+    assert sink.visible(EU) is None
+    third = publish(sink, tmp_path, 3, EU)
+    assert holds(sink, EU, third.names)
