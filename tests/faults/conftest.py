@@ -20,8 +20,9 @@ from tests import taxi
 from tests.conftest import TaxiProject
 from tests.faults.lake import Lake
 
-BUILD = Path(__file__).parent / "build"
+BUILD = Path(__file__).parent / "warm"
 TALLY: Counter[str] = Counter()
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def environment(faults: str) -> Mapping[str, str]:
@@ -64,7 +65,8 @@ class Drivers:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**environment(""), **env},
+            # No library of numbers may start threads before a fork.
+            env={**environment(""), **dict.fromkeys(_THREADS, "1"), **env},
         )
 
     def start(

@@ -4,6 +4,7 @@ itself and by readers that are not ours.
 
 from __future__ import annotations
 
+import datetime as dt
 import sqlite3
 from functools import cache
 from pathlib import Path
@@ -113,7 +114,7 @@ class Lake:
     def _read(self, index: int) -> pa.Table | None:
         directory = self.predictions / f"ride_date={_day(index)}"
         if (self.predictions / "_delta_log").exists():
-            return _read_delta(self.predictions, str(_day(index)))
+            return _read_delta(self.predictions, _day(index))
         files = sorted(directory.iterdir()) if directory.is_dir() else []
         if not files:
             assert not directory.exists()
@@ -122,10 +123,10 @@ class Lake:
         return pa.concat_tables(tables)
 
 
-def _read_delta(root: Path, day: str) -> pa.Table | None:
+def _read_delta(root: Path, day: dt.date) -> pa.Table | None:
     from deltalake import DeltaTable
 
-    table = DeltaTable(root).to_pyarrow_table(partitions=[("ride_date", "=", day)])
+    table = pa.table(DeltaTable(root).to_pyarrow_table(filters=[("ride_date", "=", day)]))
     return table if table.num_rows else None
 
 

@@ -20,6 +20,11 @@ _OTHER = {FaultPoint.BETWEEN_RENAMES, FaultPoint.ROLLBACK_STAGED}
 _REPLACING = {FaultPoint.AFTER_REPLACED, FaultPoint.BEFORE_CLEANUP}
 
 PARQUET = [point for point in FaultPoint if point not in _DELTA | _OTHER | _RECOVERY]
+# What differs from the other sink, and the steps next to it.
+DELTA = [
+    FaultPoint.PARTITION_SCORED, FaultPoint.AFTER_MANIFEST, FaultPoint.PUBLISHING_RECORDED, *sorted(_DELTA),
+    FaultPoint.BEFORE_PUBLISHED, FaultPoint.PUBLISHED_RECORDED,
+]  # fmt: skip
 
 
 def _kill_and_complete(lake: Lake, point: FaultPoint, nth: int = 1, extra: str = "") -> None:
@@ -63,6 +68,19 @@ def test_without_an_atomic_exchange_a_kill_leaves_both_generations_to_decide_fro
     _kill_and_complete(lake, point, extra=",no-exchange")
 
 
+@pytest.mark.parametrize("kind", ["first", "replacing"])
+@pytest.mark.parametrize("point", DELTA)
+def test_a_publish_to_a_delta_table_killed_anywhere_is_whole_and_completed(
+    make_lake: Callable[..., Lake], point: FaultPoint, kind: str
+) -> None:
+    lake = make_lake(format="delta")
+    if kind == "replacing":
+        assert lake.run().code == 0
+        for index in lake.versions:
+            lake.write_day(index, 1)
+    _kill_and_complete(lake, point)
+
+
 @pytest.mark.parametrize("before", [FaultPoint.PUBLISHING_RECORDED, FaultPoint.AFTER_EXCHANGE])
 @pytest.mark.parametrize("point", sorted(_RECOVERY))
 def test_a_recovery_that_is_killed_itself_is_begun_anew(
@@ -103,9 +121,13 @@ def test_a_rollback_killed_anywhere_shows_old_or_new_and_can_be_done_again(
 
 @pytest.mark.long
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("point", PARQUET)
-def test_fifty_kills_at_each_point_at_any_time_it_is_passed(lake: Lake, point: FaultPoint) -> None:
-    chance = random.Random(point)
+@pytest.mark.parametrize(
+    ("format", "point"), [*(("parquet", p) for p in PARQUET), *(("delta", p) for p in DELTA)]
+)
+def test_fifty_kills_at_each_point_at_any_time_it_is_passed(
+    make_lake: Callable[..., Lake], format: str, point: FaultPoint
+) -> None:
+    lake, chance = make_lake(format=format), random.Random(point)
     assert lake.run().code == 0
     for version in range(1, 51):
         for index in lake.versions:
