@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from platform import python_version
 from typing import TYPE_CHECKING, Any
 
 from batch_scorer import __version__
@@ -22,18 +20,16 @@ from batch_scorer.core.checks import Check
 from batch_scorer.core.errors import (
     BatchScorerError,
     ConfigInvalid,
-    ModelNotFound,
-    SignatureInvalid,
     UsageError,
 )
-from batch_scorer.core.expressions import OutputColumn
 from batch_scorer.core.findings import PartitionReport
-from batch_scorer.core.models import Method, ModelPin, Signature
 from batch_scorer.core.plans import Plan, Selection
 from batch_scorer.core.runs import RunListener, RunOptions, RunReport
 from batch_scorer.core.validation import OnFail, SuiteVerdict
 from batch_scorer.core.whoami import user_name
+from batch_scorer.execution.environment import environment
 from batch_scorer.execution.parts import BoundSuite, JobParts
+from batch_scorer.execution.pinning import pin_model
 from batch_scorer.execution.places import Places
 from batch_scorer.lake.delta_sink import DeltaSink
 from batch_scorer.lake.parquet_sink import ParquetSink
@@ -48,8 +44,6 @@ from batch_scorer.validation.suites import load_suite, suites_fingerprint
 if TYPE_CHECKING:
     from batch_scorer.execution.audit import AuditReport
     from batch_scorer.execution.rebuild import History
-
-_RECORDED_PACKAGES = ("scikit-learn", "numpy", "pandas", "pyarrow", "dask", "great-expectations")
 
 
 def open_job(
@@ -188,50 +182,6 @@ def load_checked(project: Project, names: Sequence[str], target: str | None) -> 
     return jobs
 
 
-def pin_model(parts: JobParts, override: str | None = None) -> ModelPin:
-    """The model version for this run, resolved once. A name that the job file has wrong is exit 78.
-
-    override: `name@version` from the command line. Raises: UsageError, ConfigInvalid, ModelError.
-    """
-    try:
-        pin = parts.registry.resolve(override or parts.job.model.uri)
-    except ModelNotFound as error:
-        kind = UsageError if override else ConfigInvalid
-        registry = f"registry {parts.registry.root}"
-        where = registry if override else f"jobs/{parts.job.name}.yml, model.uri; {registry}"
-        raise kind(error.what, where=where, fix=error.fix, next_command=error.next_command) from None
-    _check_outputs(parts.job, pin)
-    return pin
-
-
-def _check_outputs(job: Job, pin: ModelPin) -> None:
-    """Raises: SignatureInvalid, with the keys of the job file that do not fit the model."""
-    from batch_scorer.models.outputs import check_outputs
-
-    method, signature = job.model.method, pin.signature
-    if method not in signature.outputs:
-        keys = ["method"]
-    else:
-        keys = [f"output.{each.name}" for each in job.model.output if not _fits(each, method, signature)]
-    try:
-        check_outputs(job.model.output, method, signature)
-    except SignatureInvalid as error:
-        error.where = f"jobs/{job.name}.yml, {', '.join(f'model.{key}' for key in keys)}; {pin.label}"
-        if method in signature.outputs:
-            error.fix = "correct the expression, or let model.uri name a version that gives what it asks for"
-        raise
-
-
-def _fits(output: OutputColumn, method: Method, signature: Signature) -> bool:
-    from batch_scorer.models.outputs import check_outputs
-
-    try:
-        check_outputs([output], method, signature)
-    except SignatureInvalid:
-        return False
-    return True
-
-
 def plan_job(
     parts: JobParts, selection: Selection, *, model: str | None = None, now: datetime | None = None
 ) -> Plan:
@@ -312,17 +262,6 @@ def init_example(directory: Path) -> tuple[Path, ...]:
             who=user_name(),
         )
     return example.written
-
-
-def environment() -> dict[str, str]:
-    """Python and the packages that decide about a prediction, with their versions."""
-    found = {"python": python_version()}
-    for package in _RECORDED_PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # vendored or repackaged: say nothing rather than guess
-            continue
-    return found
 
 
 def _places(project: Project, job: Job) -> Places:

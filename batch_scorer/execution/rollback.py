@@ -6,12 +6,8 @@ restore. So the chain only grows, and every file's footer still says which gener
 
 from __future__ import annotations
 
-import os
-import socket
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from ulid import ULID
 
@@ -25,7 +21,6 @@ from batch_scorer.core.records import (
     Manifest,
     Pin,
     RunRecord,
-    RunState,
 )
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.leases import Leases, at_work
@@ -33,6 +28,7 @@ from batch_scorer.execution.openings import open_generation
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publish import kept, publish_manifest
 from batch_scorer.execution.recovery import settle
+from batch_scorer.execution.run_records import new_run, record_end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +79,10 @@ def rollback(
         try:
             record = _show_again(parts, leases, chosen, run, why)
         except BatchScorerError as error:
-            _finish(parts, run, exit_code=error.exit_code, n_published=0, error=error.as_dict())
+            _finish(parts, run, error)
             settle(parts, leases, replace(taken, was_ours=True))
             raise
-        _finish(parts, run, exit_code=0, n_published=1)
+        _finish(parts, run)
         return replace(chosen, number=record.number, run_id=run_id)
 
 
@@ -163,47 +159,30 @@ def _start(
     parts: JobParts, target: GenerationRecord, run_id: str, why: str, command: tuple[str, ...]
 ) -> RunRecord:
     used = target.ingredients
-    run = RunRecord(
-        run_id=run_id,
-        job=parts.job.name,
-        state=RunState.RUNNING,
-        started_at=datetime.now(UTC),
-        finished_at=None,
-        exit_code=None,
+    run = new_run(
+        parts,
+        run_id,
         model=f"{used.model_name}@{used.model_version}",
         model_sha256=used.model_sha256,
         command=command,
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        user=user_name(),
-        code_version=parts.code_version,
-        target=parts.target,
         reason=why,
-        config=parts.config,
-        guarantee=str(parts.sink.guarantee),
     )
     parts.ledger.start_run(run)
     return run
 
 
-def _finish(
-    parts: JobParts,
-    run: RunRecord,
-    *,
-    exit_code: int,
-    n_published: int,
-    error: Mapping[str, Any] | None = None,
-) -> None:
-    parts.ledger.finish_run(
-        run.run_id,
-        exit_code=exit_code,
+def _finish(parts: JobParts, run: RunRecord, error: BatchScorerError | None = None) -> None:
+    ended = replace(
+        run,
+        exit_code=error.exit_code if error else 0,
         finished_at=datetime.now(UTC),
-        n_published=n_published,
-        n_blocked=0,
-        n_failed=0 if error is None else 1,
-        cost=run.cost,
-        error=error,
+        n_published=0 if error else 1,
+        n_failed=1 if error else 0,
+        error=error.as_dict() if error else None,
     )
+    unrecorded = record_end(parts, ended)
+    if unrecorded is not None and error is None:
+        raise unrecorded
 
 
 def _record(parts: JobParts, manifest: Manifest, run: RunRecord, started_at: datetime, why: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,13 +16,13 @@ from batch_scorer.core.plans import Action, Cause, PartitionPlan, Plan
 from batch_scorer.core.records import RunRecord, RunState
 from batch_scorer.core.runs import RunListener, RunOptions, RunReport
 from batch_scorer.core.surprises import as_internal_error
-from batch_scorer.core.whoami import user_name
 from batch_scorer.execution import attempts
 from batch_scorer.execution.clusters import Cluster, check_address, choose, open_cluster
 from batch_scorer.execution.exits import FAILED, OK, exit_code
 from batch_scorer.execution.leases import Leases, at_work
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.recovery import recover
+from batch_scorer.execution.run_records import new_run, record_end
 from batch_scorer.execution.stop import StopRequest, listening
 from batch_scorer.execution.task import run_chunk
 from batch_scorer.ops.logs import logging_run
@@ -103,7 +101,7 @@ def _run(
     outcomes: list[PartitionOutcome] = []
     stopped_by = _carry_out(parts, plan, options, listener, stop, leases, run, outcomes)
     report = _report(plan, options, run, outcomes, stopped_by, warnings)
-    unrecorded = _record_end(parts, report)
+    unrecorded = record_end(parts, report.run)
     fault_point(FaultPoint.RUN_FINISHED)
     if unrecorded is None or stopped_by is not None:
         return report
@@ -153,27 +151,6 @@ def _report(
         code = FAILED
     finished = _finished(run, outcomes, code, stopped_by)
     return RunReport(run=finished, outcomes=tuple(outcomes), exit_code=code, warnings=tuple(warnings))
-
-
-def _record_end(parts: JobParts, report: RunReport) -> BatchScorerError | None:
-    """Returns: why the ledger did not take it; the next run then calls this one dead."""
-    run = report.run
-    try:
-        parts.ledger.finish_run(
-            run.run_id,
-            exit_code=report.exit_code,
-            finished_at=run.finished_at or run.started_at,
-            n_published=run.n_published,
-            n_blocked=run.n_blocked,
-            n_failed=run.n_failed,
-            cost=run.cost,
-            error=run.error,
-        )
-    except BatchScorerError as error:
-        return error
-    except Exception as surprise:
-        return as_internal_error(surprise)
-    return None
 
 
 def _report_refused(
@@ -262,24 +239,13 @@ def _waiting(plan: Plan) -> list[str]:
 
 
 def _run_record(parts: JobParts, plan: Plan, options: RunOptions, run_id: str) -> RunRecord:
-    return RunRecord(
-        run_id=run_id,
-        job=parts.job.name,
-        state=RunState.RUNNING,
-        started_at=datetime.now(UTC),
-        finished_at=None,
-        exit_code=None,
+    return new_run(
+        parts,
+        run_id,
         model=f"{plan.model.name}@{plan.model.version}",
         model_sha256=plan.model.sha256,
         command=options.command,
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        user=user_name(),
-        code_version=parts.code_version,
-        target=parts.target,
         reason=options.reason,
-        config=parts.config,
-        guarantee=str(parts.sink.guarantee),
     )
 
 
