@@ -42,8 +42,8 @@ from batch_scorer.validation.store import ValidationStore
 from batch_scorer.validation.suites import load_suite, suites_fingerprint
 
 if TYPE_CHECKING:
-    from batch_scorer.execution.audit import AuditReport
-    from batch_scorer.execution.rebuild import History
+    from batch_scorer.execution.auditing.audit import AuditReport
+    from batch_scorer.execution.auditing.rebuild import History
 
 
 def open_job(
@@ -280,7 +280,7 @@ def verify_job(
     project: Project, name: str, target: str | None, selection: Selection, *, deep: bool, rescore: int
 ) -> Iterator[PartitionReport]:
     """What is published against what was recorded, a partition at a time. Reads only."""
-    from batch_scorer.execution.verify import Depth, verify
+    from batch_scorer.execution.auditing.verify import Depth, verify
 
     parts = open_job_for_reading(project, name, target=target)
     return verify(parts, selection, Depth(deep=deep, n_rescored_rows=rescore))
@@ -295,7 +295,7 @@ def audit(
     row: Sequence[tuple[str, str]],
 ) -> AuditReport:
     """Who made a published partition, or the row with this key. Raises: UsageError, DamageFound."""
-    from batch_scorer.execution.audit import audit_partition, audit_row
+    from batch_scorer.execution.auditing.audit import audit_partition, audit_row
 
     parts = open_job_for_reading(project, name, target=target)
     return audit_row(parts, row, partition) if row else audit_partition(parts, partition or "")
@@ -303,13 +303,13 @@ def audit(
 
 def tell_history(project: Project, name: str, target: str | None, now: datetime) -> History:
     """What `rebuild_ledger` would write. Reads only. Raises: UsageError, DamageFound."""
-    from batch_scorer.execution.rebuild import tell_history as tell
+    from batch_scorer.execution.auditing.rebuild import tell_history as tell
 
     return tell(open_job_for_reading(project, name, target=target), now)
 
 
 def rebuild_ledger(project: Project, name: str, target: str | None, now: datetime) -> History:
     """A job's lost history, written again. Raises: UsageError, DamageFound, LockHeld, OutputError."""
-    from batch_scorer.execution.rebuild import rebuild
+    from batch_scorer.execution.auditing.rebuild import rebuild
 
     return rebuild(open_job(project, name, target=target), now)

@@ -18,8 +18,8 @@ from batch_scorer.core.findings import Finding, PartitionReport
 from batch_scorer.core.plans import Selection
 
 if TYPE_CHECKING:
-    from batch_scorer.execution.audit import AuditReport
-    from batch_scorer.execution.rebuild import History
+    from batch_scorer.execution.auditing.audit import AuditReport
+    from batch_scorer.execution.auditing.rebuild import History
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _Pairs = tuple[tuple[str, str], ...]
@@ -250,7 +250,7 @@ def ledger(settings: Settings) -> None:
 def rebuild(settings: Settings, job: str, dry_run: bool) -> int:
     """Tell a lost ledger again, from JOB's manifests and published files."""
     from batch_scorer import wiring
-    from batch_scorer.execution.rebuild import HistoryDamaged
+    from batch_scorer.execution.auditing.rebuild import HistoryDamaged
 
     project = settings.find_project()
     tell = wiring.tell_history if dry_run else wiring.rebuild_ledger

@@ -203,7 +203,7 @@ def _told(current: GenerationRecord, manifest: Manifest) -> Iterator[str]:
 
 def _echo_earlier(parts: JobParts, current: GenerationRecord) -> None:
     """The generations before, newest first, and whether a rollback could show them again."""
-    from batch_scorer.execution.publish import kept
+    from batch_scorer.execution.publishing.publish import kept
 
     history = parts.ledger.generations(current.job, current.partition)
     earlier = [record for record in history if record.number < current.number]

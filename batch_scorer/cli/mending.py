@@ -35,7 +35,7 @@ def rollback(
     settings: Settings, job: str, partition: str, generation: int | None, reason: str, dry_run: bool
 ) -> None:
     """Show an earlier generation of a partition again, as a new one that is pinned."""
-    from batch_scorer.execution import rollback as rolling
+    from batch_scorer.execution.publishing import rollback as rolling
 
     if dry_run:
         done = rolling.choose(_reading(settings, job), partition, generation)
@@ -68,7 +68,7 @@ def rollback(
 @global_options
 def unpin(settings: Settings, job: str, partition: str, dry_run: bool) -> None:
     """Let a pinned partition be due like any other."""
-    from batch_scorer.execution import rollback as rolling
+    from batch_scorer.execution.publishing import rollback as rolling
 
     if dry_run:
         current = rolling.pinned(_reading(settings, job), partition)
@@ -91,7 +91,7 @@ def unpin(settings: Settings, job: str, partition: str, dry_run: bool) -> None:
 @global_options
 def repair(settings: Settings, job: str, dry_run: bool) -> None:
     """Settle what runs that died left behind, as every run does first."""
-    from batch_scorer.execution import mending
+    from batch_scorer.execution.publishing import mending
 
     done = mending.unfinished(_reading(settings, job)) if dry_run else mending.repair(_writing(settings, job))
     for line in done:
@@ -112,7 +112,7 @@ def repair(settings: Settings, job: str, dry_run: bool) -> None:
 @global_options
 def unlock(settings: Settings, job: str, force: bool, dry_run: bool) -> None:
     """Take the leases of runs that are gone; of one that lives, never."""
-    from batch_scorer.execution import mending
+    from batch_scorer.execution.publishing import mending
 
     parts = _reading(settings, job) if dry_run else _writing(settings, job)
     found = mending.holdings(parts) if dry_run else mending.unlock(parts, force=force)
@@ -148,7 +148,7 @@ def _show_holder(settings: Settings, each: Any, *, dry_run: bool) -> None:
 @global_options
 def cancel(settings: Settings, run: str, dry_run: bool) -> None:
     """Ask a run to stop, wherever it runs; what it published stays."""
-    from batch_scorer.execution import mending
+    from batch_scorer.execution.publishing import mending
 
     _, ledger, found = find_run(settings, run)
     holder = mending.cancellable(ledger, found) if dry_run else mending.cancel(ledger, found)
@@ -171,7 +171,7 @@ def cancel(settings: Settings, run: str, dry_run: bool) -> None:
 @global_options
 def gc(settings: Settings, job: str | None, older_than: timedelta, dry_run: bool) -> None:
     """Remove replaced generations and unfinished work that nothing needs any more."""
-    from batch_scorer.execution import cleaning
+    from batch_scorer.execution.publishing import cleaning
 
     n_all = 0
     for name in [job] if job else settings.find_project().job_names():

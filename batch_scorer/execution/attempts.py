@@ -21,9 +21,9 @@ from batch_scorer.core.outcomes import (
 )
 from batch_scorer.core.plans import PartitionPlan, Plan
 from batch_scorer.core.records import AttemptRecord, AttemptState
-from batch_scorer.execution.openings import discard_staging
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.prepare import Prepared
+from batch_scorer.execution.publishing.openings import discard_staging
 from batch_scorer.planning.plan import ingredients_for
 
 

@@ -32,14 +32,15 @@ from batch_scorer.core.runs import RunListener, RunOptions
 from batch_scorer.core.validation import SuiteVerdict
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution import attempts
-from batch_scorer.execution.clusters import Cluster, Done, failure_of
-from batch_scorer.execution.leases import Leases
+from batch_scorer.execution.clusters.choice import failure_of
+from batch_scorer.execution.clusters.protocol import Cluster, Done
+from batch_scorer.execution.clusters.window import Window
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.prepare import Prepared, prepare
+from batch_scorer.execution.publishing.leases import Leases
 from batch_scorer.execution.queue import Queue
 from batch_scorer.execution.settle import VerdictEntries, conclude, failed, gate
 from batch_scorer.execution.stop import StopRequest
-from batch_scorer.execution.window import Window
 from batch_scorer.execution.work import PartitionWork
 from batch_scorer.validation.gx_process import GxProcess, ValidationRequest
 

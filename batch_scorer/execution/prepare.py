@@ -23,10 +23,10 @@ from batch_scorer.core.leases import Opening
 from batch_scorer.core.models import Signature
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
-from batch_scorer.execution.openings import Opened, open_generation, opening_key
-from batch_scorer.execution.output_columns import check_output_columns
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.place import check_place
+from batch_scorer.execution.publishing.openings import Opened, open_generation, opening_key
+from batch_scorer.execution.publishing.output_columns import check_output_columns
+from batch_scorer.execution.publishing.place import check_place
 from batch_scorer.execution.survey import hashed
 from batch_scorer.planning.chunks import cut_chunks
 

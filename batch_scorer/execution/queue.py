@@ -11,9 +11,9 @@ from batch_scorer.core.leases import Holder
 from batch_scorer.core.outcomes import Held, Overtaken, PartitionOutcome, Published
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
-from batch_scorer.execution.leases import Leases, Taken, held
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.recovery import settle
+from batch_scorer.execution.publishing.leases import Leases, Taken, held
+from batch_scorer.execution.publishing.recovery import settle
 
 _AGAIN_S = 1.0
 

@@ -17,14 +17,15 @@ from batch_scorer.core.records import RunRecord, RunState
 from batch_scorer.core.runs import RunListener, RunOptions, RunReport
 from batch_scorer.core.surprises import as_internal_error
 from batch_scorer.execution import attempts
-from batch_scorer.execution.clusters import Cluster, check_address, choose, open_cluster
+from batch_scorer.execution.clusters.choice import check_address, choose, open_cluster
+from batch_scorer.execution.clusters.protocol import Cluster
+from batch_scorer.execution.clusters.task import run_chunk
 from batch_scorer.execution.exits import FAILED, OK, exit_code
-from batch_scorer.execution.leases import Leases, at_work
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.recovery import recover
-from batch_scorer.execution.run_records import new_run, record_end
+from batch_scorer.execution.publishing.leases import Leases, at_work
+from batch_scorer.execution.publishing.recovery import recover
+from batch_scorer.execution.publishing.run_records import new_run, record_end
 from batch_scorer.execution.stop import StopRequest, listening
-from batch_scorer.execution.task import run_chunk
 from batch_scorer.ops.logs import logging_run
 
 _GX_BYTES = 4 << 30

@@ -12,10 +12,10 @@ from batch_scorer.core.plans import Plan
 from batch_scorer.core.records import Pin
 from batch_scorer.core.validation import SuiteVerdict
 from batch_scorer.execution.gates import warnings_of, why_blocked
-from batch_scorer.execution.leases import Leases
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.publish import publish, store_verdict
-from batch_scorer.execution.recovery import settle
+from batch_scorer.execution.publishing.leases import Leases
+from batch_scorer.execution.publishing.publish import publish, store_verdict
+from batch_scorer.execution.publishing.recovery import settle
 from batch_scorer.execution.work import PartitionWork
 
 _log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ import pytest
 
 from batch_scorer.core.chunks import Chunk, ReadSpec
 from batch_scorer.core.errors import StoreUnavailable
-from batch_scorer.execution.clusters import SMALL_PLAN_ROWS, choose
+from batch_scorer.execution.clusters.choice import SMALL_PLAN_ROWS, choose
 from batch_scorer.lake.reader import Batch, read_chunk
 from tests import taxi
 from tests.conftest import TaxiProject

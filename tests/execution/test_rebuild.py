@@ -194,7 +194,7 @@ def test_a_history_that_contradicts_itself_is_refused_and_nothing_is_written(
 
 
 def test_a_run_that_is_going_on_keeps_a_rebuild_out(twice: TaxiProject) -> None:
-    from batch_scorer.execution.presence import alone, present
+    from batch_scorer.execution.publishing.presence import alone, present
 
     lose_ledger(twice)
     lock = twice.state / "locks" / "taxi_tips.lock"

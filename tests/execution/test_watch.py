@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from batch_scorer.core.errors import ClusterUnavailable, WorkerDied
-from batch_scorer.execution import dask_cluster
-from batch_scorer.execution.dask_cluster import DaskCluster
-from batch_scorer.execution.local_workers import LocalWorkers
-from batch_scorer.execution.watch import Patience, Watch
+from batch_scorer.execution.clusters import dask as dask_cluster
+from batch_scorer.execution.clusters.dask import DaskCluster
+from batch_scorer.execution.clusters.local_workers import LocalWorkers
+from batch_scorer.execution.clusters.watch import Patience, Watch
 from tests.execution.test_window import make_task
 
 

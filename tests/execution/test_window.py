@@ -14,7 +14,7 @@ from batch_scorer.core.chunks import Chunk, ChunkTask, OutputSpec, ReadSpec
 from batch_scorer.core.lakefiles import FileStamp, LakeFile
 from batch_scorer.core.models import Method, ModelFormat, ModelPin, Signature
 from batch_scorer.core.partitions import Partition
-from batch_scorer.execution.window import MAX_DEATHS_FORGIVEN, Window
+from batch_scorer.execution.clusters.window import MAX_DEATHS_FORGIVEN, Window
 
 _MODEL = ModelPin(
     name="tips", version=1, alias=None, directory="models/tips/1", artefact="model.skops",

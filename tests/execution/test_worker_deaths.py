@@ -174,9 +174,9 @@ def test_more_failed_partitions_than_allowed_stop_the_run_before_it_starts_more(
 _LOSES_ITS_NANNIES = """
     import itertools, sys
     from batch_scorer.cli.main import run
-    from batch_scorer.execution import dask_cluster
-    from batch_scorer.execution.local_workers import LocalWorkers
-    from batch_scorer.execution.watch import Patience
+    from batch_scorer.execution.clusters import dask as dask_cluster
+    from batch_scorer.execution.clusters.local_workers import LocalWorkers
+    from batch_scorer.execution.clusters.watch import Patience
 
     {patch}
     dask_cluster.PATIENCE = Patience(no_workers_s={limit_s}, lost_worker_s=1, look_s=0.2)

@@ -17,7 +17,13 @@ from batch_scorer.core.holdings import current_record
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Selection
 from batch_scorer.core.records import GenerationState
-from batch_scorer.execution.facts import NONSENSE, look_around, look_at, recorded_manifest, records_of
+from batch_scorer.execution.auditing.facts import (
+    NONSENSE,
+    look_around,
+    look_at,
+    recorded_manifest,
+    records_of,
+)
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.planning.selection import is_ranged, keep_predicate
 
@@ -85,11 +91,11 @@ def _report(parts: JobParts, facts: PartitionFacts, depth: Depth) -> PartitionRe
     n_rescored = 0
     if current is not None and file is not None and file.manifest is not None:
         if depth.deep:
-            from batch_scorer.execution.verify_deep import look_deep
+            from batch_scorer.execution.auditing.verify_deep import look_deep
 
             findings += look_deep(facts, file.manifest)
         if depth.n_rescored_rows:
-            from batch_scorer.execution.rescore import rescore
+            from batch_scorer.execution.auditing.rescore import rescore
 
             again = rescore(parts, facts, file.manifest, depth.n_rescored_rows)
             findings += again.findings

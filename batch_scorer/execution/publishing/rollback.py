@@ -23,12 +23,12 @@ from batch_scorer.core.records import (
     RunRecord,
 )
 from batch_scorer.core.whoami import user_name
-from batch_scorer.execution.leases import Leases, at_work
-from batch_scorer.execution.openings import open_generation
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.publish import kept, publish_manifest
-from batch_scorer.execution.recovery import settle
-from batch_scorer.execution.run_records import new_run, record_end
+from batch_scorer.execution.publishing.leases import Leases, at_work
+from batch_scorer.execution.publishing.openings import open_generation
+from batch_scorer.execution.publishing.publish import kept, publish_manifest
+from batch_scorer.execution.publishing.recovery import settle
+from batch_scorer.execution.publishing.run_records import new_run, record_end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,9 @@ from typing import Any
 
 from batch_scorer.core.chunks import ChunkOutcome, ChunkTask
 from batch_scorer.core.errors import ClusterUnavailable, WorkerDied
-from batch_scorer.execution.clusters import Done
-from batch_scorer.execution.local_workers import LocalWorkers, start_local_workers
-from batch_scorer.execution.watch import PATIENCE, Watch
+from batch_scorer.execution.clusters.local_workers import LocalWorkers, start_local_workers
+from batch_scorer.execution.clusters.protocol import Done
+from batch_scorer.execution.clusters.watch import PATIENCE, Watch
 
 _log = logging.getLogger(__name__)
 _RESULT_S = 10.0  # for a few hundred bytes; meanwhile the driver hears no signal

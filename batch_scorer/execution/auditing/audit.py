@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TypeVar
 from batch_scorer.core.chunks import StagedFile
 from batch_scorer.core.errors import DamageFound, UsageError
 from batch_scorer.core.records import GenerationRecord, Manifest, PartitionRecord, RunRecord
-from batch_scorer.execution.facts import NONSENSE
+from batch_scorer.execution.auditing.facts import NONSENSE
+from batch_scorer.execution.auditing.verify import check_ledger_known
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.verify import check_ledger_known
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,9 +11,9 @@ from batch_scorer.core.leases import BEAT_S, SILENCE_S, Holder
 from batch_scorer.core.processes import Fate, fate_of
 from batch_scorer.core.records import GenerationRecord, RunRecord, RunState
 from batch_scorer.core.whoami import user_name
-from batch_scorer.execution.leases import at_work
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.recovery import recover
+from batch_scorer.execution.publishing.leases import at_work
+from batch_scorer.execution.publishing.recovery import recover
 from batch_scorer.ledger.ledger import Ledger
 
 _MISSED_BEATS = 3

@@ -10,42 +10,15 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
 
 from batch_scorer.core.chunks import ChunkFailed, ChunkOutcome, ChunkTask
 from batch_scorer.core.errors import BatchScorerError, WorkerDied
 from batch_scorer.core.surprises import as_internal_error
+from batch_scorer.execution.clusters.protocol import Cluster, Done
 
 # Below this many rows, starting processes costs more than they save.
 SMALL_PLAN_ROWS = 1_500_000
 _SCHEDULER = re.compile(r"[a-z]+://(\[[0-9a-fA-F:.%]+\]|[^\s:/@]+):[0-9]{1,5}/?")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """outcome: what the task returned. surprise: what it raised instead, WorkerDied included."""
-
-    task: ChunkTask
-    outcome: ChunkOutcome | None = None
-    surprise: BaseException | None = None
-
-
-class Cluster(Protocol):
-    """slots: how many chunks run at the same time."""
-
-    slots: int
-
-    def submit(self, task: ChunkTask) -> None:
-        """Raises: ClusterUnavailable."""
-
-    def next_done(self, timeout_s: float) -> Done | None:
-        """The next finished task, or None when the time is over. Raises: ClusterUnavailable.
-
-        Every task submitted comes back once, even if whoever had it is gone.
-        """
-
-    def close(self) -> None: ...
 
 
 class InlineCluster:
@@ -98,7 +71,7 @@ def open_cluster(
     """spec: inline, local or tcp://host:port. Raises: ClusterUnavailable."""
     if spec == "inline":
         return InlineCluster(run)
-    from batch_scorer.execution.dask_cluster import connected, local_processes
+    from batch_scorer.execution.clusters.dask import connected, local_processes
 
     if spec == "local":
         return local_processes(run, workers or os.cpu_count() or 1, memory_per_worker)

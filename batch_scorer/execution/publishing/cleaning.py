@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from batch_scorer.core.leases import Holder, Opening
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import GenerationRecord, GenerationState
-from batch_scorer.execution.leases import Leases, at_work
-from batch_scorer.execution.openings import discard_staging
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.publish import kept
-from batch_scorer.execution.recovery import recover
+from batch_scorer.execution.publishing.leases import Leases, at_work
+from batch_scorer.execution.publishing.openings import discard_staging
+from batch_scorer.execution.publishing.publish import kept
+from batch_scorer.execution.publishing.recovery import recover
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

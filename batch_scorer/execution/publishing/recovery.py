@@ -14,10 +14,10 @@ from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.leases import Holder, Opening
 from batch_scorer.core.partitions import Partition, parse_partition_path
 from batch_scorer.core.records import AttemptRecord, AttemptState, GenerationRecord, Manifest
-from batch_scorer.execution.leases import Leases, Taken
-from batch_scorer.execution.openings import discard_staging, take_staging
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.publish import publication_of
+from batch_scorer.execution.publishing.leases import Leases, Taken
+from batch_scorer.execution.publishing.openings import discard_staging, take_staging
+from batch_scorer.execution.publishing.publish import publication_of
 from batch_scorer.lake.sinks import holds
 
 

@@ -18,7 +18,7 @@ from batch_scorer.core.leases import BEAT_S, SILENCE_S, Holder
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.processes import Fate, fate_of, this_process
 from batch_scorer.core.whoami import user_name
-from batch_scorer.execution.presence import present
+from batch_scorer.execution.publishing.presence import present
 from batch_scorer.ledger.ledger import Ledger
 
 _log = logging.getLogger(__name__)

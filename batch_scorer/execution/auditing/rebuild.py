@@ -12,9 +12,9 @@ from batch_scorer.core.findings import Finding, PartitionFacts
 from batch_scorer.core.records import GenerationRecord, GenerationState, Manifest, RunRecord, RunState
 from batch_scorer.core.restoring import Restored, restore
 from batch_scorer.core.whoami import user_name
-from batch_scorer.execution.facts import look_around, look_at
+from batch_scorer.execution.auditing.facts import look_around, look_at
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.presence import alone
+from batch_scorer.execution.publishing.presence import alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,8 +21,8 @@ from batch_scorer.core.plans import Plan
 from batch_scorer.core.records import GenerationRecord, GenerationState, Ingredients, Manifest, Pin
 from batch_scorer.core.validation import SuiteVerdict
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.place import check_place
 from batch_scorer.execution.prepare import Prepared, moved
+from batch_scorer.execution.publishing.place import check_place
 from batch_scorer.lake.sinks import Kept, Publication
 from batch_scorer.planning.plan import ingredients_for
 

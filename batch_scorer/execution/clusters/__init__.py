@@ -1,0 +1,1 @@
+"""Where chunks run, and which of them goes out next."""

@@ -1,0 +1,38 @@
+"""What the driver asks of whatever runs chunks.
+
+A cluster takes tasks and gives back what became of them, in any order. How many are in flight is the
+driver's decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from batch_scorer.core.chunks import ChunkOutcome, ChunkTask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """outcome: what the task returned. surprise: what it raised instead, WorkerDied included."""
+
+    task: ChunkTask
+    outcome: ChunkOutcome | None = None
+    surprise: BaseException | None = None
+
+
+class Cluster(Protocol):
+    """slots: how many chunks run at the same time."""
+
+    slots: int
+
+    def submit(self, task: ChunkTask) -> None:
+        """Raises: ClusterUnavailable."""
+
+    def next_done(self, timeout_s: float) -> Done | None:
+        """The next finished task, or None when the time is over. Raises: ClusterUnavailable.
+
+        Every task submitted comes back once, even if whoever had it is gone.
+        """
+
+    def close(self) -> None: ...
