@@ -215,7 +215,9 @@ def test_a_held_partition_is_waited_for_and_then_found_published(project: TaxiPr
     other = _started(project, _SLOWLY)
     _wait_for(lambda: list((project.state / "staging").rglob("*.parquet")))
     other.send_signal(signal.SIGSTOP)
-    held = project.cli("run", "taxi_tips", "--partition", f"ride_date={taxi.days(2)[1]}")
+    with _ledger(project) as ledger:
+        taken = ledger.leases("taxi_tips")[0].partition
+    held = project.cli("run", "taxi_tips", "--partition", taken.path)
     other.send_signal(signal.SIGCONT)
     waited = project.cli("run", "taxi_tips", "--wait-lock", "1m")
     other.communicate(timeout=60)
