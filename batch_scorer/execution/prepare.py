@@ -82,6 +82,7 @@ def prepare(
     read = read_spec(parts, plan.model.signature, entry.found, entry.footers)
     found = replace(entry.found, files=hashed(parts, entry.found.files, entry.found.files))
     columns = output_columns(read.carried, parts.job.model.output)
+    parts.sink.check_columns(columns)
     if not allow_schema_change:
         check_output_columns(parts, plan, found, read.carried, columns)
     job = parts.job

@@ -22,6 +22,7 @@ from batch_scorer.lake.delta_table import (
     open_table,
     replace_partition,
     sync_log,
+    table_schema,
 )
 from batch_scorer.lake.parquet_sink import link_or_copy
 from batch_scorer.lake.published import footer_metadata
@@ -46,6 +47,10 @@ class DeltaSink:
     def guarantee(self) -> str:
         """See Sink."""
         return "delta transaction"
+
+    def check_columns(self, columns: tuple[tuple[str, str], ...]) -> None:
+        """See Sink."""
+        table_schema(self.predictions, columns, self.keys)
 
     def publish(self, publication: Publication) -> None:
         """See Sink. The files are moved first: a commit must never name one that is not there."""

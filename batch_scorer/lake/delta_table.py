@@ -65,7 +65,7 @@ def open_or_create(
     """Raises: OutputOccupied, OutputSchemaChanged, OutputUnwritable, DiskFull, DamageFound."""
     from deltalake import DeltaTable
 
-    schema, names = _schema(root, columns, keys), [key.name for key in keys]
+    schema, names = table_schema(root, columns, keys), [key.name for key in keys]
     table = open_table(root)
     if table is None:
         _refuse_other_files(root)
@@ -88,7 +88,7 @@ def open_or_create(
 def missing_columns(table: DeltaTable, root: Path, columns: Sequence[tuple[str, str]]) -> list[Field]:
     """Those that the table lacks. Raises: OutputSchemaChanged, when it has one with another type."""
     has = {field.name: field.type for field in table.schema().fields}
-    wanted = _schema(root, columns, ()).fields
+    wanted = table_schema(root, columns, ()).fields
     for field in wanted:
         if field.name in has and has[field.name] != field.type:
             raise OutputSchemaChanged(
@@ -177,7 +177,7 @@ def first_line(error: Exception) -> str:
     return str(error).split("\n", 1)[0]
 
 
-def _schema(root: Path, columns: Sequence[tuple[str, str]], keys: Sequence[PartitionKey]) -> Schema:
+def table_schema(root: Path, columns: Sequence[tuple[str, str]], keys: Sequence[PartitionKey]) -> Schema:
     from deltalake import Schema
 
     found = [pa.field(key.name, _KEY_TYPES[key.type]) for key in keys]

@@ -42,6 +42,9 @@ class ParquetSink:
         """
         return _probed(self.predictions.parent)
 
+    def check_columns(self, columns: tuple[tuple[str, str], ...]) -> None:
+        """See Sink. Parquet holds whatever Arrow can be."""
+
     def publish(self, publication: Publication) -> None:
         """See Sink. Files in staged that are not named are removed before: a chunk may have run twice.
 

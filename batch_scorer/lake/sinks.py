@@ -46,6 +46,12 @@ class Sink(Protocol):
     def guarantee(self) -> str:
         """How a new generation becomes visible: stored with each one."""
 
+    def check_columns(self, columns: tuple[tuple[str, str], ...]) -> None:
+        """columns: (name, Arrow type) of what will be published; asked before anything is scored.
+
+        Raises: OutputUnwritable, when a table of this kind cannot hold them.
+        """
+
     def publish(self, publication: Publication) -> None:
         """Make exactly the named files the partition's generation, in one step that readers see whole.
 

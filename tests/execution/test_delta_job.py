@@ -64,6 +64,18 @@ def test_kept_columns_keep_their_types(make_project: Callable[..., TaxiProject])
     _all_well(project)
 
 
+def test_what_delta_cannot_hold_is_refused_before_anything_is_scored(
+    make_project: Callable[..., TaxiProject],
+) -> None:
+    project = make_project(1, output={**DELTA, "keep_columns": ["trip_start_hour"]})
+    hours = taxi.rides(600)["trip_start_hour"].astype("uint8")
+    project.add_day(0, trip_start_hour=hours)
+    result = project.cli("run", "taxi_tips")
+    assert result.code == 1
+    assert 'cannot hold column "trip_start_hour": it is uint8' in result.stderr
+    assert not list((project.state / "staging").rglob("*.parquet"))
+
+
 def test_a_partition_without_rows_is_healthy_and_not_due_again(
     make_project: Callable[..., TaxiProject],
 ) -> None:
