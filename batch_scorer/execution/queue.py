@@ -68,7 +68,8 @@ class Queue:
 
     def _begin(self, entry: PartitionPlan, taken: Taken) -> PartitionPlan | Overtaken:
         fault_point(FaultPoint.LEASE_TAKEN)
-        if taken.over is not None:
+        # Of a run that died since ours began, or that could not settle its own broken publish.
+        if taken.over is not None or self._is_half_published(taken.partition):
             settle(self._parts, self._leases, taken)
         current = self._parts.ledger.generation(self._parts.job.name, taken.partition, None)
         number = current.number if current else None
@@ -78,3 +79,7 @@ class Queue:
         by = f" by run {current.run_id}" if current else ""
         why = f"generation {number} was published{by} since the plan was made"
         return Overtaken(partition=taken.partition, label=entry.label, why=why)
+
+    def _is_half_published(self, partition: Partition) -> bool:
+        unfinished = self._parts.ledger.unfinished_publishes(self._parts.job.name)
+        return any(record.partition == partition for record in unfinished)

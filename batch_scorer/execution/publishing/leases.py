@@ -141,7 +141,7 @@ class _Heart(threading.Thread):
         while not self._ended.wait(self._every_s):
             try:
                 self._beat()
-            except BatchScorerError as error:  # what publishes next will find it away, and say so
+            except Exception as error:  # what publishes next will find the ledger away, and say so
                 _log.warning("the ledger did not take our sign of life: %s", error)
 
     def _beat(self) -> None:
