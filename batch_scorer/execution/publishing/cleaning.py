@@ -88,6 +88,9 @@ def _of_partition(parts: JobParts, partition: Partition, now: datetime) -> Itera
     history = parts.ledger.generations(parts.job.name, partition)
     published = [record for record in history if record.state is GenerationState.PUBLISHED]
     for record in published[1:]:
+        # After a rollback readers see these very files: they take no room of their own.
+        if set(record.output_names) == set(published[0].output_names):
+            continue
         if parts.sink.is_kept(partition, kept(record)):
             yield Garbage(
                 kind="replaced",
