@@ -55,6 +55,15 @@ def database_url(postgresql_server: Server) -> Iterator[str]:
     postgresql_server.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+_ROOMS = ("core", "config", "planning", "lake", "ledger", "models", "validation", "ops", "cli", "execution")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first: who broke something small should not wait for the clusters."""
+    rooms = {Path(__file__).parent / room: place for place, room in enumerate(_ROOMS)}
+    items.sort(key=lambda item: rooms.get(item.path.parent, len(rooms)))
+
+
 class TaxiProject:
     """root: with jobs/ and data/; `cli` runs one command in this process, as from `root`."""
 

@@ -155,6 +155,17 @@ def lake(make_lake: Callable[..., Lake]) -> Lake:
     return make_lake()
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Of two processes that share the tests, each hands its figures to the one that reports."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["faults"] = dict(TALLY)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    TALLY.update(node.workeroutput.get("faults", {}))
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """The figures that docs/guarantees.md quotes."""
     if TALLY:

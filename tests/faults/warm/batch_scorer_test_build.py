@@ -11,6 +11,7 @@ import errno
 import importlib
 import os
 import signal
+import threading
 from collections import Counter
 
 _orders: list[list[str]] = []
@@ -50,6 +51,9 @@ def _obey(what: str, rest: list[str]) -> None:
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         case "stop":
+            for thread in threading.enumerate():
+                if thread.name == "heartbeat":
+                    thread.stop()  # type: ignore[attr-defined]  # a transaction of its would lock all others out
             os.kill(os.getpid(), signal.SIGSTOP)
         case "error":
             number = getattr(errno, rest[0])
