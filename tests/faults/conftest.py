@@ -75,6 +75,8 @@ class Drivers:
         with self._lock:
             self._n_started += 1
             out, err = (self._scratch / f"{self._n_started}.{kind}" for kind in ("out", "err"))
+        for file in (out, err):
+            file.touch()  # it may be killed before it can
         request = {
             "argv": ["-p", str(root), *arguments],
             "env": {"BATCH_SCORER_FAULTS": faults, **(env or {})},
