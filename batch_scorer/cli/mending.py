@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,7 @@ def rollback(
         f"({target.rows.n_scored:,} rows, {model}) instead of {current.number}; pinned"
     )
     if not dry_run:
-        command = f"batch-scorer unpin {job} --partition {current.partition.label}"
+        command = f"batch-scorer unpin {job} --partition {shlex.quote(current.partition.label)}"
         click.echo(f"next: {output.command(settings, command)} lets it be scored again")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from batch_scorer.core.errors import DiskFull, OutputError, OutputUnwritable
 
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -47,6 +48,22 @@ def write_new(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def move_without_replacing(source: Path, target: Path) -> None:
+    """Give a file another name, which must be free. Raises: FileExistsError, OSError."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        source.rename(target)
+    else:
+        source.unlink()
 
 
 def make_directories(path: Path) -> None:

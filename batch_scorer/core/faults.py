@@ -19,6 +19,7 @@ class FaultPoint(StrEnum):
     """In the order in which a run passes them."""
 
     RECOVERY_BEGUN = "recovery-begun"
+    RECOVERY_RENAMING = "recovery-renaming"
     RECOVERY_FENCED = "recovery-fenced"
     RECOVERY_SETTLED = "recovery-settled"
     RUN_STARTED = "run-started"
@@ -34,6 +35,7 @@ class FaultPoint(StrEnum):
     BEFORE_MANIFEST = "before-manifest"
     AFTER_MANIFEST = "after-manifest"
     PUBLISHING_RECORDED = "publishing-recorded"
+    MANIFEST_IN_PLACE = "manifest-in-place"
     BEFORE_EXCHANGE = "before-exchange"
     BETWEEN_RENAMES = "between-renames"  # parquet, without an atomic exchange
     AFTER_EXCHANGE = "after-exchange"

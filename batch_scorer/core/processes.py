@@ -44,7 +44,16 @@ def fate_of(process: ProcessIdentity) -> Fate:
     """A stopped process is alive: only its heartbeat shows that it does not work."""
     if (process.host, process.boot) != (socket.gethostname(), _boot()) or not process.boot:
         return Fate.UNKNOWN
-    return Fate.ALIVE if _started(process.pid) == process.started else Fate.DEAD
+    try:
+        os.kill(process.pid, 0)  # asks whether it exists, and sends nothing
+    except ProcessLookupError:
+        return Fate.DEAD
+    except PermissionError:
+        pass  # it is somebody else's
+    started = _started(process.pid)
+    if started is None:
+        return Fate.UNKNOWN  # /proc hides other people's processes here
+    return Fate.ALIVE if started == process.started else Fate.DEAD
 
 
 def _boot() -> str:
@@ -56,9 +65,12 @@ def _boot() -> str:
 
 
 def _started(pid: int) -> str | None:
-    """Field 22 of stat; the name before it may hold anything, blanks and brackets too. A zombie is dead."""
+    """Field 22 of stat, empty for a zombie, which is dead; None where it cannot be read.
+
+    The name before it may hold anything, blanks and brackets too.
+    """
     try:
         fields = (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
-    return None if fields[0] in ("Z", "X") else fields[19]
+    return "" if fields[0] in ("Z", "X") else fields[19]

@@ -77,6 +77,9 @@ def close(parts: JobParts, prepared: Prepared, outcome: PartitionOutcome, token:
             return
         case _:
             # Blocked, or its chunks are of no use: they are of other input, or fill a full disk.
+            job = parts.job.name
+            if any(r.partition == prepared.partition for r in parts.ledger.unfinished_publishes(job)):
+                return  # what is staged, perhaps the generation before, is the recovery's to decide about
             with suppress(LeaseLost):
                 parts.ledger.close_opening(parts.job.name, prepared.partition, token)
                 discard_staging(parts, prepared.partition)

@@ -13,7 +13,7 @@ from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing.leases import Leases, Taken, held
-from batch_scorer.execution.publishing.recovery import settle
+from batch_scorer.execution.publishing.recovery import take_settled
 
 _AGAIN_S = 1.0
 
@@ -42,7 +42,7 @@ class Queue:
             if self._not_before.get(entry.partition, 0.0) > time.monotonic():
                 self._todo.append(entry)
                 continue
-            taken = self._leases.take(entry.partition)
+            taken = take_settled(self._parts, self._leases, entry.partition)
             if not isinstance(taken, Holder):
                 return self._begin(entry, taken)
             if time.monotonic() >= self._wait_until:
@@ -68,9 +68,6 @@ class Queue:
 
     def _begin(self, entry: PartitionPlan, taken: Taken) -> PartitionPlan | Overtaken:
         fault_point(FaultPoint.LEASE_TAKEN)
-        # Of a run that died since ours began, or that could not settle its own broken publish.
-        if taken.over is not None or self._is_half_published(taken.partition):
-            settle(self._parts, self._leases, taken)
         current = self._parts.ledger.generation(self._parts.job.name, taken.partition, None)
         number = current.number if current else None
         if number == entry.base_generation:
@@ -79,7 +76,3 @@ class Queue:
         by = f" by run {current.run_id}" if current else ""
         why = f"generation {number} was published{by} since the plan was made"
         return Overtaken(partition=taken.partition, label=entry.label, why=why)
-
-    def _is_half_published(self, partition: Partition) -> bool:
-        unfinished = self._parts.ledger.unfinished_publishes(self._parts.job.name)
-        return any(record.partition == partition for record in unfinished)

@@ -61,6 +61,7 @@ def run_job(
         recovered = recover(parts, leases)
         with stop.at_once():  # a plan may hash for hours, and writes nothing
             plan = make_plan()
+        _check_layout(parts, plan)
         _refresh(parts, plan)
         run = _run_record(parts, plan, options, run_id)
         return _run(parts, plan, options, listener, stop, leases, run, recovered)
@@ -78,6 +79,21 @@ def _check_cluster(parts: JobParts, options: RunOptions) -> None:
 
 def _timeout(parts: JobParts, options: RunOptions) -> timedelta | None:
     return parts.job.compute.timeout if options.timeout is None else options.timeout
+
+
+def _check_layout(parts: JobParts, plan: Plan) -> None:
+    """Two layouts in one table would show every row twice. Raises: ConfigInvalid."""
+    keys = tuple(key.name for key in parts.job.input.partition_by)
+    others = [
+        e.partition for e in plan.with_action(Action.VANISHED) if e.partition and e.partition.names != keys
+    ]
+    if others and plan.order:
+        raise ConfigInvalid(
+            f"{parts.job.name} has published partitions by {', '.join(others[0].names)}, "
+            f"and input.partition_by says {', '.join(keys)}",
+            where=f"jobs/{parts.job.name}.yml, input.partition_by; {parts.places.predictions}",
+            fix="give the new layout an output.path of its own, or a job of its own",
+        )
 
 
 def _refresh(parts: JobParts, plan: Plan) -> None:

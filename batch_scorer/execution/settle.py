@@ -6,7 +6,13 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from batch_scorer.core.errors import BatchScorerError, LeaseLost, LockHeld, StoreUnavailable
+from batch_scorer.core.errors import (
+    BatchScorerError,
+    LeaseLost,
+    LockHeld,
+    OutputUnwritable,
+    StoreUnavailable,
+)
 from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published
 from batch_scorer.core.plans import Plan
 from batch_scorer.core.records import Pin
@@ -17,6 +23,7 @@ from batch_scorer.execution.publishing.leases import Leases
 from batch_scorer.execution.publishing.publish import publish, store_verdict
 from batch_scorer.execution.publishing.recovery import settle
 from batch_scorer.execution.work import PartitionWork
+from batch_scorer.lake.sinks import holds
 
 _log = logging.getLogger(__name__)
 VerdictEntries = tuple[Mapping[str, Any], ...]
@@ -68,19 +75,34 @@ def _unpublished(
         raise
     except BatchScorerError as worse:
         _log.warning("left to the next run: %s", worse)
+        if holds(parts.sink, partition, tuple(f.name for chunk in work.chunks for f in chunk.files)):
+            error = _visible_but_unfinished(parts, work, worse)
         return failed(work, error)
     if current is None or current.number != number:
         return failed(work, error)
     return _published(work, number, work.verdicts(), (f"it was published, although {error.what}",))
 
 
+def _visible_but_unfinished(
+    parts: JobParts, work: PartitionWork, worse: BatchScorerError
+) -> BatchScorerError:
+    return OutputUnwritable(
+        f"generation {work.prepared.opening.number} is visible, but its publish could not be finished: "
+        f"{worse.what}",
+        where=worse.where,
+        fix="mend what keeps it from being finished; every run tries it first, or do it now",
+        next_command=f"batch-scorer repair {parts.job.name}",
+    )
+
+
 def _duplicates(parts: JobParts, work: PartitionWork) -> str | None:
     """The key must name one row: an output that cannot be joined back one to one is of no use."""
-    from batch_scorer.lake.keys import duplicate_keys
+    from batch_scorer.lake.keys import duplicate_keys, reading_back
 
     staged = work.prepared.files
     files = [staged / file.name for chunk in work.chunks for file in chunk.files]
-    found = duplicate_keys(files, parts.job.input.key, n_rows=work.rows.n_scored)
+    with reading_back(staged):
+        found = duplicate_keys(files, parts.job.input.key, n_rows=work.rows.n_scored)
     if not found.n_rows:
         return None
     key = ", ".join(parts.job.input.key)

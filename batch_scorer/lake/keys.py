@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from batch_scorer.core.errors import OutputUnwritable
 
 MAX_ROWS_IN_MEMORY = 16_000_000  # 8 bytes each
 _BATCH_ROWS = 131_072
@@ -46,6 +49,19 @@ def duplicate_keys(
     repeated = {values: n for values, n in found.items() if n > 1}
     examples = [f"{_words(key, values)} ({n:,} rows)" for values, n in list(repeated.items())[:_MAX_EXAMPLES]]
     return DuplicateKeys(n_rows=sum(repeated.values()), examples=tuple(examples))
+
+
+@contextmanager
+def reading_back(staged: Path) -> Iterator[None]:
+    """Around reading staged files: a take-over may have renamed them. Raises: OutputUnwritable."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise OutputUnwritable(
+            f"staged predictions cannot be read back: {' '.join(str(error).split())}",
+            where=str(staged),
+            fix="look at the disk, then run again; what was published before is untouched",
+        ) from error
 
 
 def _bits(files: Sequence[Path], key: Sequence[str], bucket: int, n_buckets: int) -> Iterator[np.ndarray]:

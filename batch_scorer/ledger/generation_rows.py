@@ -203,6 +203,5 @@ def _end_publish(
 def _not_unfinished() -> DamageFound:
     return DamageFound(
         "a publish ended that the ledger does not know as unfinished",
-        fix="look whether somebody edited the ledger; what is visible is whole",
-        next_command="batch-scorer verify JOB",
+        fix="look whether somebody edited the ledger, and verify the job; what is visible is whole",
     )

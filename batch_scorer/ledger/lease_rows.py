@@ -77,6 +77,12 @@ def take(
     instead_of: str | None,
 ) -> bool:
     """Compare and set: only if the lease is that of `instead_of` still (None: nobody's)."""
+    if connection.execute(select(holders.c.token).where(holders.c.token == token)).first() is None:
+        raise LeaseLost(
+            "this run was taken for dead, and may take nothing more in hand",
+            where=f"job {job}",
+            fix="run again: what was published stays; it was silent for too long, or its clock is wrong",
+        )
     row = connection.execute(select(leases.c.token).where(*_is(job, partition))).first()
     if (row[0] if row else None) != instead_of:
         return False
@@ -105,7 +111,9 @@ def check(connection: Connection, job: str, partition: Partition, token: str) ->
     by = lease.holder if lease else None
     raise LeaseLost(
         f"the lease of {partition} was lost to {f'run {by.run_id}' if by and by.run_id else 'another run'}",
-        fix="nothing was published by this run: it was silent for so long that it was taken for dead",
+        where=f"job {job}",
+        fix="this run published nothing of it: it was silent for so long that it was taken for dead",
+        next_command=f"batch-scorer show {job}/{partition.path}",
     )
 
 

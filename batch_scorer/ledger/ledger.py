@@ -138,7 +138,10 @@ class LeaseLog(Protocol):
     def take_lease(
         self, job: str, partition: Partition, token: str, now: dt.datetime, *, instead_of: str | None
     ) -> bool:
-        """Compare and set: only if it is the lease of `instead_of` still (None: nobody's)."""
+        """Compare and set: only if it is the lease of `instead_of` still (None: nobody's).
+
+        Raises: LeaseLost, when the holder of `token` was taken for dead and removed.
+        """
 
     def release_lease(self, job: str, partition: Partition, token: str) -> None: ...
 

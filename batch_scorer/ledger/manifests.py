@@ -10,12 +10,19 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from batch_scorer.core.chunks import Accounting, StagedFile
-from batch_scorer.core.durable import write_whole, writing
+from batch_scorer.core.durable import (
+    fsync_directory,
+    make_directories,
+    move_without_replacing,
+    write_beside,
+    writing,
+)
 from batch_scorer.core.errors import DamageFound
 from batch_scorer.core.lakefiles import FileStamp, LakeFile
 from batch_scorer.core.partitions import Partition
@@ -27,6 +34,9 @@ from batch_scorer.ledger.encoding import (
     pin_to_json,
 )
 
+STAGED = "manifest.json"  # beside an attempt's files, until its publish is recorded
+_FIX = "put the file back from a backup; what is published stays readable meanwhile"
+
 
 class ManifestStore:
     """root: `state/manifests`."""
@@ -37,22 +47,45 @@ class ManifestStore:
     def path(self, job: str, partition: Partition, generation: int) -> Path:
         return self.root / job / partition.path / f"{generation}.json"
 
-    def write(self, manifest: Manifest) -> str:
-        """Write it durably and return the sha256 of its bytes.
+    def stage(self, manifest: Manifest, directory: Path) -> str:
+        """Write it durably into an attempt's directory, which exists; returns the sha256 of its bytes.
 
-        A file left by a publish that never happened may be replaced: only the ledger makes a manifest count.
+        Who lost that directory to a take-over cannot put the manifest in place any more.
         Raises: OutputUnwritable, DiskFull.
         """
-        path = self.path(manifest.job, manifest.partition, manifest.generation)
         content = to_bytes(manifest)
-        write_whole(path, content)
+        write_beside(directory / STAGED, content)
         return hashlib.sha256(content).hexdigest()
 
-    def discard(self, job: str, partition: Partition, generation: int) -> None:
-        """Take away the manifest of a publish that never happened. Raises: OutputUnwritable."""
-        path = self.path(job, partition, generation)
+    def put_in_place(self, manifest: Manifest, directory: Path) -> None:
+        """From the attempt's directory to where it stays; called once the ledger has its row.
+
+        Raises: DamageFound, when there is one of this number already; OutputUnwritable, DiskFull.
+        """
+        path = self.path(manifest.job, manifest.partition, manifest.generation)
         with writing(path):
-            path.unlink(missing_ok=True)
+            make_directories(path.parent)
+            try:
+                move_without_replacing(directory / STAGED, path)
+            except FileExistsError:
+                raise DamageFound(
+                    f"generation {manifest.generation} of {manifest.partition} has a manifest already, which "
+                    "the ledger does not know: is it an old copy?",
+                    where=str(path),
+                    fix="put the newest ledger back, or move it away and rebuild it from the manifests",
+                    next_command=f"batch-scorer ledger rebuild {manifest.job}",
+                ) from None
+            fsync_directory(path.parent)
+
+    def discard(self, job: str, partition: Partition, generation: int, *, sha256: str) -> None:
+        """Take away the manifest of a publish that never happened; one with another hash is not its.
+
+        Raises: OutputUnwritable.
+        """
+        path = self.path(job, partition, generation)
+        with writing(path), suppress(FileNotFoundError):
+            if hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
+                path.unlink()
 
     def read(
         self, job: str, partition: Partition, generation: int, *, expected_sha256: str | None = None
@@ -65,11 +98,15 @@ class ManifestStore:
             raise DamageFound(
                 f"the manifest of {partition} generation {generation} cannot be read: {error.strerror}",
                 where=str(path),
+                fix=_FIX,
+                next_command=f"batch-scorer verify {job}",
             ) from None
         if expected_sha256 and hashlib.sha256(content).hexdigest() != expected_sha256:
             raise DamageFound(
                 f"the manifest of {partition} generation {generation} is not the one the ledger recorded",
                 where=str(path),
+                fix=_FIX,
+                next_command=f"batch-scorer verify {job}",
             )
         try:
             return from_bytes(content)

@@ -24,6 +24,7 @@ def write(connection: Connection, opening: Opening) -> None:
             staging=opening.staging,
             opened_at=opening.opened_at,
             previous_sha256=opening.previous_sha256,
+            renamed_from=opening.renamed_from,
         )
     )
 
@@ -51,4 +52,5 @@ def _opening(row: RowMapping) -> Opening:
         staging=row["staging"],
         opened_at=row["opened_at"],
         previous_sha256=row["previous_sha256"],
+        renamed_from=row["renamed_from"],
     )

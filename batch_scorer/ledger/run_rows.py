@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, insert, select, update
 
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import DamageFound, UsageError
@@ -49,7 +49,9 @@ def finish(
 
 
 def mark_died(connection: Connection, run_id: str) -> None:
-    _change(connection, run_id, state=RunState.DIED.value)
+    """One that ended meanwhile stays as it ended. Raises: DamageFound, when there is no such run."""
+    running = case((runs.c.state == RunState.RUNNING.value, RunState.DIED.value), else_=runs.c.state)
+    _change(connection, run_id, state=running)
 
 
 def find(

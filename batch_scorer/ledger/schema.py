@@ -203,6 +203,7 @@ openings = Table(
     Column("staging", String, nullable=False),
     Column("opened_at", UtcTime, nullable=False),
     Column("previous_sha256", String),
+    Column("renamed_from", String),
 )
 
 output_columns = Table(

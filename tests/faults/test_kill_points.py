@@ -12,7 +12,10 @@ from batch_scorer.core.faults import FaultPoint
 from tests.faults.conftest import TALLY
 from tests.faults.lake import Lake
 
-_RECOVERY = {FaultPoint.RECOVERY_BEGUN, FaultPoint.RECOVERY_FENCED, FaultPoint.RECOVERY_SETTLED}
+_RECOVERY = {
+    FaultPoint.RECOVERY_BEGUN, FaultPoint.RECOVERY_RENAMING, FaultPoint.RECOVERY_FENCED,
+    FaultPoint.RECOVERY_SETTLED,
+}  # fmt: skip
 _DELTA = {FaultPoint.FILES_MOVED, FaultPoint.BEFORE_COMMIT, FaultPoint.AFTER_COMMIT}
 _EXCHANGE = {FaultPoint.BEFORE_EXCHANGE, FaultPoint.AFTER_EXCHANGE, FaultPoint.AFTER_REPLACED}
 _OTHER = {FaultPoint.BETWEEN_RENAMES, FaultPoint.ROLLBACK_STAGED}

@@ -12,7 +12,9 @@ import pytest
 
 from batch_scorer.core.chunks import Accounting, ChunkCost
 from batch_scorer.core.lakefiles import FileStamp, LakeFile, PartitionFiles
+from batch_scorer.core.leases import Holder
 from batch_scorer.core.partitions import Partition
+from batch_scorer.core.processes import ProcessIdentity
 from batch_scorer.core.records import (
     AttemptRecord,
     AttemptState,
@@ -107,8 +109,24 @@ def make_attempt(state: AttemptState = AttemptState.FAILED, **changes: Any) -> A
     return replace(attempt, **changes)
 
 
+def make_holder(token: str = TOKEN, **changes: Any) -> Holder:
+    process = ProcessIdentity(host="box", boot="b 1", pid=4711, started="99")
+    holder = Holder(
+        token=token, job="tips", verb="run", process=process, user="ana", since=NOW, heartbeat_at=NOW,
+        run_id="01JQ8ZAAAA",
+    )  # fmt: skip
+    return replace(holder, **changes)
+
+
+def enter(ledger: Ledger, token: str = TOKEN, **changes: Any) -> None:
+    """A process begins its work, if it has not yet."""
+    if token not in {holder.token for holder in ledger.holders("tips")}:
+        ledger.enter(make_holder(token, **changes))
+
+
 def begin(ledger: Ledger, generation: GenerationRecord) -> None:
     """Under a lease, as every publish."""
+    enter(ledger)
     lease = ledger.lease(generation.job, generation.partition)
     if lease is None:
         assert ledger.take_lease(generation.job, generation.partition, TOKEN, NOW, instead_of=None)

@@ -8,23 +8,24 @@ from dataclasses import replace
 import pytest
 
 from batch_scorer.core.errors import DamageFound, LeaseLost
-from batch_scorer.core.leases import Holder, Opening
-from batch_scorer.core.processes import Fate, ProcessIdentity
+from batch_scorer.core.leases import Opening
+from batch_scorer.core.processes import Fate
 from batch_scorer.core.records import Pin
 from batch_scorer.ledger.ledger import Ledger
-from tests.ledger.conftest import DAY, NOW, TOKEN, TWIN, begin, make_generation, publish
+from tests.ledger.conftest import (
+    DAY,
+    NOW,
+    TOKEN,
+    TWIN,
+    begin,
+    enter,
+    make_generation,
+    make_holder,
+    publish,
+)
 
-PROCESS = ProcessIdentity(host="box", boot="b 1", pid=4711, started="99")
 LATER = NOW + dt.timedelta(seconds=30)
 SILENCE = dt.timedelta(seconds=60)
-
-
-def make_holder(token: str = TOKEN, **changes: object) -> Holder:
-    holder = Holder(
-        token=token, job="tips", verb="run", process=PROCESS, user="ana", since=NOW, heartbeat_at=NOW,
-        run_id="01JQ8ZAAAA",
-    )  # fmt: skip
-    return replace(holder, **changes)  # type: ignore[arg-type]
 
 
 def make_opening(number: int = 1, **changes: object) -> Opening:
@@ -36,6 +37,7 @@ def make_opening(number: int = 1, **changes: object) -> Opening:
 
 
 def take(ledger: Ledger, token: str = TOKEN, instead_of: str | None = None) -> bool:
+    enter(ledger, token)
     return ledger.take_lease("tips", DAY, token, NOW, instead_of=instead_of)
 
 
@@ -74,10 +76,17 @@ def test_a_lease_is_taken_by_one_and_only_instead_of_whom_was_seen(ledger: Ledge
     assert ledger.take_lease("tips", TWIN, "b", NOW, instead_of=None)
 
 
+def test_who_was_taken_for_dead_takes_nothing_more(ledger: Ledger) -> None:
+    ledger.enter(make_holder())
+    ledger.leave(TOKEN)
+    with pytest.raises(LeaseLost, match="taken for dead"):
+        ledger.take_lease("tips", DAY, TOKEN, NOW, instead_of=None)
+
+
 def test_who_lost_the_lease_cannot_open_close_or_publish(ledger: Ledger) -> None:
     assert take(ledger)
     ledger.open_generation(make_opening(), TOKEN)
-    ledger.enter(make_holder("thief", run_id="01THIEF"))
+    enter(ledger, "thief", run_id="01THIEF")
     assert take(ledger, "thief", instead_of=TOKEN)
     with pytest.raises(LeaseLost, match="lost to run 01THIEF"):
         ledger.begin_publish(make_generation(), TOKEN)

@@ -26,7 +26,7 @@ from batch_scorer.ledger import postgresql
 from batch_scorer.ledger.database import Database, connect
 from batch_scorer.ledger.engines import begun
 from batch_scorer.ledger.ledger import Ledger, open_ledger, open_ledger_for_reading
-from tests.ledger.conftest import DAY, NOW, TOKEN, make_attempt, make_generation, make_run
+from tests.ledger.conftest import DAY, NOW, TOKEN, enter, make_attempt, make_generation, make_run
 from tests.postgresql import PASSWORD, USER, Server, free_port
 
 
@@ -177,6 +177,7 @@ def test_a_writer_waits_for_the_one_before_and_then_sees_what_it_wrote(
 def test_of_two_that_begin_one_generation_at_once_one_is_told_that_it_exists(database_url: str) -> None:
     ledgers = [open_ledger(database_url) for _ in range(4)]
     ledgers[0].start_run(make_run())
+    enter(ledgers[0])
     assert ledgers[0].take_lease("tips", DAY, TOKEN, NOW, instead_of=None)
 
     def begin(ledger: Ledger) -> str:
@@ -195,6 +196,8 @@ def test_of_two_that_begin_one_generation_at_once_one_is_told_that_it_exists(dat
 
 def test_of_many_that_want_a_lease_at_once_one_gets_it(database_url: str) -> None:
     ledgers = [open_ledger(database_url) for _ in range(4)]
+    for n in range(4):
+        enter(ledgers[0], f"token {n}")
 
     def take(n: int) -> bool:
         return ledgers[n].take_lease("tips", DAY, f"token {n}", NOW, instead_of=None)

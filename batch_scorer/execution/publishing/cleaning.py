@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from batch_scorer.core.leases import Holder, Opening
+from batch_scorer.core.leases import Holder, Lease, Opening
 from batch_scorer.core.partitions import Partition
+from batch_scorer.core.processes import Fate, fate_of
 from batch_scorer.core.records import GenerationRecord, GenerationState
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing.leases import Leases, at_work
 from batch_scorer.execution.publishing.openings import discard_staging
 from batch_scorer.execution.publishing.publish import kept
-from batch_scorer.execution.publishing.recovery import recover
+from batch_scorer.execution.publishing.recovery import recover, take_settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ def garbage(parts: JobParts, older_than: timedelta) -> tuple[Garbage, ...]:
     """What `collect` would remove now; reads only."""
     now = datetime.now(UTC)
     found = [
-        *(_unfinished(opening, now) for opening in parts.ledger.openings(parts.job.name)),
+        *(_unfinished(opening, now) for opening in _left_behind(parts)),
         *(g for p in _partitions(parts) for g in _of_partition(parts, p, now)),
     ]
     return tuple(each for each in found if each.age > older_than)
@@ -49,7 +50,9 @@ def collect(parts: JobParts, older_than: timedelta) -> tuple[Garbage, ...]:
         now = datetime.now(UTC)
         for opening in parts.ledger.openings(parts.job.name):
             seen = _unfinished(opening, now)
-            if seen.age > older_than and not isinstance(leases.take(opening.partition), Holder):
+            if seen.age > older_than and not isinstance(
+                take_settled(parts, leases, opening.partition), Holder
+            ):
                 parts.ledger.close_opening(parts.job.name, opening.partition, leases.token)
                 discard_staging(parts, opening.partition)
                 done.append(seen)
@@ -63,7 +66,7 @@ def _collect_partition(
     parts: JobParts, leases: Leases, partition: Partition, older_than: timedelta, now: datetime
 ) -> list[Garbage]:
     old = [each for each in _of_partition(parts, partition, now) if each.age > older_than]
-    if not old or isinstance(leases.take(partition), Holder):
+    if not old or isinstance(take_settled(parts, leases, partition), Holder):
         return []
     history = parts.ledger.generations(parts.job.name, partition)
     gone = {each.name for each in old}
@@ -78,6 +81,16 @@ def _collect_partition(
             parts.sink.forget(partition, kept(record), needed=needed)
     leases.give_back(partition)
     return old
+
+
+def _left_behind(parts: JobParts) -> list[Opening]:
+    """Openings that nobody who lives works on."""
+    held = {lease.partition for lease in parts.ledger.leases(parts.job.name) if _lives(lease)}
+    return [each for each in parts.ledger.openings(parts.job.name) if each.partition not in held]
+
+
+def _lives(lease: Lease) -> bool:
+    return lease.holder is not None and fate_of(lease.holder.process) is not Fate.DEAD
 
 
 def _partitions(parts: JobParts) -> tuple[Partition, ...]:

@@ -52,7 +52,8 @@ class Leases:
                 return Taken(partition=partition, was_ours=True)
             if over is not None and not self.is_gone(over):
                 return over
-            may_live = over is not None and fate_of(over.process) is not Fate.DEAD
+            # Who is known to be dead publishes nothing any more; of anybody else who knows?
+            may_live = over is None or fate_of(over.process) is not Fate.DEAD
             instead_of = lease.token if lease else None
             now = datetime.now(UTC)
             if self._ledger.take_lease(self.holder.job, partition, self.token, now, instead_of=instead_of):
@@ -68,10 +69,17 @@ class Leases:
     def lost(self, partition: Partition) -> LeaseLost:
         """What to say of a partition that was taken from us, when who took it has left already."""
         return LeaseLost(
-            f"the lease of {partition} was lost to another run, which has ended since",
-            fix="nothing was published by this run: it was silent for so long that it was taken for dead",
+            f"the lease of {partition} was lost to another run",
+            where=f"job {self.holder.job}",
+            fix="this run published nothing of it: it was silent for so long that it was taken for dead",
             next_command=f"batch-scorer show {self.holder.job}/{partition.path}",
         )
+
+    def check(self, partition: Partition) -> None:
+        """Raises: LeaseLost, when the lease is not ours any more."""
+        lease = self._ledger.lease(self.holder.job, partition)
+        if lease is None or lease.token != self.token:
+            raise self.lost(partition)
 
     def give_back(self, partition: Partition) -> None:
         self._ledger.release_lease(self.holder.job, partition, self.token)
@@ -88,9 +96,12 @@ def at_work(
     job: str,
     verb: str,
     run_id: str | None = None,
+    silence_s: float | None = None,
     on_cancel: Callable[[str], None] = lambda _by: None,
 ) -> Iterator[Leases]:
     """Enter the ledger, say so every few seconds, and leave. on_cancel: called with who asked for it.
+
+    silence_s: after which a holder that we cannot look at is taken for gone.
 
     Raises: StoreUnavailable, OutputError; LockHeld, while the ledger is being rebuilt.
     """
@@ -105,7 +116,7 @@ def at_work(
         heartbeat_at=now,
         run_id=run_id,
     )
-    silence_s = float(setting("lease_s") or SILENCE_S)
+    silence_s = silence_s or float(setting("lease_s") or SILENCE_S)
     with present(presence_file):
         ledger.enter(holder)
         heart = _Heart(ledger, holder.token, min(BEAT_S, silence_s / 4), on_cancel)

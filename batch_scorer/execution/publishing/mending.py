@@ -46,11 +46,6 @@ def unfinished(parts: JobParts) -> tuple[str, ...]:
     return (
         *(f"{r.partition}: generation {r.number} is half published" for r in _mine(parts, living)),
         *(
-            f"{o.partition}: generation {o.number} was opened by run {o.run_id} and is not published"
-            for o in parts.ledger.openings(job)
-            if o.run_id not in living
-        ),
-        *(
             f"run {run.run_id} on {run.host}, pid {run.pid}, {'died' if run.run_id in gone else 'is gone'}"
             for run in parts.ledger.unfinished_runs()
             if run.job == job and run.run_id not in living
@@ -75,14 +70,18 @@ def holdings(parts: JobParts) -> tuple[Held, ...]:
 def unlock(parts: JobParts, *, force: bool) -> tuple[Held, ...]:
     """Take the leases of those who are gone. force: of those on other hosts, too, who missed their beats.
 
-    Who is known to live keeps its leases in any case. Raises: LockHeld, naming the first who does.
+    Who is known to live keeps its leases in any case; what the others left half-way is settled.
+    Raises: LockHeld, naming the first who lives; DamageFound, OutputError.
     """
     found = holdings(parts)
     kept = [each for each in found if not (each.is_gone or (force and _missed_beats(each)))]
     if kept:
         raise _still_held(parts.job.name, kept[0], force=force)
-    for each in found:
-        parts.ledger.leave(each.holder.token)
+    silence_s = _MISSED_BEATS * BEAT_S if force else None
+    with at_work(
+        parts.ledger, parts.places.presence, job=parts.job.name, verb="unlock", silence_s=silence_s
+    ) as leases:
+        recover(parts, leases)  # who is silent may be in the middle of a publish
     return found
 
 
@@ -97,6 +96,11 @@ def cancellable(ledger: Ledger, run: RunRecord) -> Holder:
     """Raises: UsageError, when it has ended or died."""
     holder = next((h for h in ledger.holders(run.job) if h.run_id == run.run_id), None)
     if holder is not None and fate_of(holder.process) is not Fate.DEAD:
+        if holder.verb != "run":
+            raise UsageError(
+                f"a {holder.verb} cannot be cancelled: it ends by itself in a moment",
+                next_command=f"batch-scorer show {run.run_id}",
+            )
         return holder
     ended = run.state is RunState.FINISHED
     how = f"it ended with exit code {run.exit_code}" if ended else "its process is gone"
@@ -122,15 +126,17 @@ def _verdict(holder: Holder) -> str:
 
 
 def _missed_beats(each: Held) -> bool:
-    quiet = datetime.now(UTC) - each.holder.heartbeat_at
+    """Or beats that are yet to come: a clock is wrong, and says nothing of whether it lives."""
+    quiet = abs(datetime.now(UTC) - each.holder.heartbeat_at)
     return each.verdict == "unknown" and quiet > timedelta(seconds=_MISSED_BEATS * BEAT_S)
 
 
 def _still_held(job: str, each: Held, *, force: bool) -> LockHeld:
     now = datetime.now(UTC)
-    said = f"it said that it lives {(now - each.holder.heartbeat_at).total_seconds():.0f} s ago"
+    quiet_s = max(0.0, (now - each.holder.heartbeat_at).total_seconds())
+    lives = "it is alive" if each.verdict == "alive" else "nobody can tell from here whether it is alive"
     return LockHeld(
-        f"{job} is held by {each.holder.words(now)}: it is alive, {said}",
+        f"{job} is held by {each.holder.words(now)}: {lives}; its last sign of life is {quiet_s:.0f} s old",
         where=", ".join(each.partitions[:3]) or "no partition at the moment",
         fix="cancel it, and wait until it has ended"
         if force or each.verdict == "alive"

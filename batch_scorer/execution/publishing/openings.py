@@ -109,14 +109,17 @@ def take_staging(parts: JobParts, opening: Opening, token: str) -> Opening:
 
     Raises: LeaseLost, OutputUnwritable.
     """
-    before = parts.places.staging(opening.partition, opening.staging)
-    renamed = replace(opening, staging=str(ULID()))
-    after = parts.places.staging(opening.partition, renamed.staging)
-    if before.is_dir():
-        with writing(after):
-            before.rename(after)
-            fsync_directory(after.parent)
+    root = parts.places.staging_root / opening.partition.path
+    # One that was taken over half-way lies under its older name still.
+    names = [name for name in (opening.staging, opening.renamed_from) if name and (root / name).is_dir()]
+    renamed = replace(opening, staging=str(ULID()), renamed_from=names[0] if names else None)
+    # The ledger first, which asks for our lease; a crash in between loses nothing, as it knows both names.
     parts.ledger.open_generation(renamed, token)
+    fault_point(FaultPoint.RECOVERY_RENAMING)
+    if renamed.renamed_from:
+        with writing(root):
+            (root / renamed.renamed_from).rename(root / renamed.staging)
+            fsync_directory(root)
     return renamed
 
 

@@ -37,5 +37,6 @@ def _locked(path: Path, kind: int, why_not: str) -> Iterator[None]:
                 f"job {path.stem} is in use: {why_not}",
                 where=str(path),
                 fix="wait for it to end, then run again",
+                next_command=f"batch-scorer unlock {path.stem} --dry-run",
             ) from None
         yield

@@ -1,7 +1,8 @@
 """Make one finished partition visible, in an order that a crash at any point can be recovered from.
 
-1. the input is still what was planned  2. the manifest is on disk  3. ledger row *publishing*, if the lease
-is still ours  4. one atomic step of the sink  5. ledger row *published*. Only the driver does this.
+1. the input is still what was planned  2. the manifest is on disk, beside the staged files  3. ledger row
+*publishing*, if the lease is still ours; then the manifest goes to its place  4. one atomic step of the sink
+5. ledger row *published*. Only the driver does this.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from batch_scorer.core.chunks import FILES, Accounting, ChunkScored
+from batch_scorer.core.chunks import FILES, Accounting, ChunkScored, StagedFile
+from batch_scorer.core.durable import writing
 from batch_scorer.core.errors import InternalError
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.holdings import SUCCESS_MARKER
@@ -59,14 +62,18 @@ def publish_manifest(parts: JobParts, manifest: Manifest, *, staging: str, token
     job, partition = manifest.job, manifest.partition
     _check_accounting(manifest)
     check_place(parts, partition)
-    publication = publication_of(parts, manifest, staging)
+    attempt = parts.places.staging(partition, staging)
+    publication = publication_of(parts, _record(manifest, ""), attempt, manifest)
     if parts.job.output.success_marker:
-        (publication.staged / SUCCESS_MARKER).touch()
+        with writing(publication.staged):
+            (publication.staged / SUCCESS_MARKER).touch()
     fault_point(FaultPoint.BEFORE_MANIFEST)
-    record = _record(manifest, parts.manifests.write(manifest))
+    record = _record(manifest, parts.manifests.stage(manifest, attempt))
     fault_point(FaultPoint.AFTER_MANIFEST)
     parts.ledger.begin_publish(record, token)
     fault_point(FaultPoint.PUBLISHING_RECORDED)
+    parts.manifests.put_in_place(manifest, attempt)
+    fault_point(FaultPoint.MANIFEST_IN_PLACE)
     parts.sink.publish(publication)
     fault_point(FaultPoint.BEFORE_PUBLISHED)
     parts.ledger.finish_publish(job, partition, manifest.generation, datetime.now(UTC))
@@ -78,16 +85,22 @@ def publish_manifest(parts: JobParts, manifest: Manifest, *, staging: str, token
     return record
 
 
-def publication_of(parts: JobParts, manifest: Manifest, staging: str) -> Publication:
-    """What the sink is told: by a publish, and by the recovery of one."""
-    current = parts.ledger.generation(manifest.job, manifest.partition, None)
+def publication_of(
+    parts: JobParts, record: GenerationRecord, attempt: Path, manifest: Manifest | None
+) -> Publication:
+    """What the sink is told: by a publish, and by the recovery of one. attempt: its staging directory.
+
+    manifest: None, when it is lost; to undo what never was visible the names of its files will do.
+    """
+    current = parts.ledger.generation(record.job, record.partition, None)
+    named = tuple(StagedFile(name=n, n_rows=0, n_bytes=0, sha256="") for n in record.output_names)
     return Publication(
-        partition=manifest.partition,
-        generation=manifest.generation,
-        run_id=manifest.run_id,
-        staged=parts.places.staging(manifest.partition, staging) / FILES,
-        files=manifest.outputs,
-        columns=manifest.columns,
+        partition=record.partition,
+        generation=record.number,
+        run_id=record.run_id,
+        staged=attempt / FILES,
+        files=manifest.outputs if manifest else named,
+        columns=manifest.columns if manifest else (),
         base=kept(current) if current else None,
     )
 

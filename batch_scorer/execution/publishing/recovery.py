@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
-from batch_scorer.core.errors import PartitionPathRefused
+from batch_scorer.core.errors import DamageFound, PartitionPathRefused
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.leases import Holder, Opening
 from batch_scorer.core.partitions import Partition, parse_partition_path
@@ -25,39 +26,65 @@ def recover(parts: JobParts, leases: Leases) -> tuple[str, ...]:
     """Finish or undo every unfinished publish of a run that is gone. Returns one line for each thing done.
 
     Staged chunks of an open generation stay, for the next run to go on with; other staging is removed.
-    Raises: DamageFound, OutputError, StoreUnavailable.
+    Raises: OutputError, StoreUnavailable; DamageFound, once all that can be settled is.
     """
     fault_point(FaultPoint.RECOVERY_BEGUN)
     gone = [holder for holder in parts.ledger.holders(parts.job.name) if leases.is_gone(holder)]
     done: list[str] = []
+    damages: list[DamageFound] = []
     for partition in _touched(parts):
         taken = leases.take(partition)
         if isinstance(taken, Holder):
             continue
-        done += settle(parts, leases, taken)
+        try:
+            done += settle(parts, leases, taken)
+        except DamageFound as damage:
+            damages.append(damage)
         leases.give_back(partition)
     done += _mark_died(parts, leases)
     for holder in gone:
         parts.ledger.leave(holder.token)
+    if damages:
+        raise damages[0]
     return tuple(done)
 
 
+def take_settled(parts: JobParts, leases: Leases, partition: Partition) -> Taken | Holder:
+    """A lease, and nothing left over of whoever had the partition before. Or who has it.
+
+    Raises: as settle.
+    """
+    taken = leases.take(partition)
+    if isinstance(taken, Taken) and (taken.over is not None or _unfinished(parts, partition)):
+        settle(parts, leases, taken)
+    return taken
+
+
 def settle(parts: JobParts, leases: Leases, taken: Taken) -> tuple[str, ...]:
-    """Bring one partition, whose lease we took, to a state from which it can be worked on."""
+    """Bring one partition, whose lease we have, to a state from which it can be worked on.
+
+    Raises: LeaseLost, DamageFound, OutputError, StoreUnavailable.
+    """
     partition = taken.partition
-    opening = next(iter(parts.ledger.openings(parts.job.name, partition)), None)
+    leases.check(partition)
+    opening = _opening(parts, partition)
     if opening is not None:
         opening = take_staging(parts, opening, leases.token)
         fault_point(FaultPoint.RECOVERY_FENCED)
-    unfinished = [r for r in parts.ledger.unfinished_publishes(parts.job.name) if r.partition == partition]
-    done = tuple(_settle_publish(parts, record, opening, taken) for record in unfinished)
+    done = tuple(_settle_publish(parts, record, opening, taken) for record in _unfinished(parts, partition))
     fault_point(FaultPoint.RECOVERY_SETTLED)
-    opening = next(iter(parts.ledger.openings(parts.job.name, partition)), None)
+    opening = _opening(parts, partition)
     discard_staging(parts, partition, but=opening.staging if opening else None)
-    history = parts.ledger.generations(parts.job.name, partition)
-    # Of a publish that got no further than its manifest: no row ever said that it counts.
-    parts.manifests.discard(parts.job.name, partition, 1 + max((r.number for r in history), default=0))
     return done
+
+
+def _opening(parts: JobParts, partition: Partition) -> Opening | None:
+    return next(iter(parts.ledger.openings(parts.job.name, partition)), None)
+
+
+def _unfinished(parts: JobParts, partition: Partition) -> list[GenerationRecord]:
+    found = parts.ledger.unfinished_publishes(parts.job.name)
+    return [record for record in found if record.partition == partition]
 
 
 def _touched(parts: JobParts) -> Iterator[Partition]:
@@ -79,40 +106,49 @@ def _with_staging(parts: JobParts) -> Iterator[Partition]:
             path = directory.relative_to(root).as_posix()
             yield parse_partition_path(parts.job.input.partition_by, path)
         except PartitionPathRefused:
-            continue  # of a job file that had other keys: gc says so
+            continue  # of a job file that had other keys: nobody can go on with it, and it may be deleted
 
 
 def _mark_died(parts: JobParts, leases: Leases) -> Iterator[str]:
+    # Runs first: one that begins meanwhile has entered before its row is written.
+    unfinished = [run for run in parts.ledger.unfinished_runs() if run.job == parts.job.name]
     living = {h.run_id for h in parts.ledger.holders(parts.job.name) if not leases.is_gone(h)}
-    for run in parts.ledger.unfinished_runs():
-        if run.job == parts.job.name and run.run_id not in living:
+    for run in unfinished:
+        if run.run_id not in living:
             parts.ledger.mark_died(run.run_id)
             yield f"run {run.run_id} on {run.host}, pid {run.pid}, died without finishing"
 
 
 def _settle_publish(parts: JobParts, record: GenerationRecord, opening: Opening | None, taken: Taken) -> str:
     """Its files are what readers see: roll forward. Else nothing became visible: roll back."""
-    manifest = parts.manifests.read(
-        record.job, record.partition, record.number, expected_sha256=record.manifest_sha256
-    )
-    mine = opening is not None and opening.number == record.number
-    publication = publication_of(parts, manifest, opening.staging if opening and mine else "unknown")
-    which = (record.job, record.partition, record.number)
+    mine = opening if opening is not None and opening.number == record.number else None
+    attempt = parts.places.staging(record.partition, mine.staging if mine else "unknown")
     if holds(parts.sink, record.partition, record.output_names):
-        parts.sink.finish(publication)
-        _record_as_published(parts, record, manifest)
-        if not taken.was_ours:
-            _record_attempt(parts, record, manifest)
-        return f"{record.partition}: generation {record.number} was visible, now recorded"
+        return _roll_forward(parts, record, attempt, taken)
+    publication = publication_of(parts, record, attempt, None)
     may_repeat = parts.sink.fence(publication) if taken.may_live else True
     if holds(parts.sink, record.partition, record.output_names):  # it was faster than the fence
-        return _settle_publish(parts, record, opening, taken)
+        return _roll_forward(parts, record, attempt, taken)
     parts.sink.undo(publication)
+    which = (record.job, record.partition, record.number)
     if may_repeat and mine:
+        # Before its row: a manifest without one would be another ledger's.
+        parts.manifests.discard(*which, sha256=record.manifest_sha256)
         parts.ledger.reopen_publish(*which)
         return f"{record.partition}: generation {record.number} never became visible, undone; its chunks stay"
     parts.ledger.abandon_publish(*which)
     return f"{record.partition}: generation {record.number} never became visible, undone"
+
+
+def _roll_forward(parts: JobParts, record: GenerationRecord, attempt: Path, taken: Taken) -> str:
+    manifest = parts.manifests.read(
+        record.job, record.partition, record.number, expected_sha256=record.manifest_sha256
+    )
+    parts.sink.finish(publication_of(parts, record, attempt, manifest))
+    _record_as_published(parts, record, manifest)
+    if not taken.was_ours:
+        _record_attempt(parts, record, manifest)
+    return f"{record.partition}: generation {record.number} was visible, now recorded"
 
 
 def _record_as_published(parts: JobParts, record: GenerationRecord, manifest: Manifest) -> None:

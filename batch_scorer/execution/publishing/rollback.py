@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 
 from ulid import ULID
 
-from batch_scorer.core.errors import BatchScorerError, UsageError
+from batch_scorer.core.errors import BatchScorerError, LockHeld, UsageError
 from batch_scorer.core.faults import FaultPoint, fault_point
+from batch_scorer.core.leases import Holder
 from batch_scorer.core.records import (
     AttemptRecord,
     AttemptState,
@@ -24,10 +25,10 @@ from batch_scorer.core.records import (
 )
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.publishing.leases import Leases, at_work
+from batch_scorer.execution.publishing.leases import Leases, Taken, at_work, held
 from batch_scorer.execution.publishing.openings import open_generation
 from batch_scorer.execution.publishing.publish import kept, publish_manifest
-from batch_scorer.execution.publishing.recovery import settle
+from batch_scorer.execution.publishing.recovery import settle, take_settled
 from batch_scorer.execution.publishing.run_records import new_run, record_end
 
 
@@ -72,24 +73,46 @@ def rollback(
     with at_work(
         parts.ledger, parts.places.presence, job=parts.job.name, verb="rollback", run_id=run_id
     ) as leases:
-        taken = leases.take_or_refuse(published(parts, partition).partition)
-        settle(parts, leases, taken)
+        day = published(parts, partition).partition
+        taken = take_settled(parts, leases, day)
+        if isinstance(taken, Holder):
+            raise held(day, taken)
         chosen = choose(parts, partition, to)
         run = _start(parts, chosen.target, run_id, why, command)
         try:
-            record = _show_again(parts, leases, chosen, run, why)
+            number = _show_again(parts, leases, chosen, run, why).number
         except BatchScorerError as error:
-            _finish(parts, run, error)
-            settle(parts, leases, replace(taken, was_ours=True))
-            raise
+            number = _settled(parts, leases, chosen, run, error)
         _finish(parts, run)
-        return replace(chosen, number=record.number, run_id=run_id)
+        return replace(chosen, number=number, run_id=run_id)
+
+
+def _settled(
+    parts: JobParts, leases: Leases, chosen: Rollback, run: RunRecord, error: BatchScorerError
+) -> int:
+    """The number of the generation, when it is visible although an error says otherwise. Raises: error."""
+    partition = chosen.target.partition
+    try:
+        settle(parts, leases, Taken(partition=partition, was_ours=True))
+        current = parts.ledger.generation(parts.job.name, partition, None)
+    except LockHeld as lost:
+        _finish(parts, run, lost)
+        raise
+    except BatchScorerError:
+        current = None  # the next run settles it
+    if current is None or current.run_id != run.run_id:
+        _finish(parts, run, error)
+        raise error
+    return current.number
 
 
 def unpin(parts: JobParts, partition: str) -> GenerationRecord:
     """From now on the partition is due like any other. Raises: UsageError, LockHeld."""
     with at_work(parts.ledger, parts.places.presence, job=parts.job.name, verb="unpin") as leases:
-        leases.take_or_refuse(published(parts, partition).partition)
+        day = published(parts, partition).partition
+        taken = take_settled(parts, leases, day)
+        if isinstance(taken, Holder):
+            raise held(day, taken)
         current = pinned(parts, partition)
         assert current.pin is not None  # noqa: S101 (pinned says so)
         lifted = replace(current.pin, lifted_by=user_name(), lifted_at=datetime.now(UTC))
