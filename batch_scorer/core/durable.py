@@ -77,6 +77,16 @@ def make_directories(path: Path) -> None:
         fsync_directory(directory.parent)
 
 
+def remove_empty(directory: Path, *, below: Path) -> None:
+    """A directory and those above it, up to `below`, as far as nothing is in them."""
+    while directory not in (below, below.parent):
+        try:
+            directory.rmdir()
+        except OSError:
+            return
+        directory = directory.parent
+
+
 def fsync_directory(path: Path) -> None:
     """Make the names in a directory survive a power cut. Raises: OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

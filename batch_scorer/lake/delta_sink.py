@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batch_scorer.core.durable import fsync_directory, make_directories, writing
-from batch_scorer.core.errors import DamageFound, OutputUnwritable
+from batch_scorer.core.durable import fsync_directory, make_directories, remove_empty, writing
+from batch_scorer.core.errors import OutputUnwritable
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.holdings import DELTA_LOG
 from batch_scorer.core.partitions import Partition, PartitionKey
@@ -24,7 +24,7 @@ from batch_scorer.lake.delta_table import (
     sync_log,
     table_schema,
 )
-from batch_scorer.lake.parquet_sink import link_or_copy
+from batch_scorer.lake.linking import link_all
 from batch_scorer.lake.published import footer_metadata
 from batch_scorer.lake.sinks import Kept, Publication
 
@@ -98,7 +98,7 @@ class DeltaSink:
             if place.is_dir():
                 fsync_directory(place)
                 if active is None:
-                    _remove_empty(place, self.predictions)
+                    remove_empty(place, below=self.predictions)
 
     def fence(self, publication: Publication) -> bool:
         """See Sink. A commit under way loses its version to this one; a later one sees the transaction."""
@@ -118,18 +118,7 @@ class DeltaSink:
 
     def recall(self, partition: Partition, kept: Kept, staged: Path) -> None:
         """See Sink. The files are linked: they stay in the table, and are there when they are published."""
-        source = self._place(partition)
-        with writing(staged):
-            for name in kept.names:
-                try:
-                    link_or_copy(source / name, staged / name)
-                except FileNotFoundError:
-                    raise DamageFound(
-                        f"a file of generation {kept.generation} is gone",
-                        where=str(source / name),
-                        fix="choose another generation, or have the partition scored anew",
-                    ) from None
-            fsync_directory(staged)
+        link_all(self._place(partition), kept, staged)
 
     def is_kept(self, partition: Partition, kept: Kept) -> bool:
         """See Sink. Somebody may have vacuumed the table."""
@@ -261,16 +250,6 @@ class DeltaSink:
 def _is_of_another(file: Path, generation: int) -> bool:
     """As its footer says."""
     return footer_metadata(file).get("generation", str(generation)) != str(generation)
-
-
-def _remove_empty(directory: Path, root: Path) -> None:
-    """And its parents below root: an empty partition would look like one."""
-    while directory != root:
-        try:
-            directory.rmdir()
-        except OSError:
-            return
-        directory = directory.parent
 
 
 def _obstacle(where: Path, what: str) -> OutputUnwritable:

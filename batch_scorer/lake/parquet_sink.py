@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batch_scorer.core.durable import fsync_directory, make_directories, writing
-from batch_scorer.core.errors import DamageFound, OutputUnwritable
+from batch_scorer.core.errors import OutputUnwritable
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.holdings import DELTA_LOG, SUCCESS_MARKER
 from batch_scorer.core.partitions import Partition
@@ -23,6 +23,7 @@ from batch_scorer.lake.exchange import (
     move_new,
     probe,
 )
+from batch_scorer.lake.linking import link_all
 from batch_scorer.lake.preflight import nearest_existing
 from batch_scorer.lake.sinks import Kept, Publication
 
@@ -109,18 +110,7 @@ class ParquetSink:
 
     def recall(self, partition: Partition, kept: Kept, staged: Path) -> None:
         """See Sink. The files are linked, not moved: until the exchange everything stays where it is."""
-        source = self.replaced / partition.path / str(kept.generation)
-        with writing(staged):
-            for name in kept.names:
-                try:
-                    link_or_copy(source / name, staged / name)
-                except FileNotFoundError:
-                    raise DamageFound(
-                        f"a file of generation {kept.generation} is gone",
-                        where=str(source / name),
-                        fix="choose another generation, or have the partition scored anew",
-                    ) from None
-            fsync_directory(staged)
+        link_all(self.replaced / partition.path / str(kept.generation), kept, staged)
 
     def is_kept(self, partition: Partition, kept: Kept) -> bool:
         """See Sink."""
@@ -203,20 +193,6 @@ def _holds(directory: Path, names: Sequence[str]) -> bool:
         return set(os.listdir(directory)) - {SUCCESS_MARKER} == set(names)
     except (FileNotFoundError, NotADirectoryError):
         return False
-
-
-def link_or_copy(source: Path, target: Path) -> None:
-    """Some file systems have no hard links."""
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        return  # a rollback that was broken off, and goes on
-    except OSError as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        shutil.copyfile(source, target)
-        with target.open("rb") as copied:
-            os.fsync(copied.fileno())
 
 
 def _obstacle(where: Path, what: str) -> OutputUnwritable:

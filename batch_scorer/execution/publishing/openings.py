@@ -17,7 +17,7 @@ from pathlib import Path
 from ulid import ULID
 
 from batch_scorer.core.chunks import FILES, RECORDS, Chunk, ChunkScored
-from batch_scorer.core.durable import fsync_directory, make_directories, writing
+from batch_scorer.core.durable import fsync_directory, make_directories, remove_empty, writing
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.lakefiles import PartitionFiles, content_fingerprint
 from batch_scorer.core.leases import Opening
@@ -131,7 +131,7 @@ def discard_staging(parts: JobParts, partition: Partition, *, but: str | None = 
     for directory in root.iterdir():
         if directory.name != but:
             shutil.rmtree(directory, ignore_errors=True)
-    _remove_empty(root, parts.places.staging_root)
+    remove_empty(root, below=parts.places.staging_root)
 
 
 def _go_on(parts: JobParts, found: Opening, token: str, chunks: tuple[Chunk, ...]) -> Opened:
@@ -159,13 +159,3 @@ def _make(staging: Path) -> None:
     with writing(staging):
         make_directories(staging / FILES)
         make_directories(staging / RECORDS)
-
-
-def _remove_empty(directory: Path, root: Path) -> None:
-    """And its parents below root, as far as nothing is in them."""
-    while directory not in (root, root.parent):
-        try:
-            directory.rmdir()
-        except OSError:
-            return
-        directory = directory.parent
