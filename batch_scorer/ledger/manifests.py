@@ -77,6 +77,20 @@ class ManifestStore:
                 ) from None
             fsync_directory(path.parent)
 
+    def keep_staged(
+        self, job: str, partition: Partition, generation: int, directory: Path, *, sha256: str
+    ) -> None:
+        """Put the manifest of a publish that was given up where its row, which stays, says that it is.
+
+        Nothing is done when it is there, or lost. Raises: OutputUnwritable, DiskFull.
+        """
+        path, staged = self.path(job, partition, generation), directory / STAGED
+        with writing(path), suppress(FileNotFoundError, FileExistsError):
+            if hashlib.sha256(staged.read_bytes()).hexdigest() == sha256:
+                make_directories(path.parent)
+                move_without_replacing(staged, path)
+                fsync_directory(path.parent)
+
     def discard(self, job: str, partition: Partition, generation: int, *, sha256: str) -> None:
         """Take away the manifest of a publish that never happened; one with another hash is not its.
 

@@ -136,6 +136,7 @@ def _settle_publish(parts: JobParts, record: GenerationRecord, opening: Opening 
         parts.manifests.discard(*which, sha256=record.manifest_sha256)
         parts.ledger.reopen_publish(*which)
         return f"{record.partition}: generation {record.number} never became visible, undone; its chunks stay"
+    parts.manifests.keep_staged(*which, attempt, sha256=record.manifest_sha256)
     parts.ledger.abandon_publish(*which)
     return f"{record.partition}: generation {record.number} never became visible, undone"
 
