@@ -146,6 +146,35 @@ class AttemptRecord:
     partition: Partition | None = None
 
 
+def attempt_found(
+    record: GenerationRecord,
+    manifest: Manifest,
+    *,
+    run_id: str,
+    finished_at: dt.datetime,
+    reason: str,
+    how: str,
+) -> AttemptRecord:
+    """Of a published generation whose own run's row is missing. how: the end of its headline."""
+    return AttemptRecord(
+        run_id=run_id,
+        job=record.job,
+        partition=record.partition,
+        partition_label=record.partition.label,
+        partition_path=record.partition.path,
+        state=AttemptState.PUBLISHED,
+        ingredients=record.ingredients,
+        reasons=(reason,),
+        started_at=record.created_at,
+        finished_at=finished_at,
+        rows=record.rows,
+        generation=record.number,
+        headline=f"{record.rows.n_scored:,} scored; {how}",
+        verdicts=manifest.verdicts,
+        warnings=manifest.warnings,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionRecord:
     """What planning asks the ledger about one partition.

@@ -24,6 +24,7 @@ from batch_scorer.core.records import AttemptRecord, AttemptState
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.prepare import Prepared
 from batch_scorer.execution.publishing.openings import discard_staging
+from batch_scorer.execution.publishing.recovery import half_published
 from batch_scorer.planning.plan import ingredients_for
 
 
@@ -77,8 +78,7 @@ def close(parts: JobParts, prepared: Prepared, outcome: PartitionOutcome, token:
             return
         case _:
             # Blocked, or its chunks are of no use: they are of other input, or fill a full disk.
-            job = parts.job.name
-            if any(r.partition == prepared.partition for r in parts.ledger.unfinished_publishes(job)):
+            if half_published(parts, prepared.partition):
                 return  # what is staged, perhaps the generation before, is the recovery's to decide about
             with suppress(LeaseLost):
                 parts.ledger.close_opening(parts.job.name, prepared.partition, token)

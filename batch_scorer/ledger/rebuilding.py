@@ -10,12 +10,11 @@ from sqlalchemy import Connection, select
 
 from batch_scorer.core.errors import UsageError
 from batch_scorer.core.records import (
-    AttemptRecord,
-    AttemptState,
     GenerationRecord,
     GenerationState,
     Manifest,
     RunRecord,
+    attempt_found,
 )
 from batch_scorer.ledger import generation_rows, run_rows
 from batch_scorer.ledger.database import connect
@@ -78,25 +77,13 @@ def _write_generation(connection: Connection, record: GenerationRecord, manifest
     if record.published_at is None:
         generation_rows.abandon_publish(connection, *which)
         return
-    run_rows.record_attempt(connection, _attempt(record, manifest))
-    generation_rows.finish_publish(connection, *which, record.published_at)
-
-
-def _attempt(record: GenerationRecord, manifest: Manifest) -> AttemptRecord:
-    return AttemptRecord(
+    attempt = attempt_found(
+        record,
+        manifest,
         run_id=record.run_id,
-        job=record.job,
-        partition=record.partition,
-        partition_label=record.partition.label,
-        partition_path=record.partition.path,
-        state=AttemptState.PUBLISHED,
-        ingredients=record.ingredients,
-        reasons=("rebuilt from its manifest",),
-        started_at=record.created_at,
         finished_at=record.created_at,
-        rows=record.rows,
-        generation=record.number,
-        headline=f"{record.rows.n_scored:,} scored; rebuilt from its manifest",
-        verdicts=manifest.verdicts,
-        warnings=manifest.warnings,
+        reason="rebuilt from its manifest",
+        how="rebuilt from its manifest",
     )
+    run_rows.record_attempt(connection, attempt)
+    generation_rows.finish_publish(connection, *which, record.published_at)

@@ -14,6 +14,7 @@ from batch_scorer.core.errors import DamageFound, UsageError
 from batch_scorer.core.records import GenerationRecord, Manifest, PartitionRecord, RunRecord
 from batch_scorer.execution.auditing.facts import NONSENSE
 from batch_scorer.execution.auditing.verify import check_ledger_known
+from batch_scorer.execution.naming import current_named
 from batch_scorer.execution.parts import JobParts
 
 if TYPE_CHECKING:
@@ -129,15 +130,7 @@ def _explained(parts: JobParts, record: GenerationRecord) -> AuditReport:
 
 
 def _published(parts: JobParts, text: str) -> GenerationRecord:
-    found = (r for r in _records(parts) if text in (r.partition.path, r.partition.label))
-    record = next(found, None)
-    if record is None or record.current is None:
-        raise UsageError(
-            f"{parts.job.name} has never published partition {text}",
-            fix="write it as the directory is named, e.g. ride_date=2024-01-01",
-            next_command=f"batch-scorer plan {parts.job.name} -v",
-        )
-    return record.current
+    return current_named(text, _records(parts), parts.job.name)
 
 
 def _newest_first(parts: JobParts) -> Iterator[GenerationRecord]:

@@ -116,7 +116,7 @@ def at_work(
         heartbeat_at=now,
         run_id=run_id,
     )
-    silence_s = silence_s or float(setting("lease_s") or SILENCE_S)
+    silence_s = silence_s or silence().total_seconds()
     with present(presence_file):
         ledger.enter(holder)
         heart = _Heart(ledger, holder.token, min(BEAT_S, silence_s / 4), on_cancel)
@@ -126,6 +126,11 @@ def at_work(
         finally:
             heart.stop()
             _leave(ledger, holder.token)
+
+
+def silence() -> timedelta:
+    """After which a holder is taken for dead."""
+    return timedelta(seconds=float(setting("lease_s") or SILENCE_S))
 
 
 def held(partition: Partition, by: Holder) -> LockHeld:

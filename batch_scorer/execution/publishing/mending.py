@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from batch_scorer.core.errors import LockHeld, UsageError
-from batch_scorer.core.faults import setting
 from batch_scorer.core.leases import BEAT_S, SILENCE_S, Holder
 from batch_scorer.core.processes import Fate, fate_of
 from batch_scorer.core.records import GenerationRecord, RunRecord, RunState
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.publishing.leases import at_work
+from batch_scorer.execution.publishing.leases import at_work, silence
 from batch_scorer.execution.publishing.recovery import recover
 from batch_scorer.ledger.ledger import Ledger
 
@@ -41,8 +40,9 @@ def repair(parts: JobParts) -> tuple[str, ...]:
 def unfinished(parts: JobParts) -> tuple[str, ...]:
     """What `repair` would look at; reads only."""
     job = parts.job.name
-    gone = {each.holder.run_id for each in holdings(parts) if each.is_gone}
-    living = {each.holder.run_id for each in holdings(parts) if not each.is_gone}
+    found = holdings(parts)
+    gone = {each.holder.run_id for each in found if each.is_gone}
+    living = {each.holder.run_id for each in found if not each.is_gone}
     return (
         *(f"{r.partition}: generation {r.number} is half published" for r in _mine(parts, living)),
         *(
@@ -119,8 +119,7 @@ def _verdict(holder: Holder) -> str:
     fate = fate_of(holder.process)
     if fate is Fate.DEAD:
         return "dead"
-    silence = timedelta(seconds=float(setting("lease_s") or SILENCE_S))
-    if datetime.now(UTC) - holder.heartbeat_at > silence:
+    if datetime.now(UTC) - holder.heartbeat_at > silence():
         return "silent"
     return "alive" if fate is Fate.ALIVE else "unknown"
 

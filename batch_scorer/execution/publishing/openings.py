@@ -23,6 +23,7 @@ from batch_scorer.core.lakefiles import PartitionFiles, content_fingerprint
 from batch_scorer.core.leases import Opening
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Plan
+from batch_scorer.core.records import GenerationState
 from batch_scorer.execution.parts import JobParts
 
 
@@ -52,21 +53,24 @@ def open_generation(
 
     Raises: LeaseLost, OutputUnwritable, DiskFull.
     """
-    found = next(iter(parts.ledger.openings(parts.job.name, partition)), None)
-    if found is not None and found.key == key and _is_next(parts, found):
+    history = parts.ledger.generations(parts.job.name, partition)  # newest first
+    current = next((record for record in history if record.state is GenerationState.PUBLISHED), None)
+    number = 1 + max((record.number for record in history), default=0)
+    follows = current.manifest_sha256 if current else None
+    found = opening_of(parts, partition)
+    # The same number and the same one before it: nothing was published or burnt since it was opened.
+    if found is not None and (found.key, found.number, found.previous_sha256) == (key, number, follows):
         return _go_on(parts, found, token, tuple(chunks))
     discard_staging(parts, partition)
-    history = parts.ledger.generations(parts.job.name, partition)
-    current = parts.ledger.generation(parts.job.name, partition, None)
     opening = Opening(
         job=parts.job.name,
         partition=partition,
-        number=max((record.number for record in history), default=0) + 1,
+        number=number,
         run_id=run_id,
         key=key,
         staging=str(ULID()),
         opened_at=datetime.now(UTC),
-        previous_sha256=current.manifest_sha256 if current else None,
+        previous_sha256=follows,
     )
     # The ledger first: a directory that it does not know is nobody's.
     parts.ledger.open_generation(opening, token)
@@ -75,6 +79,10 @@ def open_generation(
     _make(staging)
     fault_point(FaultPoint.STAGING_MADE)
     return Opened(opening=opening, staging=staging)
+
+
+def opening_of(parts: JobParts, partition: Partition) -> Opening | None:
+    return next(iter(parts.ledger.openings(parts.job.name, partition)), None)
 
 
 def opening_key(
@@ -143,16 +151,6 @@ def _go_on(parts: JobParts, found: Opening, token: str, chunks: tuple[Chunk, ...
     _make(staging)
     scored = tuple(recorded_chunks(staging / RECORDS, staging / FILES, chunks))
     return Opened(opening=opening, staging=staging, scored=scored)
-
-
-def _is_next(parts: JobParts, opening: Opening) -> bool:
-    """Nothing was published or burnt since it was opened."""
-    history = parts.ledger.generations(parts.job.name, opening.partition)
-    current = parts.ledger.generation(parts.job.name, opening.partition, None)
-    follows = current.manifest_sha256 if current else None
-    return opening.number > max((r.number for r in history), default=0) and (
-        opening.previous_sha256 == follows
-    )
 
 
 def _make(staging: Path) -> None:

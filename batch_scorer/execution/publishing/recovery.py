@@ -14,10 +14,10 @@ from batch_scorer.core.errors import DamageFound, PartitionPathRefused
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.leases import Holder, Opening
 from batch_scorer.core.partitions import Partition, parse_partition_path
-from batch_scorer.core.records import AttemptRecord, AttemptState, GenerationRecord, Manifest
+from batch_scorer.core.records import GenerationRecord, Manifest, attempt_found
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.publishing.leases import Leases, Taken
-from batch_scorer.execution.publishing.openings import discard_staging, take_staging
+from batch_scorer.execution.publishing.leases import Leases, Taken, held
+from batch_scorer.execution.publishing.openings import discard_staging, opening_of, take_staging
 from batch_scorer.execution.publishing.publish import publication_of
 from batch_scorer.lake.sinks import holds
 
@@ -55,8 +55,16 @@ def take_settled(parts: JobParts, leases: Leases, partition: Partition) -> Taken
     Raises: as settle.
     """
     taken = leases.take(partition)
-    if isinstance(taken, Taken) and (taken.over is not None or _unfinished(parts, partition)):
+    if isinstance(taken, Taken) and (taken.over is not None or half_published(parts, partition)):
         settle(parts, leases, taken)
+    return taken
+
+
+def take_settled_or_refuse(parts: JobParts, leases: Leases, partition: Partition) -> Taken:
+    """Raises: LockHeld, naming who works on it; as settle."""
+    taken = take_settled(parts, leases, partition)
+    if isinstance(taken, Holder):
+        raise held(partition, taken)
     return taken
 
 
@@ -67,22 +75,21 @@ def settle(parts: JobParts, leases: Leases, taken: Taken) -> tuple[str, ...]:
     """
     partition = taken.partition
     leases.check(partition)
-    opening = _opening(parts, partition)
+    opening = opening_of(parts, partition)
     if opening is not None:
         opening = take_staging(parts, opening, leases.token)
         fault_point(FaultPoint.RECOVERY_FENCED)
-    done = tuple(_settle_publish(parts, record, opening, taken) for record in _unfinished(parts, partition))
+    done = tuple(
+        _settle_publish(parts, record, opening, taken) for record in half_published(parts, partition)
+    )
     fault_point(FaultPoint.RECOVERY_SETTLED)
-    opening = _opening(parts, partition)
+    opening = opening_of(parts, partition)
     discard_staging(parts, partition, but=opening.staging if opening else None)
     return done
 
 
-def _opening(parts: JobParts, partition: Partition) -> Opening | None:
-    return next(iter(parts.ledger.openings(parts.job.name, partition)), None)
-
-
-def _unfinished(parts: JobParts, partition: Partition) -> list[GenerationRecord]:
+def half_published(parts: JobParts, partition: Partition) -> list[GenerationRecord]:
+    """Publishes of a partition that began and are neither finished nor undone."""
     found = parts.ledger.unfinished_publishes(parts.job.name)
     return [record for record in found if record.partition == partition]
 
@@ -159,22 +166,12 @@ def _record_as_published(parts: JobParts, record: GenerationRecord, manifest: Ma
 
 
 def _record_attempt(parts: JobParts, record: GenerationRecord, manifest: Manifest) -> None:
-    parts.ledger.record_attempt(
-        AttemptRecord(
-            run_id=manifest.published_run_id or record.run_id,
-            job=record.job,
-            partition=record.partition,
-            partition_label=record.partition.label,
-            partition_path=record.partition.path,
-            state=AttemptState.PUBLISHED,
-            ingredients=record.ingredients,
-            reasons=("found published by a later run",),
-            started_at=record.created_at,
-            finished_at=datetime.now(UTC),
-            rows=record.rows,
-            generation=record.number,
-            headline=f"{record.rows.n_scored:,} scored; the run died right after the publish",
-            verdicts=manifest.verdicts,
-            warnings=manifest.warnings,
-        )
+    attempt = attempt_found(
+        record,
+        manifest,
+        run_id=manifest.published_run_id or record.run_id,
+        finished_at=datetime.now(UTC),
+        reason="found published by a later run",
+        how="the run died right after the publish",
     )
+    parts.ledger.record_attempt(attempt)

@@ -13,7 +13,6 @@ from ulid import ULID
 
 from batch_scorer.core.errors import BatchScorerError, LockHeld, UsageError
 from batch_scorer.core.faults import FaultPoint, fault_point
-from batch_scorer.core.leases import Holder
 from batch_scorer.core.records import (
     AttemptRecord,
     AttemptState,
@@ -24,11 +23,12 @@ from batch_scorer.core.records import (
     RunRecord,
 )
 from batch_scorer.core.whoami import user_name
+from batch_scorer.execution.naming import current_named
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.publishing.leases import Leases, Taken, at_work, held
+from batch_scorer.execution.publishing.leases import Leases, Taken, at_work
 from batch_scorer.execution.publishing.openings import open_generation
 from batch_scorer.execution.publishing.publish import kept, publish_manifest
-from batch_scorer.execution.publishing.recovery import settle, take_settled
+from batch_scorer.execution.publishing.recovery import settle, take_settled_or_refuse
 from batch_scorer.execution.publishing.run_records import new_run, record_end
 
 
@@ -73,10 +73,7 @@ def rollback(
     with at_work(
         parts.ledger, parts.places.presence, job=parts.job.name, verb="rollback", run_id=run_id
     ) as leases:
-        day = published(parts, partition).partition
-        taken = take_settled(parts, leases, day)
-        if isinstance(taken, Holder):
-            raise held(day, taken)
+        take_settled_or_refuse(parts, leases, published(parts, partition).partition)
         chosen = choose(parts, partition, to)
         run = _start(parts, chosen.target, run_id, why, command)
         try:
@@ -109,10 +106,7 @@ def _settled(
 def unpin(parts: JobParts, partition: str) -> GenerationRecord:
     """From now on the partition is due like any other. Raises: UsageError, LockHeld."""
     with at_work(parts.ledger, parts.places.presence, job=parts.job.name, verb="unpin") as leases:
-        day = published(parts, partition).partition
-        taken = take_settled(parts, leases, day)
-        if isinstance(taken, Holder):
-            raise held(day, taken)
+        take_settled_or_refuse(parts, leases, published(parts, partition).partition)
         current = pinned(parts, partition)
         assert current.pin is not None  # noqa: S101 (pinned says so)
         lifted = replace(current.pin, lifted_by=user_name(), lifted_at=datetime.now(UTC))
@@ -134,15 +128,7 @@ def pinned(parts: JobParts, partition: str) -> GenerationRecord:
 
 def published(parts: JobParts, partition: str) -> GenerationRecord:
     """The current generation of `2024-01-01` or `ride_date=2024-01-01`. Raises: UsageError."""
-    records = parts.ledger.partition_records(parts.job.name).values()
-    found = next((r.current for r in records if partition in (r.partition.path, r.partition.label)), None)
-    if found is None:
-        raise UsageError(
-            f"{parts.job.name} has never published partition {partition}",
-            fix="write it as the directory is named, e.g. ride_date=2024-01-01",
-            next_command=f"batch-scorer plan {parts.job.name} -v",
-        )
-    return found
+    return current_named(partition, parts.ledger.partition_records(parts.job.name).values(), parts.job.name)
 
 
 def _differs(record: GenerationRecord, current: GenerationRecord) -> bool:
