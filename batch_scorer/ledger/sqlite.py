@@ -22,8 +22,6 @@ from batch_scorer.ledger.engines import WRITES, BackEnd, to_json, will_write
 
 _BUSY_TIMEOUT_MS = 30_000
 _PRAGMAS = (
-    f"busy_timeout = {_BUSY_TIMEOUT_MS}",  # first: the next one may have to wait
-    "journal_mode = WAL",
     "synchronous = FULL",
     "foreign_keys = ON",
 )
@@ -69,14 +67,40 @@ def _url(path: Path) -> URL:
 
 
 def _prepare_writer(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # else the driver, not we, decides when a transaction begins
+    _prepare_reader(connection, _record)
+    _write_a_log_ahead(connection)
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _prepare_reader(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None
+    connection.isolation_level = None  # else the driver, not we, decides when a transaction begins
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+
+
+def _write_a_log_ahead(connection: sqlite3.Connection) -> None:
+    """Two that switch a new file at once would wait for each other, so SQLite tells one at once that it is locked.
+
+    Raises: sqlite3.OperationalError, when it is still locked after as long as any other statement waits.
+    """
+    if connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+        return
+    import stamina
+
+    for attempt in stamina.retry_context(
+        on=_is_busy,
+        attempts=None,
+        timeout=_BUSY_TIMEOUT_MS / 1000,
+        wait_initial=0.01,
+        wait_max=0.2,
+        wait_jitter=0.05,
+    ):
+        with attempt:
+            connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _is_busy(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
 
 
 def _open_unwritable(path: Path) -> sqlite3.Connection:

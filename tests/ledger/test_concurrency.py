@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,21 @@ def test_two_processes_that_make_and_write_one_ledger_lose_nothing(
     for name in ("01A", "01B"):
         assert [attempt.headline for attempt in ledger.attempts(name)] == [str(n) for n in range(200)]
     ledger.close()
+
+
+def test_many_that_make_one_ledger_at_once_all_get_it(tmp_path: Path) -> None:
+    """SQLite itself waits for nobody while a new file is switched to its log: one in some hundred got "locked"."""
+    with ThreadPoolExecutor(8) as openers:
+        for n in range(60):
+            together = threading.Barrier(8)
+
+            def open_one(
+                _opener: int, path: Path = tmp_path / f"{n}.db", together: threading.Barrier = together
+            ) -> None:
+                together.wait()
+                open_ledger(path).close()
+
+            list(openers.map(open_one, range(8)))
 
 
 @pytest.mark.parametrize("after_s", [0.0, 0.013, 0.031])
