@@ -1,0 +1,100 @@
+"""The pass over the rows: every measure of a suite on every batch, added up in row order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from batch_scorer.validation.streaming.duplicates import KeyRows
+from batch_scorer.validation.streaming.failing import FailingRows
+from batch_scorer.validation.streaming.measures import (
+    Measure,
+    Partial,
+    RowsThatFail,
+    Sampling,
+    partial_as_json,
+    partial_from_json,
+)
+from batch_scorer.validation.streaming.order import OrderedRows
+from batch_scorer.validation.streaming.rows import Rows
+from batch_scorer.validation.streaming.value_counts import ValueCounts
+
+_SPILLING = (ValueCounts, KeyRows)
+_PLACED = (FailingRows, OrderedRows, KeyRows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanned:
+    """What is known about some rows that follow each other. partials: in the order of the suite's measures.
+
+    raised: why a measure has no partial: GX's own rule would have raised as well.
+    """
+
+    n_rows: int
+    partials: tuple[Partial | None, ...]
+    raised: Mapping[int, str]
+
+    def __add__(self, after: Scanned) -> Scanned:
+        """after: of the rows that follow."""
+        partials = tuple(
+            None if one is None or other is None else _joined(one, other, self.n_rows)
+            for one, other in zip(self.partials, after.partials, strict=True)
+        )
+        return Scanned(
+            n_rows=self.n_rows + after.n_rows, partials=partials, raised={**after.raised, **self.raised}
+        )
+
+    def settled(self, directory: Path, name: str) -> Scanned:
+        """With what is too large for memory in files of `directory`, whose names start with `name`."""
+        partials = tuple(
+            partial.settled(directory, f"{name}-{index}") if isinstance(partial, _SPILLING) else partial
+            for index, partial in enumerate(self.partials)
+        )
+        return Scanned(n_rows=self.n_rows, partials=partials, raised=self.raised)
+
+    def by_measure(self, measures: Sequence[Measure]) -> dict[Measure, Partial]:
+        pairs = zip(measures, self.partials, strict=True)
+        return {measure: partial for measure, partial in pairs if partial is not None}
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "n_rows": self.n_rows,
+            "partials": [None if one is None else partial_as_json(one) for one in self.partials],
+            "raised": {str(index): why for index, why in self.raised.items()},
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Scanned:
+        """Raises: KeyError, ValueError, TypeError: not what `as_json` gave."""
+        return cls(
+            n_rows=document["n_rows"],
+            partials=tuple(None if one is None else partial_from_json(one) for one in document["partials"]),
+            raised={int(index): why for index, why in document["raised"].items()},
+        )
+
+
+def _joined(one: Any, other: Any, n_before: int) -> Any:
+    return one + (other.shifted(n_before) if isinstance(other, _PLACED) else other)
+
+
+def scan(table: pa.Table, measures: Sequence[Measure], sampling: Sampling) -> Scanned:
+    """One batch. table: has every column the measures read."""
+    return scan_rows(Rows(table), measures, sampling)
+
+
+def scan_rows(rows: Rows, measures: Sequence[Measure], sampling: Sampling) -> Scanned:
+    partials: list[Partial | None] = []
+    raised: dict[int, str] = {}
+    for index, measure in enumerate(measures):
+        try:
+            partials.append(measure.of(rows, sampling))
+        except ValueError as error:
+            if not isinstance(measure, RowsThatFail):
+                raise
+            partials.append(None)
+            raised[index] = f"{type(error).__name__}: {error}"
+    return Scanned(n_rows=rows.n_rows, partials=tuple(partials), raised=raised)
