@@ -47,12 +47,23 @@ def plain(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
         column = column.cast(column.type.value_type)
     if pa.types.is_string_view(column.type) or pa.types.is_binary_view(column.type):
         column = column.cast(pa.large_string() if pa.types.is_string_view(column.type) else pa.large_binary())
+    if pa.types.is_float16(column.type):
+        column = column.cast(pa.float32())  # Arrow does not count or compare half floats
     if pa.types.is_floating(column.type):
         column = pc.add(column, pa.scalar(0.0, column.type))  # -0.0 + 0.0 is 0.0
         is_nan = pc.is_nan(column)
         if pc.any(is_nan).as_py():
             column = pc.if_else(is_nan, pa.scalar(float("nan"), column.type), column)
     return column
+
+
+def integers_under(kind: pa.DataType) -> pa.DataType:
+    """What an integer or temporal type is stored as. Raises: TypeError, when it is another type."""
+    if pa.types.is_integer(kind):
+        return kind
+    if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
+        return pa.int32() if kind.bit_width == 32 else pa.int64()
+    raise TypeError(f"values of type {kind} are neither integers nor points in time")
 
 
 def _hashes(values: pa.Array) -> Hashes:
@@ -74,10 +85,7 @@ def _words(values: pa.Array) -> Hashes:
     if pa.types.is_boolean(kind):
         return _numbers(values.cast(pa.uint8())).astype(np.uint64)
     if pa.types.is_integer(kind) or pa.types.is_temporal(kind):
-        if pa.types.is_interval(kind):
-            raise TypeError(f"values of type {kind} cannot be a key")
-        integers = kind if pa.types.is_integer(kind) else (pa.int32() if kind.bit_width == 32 else pa.int64())
-        return _numbers(values.view(integers)).astype(np.int64).view(np.uint64)
+        return _numbers(values.view(integers_under(kind))).astype(np.int64).view(np.uint64)
     if pa.types.is_decimal(kind):
         values = values.cast(pa.string())
     if _is_text(values.type):

@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import pyarrow as pa
 
 from batch_scorer.validation.streaming.hashing import N_BUCKETS, buckets_of, plain
-from batch_scorer.validation.streaming.spill_files import SpillFile, write_spill_file
-
-Run = pa.Table | SpillFile
+from batch_scorer.validation.streaming.spill_files import SpillFile, by_bucket, write_spill_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +22,7 @@ class RowRuns:
     """
 
     keys: tuple[str, ...]
-    runs: tuple[Run, ...] = ()
+    runs: tuple[pa.Table | SpillFile, ...] = ()
 
     @classmethod
     def of(cls, table: pa.Table, keys: Sequence[str]) -> Self:
@@ -64,7 +61,10 @@ class RowRuns:
         return tuple(run for run in self.runs if isinstance(run, SpillFile))
 
     def spilled(self, directory: Path, name: str) -> Self:
-        """All rows in memory moved into one new file, the last run then. Raises: DiskFull, OutputUnwritable."""
+        """All rows in memory moved into one new file, the last run then.
+
+        Raises: DiskFull, OutputUnwritable.
+        """
         if not self.n_rows_in_memory:
             return self
         file = write_spill_file(pa.concat_tables(self.tables_in_memory), self.keys, directory / name)
@@ -121,17 +121,18 @@ class _Grouped:
     """A table in memory whose buckets are asked for one after the other: hashed once."""
 
     def __init__(self, table: pa.Table, keys: Sequence[str]) -> None:
-        buckets = buckets_of(table, keys)
-        self._table = table
-        self._order = np.argsort(buckets, kind="stable")
-        self._edges = np.concatenate([[0], np.cumsum(np.bincount(buckets, minlength=N_BUCKETS))])
+        self._table, self._edges = by_bucket(table, keys)
 
     def bucket(self, b: int, directory: Path) -> pa.Table:  # noqa: ARG002  as a file's
-        return self._table.take(pa.array(self._order[self._edges[b] : self._edges[b + 1]]))
+        return self._table.slice(self._edges[b], self._edges[b + 1] - self._edges[b])
 
 
-def _n_rows(run: Run) -> int:
+def _n_rows(run: pa.Table | SpillFile) -> int:
     return run.n_rows if isinstance(run, SpillFile) else int(run.num_rows)
+
+
+def _run_as_json(run: pa.Table | SpillFile) -> dict[str, Any]:
+    return run.as_json() if isinstance(run, SpillFile) else {"arrow": _to_text(run)}
 
 
 def _to_text(table: pa.Table) -> str:

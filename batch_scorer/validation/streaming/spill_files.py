@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -87,8 +88,8 @@ def write_spill_file(table: pa.Table, keys: Sequence[str], path: Path) -> SpillF
     A file of that name is replaced: a chunk that is tried again writes the same rows.
     Raises: DiskFull, OutputUnwritable, TypeError.
     """
-    ordered, edges = _by_bucket(table, keys)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    ordered, edges = by_bucket(table, keys)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     with writing(path):
         make_directories(path.parent)
         try:
@@ -108,7 +109,7 @@ def write_spill_file(table: pa.Table, keys: Sequence[str], path: Path) -> SpillF
     )
 
 
-def _by_bucket(table: pa.Table, keys: Sequence[str]) -> tuple[pa.Table, list[int]]:
+def by_bucket(table: pa.Table, keys: Sequence[str]) -> tuple[pa.Table, list[int]]:
     """The rows sorted by bucket, and where each bucket begins and the last one ends."""
     buckets = buckets_of(table, keys)
     order = np.argsort(buckets, kind="stable")
