@@ -1,0 +1,147 @@
+"""Rows in memory and on disk as one collection that grows by concatenation."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+
+from batch_scorer.validation.streaming.hashing import N_BUCKETS, buckets_of, plain
+from batch_scorer.validation.streaming.spill_files import SpillFile, by_bucket, write_spill_file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowRuns:
+    """Rows with key columns, as runs in order; each run in memory or in a file of its own.
+
+    Every method that may read takes the directory of the files, and raises DamageFound.
+    """
+
+    keys: tuple[str, ...]
+    runs: tuple[pa.Table | SpillFile, ...] = ()
+
+    @classmethod
+    def of(cls, table: pa.Table, keys: Sequence[str]) -> Self:
+        """Rows in memory, dictionaries decoded, zeros and NaNs made alike. Raises: KeyError."""
+        missing = [name for name in keys if name not in table.column_names]
+        if missing:
+            raise KeyError(missing[0])
+        columns = {name: plain(table.column(name)) for name in table.column_names}
+        return cls(keys=tuple(keys), runs=(pa.table(columns),) if table.num_rows else ())
+
+    def __add__(self, other: Self) -> Self:
+        """Raises: ValueError, when the keys differ."""
+        if other.keys != self.keys:
+            raise ValueError(f"rows keyed by {self.keys} and by {other.keys}")
+        return type(self)(keys=self.keys, runs=self.runs + other.runs)
+
+    @property
+    def n_rows(self) -> int:
+        return sum(_n_rows(run) for run in self.runs)
+
+    @property
+    def n_rows_in_memory(self) -> int:
+        return sum(table.num_rows for table in self.tables_in_memory)
+
+    @property
+    def in_memory_bytes(self) -> int:
+        return sum(table.nbytes for table in self.tables_in_memory)
+
+    @property
+    def tables_in_memory(self) -> tuple[pa.Table, ...]:
+        return tuple(run for run in self.runs if not isinstance(run, SpillFile))
+
+    @property
+    def files(self) -> tuple[SpillFile, ...]:
+        """In order; whoever keeps the rows must keep these files."""
+        return tuple(run for run in self.runs if isinstance(run, SpillFile))
+
+    def spilled(self, directory: Path, name: str) -> Self:
+        """All rows in memory moved into one new file, the last run then.
+
+        Raises: DiskFull, OutputUnwritable.
+        """
+        if not self.n_rows_in_memory:
+            return self
+        file = write_spill_file(pa.concat_tables(self.tables_in_memory), self.keys, directory / name)
+        return type(self)(keys=self.keys, runs=(*self.files, file))
+
+    def bucket(self, b: int, directory: Path) -> pa.Table | None:
+        """The rows of bucket b, in order; None when there are no runs at all."""
+        return pa.concat_tables(self._parts(b, directory)) if self.runs else None
+
+    def groups(self, directory: Path) -> Iterator[list[pa.Table]]:
+        """All rows, in groups: rows with equal keys are in one group.
+
+        A group holds a table for every run, in order. Without files it is one group; else there is one
+        for each bucket, so no more than the largest bucket is in memory beside what is there already.
+        """
+        if not self.files:
+            if self.runs:
+                yield list(self.runs)
+            return
+        grouped = [run if isinstance(run, SpillFile) else _Grouped(run, self.keys) for run in self.runs]
+        for b in range(N_BUCKETS):
+            yield [run.bucket(b, directory) for run in grouped]
+
+    def tables(self, directory: Path) -> Iterator[pa.Table]:
+        """One table for each run, in order."""
+        for run in self.runs:
+            yield run.table(directory) if isinstance(run, SpillFile) else run
+
+    def as_json(self) -> dict[str, Any]:
+        """Rows in memory as base64 of an Arrow IPC stream, files by their names."""
+        runs = [
+            run.as_json() if isinstance(run, SpillFile) else {"arrow": _to_text(run)} for run in self.runs
+        ]
+        return {"keys": list(self.keys), "runs": runs}
+
+    @classmethod
+    def from_json(cls, parts: Mapping[str, Any]) -> Self:
+        """What as_json gave. Raises: ValueError, KeyError, TypeError."""
+        runs = [
+            _from_text(run["arrow"]) if "arrow" in run else SpillFile.from_json(run) for run in parts["runs"]
+        ]
+        return cls(keys=tuple(parts["keys"]), runs=tuple(runs))
+
+    def _parts(self, b: int, directory: Path) -> list[pa.Table]:
+        return [
+            run.bucket(b, directory)
+            if isinstance(run, SpillFile)
+            else run.filter(pa.array(buckets_of(run, self.keys) == b))
+            for run in self.runs
+        ]
+
+
+class _Grouped:
+    """A table in memory whose buckets are asked for one after the other: hashed once."""
+
+    def __init__(self, table: pa.Table, keys: Sequence[str]) -> None:
+        self._table, self._edges = by_bucket(table, keys)
+
+    def bucket(self, b: int, directory: Path) -> pa.Table:  # noqa: ARG002  as a file's
+        return self._table.slice(self._edges[b], self._edges[b + 1] - self._edges[b])
+
+
+def _n_rows(run: pa.Table | SpillFile) -> int:
+    return run.n_rows if isinstance(run, SpillFile) else int(run.num_rows)
+
+
+def _run_as_json(run: pa.Table | SpillFile) -> dict[str, Any]:
+    return run.as_json() if isinstance(run, SpillFile) else {"arrow": _to_text(run)}
+
+
+def _to_text(table: pa.Table) -> str:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+    return base64.b64encode(sink.getvalue()).decode("ascii")
+
+
+def _from_text(text: str) -> pa.Table:
+    with pa.ipc.open_stream(base64.b64decode(text, validate=True)) as reader:
+        return reader.read_all()
