@@ -109,7 +109,7 @@ class MostCommonRule:
 
     def _modes(self, kwargs: Kwargs, found: Found) -> list[Any]:
         modes = found[_measure(kwargs)].modes(found.directory)
-        return list(found.series(kwargs["column"], modes).to_numpy())
+        return [] if modes is None else list(found.series(kwargs["column"], modes).to_numpy())
 
     def holds(self, kwargs: Kwargs, found: Found) -> bool:
         modes = self._modes(kwargs, found)

@@ -50,7 +50,7 @@ class UniqueRule:
         repeated = keys.duplicates(found.directory, _MAX_KEPT)
         return FailingRows(
             n_rows=found[self._counted(kwargs)].n_rows,
-            n_tested=keys.n_rows,
+            n_tested=keys.rows.n_rows,
             n_failing=repeated.n_rows,
             keep=_MAX_KEPT,
             first=repeated.rows if repeated.n_rows else None,
