@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 
-from batch_scorer.validation.streaming.compile import Check, Compiled, compile_suite
 from batch_scorer.validation.streaming.measures import Sampling
-from batch_scorer.validation.streaming.rules.rule import Found
-from batch_scorer.validation.streaming.scan import Scanned, scan
 
 MAX_LISTED = 10_000  # rows in COMPLETE's index list
 _SETTLE_EVERY_ROWS = 1 << 18

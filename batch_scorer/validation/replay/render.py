@@ -88,9 +88,7 @@ class Replay:
         """Of the metrics that its expectation is validated with."""
         for metric in _wanted(configuration, engine, self.result_format):
             given = metric.metric_value_kwargs
-            answer = partial(
-                RULES[check.type].answer, metric.metric_name, given, check.kwargs, self.found
-            )
+            answer = partial(RULES[check.type].answer, metric.metric_name, given, check.kwargs, self.found)
             yield key_of(metric), answer
 
     def _empty(self) -> pd.DataFrame:
@@ -122,7 +120,7 @@ def _needed(
     try:
         for metric in _wanted(configuration, engine, result_format):
             graph.build_metric_dependency_graph(metric, runtime)
-    except Exception:  # noqa: BLE001 (GX will say it of this expectation alone)
+    except Exception:
         return []
     ends = [end for edge in graph.edges for end in (edge.left, edge.right) if end is not None]
     return ends

@@ -89,7 +89,9 @@ def _bound(value: object) -> Bound | None:
             return float(value)
         case str() if _DATE.match(value) or _TIME.match(value):
             try:
-                return dt.date.fromisoformat(value) if _DATE.match(value) else dt.datetime.fromisoformat(value)
+                return (
+                    dt.date.fromisoformat(value) if _DATE.match(value) else dt.datetime.fromisoformat(value)
+                )
             except ValueError:
                 raise NotABound(f"{value} is no date") from None
         case _:

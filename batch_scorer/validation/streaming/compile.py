@@ -46,13 +46,17 @@ class Compiled:
         """Each once, and the null counts that say how pandas types a column."""
         wanted = dict.fromkeys(measure for check in self.checks for measure in check.measures)
         read = {name for measure in wanted for name in columns_read(measure)} | set(self.sample_columns)
-        widened = [name for name in self.schema.names if name in read and widens(self.schema.field(name).type)]
+        widened = [
+            name for name in self.schema.names if name in read and widens(self.schema.field(name).type)
+        ]
         return tuple(dict.fromkeys((*wanted, *(Counted(columns=(name,)) for name in widened), Counted())))
 
     @property
     def columns(self) -> tuple[str, ...]:
         """What the measures read, in the order of the table."""
-        read = {name for measure in self.measures for name in columns_read(measure)} | set(self.sample_columns)
+        read = {name for measure in self.measures for name in columns_read(measure)} | set(
+            self.sample_columns
+        )
         return tuple(name for name in self.schema.names if name in read)
 
     @property

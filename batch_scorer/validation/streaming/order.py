@@ -41,7 +41,9 @@ class OrderedRows:
 
         last, first = (Column(table.column(self.name).combine_chunks()) for table in (self.tail, after.head))
         wrong = out_of_order(last.numbers, first.numbers, rising=self.rising, strictly=self.strictly)
-        return replace(nothing, n_failing=1, first=after.head if nothing.keep else None) if wrong[0] else nothing
+        return (
+            replace(nothing, n_failing=1, first=after.head if nothing.keep else None) if wrong[0] else nothing
+        )
 
     def shifted(self, by: int) -> OrderedRows:
         head = self.head if self.head is None else moved(self.head, by)

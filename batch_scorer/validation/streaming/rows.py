@@ -83,7 +83,7 @@ class Column:
         if pa.types.is_date32(values.type):
             return self._integers(pa.int32())
         if pa.types.is_boolean(values.type):
-            return pc.fill_null(values, False).to_numpy(zero_copy_only=False)  # noqa: FBT003 (a value, not a flag)
+            return pc.fill_null(values, False).to_numpy(zero_copy_only=False)
         if values.null_count:
             values = pc.fill_null(values, pa.scalar(0, values.type))
         return values.to_numpy(zero_copy_only=False)
@@ -136,7 +136,9 @@ class Rows:
     def column(self, name: str) -> Column:
         if name not in self._columns:
             chunks = self.table.column(name)
-            self._columns[name] = Column(chunks.combine_chunks() if chunks.num_chunks != 1 else chunks.chunk(0))
+            self._columns[name] = Column(
+                chunks.combine_chunks() if chunks.num_chunks != 1 else chunks.chunk(0)
+            )
         return self._columns[name]
 
     def take(self, positions: np.ndarray[Any, Any], columns: tuple[str, ...]) -> pa.Table:

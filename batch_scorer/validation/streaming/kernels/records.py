@@ -33,7 +33,7 @@ def _equal(one: Column, other: Column) -> Mask:
 
 
 def _of_texts(compare: Any, one: Column, other: Column) -> Mask:
-    return pc.fill_null(compare(one.arrow, other.arrow), False).to_numpy(zero_copy_only=False)  # noqa: FBT003
+    return pc.fill_null(compare(one.arrow, other.arrow), False).to_numpy(zero_copy_only=False)
 
 
 def _both_valid(one: Column, other: Column) -> Mask | None:

@@ -181,7 +181,7 @@ def _is_dateutil(columns: tuple[Column, ...], _: Kwargs) -> Mask:
 def _is_json(text: str) -> bool:
     try:
         json.loads(text)
-    except Exception:  # noqa: BLE001 (as GX does)
+    except Exception:
         return False
     return True
 

@@ -12,6 +12,7 @@ from batch_scorer.validation.streaming.domains import Ignore, canonical
 from batch_scorer.validation.streaming.failing import FailingRows
 from batch_scorer.validation.streaming.kernels.table import KERNELS
 from batch_scorer.validation.streaming.measures import Measure, RowsOutOfOrder, RowsThatFail
+from batch_scorer.validation.streaming.rows import Kind, kind_of
 from batch_scorer.validation.streaming.rules.answers import answer_of_rows, columns_of
 from batch_scorer.validation.streaming.rules.rule import (
     Found,
@@ -21,7 +22,6 @@ from batch_scorer.validation.streaming.rules.rule import (
     plain_number,
     types_of,
 )
-from batch_scorer.validation.streaming.rows import Kind, kind_of
 
 _ABOUT_THE_DOMAIN = ("column", "column_A", "column_B", "column_list", "row_condition", "condition_parser")
 _NOT_VALUES = frozenset((*_ABOUT_THE_DOMAIN, "ignore_row_if", "mostly", "result_format", "catch_exceptions"))

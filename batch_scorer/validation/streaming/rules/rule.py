@@ -21,7 +21,7 @@ Kwargs = Mapping[str, Any]
 _NO_SPILLS = Path("/nonexistent")
 
 
-class NotStreamed(Exception):  # noqa: N818 (a way, not a fault)
+class NotStreamed(Exception):
     """Why an expectation is left to GX itself, in a few words."""
 
 

@@ -160,7 +160,7 @@ def _is_type(kwargs: Kwargs, dtype: Any) -> bool:
 def _parses(kwargs: Kwargs) -> bool:
     try:
         pd.api.types.pandas_dtype(kwargs.get("type_"))
-    except Exception:  # noqa: BLE001 (whatever it is, GX shall say it)
+    except Exception:
         return False
     return isinstance(kwargs.get("type_"), str)
 
@@ -186,4 +186,3 @@ SCHEMAS: Mapping[str, Any] = {
     "expect_column_values_to_be_of_type": TypeRule(decide=_is_of_type, named=_knows_type),
     "expect_column_values_to_be_in_type_list": TypeRule(decide=_is_in_types, named=_knows_types),
 }
-

@@ -62,5 +62,3 @@ class UniqueRule:
     def answer(self, metric: str, given: Kwargs, kwargs: Kwargs, found: Found) -> Any:
         rows = self._failing(kwargs, found)
         return answer_of_rows(metric, given, rows, kwargs, found, own=self.metric)
-
-
