@@ -79,7 +79,7 @@ def _prepare_reader(connection: Any, _record: Any) -> None:
 
 
 def _write_a_log_ahead(connection: sqlite3.Connection) -> None:
-    """Two that switch a new file at once would wait for each other, so SQLite tells one at once that it is locked.
+    """Two that switch a new file would wait for each other, so SQLite tells one of them at once: locked.
 
     Raises: sqlite3.OperationalError, when it is still locked after as long as any other statement waits.
     """
