@@ -157,7 +157,7 @@ def _more_than_zero(duration: timedelta) -> timedelta:
 def _with_against(tolerance: float, info: ValidationInfo) -> float:
     # Absent when it is wrong itself, and says so.
     if info.data.get("against", ...) is None:
-        raise ValueError("needs against, the days before to compare with, such as against: 28d")
+        raise ValueError("needs against too, the days to compare with, such as against: 28d")
     return tolerance
 
 
