@@ -187,7 +187,7 @@ class KeysGathered:
         where = np.arange(rows.n_rows) if domain is None else np.flatnonzero(domain)
         extra = [name for name in dict.fromkeys(sampling.columns) if name not in self.columns]
         names = list(dict.fromkeys((*self.columns, *extra)))
-        table = rows.table.select(names) if domain is None else rows.take(where, tuple(names))
+        table = rows.take(where, tuple(names))
         return KeyRows.of(table.select(list(self.columns)), table.select(extra), where)
 
 

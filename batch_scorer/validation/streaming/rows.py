@@ -50,19 +50,28 @@ def kind_of(type_: pa.DataType) -> Kind:
 
 
 class Column:
-    """One column of a batch. A NaN counts as a null, as it does in pandas."""
+    """One column of a batch. A NaN counts as a null, as it does in pandas.
 
-    def __init__(self, values: pa.Array) -> None:
-        self.arrow = values
-        self.kind = kind_of(values.type)
+    type_: as the table declares it; text may come dictionary-encoded all the same.
+    """
+
+    def __init__(self, values: pa.Array, type_: pa.DataType | None = None) -> None:
+        self._given = values
+        self.kind = kind_of(type_ or values.type)
+
+    @cached_property
+    def arrow(self) -> pa.Array:
+        """In the declared type."""
+        is_encoded_text = self.kind is Kind.TEXT and isinstance(self._given, pa.DictionaryArray)
+        return self._given.dictionary_decode() if is_encoded_text else self._given
 
     @cached_property
     def valid(self) -> Mask | None:
         """Rows that hold a value; None: all of them."""
         mask: Mask | None = None
-        if self.arrow.null_count:
-            mask = self.arrow.is_valid().to_numpy(zero_copy_only=False)
-        if pa.types.is_floating(self.arrow.type):
+        if self._given.null_count:
+            mask = self._given.is_valid().to_numpy(zero_copy_only=False)
+        if pa.types.is_floating(self._given.type):
             numbers = ~np.isnan(self.numbers)
             if not numbers.all():
                 mask = numbers if mask is None else mask & numbers
@@ -70,7 +79,7 @@ class Column:
 
     @property
     def n_null(self) -> int:
-        return 0 if self.valid is None else len(self.arrow) - int(np.count_nonzero(self.valid))
+        return 0 if self.valid is None else len(self._given) - int(np.count_nonzero(self.valid))
 
     @cached_property
     def numbers(self) -> np.ndarray[Any, Any]:
@@ -100,8 +109,8 @@ class Column:
 
         None for columns whose values are mostly different from each other.
         """
-        if isinstance(self.arrow, pa.DictionaryArray):
-            encoded = self.arrow
+        if isinstance(self._given, pa.DictionaryArray):
+            encoded = self._given
         elif not self._repeats():
             return None
         else:
@@ -125,21 +134,27 @@ class Column:
 
 
 class Rows:
-    """A record batch, and what has been made of it so far."""
+    """A record batch, and what has been made of it so far. schema: of the table it is part of."""
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, schema: pa.Schema | None = None) -> None:
         self.table = table
         self.n_rows = table.num_rows
         self.conditions: dict[str, Mask] = {}  # by canonical row condition
+        self._schema = table.schema if schema is None else schema
         self._columns: dict[str, Column] = {}
 
     def column(self, name: str) -> Column:
         if name not in self._columns:
             chunks = self.table.column(name)
-            self._columns[name] = Column(
-                chunks.combine_chunks() if chunks.num_chunks != 1 else chunks.chunk(0)
-            )
+            values = chunks.combine_chunks() if chunks.num_chunks != 1 else chunks.chunk(0)
+            self._columns[name] = Column(values, self._schema.field(name).type)
         return self._columns[name]
 
     def take(self, positions: np.ndarray[Any, Any], columns: tuple[str, ...]) -> pa.Table:
-        return self.table.select(list(columns)).take(pa.array(positions))
+        """Some rows, in their declared types."""
+        taken = self.table.select(list(columns)).take(pa.array(positions))
+        for index, name in enumerate(columns):
+            if self.column(name).kind is Kind.TEXT and pa.types.is_dictionary(taken.column(name).type):
+                text = taken.column(name).cast(self._schema.field(name).type)
+                taken = taken.set_column(index, name, text)
+        return taken

@@ -81,12 +81,8 @@ def _joined(one: Any, other: Any, n_before: int) -> Any:
     return one + (other.shifted(n_before) if isinstance(other, _PLACED) else other)
 
 
-def scan(table: pa.Table, measures: Sequence[Measure], sampling: Sampling) -> Scanned:
-    """One batch. table: has every column the measures read."""
-    return scan_rows(Rows(table), measures, sampling)
-
-
-def scan_rows(rows: Rows, measures: Sequence[Measure], sampling: Sampling) -> Scanned:
+def scan(rows: Rows, measures: Sequence[Measure], sampling: Sampling) -> Scanned:
+    """One batch, which has every column the measures read."""
     partials: list[Partial | None] = []
     raised: dict[int, str] = {}
     for index, measure in enumerate(measures):
