@@ -20,7 +20,6 @@ from batch_scorer.validation.streaming.rules.row_level import (
 from batch_scorer.validation.streaming.rules.rule import Found, Kwargs, NotStreamed, condition_of, types_of
 
 _KINDS = (Kind.INT, Kind.FLOAT, Kind.TEXT, Kind.CATEGORY, Kind.TIME, Kind.DATE, Kind.BOOL)
-_MAX_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +46,12 @@ class UniqueRule:
 
     def _failing(self, kwargs: Kwargs, found: Found) -> FailingRows:
         keys = found[self._keys(kwargs)]
-        repeated = keys.duplicates(found.directory, _MAX_KEPT)
         return FailingRows(
             n_rows=found[self._counted(kwargs)].n_rows,
-            n_tested=keys.rows.n_rows,
-            n_failing=repeated.n_rows,
-            keep=_MAX_KEPT,
-            first=repeated.rows if repeated.n_rows else None,
+            n_tested=keys.n_rows,
+            n_failing=keys.n_repeated,
+            keep=0,
+            first=keys.first,
         )
 
     def holds(self, kwargs: Kwargs, found: Found) -> bool:
