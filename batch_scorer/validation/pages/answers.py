@@ -18,7 +18,7 @@ _OURS = ("batch_id",)  # GX adds it to every expectation; it is no part of the r
 
 
 def answers_of(verdict: SuiteVerdict, *, max_samples: int) -> tuple[Answer, ...]:
-    """Every expectation: failed ones by severity, then those not evaluated, then passed ones in suite order."""
+    """Every expectation: failed ones, then those not evaluated, then passed ones, each by severity."""
     answers = [_answer(one, verdict, max_samples) for one in verdict.result["results"]]
     outcomes, severities = list(Outcome), list(Severity)
     return tuple(

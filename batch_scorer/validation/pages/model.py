@@ -37,9 +37,9 @@ class Samples:
 class Answer:
     """One expectation on one partition, in words.
 
-    identity: equal for the same rule of the same suite and stage in other partitions. found: the share of rows
-    or the value observed. limit: of a share; empty where the rule itself names it. rows: how many of how
-    many. why: there is no answer. path: what evaluated it, where the result says so.
+    identity: equal for the same rule of the same suite and stage in other partitions. found: the share
+    of rows or the value observed. limit: of a share; empty where the rule itself names it. rows: how many
+    of how many. why: there is no answer. path: what evaluated it, where the result says so.
     """
 
     outcome: Outcome
