@@ -23,11 +23,15 @@ def run_page(run: RunRecord, attempts: Sequence[AttemptRecord], store: Validatio
     """The page of one run, UTF-8, piece by piece. A stored result that is gone is told on the page."""
     ordered = by_date(attempts)
     seen = overview(run, ordered, store.read)
-    stream = _environment().get_template("run.html").stream(
-        run=run,
-        seen=seen,
-        totals=_totals(ordered),
-        sections=sections(seen, ordered, store.read),
+    stream = (
+        _environment()
+        .get_template("run.html")
+        .stream(
+            run=run,
+            seen=seen,
+            totals=_totals(ordered),
+            sections=sections(seen, ordered, store.read),
+        )
     )
     stream.enable_buffering(_EVENTS_PER_PIECE)
     for piece in stream:
@@ -65,5 +69,3 @@ def _command(words: Sequence[str]) -> str:
 
 def _count(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
