@@ -90,9 +90,10 @@ def docs(settings: Settings, run: str, file: Path | None) -> None:
 
     state, ledger, found = find_run(settings, run)
     attempts = ledger.attempts(found.run_id)
-    page = run_page(found, attempts, ValidationStore(state))
+    page = run_page(found, attempts, ValidationStore(state).read)
     if file == _STDOUT:
-        click.get_binary_stream("stdout").writelines(page)
+        with click.open_file("-", "wb") as stdout:
+            stdout.writelines(page)
         return
     place = file or state / "validation" / found.job / f"{found.run_id}.html"
     _write_page(place, page)

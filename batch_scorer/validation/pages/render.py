@@ -9,30 +9,25 @@ from typing import TYPE_CHECKING
 
 from batch_scorer.core.chunks import Accounting
 from batch_scorer.core.records import AttemptRecord, RunRecord
-from batch_scorer.validation.pages.build import by_date, overview, sections
+from batch_scorer.validation.pages.build import Read, by_date, overview, sections
 from batch_scorer.validation.pages.text import visible
-from batch_scorer.validation.store import ValidationStore
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_EVENTS_PER_PIECE = 500
+# A partition's whole section is one event, a cell of the table of all is another.
+_EVENTS_PER_PIECE = 10
 
 
-def run_page(run: RunRecord, attempts: Sequence[AttemptRecord], store: ValidationStore) -> Iterator[bytes]:
-    """The page of one run, UTF-8, piece by piece. A stored result that is gone is told on the page."""
+def run_page(run: RunRecord, attempts: Sequence[AttemptRecord], read: Read) -> Iterator[bytes]:
+    """The page of one run, UTF-8, piece by piece.
+
+    read: ValidationStore.read; what it cannot read is told on the page.
+    """
     ordered = by_date(attempts)
-    seen = overview(run, ordered, store.read)
-    stream = (
-        _environment()
-        .get_template("run.html")
-        .stream(
-            run=run,
-            seen=seen,
-            totals=_totals(ordered),
-            sections=sections(seen, ordered, store.read),
-        )
-    )
+    seen = overview(run, ordered, read)
+    values = {"run": run, "seen": seen, "totals": _totals(ordered), "sections": sections(seen, ordered, read)}
+    stream = _environment().get_template("run.html").stream(values)
     stream.enable_buffering(_EVENTS_PER_PIECE)
     for piece in stream:
         yield piece.encode()
