@@ -58,8 +58,8 @@ def test_partitions_that_failed_come_first_then_blocked_then_warned_then_good_on
 
 def test_a_broken_rule_is_told_with_share_limit_rows_and_sample_keys_and_values() -> None:
     text = page_of(attempt(0, "bad")).text["p0"]
-    assert "✕ failed fare between 0 and 500" in text
-    assert "0.2 % of rows break it (0.1 % may)" in text
+    assert "failed fare between 0 and 500" in text
+    assert "Found 0.2 % of rows break it Limit 0.1 % may" in text
     assert "2 of 1,000, 20 null not tested" in text
     assert "ride_id fare 88000 -5 88001 812.5" in text
     assert "jobs/suites/rides.json · fingerprint 5f2e5f2e5f2e…" in text
@@ -67,7 +67,7 @@ def test_a_broken_rule_is_told_with_share_limit_rows_and_sample_keys_and_values(
 
 def test_failures_come_before_what_was_not_evaluated_and_both_before_what_passed() -> None:
     text = page_of(attempt(0, "bad")).text["p0"]
-    places = [text.index(part) for part in ("✕ failed fare", "? not evaluated tips", "1 expectation passed")]
+    places = [text.index(part) for part in ("failed fare", "not evaluated tips", "1 expectation passed")]
     assert places == sorted(places)
     assert "No answer no such column" in text
 
@@ -75,16 +75,15 @@ def test_failures_come_before_what_was_not_evaluated_and_both_before_what_passed
 def test_a_suite_without_any_answer_is_not_evaluated_and_nothing_of_it_passed() -> None:
     page = page_of(attempt(0, "none"), none=verdict(not_evaluated="out of memory at 4 GB"))
     text = page.text["p0"]
-    assert "input suite rides ? not evaluated" in text
+    assert "input suite rides not evaluated" in text
     assert "Not evaluated: out of memory at 4 GB" in text
     assert "passed" not in text
-    assert "! published with warnings" in text
+    assert "published with warnings" in text
 
 
 def test_a_suite_whose_expectations_partly_lack_an_answer_is_never_passed() -> None:
     page = page_of(attempt(0, "some"), some=verdict(between("fare"), raised("tips", "it broke")))
-    assert "input suite rides ✕ failed" in page.text["p0"] or "? not evaluated" in page.text["p0"]
-    assert "✓ passed" not in page.text["p0"]
+    assert "input suite rides not evaluated" in page.text["p0"]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +113,7 @@ def test_a_missing_result_file_is_told_with_what_the_ledger_remembers() -> None:
 def test_a_passed_suite_whose_result_is_gone_is_no_partition_without_questions() -> None:
     text = page_of(attempt(0, "gone")).text["p0"]
     assert "The ledger remembers that the suite passed." in text
-    assert "! published with warnings" in text
+    assert "published with warnings" in text
 
 
 @pytest.mark.parametrize(
@@ -138,8 +137,8 @@ def test_partitions_link_to_the_days_around_them_and_to_the_top() -> None:
 def test_a_rule_links_to_the_nearest_other_partitions_that_break_it_and_to_all() -> None:
     days = [attempt(number, "bad" if number in (0, 2, 5, 6) else "good") for number in range(8)]
     page = page_of(*days)
-    assert "Also in ← 2024-03-03 2024-03-07 → all 4" in page.text["p5"]
-    assert "Also in 2024-03-03 → all 4" in page.text["p0"]
+    assert "Also in ← 2024-03-03 · 2024-03-07 → · all 4" in page.text["p5"]
+    assert "Also in 2024-03-03 → · all 4" in page.text["p0"]
     assert "fare between 0 and 500 input suite rides, in 4 partitions" in page.text["r0"]
     alone = page_of(attempt(0, "good"), attempt(1, "bad"))
     assert "Also in" not in alone.text["p1"]
