@@ -224,8 +224,8 @@ def test_a_thousand_partitions_make_a_page_of_a_few_megabytes_in_little_memory()
 
 def test_a_run_that_went_wrong_everywhere_has_a_page_that_can_be_opened() -> None:
     size, peak = _written(lambda number: True)
-    assert size < 20_000_000
-    assert peak < 12_000_000
+    assert size < 10_000_000
+    assert peak < 6_000_000
 
 
 def _written(is_bad: Any) -> tuple[int, int]:

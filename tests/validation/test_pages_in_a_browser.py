@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -128,7 +129,7 @@ def test_headings_skip_no_level_and_every_table_header_has_a_scope(browser: Brow
     browser.open(page)
     levels = browser.evaluate(_HEADINGS)
     assert levels[0] == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in pairwise(levels))
     assert browser.evaluate("document.querySelectorAll('th').length") > 0
     assert browser.evaluate(_LOOSE_HEADERS) == 0
     assert browser.evaluate(_NAMELESS) == 0

@@ -82,12 +82,11 @@ class SuitePart:
 
     @property
     def outcome(self) -> Outcome:
-        """Without an answer to every expectation it is not evaluated, unless one has failed already."""
+        """Failed, where anything did; with a gap among the answers never passed."""
         if self.success:
             return Outcome.PASSED
-        if self.n_failed or self.not_evaluated is None:
-            return Outcome.FAILED
-        return Outcome.NOT_EVALUATED
+        gap = self.not_evaluated is not None or bool(self.problems)
+        return Outcome.NOT_EVALUATED if gap and not self.n_failed else Outcome.FAILED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
