@@ -86,6 +86,16 @@ def test_a_suite_whose_expectations_partly_lack_an_answer_is_never_passed() -> N
     assert "input suite rides not evaluated" in page.text["p0"]
 
 
+def test_every_suite_of_a_partition_is_shown_and_those_that_did_not_pass_come_first() -> None:
+    other = replace(GOOD, suite="predictions", stage="output")
+    text = page_of(attempt(0, "other", "none", "bad"), other=other, none=verdict(not_evaluated="x")).text[
+        "p0"
+    ]
+    parts = ("input suite rides failed", "input suite rides not evaluated", "output suite predictions passed")
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+
+
 @pytest.mark.parametrize(
     ("meta", "told"),
     [
@@ -101,6 +111,17 @@ def test_what_evaluated_an_expectation_is_told_where_the_result_says_so(
     page = page_of(attempt(0, "x"), x=verdict(between("fare", -1) | {"meta": meta}))
     text = page.text["p0"]
     assert (told in text) if told else ("Evaluated by" not in text)
+
+
+def test_samples_without_keys_are_told_by_row_number_or_by_value_alone() -> None:
+    answer = between("fare", -1.0, -2.5)
+    del answer["result"]["unexpected_index_column_names"]
+    by_row = answer | {"result": answer["result"] | {"partial_unexpected_index_list": [17, 4000]}}
+    alone = answer | {"result": answer["result"] | {"partial_unexpected_index_list": None}}
+    complete = alone | {"result": alone["result"] | {"unexpected_index_list": [17, 4000]}}
+    for one in (by_row, complete):
+        assert "row, from 0 value 17 -1 4,000 -2.5" in page_of(attempt(0, "x"), x=verdict(one)).text["p0"]
+    assert "critical value -1 -2.5" in page_of(attempt(0, "x"), x=verdict(alone)).text["p0"]
 
 
 def test_a_missing_result_file_is_told_with_what_the_ledger_remembers() -> None:

@@ -114,4 +114,5 @@ def _keyed(names: Sequence[str], places: Sequence[Mapping[str, Any]]) -> Samples
 
 def _table(columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> Samples:
     told = tuple(tuple(shortened(value_in_words(cell), _MAX_VALUE_CHARS) for cell in row) for row in rows)
-    return Samples(columns=columns, rows=tuple(dict.fromkeys(told)))
+    names = tuple(shortened(name, _MAX_VALUE_CHARS) for name in columns)
+    return Samples(columns=names, rows=tuple(dict.fromkeys(told)))
