@@ -28,7 +28,7 @@ Expectations = Sequence[Mapping[str, Any]]
 class Evidence:
     """expectations: of GX's own JSON, suite parameters resolved. partials: in the order of the measures.
 
-    holds: of each expectation, in the suite's order; None where it is left to GX.
+    raised: by a measure's place, why it has no partial.
     """
 
     expectations: Expectations
@@ -117,8 +117,6 @@ def gathered(
     for check in evidence.compiled.checks:
         if check.way is Way.STREAMED:
             RULES[check.type].holds(check.kwargs, found)
-            for metric in RULES[check.type].asked:
-                RULES[check.type].answer(metric, {}, check.kwargs, found)
     return evidence
 
 

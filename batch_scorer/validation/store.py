@@ -13,6 +13,9 @@ from batch_scorer.core.errors import DamageFound
 from batch_scorer.core.validation import OnFail, SuiteVerdict
 from batch_scorer.validation.verdicts import failures_in
 
+# What JSON of another shape than GX's raises on its way through our readers.
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
+
 _NOTE = "batch_scorer"
 
 
@@ -50,12 +53,19 @@ class ValidationStore:
                 not_evaluated=note["not_evaluated"],
                 seconds=note["seconds"],
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DamageFound(
-                f"a stored validation result cannot be read: {type(error).__name__}: {error}",
-                where=str(path),
-                fix="restore the file from a backup; predictions and ledger do not depend on it",
-            ) from None
+        except FileNotFoundError:
+            raise _damage("the result file is missing", path) from None
+        except (OSError, *MALFORMED) as error:
+            what = f"a stored validation result cannot be read: {type(error).__name__}: {error}"
+            raise _damage(what, path) from None
+
+
+def _damage(what: str, path: Path) -> DamageFound:
+    return DamageFound(
+        what,
+        where=str(path),
+        fix="restore the file from a backup; predictions and ledger do not depend on it",
+    )
 
 
 def _with_note(verdict: SuiteVerdict) -> Mapping[str, Any]:
