@@ -10,8 +10,10 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from batch_scorer.validation.streaming.hashing import N_BUCKETS, buckets_of, plain
+from batch_scorer.validation.streaming.hashing import N_BUCKETS, plain
 from batch_scorer.validation.streaming.spill_files import SpillFile, by_bucket, write_spill_file
+
+GROUP_ROWS = 262_144  # fewer would have each of many files opened more often
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,21 +74,25 @@ class RowRuns:
 
     def bucket(self, b: int, directory: Path) -> pa.Table | None:
         """The rows of bucket b, in order; None when there are no runs at all."""
-        return pa.concat_tables(self._parts(b, directory)) if self.runs else None
+        if not self.runs:
+            return None
+        return pa.concat_tables(run.buckets(b, b + 1, directory) for run in self._by_bucket())
 
     def groups(self, directory: Path) -> Iterator[list[pa.Table]]:
         """All rows, in groups: rows with equal keys are in one group.
 
         A group holds a table for every run, in order. Without files it is one group; else there is one
-        for each bucket, so no more than the largest bucket is in memory beside what is there already.
+        for as many buckets as hold about GROUP_ROWS rows, so that is what must fit beside the rows in memory.
         """
         if not self.files:
             if self.runs:
                 yield list(self.runs)
             return
-        grouped = [run if isinstance(run, SpillFile) else _Grouped(run, self.keys) for run in self.runs]
-        for b in range(N_BUCKETS):
-            yield [run.bucket(b, directory) for run in grouped]
+        n_together = min(N_BUCKETS, max(1, N_BUCKETS * GROUP_ROWS // self.n_rows))
+        grouped = self._by_bucket()
+        for start in range(0, N_BUCKETS, n_together):
+            stop = min(start + n_together, N_BUCKETS)
+            yield [run.buckets(start, stop, directory) for run in grouped]
 
     def tables(self, directory: Path) -> Iterator[pa.Table]:
         """One table for each run, in order."""
@@ -108,13 +114,8 @@ class RowRuns:
         ]
         return cls(keys=tuple(parts["keys"]), runs=tuple(runs))
 
-    def _parts(self, b: int, directory: Path) -> list[pa.Table]:
-        return [
-            run.bucket(b, directory)
-            if isinstance(run, SpillFile)
-            else run.filter(pa.array(buckets_of(run, self.keys) == b))
-            for run in self.runs
-        ]
+    def _by_bucket(self) -> list[SpillFile | _Grouped]:
+        return [run if isinstance(run, SpillFile) else _Grouped(run, self.keys) for run in self.runs]
 
 
 class _Grouped:
@@ -123,8 +124,8 @@ class _Grouped:
     def __init__(self, table: pa.Table, keys: Sequence[str]) -> None:
         self._table, self._edges = by_bucket(table, keys)
 
-    def bucket(self, b: int, directory: Path) -> pa.Table:  # noqa: ARG002  as a file's
-        return self._table.slice(self._edges[b], self._edges[b + 1] - self._edges[b])
+    def buckets(self, start: int, stop: int, directory: Path) -> pa.Table:  # noqa: ARG002  as a file's
+        return self._table.slice(self._edges[start], self._edges[stop] - self._edges[start])
 
 
 def _n_rows(run: pa.Table | SpillFile) -> int:

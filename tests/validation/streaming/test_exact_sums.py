@@ -19,14 +19,11 @@ from batch_scorer.validation.streaming.exact_sums import ExactSum, Moments
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 WILD = FINITE | st.sampled_from([5e-324, -5e-324, 1.7976931348623157e308, -1.7976931348623157e308, 0.1, -0.0])
 FLOATS = st.lists(WILD | st.floats(-1e4, 1e4), max_size=60).map(lambda x: np.array(x, np.float64))
-INTEGERS = st.sampled_from(
-    [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64]
-).flatmap(
+_INTEGERS = [(np.dtype(kind), np.iinfo(kind)) for kind in ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")]
+INTEGERS = st.sampled_from(_INTEGERS).flatmap(
     lambda kind: st.lists(
-        st.integers(np.iinfo(kind).min, np.iinfo(kind).max)
-        | st.sampled_from([int(np.iinfo(kind).min), int(np.iinfo(kind).max)]),
-        max_size=40,
-    ).map(lambda x: np.array(x, kind))
+        st.integers(kind[1].min, kind[1].max) | st.sampled_from([kind[1].min, kind[1].max]), max_size=40
+    ).map(lambda x: np.array(x, kind[0]))
 )
 NUMBERS = FLOATS | INTEGERS
 
