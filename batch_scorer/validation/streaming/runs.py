@@ -99,6 +99,13 @@ class RowRuns:
         for run in self.runs:
             yield run.table(directory) if isinstance(run, SpillFile) else run
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Arrow would pickle the whole of a table that a run is a slice of."""
+        return _unpickled, (
+            self.keys,
+            [run if isinstance(run, SpillFile) else _to_stream(run) for run in self.runs],
+        )
+
     def as_json(self) -> dict[str, Any]:
         """Rows in memory as base64 of an Arrow IPC stream, files by their names."""
         runs = [
@@ -137,12 +144,30 @@ def _run_as_json(run: pa.Table | SpillFile) -> dict[str, Any]:
 
 
 def _to_text(table: pa.Table) -> str:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table.combine_chunks())
-    return base64.b64encode(sink.getvalue()).decode("ascii")
+    return base64.b64encode(_to_stream(table)).decode("ascii")
 
 
 def _from_text(text: str) -> pa.Table:
-    with pa.ipc.open_stream(base64.b64decode(text, validate=True)) as reader:
-        return reader.read_all()
+    return _from_stream(base64.b64decode(text, validate=True))
+
+
+def _to_stream(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    stream: bytes = sink.getvalue().to_pybytes()
+    return stream
+
+
+def _from_stream(stream: bytes) -> pa.Table:
+    try:
+        with pa.ipc.open_stream(stream) as reader:
+            return reader.read_all()
+    except OSError as error:  # Arrow's word for bytes that end too early
+        raise ValueError(f"no rows in Arrow's format: {error}") from None
+
+
+def _unpickled(keys: tuple[str, ...], runs: Sequence[bytes | SpillFile]) -> RowRuns:
+    return RowRuns(
+        keys=keys, runs=tuple(run if isinstance(run, SpillFile) else _from_stream(run) for run in runs)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,20 @@ def test_a_spill_that_is_tried_again_is_the_same(table: pa.Table, tmp_path: Path
     first = RowRuns.of(table, ["k"]).spilled(tmp_path, "rows.arrow")
     assert RowRuns.of(table, ["k"]).spilled(tmp_path, "rows.arrow") == first
     assert first.spilled(tmp_path, "other.arrow") is first
+
+
+def test_a_slice_travels_without_the_rest_of_its_table(table: pa.Table, tmp_path: Path) -> None:
+    runs = RowRuns.of(table.slice(10, 2), ["k"]) + RowRuns.of(table, ["k"]).spilled(tmp_path, "rows.arrow")
+    pickled = pickle.dumps(runs)
+    assert len(pickled) < 2_000
+    assert pickle.loads(pickled) == runs
+
+
+def test_text_that_is_no_arrow_is_refused(table: pa.Table) -> None:
+    text = RowRuns.of(table, ["k"]).as_json()["runs"][0]["arrow"]
+    for wrong in ("", text[:400], "AAAA" + text[4:], text[:-1]):
+        with pytest.raises(ValueError):  # noqa: PT011  Arrow's own, of several texts
+            RowRuns.from_json({"keys": ["k"], "runs": [{"arrow": wrong}]})
 
 
 def test_damage_is_told(table: pa.Table, tmp_path: Path) -> None:

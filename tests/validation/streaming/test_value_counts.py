@@ -101,6 +101,22 @@ def test_many_values_on_disk_and_in_memory(tmp_path: Path) -> None:
     assert counts.order_statistics(ranks, tmp_path) == np.sort(values)[ranks].tolist()
 
 
+@pytest.mark.parametrize(
+    "kind", [pa.int64(), pa.uint32(), pa.float32(), pa.float64(), pa.timestamp("us"), pa.date32()], ids=str
+)
+def test_mostly_distinct_values_are_counted_by_sorting_them(kind: pa.DataType, tmp_path: Path) -> None:
+    numbers = np.random.default_rng(7).permutation(20_000).astype(np.int32)
+    numbers[:3] = numbers[3]
+    values = pa.array(numbers).cast(pa.int32() if kind == pa.date32() else pa.int64()).cast(kind)
+    counts = ValueCounts.of(pa.chunked_array([values[:7_000], values[7_000:]]))
+    table = counts.all_counts(tmp_path)
+    assert table is not None
+    assert table["value"].type == kind
+    _, at, times = np.unique(numbers, return_index=True, return_counts=True)
+    assert table["value"].to_pylist() == values.take(pa.array(at)).to_pylist()
+    assert table["count"].to_pylist() == times.tolist()
+
+
 def test_few_values_stay_in_memory(tmp_path: Path) -> None:
     counts = ValueCounts.of(pa.array([1, 2, 2]))
     assert counts.settled(tmp_path, "x") is counts
