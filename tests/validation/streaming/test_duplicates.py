@@ -30,7 +30,7 @@ def test_any_cut_and_spill_finds_the_same_rows(
             own, beside = keys.slice(start, stop - start), extra.slice(start, stop - start)
             if random.random() < 0.3:
                 beside = beside.set_column(0, "label", beside["label"].dictionary_encode())
-            parts.append(KeyRows.of(own, beside, np.arange(stop - start)).shifted(start))
+            parts.append(step(KeyRows.of(own, beside, np.arange(stop - start))).shifted(start))
         found = merged(parts, random, step).shifted(100).duplicates(directory, first)
     expected = _repeated([values for _, values in typed])
     assert found.n_rows == len(expected)

@@ -137,3 +137,10 @@ def test_nan_is_refused_wherever_it_is() -> None:
 def test_equal_values_do_not_deviate() -> None:
     assert Moments.of(np.full(1000, 0.1)).stdev() == 0.0
     assert Moments.of(np.full(1000, 2**63 - 1, np.int64)).stdev() == 0.0
+
+
+def test_a_root_just_above_the_middle_of_two_floats_goes_up() -> None:
+    middle = 2**53 + 1  # between 2**53, which is even, and 2**53 + 2
+    squares = ExactSum(mantissa=middle**2 * 2**100 + 1, exponent=-100)
+    assert Moments(n=2, squares=squares).stdev() == 2**53 + 2
+    assert Moments(n=2, squares=ExactSum(mantissa=middle**2, exponent=0)).stdev() == 2**53

@@ -37,6 +37,13 @@ def test_buckets_are_the_same_in_every_process() -> None:
     assert buckets_of(table, ["n", "s", "f"]).tolist() == [54, 61, 17]
 
 
+def test_zeros_are_one_key_and_so_are_nans() -> None:
+    other_nan = np.array([0xFFF8_0000_0000_0001], np.uint64).view(np.float64)[0]
+    buckets = buckets_of(pa.table({"x": pa.array([0.0, -0.0, np.nan, other_nan], from_pandas=False)}), ["x"])
+    assert buckets[0] == buckets[1]
+    assert buckets[2] == buckets[3]
+
+
 @pytest.mark.parametrize(
     "keys",
     [
