@@ -25,7 +25,9 @@ Hashes = npt.NDArray[np.uint64]
 
 
 def buckets_of(table: pa.Table, keys: Sequence[str]) -> npt.NDArray[np.uint8]:
-    """(n_rows,) numbers below N_BUCKETS. Null equals null, NaN equals NaN, -0.0 equals 0.0.
+    """(n_rows,) numbers below N_BUCKETS, the same for equal keys.
+
+    Null equals null, NaN equals NaN, -0.0 equals 0.0.
 
     Neither the cut into Arrow chunks nor a dictionary encoding matters.
     Raises: TypeError, when a key is a list, a struct or another nested type.

@@ -10,8 +10,10 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from batch_scorer.validation.streaming.hashing import N_BUCKETS, buckets_of, plain
+from batch_scorer.validation.streaming.hashing import N_BUCKETS, plain
 from batch_scorer.validation.streaming.spill_files import SpillFile, by_bucket, write_spill_file
+
+GROUP_ROWS = 262_144  # fewer would have each of many files opened more often
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,26 +74,37 @@ class RowRuns:
 
     def bucket(self, b: int, directory: Path) -> pa.Table | None:
         """The rows of bucket b, in order; None when there are no runs at all."""
-        return pa.concat_tables(self._parts(b, directory)) if self.runs else None
+        if not self.runs:
+            return None
+        return pa.concat_tables(run.buckets(b, b + 1, directory) for run in self._by_bucket())
 
     def groups(self, directory: Path) -> Iterator[list[pa.Table]]:
         """All rows, in groups: rows with equal keys are in one group.
 
         A group holds a table for every run, in order. Without files it is one group; else there is one
-        for each bucket, so no more than the largest bucket is in memory beside what is there already.
+        for as many buckets as hold about GROUP_ROWS rows, so that is what must fit beside the rows in memory.
         """
         if not self.files:
             if self.runs:
                 yield list(self.runs)
             return
-        grouped = [run if isinstance(run, SpillFile) else _Grouped(run, self.keys) for run in self.runs]
-        for b in range(N_BUCKETS):
-            yield [run.bucket(b, directory) for run in grouped]
+        n_together = min(N_BUCKETS, max(1, N_BUCKETS * GROUP_ROWS // self.n_rows))
+        grouped = self._by_bucket()
+        for start in range(0, N_BUCKETS, n_together):
+            stop = min(start + n_together, N_BUCKETS)
+            yield [run.buckets(start, stop, directory) for run in grouped]
 
     def tables(self, directory: Path) -> Iterator[pa.Table]:
         """One table for each run, in order."""
         for run in self.runs:
             yield run.table(directory) if isinstance(run, SpillFile) else run
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Arrow would pickle the whole of a table that a run is a slice of."""
+        return _unpickled, (
+            self.keys,
+            [run if isinstance(run, SpillFile) else _to_stream(run) for run in self.runs],
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Rows in memory as base64 of an Arrow IPC stream, files by their names."""
@@ -108,13 +121,8 @@ class RowRuns:
         ]
         return cls(keys=tuple(parts["keys"]), runs=tuple(runs))
 
-    def _parts(self, b: int, directory: Path) -> list[pa.Table]:
-        return [
-            run.bucket(b, directory)
-            if isinstance(run, SpillFile)
-            else run.filter(pa.array(buckets_of(run, self.keys) == b))
-            for run in self.runs
-        ]
+    def _by_bucket(self) -> list[SpillFile | _Grouped]:
+        return [run if isinstance(run, SpillFile) else _Grouped(run, self.keys) for run in self.runs]
 
 
 class _Grouped:
@@ -123,8 +131,8 @@ class _Grouped:
     def __init__(self, table: pa.Table, keys: Sequence[str]) -> None:
         self._table, self._edges = by_bucket(table, keys)
 
-    def bucket(self, b: int, directory: Path) -> pa.Table:  # noqa: ARG002  as a file's
-        return self._table.slice(self._edges[b], self._edges[b + 1] - self._edges[b])
+    def buckets(self, start: int, stop: int, directory: Path) -> pa.Table:  # noqa: ARG002  as a file's
+        return self._table.slice(self._edges[start], self._edges[stop] - self._edges[start])
 
 
 def _n_rows(run: pa.Table | SpillFile) -> int:
@@ -136,12 +144,30 @@ def _run_as_json(run: pa.Table | SpillFile) -> dict[str, Any]:
 
 
 def _to_text(table: pa.Table) -> str:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table.combine_chunks())
-    return base64.b64encode(sink.getvalue()).decode("ascii")
+    return base64.b64encode(_to_stream(table)).decode("ascii")
 
 
 def _from_text(text: str) -> pa.Table:
-    with pa.ipc.open_stream(base64.b64decode(text, validate=True)) as reader:
-        return reader.read_all()
+    return _from_stream(base64.b64decode(text, validate=True))
+
+
+def _to_stream(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    stream: bytes = sink.getvalue().to_pybytes()
+    return stream
+
+
+def _from_stream(stream: bytes) -> pa.Table:
+    try:
+        with pa.ipc.open_stream(stream) as reader:
+            return reader.read_all()
+    except OSError as error:  # Arrow's word for bytes that end too early
+        raise ValueError(f"no rows in Arrow's format: {error}") from None
+
+
+def _unpickled(keys: tuple[str, ...], runs: Sequence[bytes | SpillFile]) -> RowRuns:
+    return RowRuns(
+        keys=keys, runs=tuple(run if isinstance(run, SpillFile) else _from_stream(run) for run in runs)
+    )

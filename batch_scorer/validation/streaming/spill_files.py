@@ -29,11 +29,13 @@ class SpillFile:
     n_bytes: int
     sha256: str
 
-    def bucket(self, b: int, directory: Path) -> pa.Table:
-        """The rows of one bucket. Raises: DamageFound."""
-        return self._read(
-            directory, lambda reader: pa.Table.from_batches([reader.get_batch(b)], reader.schema)
-        )
+    def buckets(self, start: int, stop: int, directory: Path) -> pa.Table:
+        """The rows of buckets start to stop - 1. Raises: DamageFound."""
+
+        def read(reader: pa.RecordBatchFileReader) -> pa.Table:
+            return pa.Table.from_batches([reader.get_batch(b) for b in range(start, stop)], reader.schema)
+
+        return self._read(directory, read)
 
     def table(self, directory: Path) -> pa.Table:
         """All rows. Raises: DamageFound."""

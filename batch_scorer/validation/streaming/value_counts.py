@@ -12,11 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_scorer.validation.streaming.hashing import plain
+from batch_scorer.validation.streaming.hashing import integers_under, plain
 from batch_scorer.validation.streaming.order_keys import order_keys, smallest, values_of
 from batch_scorer.validation.streaming.runs import RowRuns
 
 MAX_IN_MEMORY = 65_536  # distinct values
+_N_SAMPLE = 16_384
 VALUE, COUNT = "value", "count"
 
 
@@ -36,8 +37,7 @@ class ValueCounts:
         is_coded = pa.types.is_dictionary(values.type)
         if is_coded and isinstance(values, pa.ChunkedArray):
             values = values.unify_dictionaries()
-        counted = pc.value_counts(values if is_coded else plain(values))
-        table = pa.table({VALUE: plain(counted.field("values")), COUNT: counted.field("counts")})
+        table = _counted(values if is_coded else plain(values))
         # A dictionary may hold a value twice, or two zeros; its values are made plain after counting.
         return cls(rows=RowRuns.of(_once(table) if is_coded else table, (VALUE,)), n=len(values))
 
@@ -49,7 +49,7 @@ class ValueCounts:
             rows = RowRuns(keys=rows.keys, runs=(*rows.files, table))
         return type(self)(rows=rows, n=self.n + other.n)
 
-    def settled(self, directory: Path, name: str, *, max_in_memory: int = MAX_IN_MEMORY) -> Self:
+    def settled(self, directory: Path, name: str, max_in_memory: int = MAX_IN_MEMORY) -> Self:
         """The same counts, moved into a new file when there are more than max_in_memory values in memory.
 
         Raises: DiskFull, OutputUnwritable.
@@ -146,6 +146,27 @@ class ValueCounts:
             group = _once(pa.concat_tables(parts)) if len(parts) > 1 else parts[0]
             if group.num_rows:
                 yield group
+
+
+def _counted(values: pa.Array | pa.ChunkedArray) -> pa.Table:
+    if _is_mostly_distinct_numbers(values):
+        numbers = plain(values).combine_chunks()
+        if not pa.types.is_floating(numbers.type):
+            numbers = numbers.view(integers_under(numbers.type))
+        found, counts = np.unique(numbers.to_numpy(), return_counts=True)
+        return pa.table({VALUE: pa.array(found, numbers.type).view(values.type), COUNT: counts})
+    counted = pc.value_counts(values)
+    return pa.table({VALUE: plain(counted.field("values")), COUNT: counted.field("counts")})
+
+
+def _is_mostly_distinct_numbers(values: pa.Array | pa.ChunkedArray) -> bool:
+    """By a sample: for such values sorting is several times as fast as hashing, for others it is slower."""
+    kind = values.type
+    is_number = pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_temporal(kind)
+    if not is_number or len(values) < _N_SAMPLE:
+        return False
+    sample = values.take(pa.array(np.linspace(0, len(values) - 1, _N_SAMPLE).astype(np.int64)))
+    return bool(len(sample.unique()) > 0.9 * _N_SAMPLE)
 
 
 def _once(table: pa.Table) -> pa.Table:

@@ -19,14 +19,11 @@ from batch_scorer.validation.streaming.exact_sums import ExactSum, Moments
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 WILD = FINITE | st.sampled_from([5e-324, -5e-324, 1.7976931348623157e308, -1.7976931348623157e308, 0.1, -0.0])
 FLOATS = st.lists(WILD | st.floats(-1e4, 1e4), max_size=60).map(lambda x: np.array(x, np.float64))
-INTEGERS = st.sampled_from(
-    [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64]
-).flatmap(
+_INTEGERS = [(np.dtype(kind), np.iinfo(kind)) for kind in ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")]
+INTEGERS = st.sampled_from(_INTEGERS).flatmap(
     lambda kind: st.lists(
-        st.integers(np.iinfo(kind).min, np.iinfo(kind).max)
-        | st.sampled_from([int(np.iinfo(kind).min), int(np.iinfo(kind).max)]),
-        max_size=40,
-    ).map(lambda x: np.array(x, kind))
+        st.integers(kind[1].min, kind[1].max) | st.sampled_from([kind[1].min, kind[1].max]), max_size=40
+    ).map(lambda x: np.array(x, kind[0]))
 )
 NUMBERS = FLOATS | INTEGERS
 
@@ -140,3 +137,10 @@ def test_nan_is_refused_wherever_it_is() -> None:
 def test_equal_values_do_not_deviate() -> None:
     assert Moments.of(np.full(1000, 0.1)).stdev() == 0.0
     assert Moments.of(np.full(1000, 2**63 - 1, np.int64)).stdev() == 0.0
+
+
+def test_a_root_just_above_the_middle_of_two_floats_goes_up() -> None:
+    middle = 2**53 + 1  # between 2**53, which is even, and 2**53 + 2
+    squares = ExactSum(mantissa=middle**2 * 2**100 + 1, exponent=-100)
+    assert Moments(n=2, squares=squares).stdev() == 2**53 + 2
+    assert Moments(n=2, squares=ExactSum(mantissa=middle**2, exponent=0)).stdev() == 2**53
