@@ -55,7 +55,8 @@ class FailedExpectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteVerdict:
-    """How one suite fared on one partition. result: GX's own validation result as JSON.
+    """How one suite fared on one partition. result: GX's own validation result as JSON; None, when every
+    expectation holds: then `evidence` is what GX renders it from when somebody looks.
 
     not_evaluated: why there is no answer (memory bound, crash, an expectation that raised); never passed.
     """
@@ -66,11 +67,14 @@ class SuiteVerdict:
     stage: str  # input | output
     success: bool
     failed: tuple[FailedExpectation, ...]
-    result: Mapping[str, Any]
+    result: Mapping[str, Any] | None
+    evidence: Mapping[str, Any] | None = None
     not_evaluated: str | None = None
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
+        if (self.result is None) == (self.evidence is None):
+            raise ValueError(f"suite {self.suite} has a result, or what one is rendered from")
         if self.success and (self.not_evaluated or self.failed):
             raise ValueError(f"suite {self.suite} cannot pass: {self.not_evaluated or self.failed}")
 

@@ -11,6 +11,10 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 
 from batch_scorer.validation.streaming.domains import canonical
 
+class NotEvaluated(Exception):  # noqa: N818 (GX shows it as it is)
+    """Why an expectation that is left to GX was not tried."""
+
+
 MetricKey = tuple[str, str, str]
 Answer = Callable[[], Any]
 

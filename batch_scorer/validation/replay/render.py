@@ -16,8 +16,17 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 from great_expectations.validator.validation_graph import ValidationGraph
 from great_expectations.validator.validator import Validator, calc_validation_statistics
 
-from batch_scorer.validation.replay.engine import Answer, MetricKey, ReplayEngine, key_of, replay_engine
-from batch_scorer.validation.streaming.compile import Check, Compiled, Way
+from batch_scorer.validation.evidence import Evidence
+from batch_scorer.validation.replay.engine import (
+    Answer,
+    MetricKey,
+    NotEvaluated,
+    ReplayEngine,
+    key_of,
+    replay_engine,
+)
+from batch_scorer.validation.replay.told import NUMBER, told_how
+from batch_scorer.validation.streaming.compile import Check, Way
 from batch_scorer.validation.streaming.rules.rule import Found
 from batch_scorer.validation.streaming.rules.schemas import dtype_of
 from batch_scorer.validation.streaming.rules.table import RULES
@@ -27,24 +36,25 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """found: partials of all rows. frame: all rows of the columns that the checks left to GX read.
+    """evidence: of all rows. frame: all rows of the columns that the checks left to GX read.
 
-    result_format: as GX takes it, a dict.
+    result_format: as GX takes it, a dict. refused: why there is no frame although one is needed.
     """
 
-    compiled: Compiled
-    found: Found
+    evidence: Evidence
     result_format: Json
     frame: pd.DataFrame | None = None
+    refused: str | None = None
 
-    def render(self, context: Any, document: Mapping[str, Any]) -> Json:
-        """document: the suite as JSON, suite parameters resolved. Raises: whatever GX raises of the suite itself."""
-        suite = gx.ExpectationSuite(**deepcopy(dict(document)))
+    def render(self, context: Any, document: Mapping[str, Any], parameters: Mapping[str, Any]) -> Json:
+        """document: the suite as JSON; parameters: of the suite. Raises: what GX raises of the suite itself."""
+        suite = _suite(document)
         configurations = suite.expectation_configurations
+        known = {**(document.get("suite_parameters") or {}), **parameters}
+        blank = Validator(execution_engine=self._blank(), data_context=context)
+        ordered = blank.process_expectations_for_validation(configurations, known)
         engine = self._engine(configurations)
-        validator = Validator(execution_engine=engine, data_context=context)
-        ordered = validator.process_expectations_for_validation(configurations)
-        results = validator.graph_validate(
+        results = Validator(execution_engine=engine, data_context=context).graph_validate(
             configurations=ordered, runtime_configuration={"result_format": dict(self.result_format)}
         )
         statistics = calc_validation_statistics(results)
@@ -61,41 +71,66 @@ class Replay:
             meta={"great_expectations_version": gx.__version__},
             batch_id=engine.batch_manager.active_batch_data_id,
         )
-        rendered: Json = whole.to_json_dict()
-        return rendered
+        return told_how(whole.to_json_dict(), self.evidence.compiled.checks)
+
+    def _blank(self) -> ReplayEngine:
+        """Knows the table's columns, and nothing of its rows."""
+        found = self.evidence.found()
+        types = [{"name": name, "type": dtype_of(name, found)} for name in found.schema.names]
+        of_table: dict[str, Answer] = {
+            "table.columns": lambda: list(found.schema.names),
+            "table.column_types": lambda: types,
+            "table.column_count": lambda: len(found.schema.names),
+        }
+        return replay_engine(_empty(found), answers={}, real=(), of_table=of_table)
 
     def _engine(self, configurations: list[ExpectationConfiguration]) -> ReplayEngine:
-        frame = self._empty() if self.frame is None else self.frame
-        types = [{"name": name, "type": dtype_of(name, self.found)} for name in self.found.schema.names]
-        of_table: dict[str, Answer] = {
-            "table.columns": lambda: list(self.found.schema.names),
-            "table.column_types": lambda: types,
-            "table.column_count": lambda: len(self.found.schema.names),
-        }
-        blank = replay_engine(frame, answers={}, real=(), of_table=of_table)
+        blank, found = self._blank(), self.evidence.found()
         answers: dict[MetricKey, Answer] = {}
         real: set[MetricKey] = set()
-        for check, configuration in zip(self.compiled.checks, configurations, strict=True):
+        for check, configuration in zip(self.evidence.compiled.checks, configurations, strict=True):
             if check.way is Way.STREAMED:
-                answers |= dict(self._answers(check, configuration, blank))
+                answers |= dict(_answers(check, configuration, blank, self.result_format, found))
             else:
                 real |= {key_of(metric) for metric in _needed(configuration, blank, self.result_format)}
-        return replay_engine(frame, answers=answers, real=real, of_table=of_table)
+        real -= set(answers)
+        if self.refused is not None:
+            answers |= dict.fromkeys(real, partial(_refuse, self.refused))
+        frame = _empty(found) if self.frame is None else self.frame
+        return replay_engine(frame, answers=answers, real=real, of_table=blank.of_table)
 
-    def _answers(
-        self, check: Check, configuration: ExpectationConfiguration, engine: ReplayEngine
-    ) -> Iterator[tuple[MetricKey, Answer]]:
-        """Of the metrics that its expectation is validated with."""
-        for metric in _wanted(configuration, engine, self.result_format):
-            given = metric.metric_value_kwargs
-            answer = partial(RULES[check.type].answer, metric.metric_name, given, check.kwargs, self.found)
-            yield key_of(metric), answer
 
-    def _empty(self) -> pd.DataFrame:
-        """No rows, but every column in its type."""
-        return pd.DataFrame(
-            {name: pd.Series([], dtype=dtype_of(name, self.found)) for name in self.found.schema.names}
-        )
+def _suite(document: Mapping[str, Any]) -> gx.ExpectationSuite:
+    """Each expectation says which one it is, for `told_how`. Raises: what GX raises of one it cannot make."""
+    numbered = deepcopy(dict(document))
+    for index, expectation in enumerate(numbered["expectations"]):
+        expectation["meta"] = {**(expectation.get("meta") or {}), NUMBER: index}
+        # A suite logs an expectation that it cannot make, and goes on without it; this raises.
+        ExpectationConfiguration(**expectation).to_domain_obj()
+    return gx.ExpectationSuite(**numbered)
+
+
+def _empty(found: Found) -> pd.DataFrame:
+    """No rows, but every column in its type."""
+    return pd.DataFrame({name: pd.Series([], dtype=dtype_of(name, found)) for name in found.schema.names})
+
+
+def _answers(
+    check: Check,
+    configuration: ExpectationConfiguration,
+    engine: ReplayEngine,
+    result_format: Json,
+    found: Found,
+) -> Iterator[tuple[MetricKey, Answer]]:
+    """Of the metrics that an expectation is validated with."""
+    answer = RULES[check.type].answer
+    for metric in _wanted(configuration, engine, result_format):
+        given = metric.metric_value_kwargs
+        yield key_of(metric), partial(answer, metric.metric_name, given, check.kwargs, found)
+
+
+def _refuse(why: str) -> Any:
+    raise NotEvaluated(why)
 
 
 def _wanted(
@@ -120,7 +155,6 @@ def _needed(
     try:
         for metric in _wanted(configuration, engine, result_format):
             graph.build_metric_dependency_graph(metric, runtime)
-    except Exception:
+    except Exception:  # GX will say it of this expectation alone
         return []
-    ends = [end for edge in graph.edges for end in (edge.left, edge.right) if end is not None]
-    return ends
+    return [end for edge in graph.edges for end in (edge.left, edge.right) if end is not None]
