@@ -56,7 +56,9 @@ def check(settings: Settings, suite: str, job: str, partition: str) -> int:
     verdict = wiring.check_suite(settings.find_project(), suite, job, partition, settings.target)
     code = 0 if verdict.success else _GATED
     if settings.json:
-        output.emit("suite_result", suite=suite, partition=partition, result=verdict.result)
+        from batch_scorer.validation.rendering import native_result
+
+        output.emit("suite_result", suite=suite, partition=partition, result=native_result(verdict))
         output.emit_summary(
             code,
             success=verdict.success,

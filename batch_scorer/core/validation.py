@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -35,6 +35,24 @@ class Suite:
     fingerprint: str
     columns: tuple[str, ...] | None
     n_expectations: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteScan:
+    """What a worker computes for one suite on each of a partition's chunks.
+
+    expectations: as JSON text. schema: of the partition's table, an Arrow schema as text. columns: to read.
+    key: columns that name a failing row. sets_aside: rows that break its rules are quarantined, not scored.
+    """
+
+    suite: str
+    stage: str  # input | output
+    expectations: str
+    schema: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    sets_aside: bool = False
+    waived: tuple[str, ...] = ()  # rules, in words, that set no row aside this time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +95,19 @@ class SuiteVerdict:
             raise ValueError(f"suite {self.suite} has a result, or what one is rendered from")
         if self.success and (self.not_evaluated or self.failed):
             raise ValueError(f"suite {self.suite} cannot pass: {self.not_evaluated or self.failed}")
+
+    @property
+    def results(self) -> Sequence[Mapping[str, Any]]:
+        """Of each expectation, in GX's form; of those that hold, without numbers nobody asked for yet."""
+        if self.result is not None:
+            results: Sequence[Mapping[str, Any]] = self.result["results"]
+            return results
+        assert self.evidence is not None  # noqa: S101 (one of the two is there)
+        meta = {"batch_scorer": {"path": "streamed"}}
+        expectations = self.evidence["suite"]["expectations"]
+        return [
+            {"expectation_config": one, "success": True, "result": {}, "meta": meta} for one in expectations
+        ]
 
     @property
     def blocks(self) -> bool:

@@ -63,9 +63,7 @@ class Evidence:
             self.expectations, self.schema, sample_columns=self.sampling.columns
         ).measures
         pairs = zip(measures, self.partials, strict=True)
-        return Found(
-            partials={measure: one for measure, one in pairs if one is not None}, schema=self.schema
-        )
+        return Found(partials={measure: one for measure, one in pairs if one is not None}, schema=self.schema)
 
     def holds(self) -> tuple[bool | None, ...]:
         """Each expectation's own success; None where only GX can tell."""

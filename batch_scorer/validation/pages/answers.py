@@ -19,7 +19,7 @@ _OURS = ("batch_id",)  # GX adds it to every expectation; it is no part of the r
 
 def answers_of(verdict: SuiteVerdict, *, max_samples: int) -> tuple[Answer, ...]:
     """Every expectation: failed ones, then those not evaluated, then passed ones, each by severity."""
-    answers = [_answer(one, verdict, max_samples) for one in verdict.result["results"]]
+    answers = [_answer(one, verdict, max_samples) for one in verdict.results]
     outcomes, severities = list(Outcome), list(Severity)
     return tuple(
         sorted(answers, key=lambda one: (outcomes.index(one.outcome), severities.index(one.severity)))

@@ -101,7 +101,7 @@ def _readable(entry: Mapping[str, Any], verdict: SuiteVerdict, max_samples: int)
         file=entry["file"],
         success=verdict.success,
         not_evaluated=verdict.not_evaluated,
-        path=path_in(verdict.result.get("meta")),
+        path=path_in((verdict.result or {}).get("meta")),
         problems=tuple(answer for answer in answers if answer.outcome is not Outcome.PASSED),
         passed=tuple(answer for answer in answers if answer.outcome is Outcome.PASSED),
     )

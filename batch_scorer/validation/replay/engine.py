@@ -11,7 +11,8 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 
 from batch_scorer.validation.streaming.domains import canonical
 
-class NotEvaluated(Exception):  # noqa: N818 (GX shows it as it is)
+
+class NotEvaluated(Exception):
     """Why an expectation that is left to GX was not tried."""
 
 

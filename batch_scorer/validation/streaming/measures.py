@@ -78,10 +78,12 @@ class RowsThatFail:
 
     def mask(self, rows: Rows) -> Mask:
         """The rows that fail. Raises: whatever GX's own rule would raise."""
-        columns = tuple(rows.column(name) for name in self.columns)
-        _, domain = self._domain(rows)
-        failing = ~KERNELS[self.metric].meets(columns, json.loads(self.kwargs))
-        return failing if domain is None else failing & domain
+        if self not in rows.failing:
+            columns = tuple(rows.column(name) for name in self.columns)
+            _, domain = self._domain(rows)
+            failing = ~KERNELS[self.metric].meets(columns, json.loads(self.kwargs))
+            rows.failing[self] = failing if domain is None else failing & domain
+        return rows.failing[self]
 
     def _domain(self, rows: Rows) -> tuple[Mask | None, Mask | None]:
         columns = [rows.column(name) for name in self.columns]

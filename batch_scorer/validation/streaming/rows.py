@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -64,6 +65,12 @@ class Column:
         """In the declared type."""
         is_encoded_text = self.kind is Kind.TEXT and isinstance(self._given, pa.DictionaryArray)
         return self._given.dictionary_decode() if is_encoded_text else self._given
+
+    def taken(self, where: pa.Array) -> pa.Array:
+        """Some of its values, in the declared type."""
+        values = self._given.take(where)
+        is_encoded_text = self.kind is Kind.TEXT and isinstance(values, pa.DictionaryArray)
+        return values.dictionary_decode() if is_encoded_text else values
 
     @cached_property
     def valid(self) -> Mask | None:
@@ -137,24 +144,33 @@ class Rows:
     """A record batch, and what has been made of it so far. schema: of the table it is part of."""
 
     def __init__(self, table: pa.Table, schema: pa.Schema | None = None) -> None:
-        self.table = table
         self.n_rows = table.num_rows
         self.conditions: dict[str, Mask] = {}  # by canonical row condition
+        self.failing: dict[Hashable, Mask] = {}  # by measure: it is counted, and rows are set aside by it
+        self._table = table
         self._schema = table.schema if schema is None else schema
         self._columns: dict[str, Column] = {}
 
     def column(self, name: str) -> Column:
         if name not in self._columns:
-            chunks = self.table.column(name)
+            chunks = self._table.column(name)
             values = chunks.combine_chunks() if chunks.num_chunks != 1 else chunks.chunk(0)
-            self._columns[name] = Column(values, self._schema.field(name).type)
+            declared = self._schema.field(name).type
+            self._columns[name] = Column(_typed(values, declared), declared)
         return self._columns[name]
 
     def take(self, positions: np.ndarray[Any, Any], columns: tuple[str, ...]) -> pa.Table:
         """Some rows, in their declared types."""
-        taken = self.table.select(list(columns)).take(pa.array(positions))
-        for index, name in enumerate(columns):
-            if self.column(name).kind is Kind.TEXT and pa.types.is_dictionary(taken.column(name).type):
-                text = taken.column(name).cast(self._schema.field(name).type)
-                taken = taken.set_column(index, name, text)
-        return taken
+        where = pa.array(positions)
+        return pa.table({name: self.column(name).taken(where) for name in columns})
+
+
+def _typed(values: pa.Array, declared: pa.DataType) -> pa.Array:
+    """As the whole table declares it: a file may hold a wider kind of text, or a column of nothing but nulls.
+
+    Text that comes dictionary-encoded stays so; what kernels do not look into stays as it is.
+    """
+    kind = kind_of(declared)
+    if values.type == declared or kind is Kind.OTHER:
+        return values
+    return values if kind is Kind.TEXT and isinstance(values, pa.DictionaryArray) else values.cast(declared)

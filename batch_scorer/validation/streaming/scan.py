@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from batch_scorer.validation.streaming.duplicates import KeyRows
 from batch_scorer.validation.streaming.failing import FailingRows
 from batch_scorer.validation.streaming.measures import (
@@ -21,6 +19,7 @@ from batch_scorer.validation.streaming.measures import (
 )
 from batch_scorer.validation.streaming.order import OrderedRows
 from batch_scorer.validation.streaming.rows import Rows
+from batch_scorer.validation.streaming.spill_files import SpillFile
 from batch_scorer.validation.streaming.value_counts import ValueCounts
 
 _SPILLING = (ValueCounts, KeyRows)
@@ -48,13 +47,22 @@ class Scanned:
             n_rows=self.n_rows + after.n_rows, partials=partials, raised={**after.raised, **self.raised}
         )
 
-    def settled(self, directory: Path, name: str) -> Scanned:
-        """With what is too large for memory in files of `directory`, whose names start with `name`."""
+    def settled(self, directory: Path, name: str, *, max_rows: int = 65_536) -> Scanned:
+        """With what is too large for memory in files of `directory`, whose names start with `name`.
+
+        max_rows: that each partial may keep. Raises: DiskFull, OutputUnwritable.
+        """
         partials = tuple(
-            partial.settled(directory, f"{name}-{index}") if isinstance(partial, _SPILLING) else partial
+            _settled(partial, directory, f"{name}-{index}", max_rows)
             for index, partial in enumerate(self.partials)
         )
         return Scanned(n_rows=self.n_rows, partials=partials, raised=self.raised)
+
+    @property
+    def spills(self) -> tuple[SpillFile, ...]:
+        """The files that partials refer to."""
+        spilling = [partial for partial in self.partials if isinstance(partial, _SPILLING)]
+        return tuple(file for partial in spilling for file in partial.rows.files)
 
     def by_measure(self, measures: Sequence[Measure]) -> dict[Measure, Partial]:
         pairs = zip(measures, self.partials, strict=True)
@@ -75,6 +83,16 @@ class Scanned:
             partials=tuple(None if one is None else partial_from_json(one) for one in document["partials"]),
             raised={int(index): why for index, why in document["raised"].items()},
         )
+
+
+def _settled(partial: Any, directory: Path, name: str, max_rows: int) -> Any:
+    match partial:
+        case ValueCounts():
+            return partial.settled(directory, name, max_in_memory=max_rows)
+        case KeyRows():
+            return partial.settled(directory, name, max_in_memory_rows=max_rows)
+        case _:
+            return partial
 
 
 def _joined(one: Any, other: Any, n_before: int) -> Any:

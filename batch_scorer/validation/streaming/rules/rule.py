@@ -75,12 +75,24 @@ class Rule(Protocol):
         """The value of a GX metric. given: that metric's own arguments. Raises: KeyError: it is not ours."""
 
 
+_UNEVEN = {b"batch_scorer.uneven": b"1"}
+
+
+def uneven(field: pa.Field) -> pa.Field:
+    """A column that not every file of the table has, or has in this type."""
+    return field.with_metadata(_UNEVEN)
+
+
+def is_uneven(field: pa.Field) -> bool:
+    return field.metadata == _UNEVEN
+
+
 def condition_of(kwargs: Kwargs, schema: pa.Schema) -> str | None:
     """Canonical. Raises: NotStreamed."""
     condition = kwargs.get("row_condition")
     if condition in (None, ""):
         return None
-    kinds = {field.name: kind_of(field.type) for field in schema}
+    kinds = {field.name: kind_of(field.type) for field in schema if not is_uneven(field)}
     if not streams_condition(condition, kinds):
         raise NotStreamed("its row condition is one that only a data frame can decide")
     return canonical(condition)
@@ -93,6 +105,8 @@ def types_of(names: tuple[str, ...], schema: pa.Schema) -> tuple[pa.DataType, ..
     for name in names:
         if not isinstance(name, str) or schema.get_field_index(name) < 0:
             raise NotStreamed(f"there is no column {name}, or more than one")
+        if is_uneven(schema.field(name)):
+            raise NotStreamed(f"the files disagree about column {name}")
     return tuple(schema.field(name).type for name in names)
 
 
