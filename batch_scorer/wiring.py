@@ -115,6 +115,7 @@ def bound_suites(project: Project, job: Job) -> tuple[BoundSuite, ...]:
             suite=load_suite(project.suite_path(use.suite), custom_allowed=bool(job.code)),
             on_fail=OnFail(use.on_fail),
             stage=stage,
+            max_quarantined_rate=use.max_quarantined_rate,
         )
         for use, stage in uses
     )

@@ -24,6 +24,7 @@ from batch_scorer.core.models import Signature
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
 from batch_scorer.core.validation import SuiteScan
+from batch_scorer.core.waivers import Waived
 from batch_scorer.execution.checking import columns_checked, suite_scans
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing.openings import Opened, open_generation, opening_key
@@ -51,6 +52,7 @@ class Prepared:
     reused: tuple[ChunkScored, ...]
     columns: tuple[tuple[str, str], ...]
     scans: tuple[SuiteScan, ...]
+    waived: tuple[Waived, ...]
     started_at: datetime
     warnings: tuple[str, ...] = ()
 
@@ -85,7 +87,9 @@ def prepare(
     read = read_spec(parts, plan.model.signature, entry.found, entry.footers)
     found = replace(entry.found, files=hashed(parts, entry.found.files, entry.found.files))
     columns = output_columns(read.carried, parts.job.model.output)
-    scans = suite_scans(parts, entry.footers, columns) if entry.footers else ()
+    fingerprint = content_fingerprint(found.files)
+    waived = _waived(parts, entry.partition, fingerprint)
+    scans = suite_scans(parts, entry.footers, columns, waived) if entry.footers else ()
     read = replace(read, checked=columns_checked(scans))
     parts.sink.check_columns(columns)
     if not allow_schema_change:
@@ -97,10 +101,9 @@ def prepare(
         entry.partition,
         run_id=run_id,
         token=token,
-        key=opening_key(parts, plan, found, chunks, columns),
+        key=opening_key(parts, plan, found, chunks, columns, waived),
         chunks=chunks,
     )
-    fingerprint = content_fingerprint(found.files)
     output = _output_spec(parts, plan, opened, read, fingerprint)
     return Prepared(
         entry=entry,
@@ -113,10 +116,17 @@ def prepare(
         tasks=_tasks(parts, plan, chunks, opened, read, output, scans),
         reused=opened.scored,
         scans=scans,
+        waived=waived,
         columns=columns,
         started_at=datetime.now(UTC),
         warnings=disagreements(entry.found.files, entry.footers),
     )
+
+
+def _waived(parts: JobParts, partition: Partition, input_fingerprint: str) -> tuple[Waived, ...]:
+    """Asked under our lease, which a release needs as well: none comes in between."""
+    found = parts.ledger.waivers(parts.job.name, partition)
+    return tuple(each.waived for each in found if each.input_fingerprint == input_fingerprint)
 
 
 def read_spec(

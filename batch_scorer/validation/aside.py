@@ -28,6 +28,11 @@ def setting_aside(check: Check) -> RowsThatFail | None:
     return rule.mask_measure(check.kwargs) if check.kwargs.get("mostly") in (None, 1) else None
 
 
+def rules_setting_aside(checks: Sequence[Check]) -> frozenset[str]:
+    """In words."""
+    return frozenset(rule_in_words(check.type, check.kwargs) for check in checks if setting_aside(check))
+
+
 def may_set_aside(type_: str, kwargs: Mapping[str, Any]) -> bool:
     """The same, before a table's types are known."""
     return isinstance(RULES.get(type_), RowRule) and kwargs.get("mostly") in (None, 1)
@@ -43,12 +48,21 @@ class SettingAside:
     @classmethod
     def of(cls, suite: str, checks: Sequence[Check], waived: Sequence[str] = ()) -> SettingAside:
         named = [(rule_in_words(check.type, check.kwargs), setting_aside(check)) for check in checks]
-        kept = tuple((words, measure) for words, measure in named if measure and words not in waived)
-        return cls(suite=suite, rules=kept)
+        kept = [(words, measure) for words, measure in named if measure and words not in waived]
+        return cls(suite=suite, rules=tuple(dict.fromkeys(kept)))
 
     def masks(self, rows: Rows) -> tuple[tuple[str, Mask], ...]:
-        """By rule, the rows that break it."""
-        return tuple((words, measure.mask(rows)) for words, measure in self.rules)
+        """By rule, the rows that break it.
+
+        A rule that raises on these rows sets none of them aside: it is left to GX, where it passes nothing.
+        """
+        found = []
+        for words, measure in self.rules:
+            try:
+                found.append((words, measure.mask(rows)))
+            except ValueError:  # as scan
+                continue
+        return tuple(found)
 
 
 def broken(masks: Sequence[tuple[str, Mask]], n_rows: int) -> Mask:
