@@ -183,6 +183,16 @@ def load_checked(project: Project, names: Sequence[str], target: str | None) -> 
     return jobs
 
 
+def quarantine_rules(project: Project, job: Job) -> Iterator[tuple[str, str, str]]:
+    """(suite, rule in words, what its failure does) of each suite of the job that sets rows aside."""
+    for use in bound_suites(project, job):
+        if use.on_fail is OnFail.QUARANTINE:
+            from batch_scorer.validation.aside import parts_played
+
+            for rule, does in parts_played(use.suite.document):
+                yield use.suite.name, rule, does
+
+
 def plan_job(
     parts: JobParts, selection: Selection, *, model: str | None = None, now: datetime | None = None
 ) -> Plan:

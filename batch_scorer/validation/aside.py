@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from batch_scorer.core.validation import Severity
 from batch_scorer.validation.phrases import rule_in_words
 from batch_scorer.validation.streaming.compile import Check, Way
 from batch_scorer.validation.streaming.measures import RowsThatFail
@@ -36,6 +37,21 @@ def rules_setting_aside(checks: Sequence[Check]) -> frozenset[str]:
 def may_set_aside(type_: str, kwargs: Mapping[str, Any]) -> bool:
     """The same, before a table's types are known."""
     return isinstance(RULES.get(type_), RowRule) and kwargs.get("mostly") in (None, 1)
+
+
+def parts_played(document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """(rule in words, what its failure does) of each expectation of a suite that sets rows aside.
+
+    document: GX's own JSON. A table whose types only GX can look into turns the first into the second.
+    """
+    return tuple((rule_in_words(one["type"], one["kwargs"]), _part(one)) for one in document["expectations"])
+
+
+def _part(expectation: Mapping[str, Any]) -> str:
+    if may_set_aside(expectation["type"], expectation["kwargs"]):
+        return "sets rows aside"
+    is_critical = (expectation.get("severity") or Severity.CRITICAL) == Severity.CRITICAL
+    return "blocks" if is_critical else "warns"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
