@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from batch_scorer.core.partitions import Partition
 
@@ -37,3 +39,12 @@ class Waiver:
     stamps: str
     after_generation: int
     waived: Waived
+
+
+def rules_set_aside(verdicts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """By `suite: rule in words`, how many rows break it. verdicts: as manifests and attempts keep them."""
+    return {
+        f"{verdict['suite']}: {rule}": n_rows
+        for verdict in verdicts
+        for rule, n_rows in verdict.get("set_aside", {}).get("by_rule", {}).items()
+    }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +17,7 @@ from batch_scorer.lake.failures import damaged
 from batch_scorer.lake.staging import ROW_GROUP_ROWS, OpenFile
 
 RULES, FILE, ROW, RUN = "_rules", "_file", "_row", "_run_id"
+_BATCH_ROWS = 8_192
 OURS = pa.schema([(RULES, pa.list_(pa.string())), (FILE, pa.string()), (ROW, pa.int64()), (RUN, pa.string())])
 
 
@@ -67,6 +69,20 @@ class AsideWriter:
     def _new_file(self, schema: pa.Schema) -> OpenFile:
         name = f"rows-{self._chunk_index:05d}-{self._spec.run_id}-{secrets.token_hex(4)}.parquet"
         return OpenFile(Path(self._spec.quarantine) / name, schema, dict(self._spec.metadata))
+
+
+def read_rows(files: Iterable[Path], rule: str | None = None) -> Iterator[dict[str, Any]]:
+    """Rows by column name, as they were written. rule: only those that break it. Raises: FileUnreadable."""
+    for path in files:
+        try:
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+                for batch in file.iter_batches(_BATCH_ROWS, use_threads=False):
+                    rules = batch.column(RULES).to_pylist()
+                    for position, broken in enumerate(rules):
+                        if rule is None or rule in broken:
+                            yield batch.slice(position, 1).to_pylist()[0]
+        except (pa.ArrowException, OSError) as error:
+            raise damaged(str(path), f"quarantined rows cannot be read: {error}") from error
 
 
 def rows_of(files: Iterable[Path]) -> dict[str, set[int]]:
