@@ -59,8 +59,8 @@ def _show_aside(settings: Settings, job: str, aside: RowsAside) -> None:
     which = "blocked, rows not kept" if aside.generation is None else f"generation {aside.generation}"
     if aside.generation is not None and not aside.is_current:
         which += ", replaced"
-    n_rows = f"{aside.rows.n_quarantined:,} of {words.rows(aside.rows.n_read)}"
-    click.echo(f"{job}/{aside.partition.path}: {n_rows} ({which})")
+    how_many = f"{aside.rows.n_quarantined:,} of {words.rows(aside.rows.n_read)}"
+    click.echo(f"{job}/{aside.partition.path}: {how_many} ({which})")
     for rule, n_rows in sorted(aside.by_rule.items(), key=lambda pair: (-pair[1], pair[0])):
         click.echo(f"  {n_rows:>9,}  {rule}")
 
