@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -422,3 +423,86 @@ def test_a_table_column_of_dictionaries_is_plain_in_the_quarantine(
     schema = pq.read_schema(aside_file(project))
     assert schema.field("payment_type").type == pa.string()
     assert schema.field("_rules").type == pa.list_(pa.field("element", pa.string()))
+
+
+EVERY_ROW_RULE = [
+    expectation("expect_column_values_to_not_be_null", column="company"),
+    expectation("expect_column_values_to_be_null", column="company"),
+    expectation("expect_column_values_to_be_between", column="fare", min_value=5.5, strict_min=True),
+    expectation("expect_column_values_to_be_between", column="started_at", min_value="2024-01-01T12:00:00"),
+    expectation("expect_column_values_to_be_in_set", column="trip_start_hour", value_set=[1, 2, 3.0]),
+    expectation("expect_column_values_to_not_be_in_set", column="payment_type", value_set=["Cash"]),
+    expectation("expect_column_value_lengths_to_equal", column="payment_type", value=4),
+    expectation("expect_column_value_lengths_to_be_between", column="payment_type", max_value=4),
+    expectation("expect_column_values_to_match_regex", column="payment_type", regex="^C"),
+    expectation("expect_column_values_to_not_match_regex", column="payment_type", regex="d$"),
+    expectation("expect_column_values_to_match_regex_list", column="company", regex_list=["^B", "b$"]),
+    expectation("expect_column_values_to_not_match_regex_list", column="company", regex_list=["^B"]),
+    expectation(
+        "expect_column_values_to_match_strftime_format", column="company", strftime_format="%Y"
+    ),
+    expectation("expect_column_values_to_be_dateutil_parseable", column="company"),
+    expectation("expect_column_values_to_be_json_parseable", column="company"),
+    expectation("expect_column_pair_values_to_be_equal", column_A="fare", column_B="trip_miles"),
+    expectation(
+        "expect_column_pair_values_a_to_be_greater_than_b", column_A="trip_miles", column_B="fare",
+        or_equal=True,
+    ),
+    expectation(
+        "expect_column_pair_values_to_be_in_set",
+        column_A="trip_start_hour",
+        column_B="trip_start_day",
+        value_pairs_set=[[1, 2], [3, 4]],
+    ),
+    expectation("expect_multicolumn_sum_to_equal", column_list=["fare", "trip_miles"], sum_total=20),
+    expectation(
+        "expect_select_column_values_to_be_unique_within_record",
+        column_list=["trip_start_hour", "trip_start_day"],
+    ),
+    expectation(
+        "expect_column_values_to_be_between", column="fare", max_value=10.0,
+        row_condition={
+            "type": "comparison", "column": {"name": "trip_miles"}, "operator": "<", "parameter": 3,
+        },
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", EVERY_ROW_RULE, ids=[str(i) for i in range(len(EVERY_ROW_RULE))])
+def test_every_kind_of_row_rule_sets_aside_exactly_the_rows_that_gx_finds(
+    make_dirty: Callable[..., TaxiProject], rule: dict[str, Any]
+) -> None:
+    project = make_dirty(n_days=0)
+    project.add_day(0)
+    write_suite(project, rule)
+    result = project.cli("run", "taxi_tips")
+    assert result.code == 0, result.stderr
+    (verdict,) = manifest(project)["verdicts"]
+    stored = json.loads((project.state / verdict["file"]).read_text())
+    (answer,) = stored["results"]
+    assert not answer["success"]
+    assert verdict["set_aside"]["n_rows"] == answer["result"]["unexpected_count"] > 0
+    assert list(verdict["set_aside"]["by_rule"].values()) == [verdict["set_aside"]["n_rows"]]
+    assert manifest(project)["rows"]["n_quarantined"] == verdict["set_aside"]["n_rows"]
+
+
+def test_a_job_on_a_delta_table_has_the_same_quarantine(make_dirty: Callable[..., TaxiProject]) -> None:
+    project = make_dirty(output={"format": "delta", "keep_generations": 0})
+    for n_rows in (600, 640):
+        frame = add_dirty(project, n_rows=n_rows)
+        result = project.cli("run", "taxi_tips")
+        assert result.code == 0, result.stderr
+    assert set(quarantined(project, generation=2).ride_id) == set(rules_by_ride(frame))
+    assert quarantined(project, generation=1).empty
+    assert project.cli("verify", "taxi_tips", "--deep").code == 0
+
+
+def test_the_page_of_a_run_with_quarantined_rows_can_be_written(
+    make_dirty: Callable[..., TaxiProject],
+) -> None:
+    project = make_dirty()
+    assert project.cli("run", "taxi_tips").code == 0
+    n_aside = len(quarantined(project))
+    page = project.cli("suites", "docs", "last", "-o", "-")
+    assert page.code == 0, page.stderr
+    assert f"{600 - n_aside} scored + {n_aside} quarantined + 0 dropped" in page.stdout

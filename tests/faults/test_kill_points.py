@@ -84,6 +84,31 @@ def test_a_publish_to_a_delta_table_killed_anywhere_is_whole_and_completed(
     _kill_and_complete(lake, point)
 
 
+QUARANTINE = [
+    FaultPoint.FILE_SYNCED, FaultPoint.QUARANTINE_PLACED, FaultPoint.PUBLISHING_RECORDED,
+    FaultPoint.AFTER_EXCHANGE, FaultPoint.BEFORE_CLEANUP,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("point", QUARANTINE)
+def test_a_publish_with_quarantined_rows_killed_anywhere_counts_every_row_once(
+    lake: Lake, point: FaultPoint
+) -> None:
+    lake.write_suite()
+    assert lake.run().code == 0
+    for index in lake.versions:
+        lake.write_day(index, 1)
+    died = lake.run(faults=f"kill:{point}:1")
+    assert died.code == -signal.SIGKILL, f"{point} was never reached: exit {died.code}, {died.stderr}"
+    TALLY["kills at fault points"] += 1
+    lake.assert_whole()
+    assert lake.run().code == 0
+    lake.write_day(0, 2)  # another publish also takes away what the killed one had no time to
+    lake.write_day(1, 2)
+    assert lake.run().code == 0
+    lake.assert_settled()
+
+
 @pytest.mark.parametrize("before", [FaultPoint.PUBLISHING_RECORDED, FaultPoint.AFTER_EXCHANGE])
 @pytest.mark.parametrize("point", sorted(_RECOVERY))
 def test_a_recovery_that_is_killed_itself_is_begun_anew(
