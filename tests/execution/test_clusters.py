@@ -20,7 +20,7 @@ import pytest
 from batch_scorer.core.chunks import Chunk, ReadSpec
 from batch_scorer.core.errors import StoreUnavailable
 from batch_scorer.execution.clusters.choice import SMALL_PLAN_ROWS, choose
-from batch_scorer.lake.reader import Batch, read_chunk
+from batch_scorer.lake.reader import Batch, LeaveOut, read_chunk
 from tests import taxi
 from tests.conftest import TaxiProject
 
@@ -152,11 +152,11 @@ def test_an_error_that_may_pass_is_tried_again_as_often_as_the_job_says(
     project = make_project(2, compute={"retries": 2})
     tries = Counter[str]()
 
-    def unreliable(part: Chunk, spec: ReadSpec) -> Iterator[Batch]:
+    def unreliable(part: Chunk, spec: ReadSpec, leave_out: LeaveOut) -> Iterator[Batch]:
         tries[part.file.path] += 1
         if tries[part.file.path] <= n_failures:
             raise StoreUnavailable("the lake does not answer")
-        return read_chunk(part, spec)
+        return read_chunk(part, spec, leave_out)
 
     monkeypatch.setattr("batch_scorer.execution.chunk.read_chunk", unreliable)
     n_failures = 3

@@ -86,7 +86,8 @@ def look_at(parts: JobParts, path: str, partition: Partition | None) -> Partitio
         ),
     )
     current = current_record(facts)
-    if current is None:
+    file = recorded_manifest(facts, current)
+    if current is None or file is None or file.manifest is None or not file.manifest.quarantine:
         return facts
     quarantine = parts.places.quarantine(current.partition, current.number)
     kept = list_published(quarantine, wants_footer=lambda _: False)
