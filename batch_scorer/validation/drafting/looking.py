@@ -117,7 +117,7 @@ class _Column:
             self._shapes.add(values)
         if kind is not Kind.OTHER:
             self._add_distinct(values)
-        if self._keys is not None and not pa.types.is_floating(values.type):
+        if self._keys is not None:
             self._keys.add(values)
 
     def end_partition(self) -> None:
@@ -208,7 +208,7 @@ class _Shapes:
 
 
 class _Keys:
-    """Whether no value comes twice in a partition; too many to hold count as if one did."""
+    """Whether no value comes twice in a partition; where that cannot be told cheaply, as if one did."""
 
     def __init__(self) -> None:
         self.are_unique = True
@@ -218,7 +218,8 @@ class _Keys:
         if not self.are_unique:
             return
         self._held.append(values)
-        if sum(part.nbytes for part in self._held) > _MAX_KEY_BYTES:
+        is_too_large = sum(part.nbytes for part in self._held) > _MAX_KEY_BYTES
+        if is_too_large or pa.types.is_floating(values.type):
             self.are_unique, self._held = False, []
 
     def end_partition(self) -> None:

@@ -20,6 +20,7 @@ _LEAST_VALUES = 20  # of fewer, a range or a common shape is chance
 _KEY_NAME = re.compile(r"(^|_)(id|ID|uuid|guid|key)$|[a-z](Id|ID|Uuid|Guid|Key)$")
 _MANY_PARTITIONS = 7  # a week was seen, its quiet days too
 _WITH_GAPS = "float64"  # what pandas makes of whole numbers, one of which is missing
+_EXACT = 2**53
 
 _Expectation = dict[str, Any]
 
@@ -63,7 +64,7 @@ def _of_column(column: ColumnSeen, table: TableSeen) -> Iterator[_Expectation]:
     among = f"{_count(column.n_rows, 'row')} of {_count(table.n_files, 'file')}"
     yield from _type(column, among)
     yield from _nulls(column, among)
-    if column.is_unique and looks_like_key(column.name) and column.n_values > 1:
+    if column.is_unique and column.n_values > 1 and _survives_pandas(column):
         seen = f"no value twice in {among}"
         yield _expectation("expect_column_values_to_be_unique", {"column": column.name}, seen)
         yield from _regex(column, among)
@@ -114,6 +115,8 @@ def _set_of(column: ColumnSeen) -> list[Scalar] | None:
     """The values in order, where a set says more than a range: texts, and codes with gaps between them."""
     if column.distinct is None or not 0 < len(column.distinct) <= MAX_DISTINCT:
         return None
+    if column.kind is Kind.MIXED or not _survives_pandas(column):
+        return None
     values: list[Any] = sorted(value for value, _ in column.distinct)
     if column.n_values < _ROWS_PER_VALUE * len(values) or column.n_infinite:
         return None
@@ -126,6 +129,12 @@ def _set_of(column: ColumnSeen) -> list[Scalar] | None:
             return [int(value) for value in values] if is_whole and has_gaps else None
         case _:
             return None
+
+
+def _survives_pandas(column: ColumnSeen) -> bool:
+    """Where one is missing, pandas makes floats of whole numbers: beyond 2**53 several become the same."""
+    largest = max(abs(column.low or 0), abs(column.high or 0))
+    return column.kind is not Kind.WHOLE or not column.n_missing or largest < _EXACT
 
 
 def _set(column: ColumnSeen, values: list[Scalar], among: str) -> _Expectation:
@@ -154,7 +163,9 @@ def _range(column: ColumnSeen, among: str) -> Iterator[_Expectation]:
 
 
 def _regex(column: ColumnSeen, among: str) -> Iterator[_Expectation]:
-    if column.shape is None or not column.shape.is_of_ids or column.n_values < _LEAST_VALUES:
+    if column.kind is not Kind.TEXT or column.n_values < _LEAST_VALUES:
+        return
+    if column.shape is None or not column.shape.is_of_ids:
         return
     kwargs = {"column": column.name, "regex": column.shape.regex}
     seen = f"all {_count(column.n_values, 'text')} in {among} have this shape"
