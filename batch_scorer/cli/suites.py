@@ -143,7 +143,7 @@ def _show_draft(settings: Settings, drafted: DraftedSuite, name: str, target: Pa
     for one in draft.left_out:
         click.echo(f" {one.column}: {one.why}")
     click.echo(f"wrote {target}: {words.count(len(draft.expectations), 'expectation')}")
-    click.echo(f"next: review each, then {output.command(settings, f'batch-scorer suites check {name}')} …")
+    click.echo("next: review each of them; its notes say what was seen")
 
 
 @suites.command()

@@ -194,4 +194,4 @@ def _listing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise as_input_error(error, where=str(path)) from error
+        raise as_input_error(error, where=str(error.filename or path)) from error

@@ -134,4 +134,4 @@ def _text(value: object) -> str:
 
 
 def _word(value: Any) -> str:
-    return "none" if value is None else value_in_words(value)
+    return "not given" if value is None else value_in_words(value)

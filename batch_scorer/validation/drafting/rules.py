@@ -147,6 +147,8 @@ def _set(column: ColumnSeen, values: list[Scalar], among: str) -> _Expectation:
 def _range(column: ColumnSeen, among: str) -> Iterator[_Expectation]:
     if column.low is None or column.high is None or column.n_values < _LEAST_VALUES:
         return
+    if column.low == column.high:  # a range around one value is made up
+        return
     if column.kind not in (Kind.WHOLE, Kind.NUMBER):
         return
     low, high = human_bounds(column.low, column.high, whole=column.kind is Kind.WHOLE)
@@ -182,6 +184,8 @@ def _why_silent(column: ColumnSeen) -> str | None:
         return f"{100 * column.worst_missing:.3g} % of it is null in a partition: no rule about nulls"
     if column.n_rows and column.n_values < _LEAST_VALUES:
         return f"only {_count(column.n_values, 'value')} of it: too few to guess a range, a set or a shape"
+    if column.low is not None and column.low == column.high:
+        return f"it is always {column.low}: no range"
     if column.n_infinite and mostly_allowing(column.worst_infinite) is None:
         return f"{_count(column.n_infinite, 'value')} of it are infinite: no range"
     return None
