@@ -5,6 +5,7 @@ Structure (columns, types, nulls, keys, rows at all) is critical; what is guesse
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,7 @@ _KEY_NAME = re.compile(r"(^|_)(id|ID|uuid|guid|key)$|[a-z](Id|ID|Uuid|Guid|Key)$
 _MANY_PARTITIONS = 7  # a week was seen, its quiet days too
 _WITH_GAPS = "float64"  # what pandas makes of whole numbers, one of which is missing
 _EXACT = 2**53
+_LARGEST = {"float16": 65504.0, "float32": 3.4e38}  # beyond it, NumPy would compare with infinity
 
 _Expectation = dict[str, Any]
 
@@ -133,8 +135,9 @@ def _set_of(column: ColumnSeen) -> list[Scalar] | None:
 
 def _survives_pandas(column: ColumnSeen) -> bool:
     """Where one is missing, pandas makes floats of whole numbers: beyond 2**53 several become the same."""
-    largest = max(abs(column.low or 0), abs(column.high or 0))
-    return column.kind is not Kind.WHOLE or not column.n_missing or largest < _EXACT
+    if column.kind is not Kind.WHOLE or not column.n_missing or column.low is None or column.high is None:
+        return True
+    return column.low > -_EXACT and column.high < _EXACT
 
 
 def _set(column: ColumnSeen, values: list[Scalar], among: str) -> _Expectation:
@@ -152,7 +155,10 @@ def _range(column: ColumnSeen, among: str) -> Iterator[_Expectation]:
     if column.kind not in (Kind.WHOLE, Kind.NUMBER):
         return
     low, high = human_bounds(column.low, column.high, whole=column.kind is Kind.WHOLE)
-    kwargs = {"column": column.name, "min_value": low, "max_value": high}
+    limit = min((_LARGEST[name] for name in column.types if name in _LARGEST), default=math.inf)
+    low = None if low is None or low < -limit else low
+    high = None if high is None or high > limit else high
+    kwargs: dict[str, Any] = {"column": column.name, "min_value": low, "max_value": high}
     seen = f"{column.low} to {column.high} in {among}"
     if column.n_infinite:
         kwargs["mostly"] = mostly_allowing(column.worst_infinite)
@@ -184,10 +190,10 @@ def _why_silent(column: ColumnSeen) -> str | None:
         return f"{100 * column.worst_missing:.3g} % of it is null in a partition: no rule about nulls"
     if column.n_rows and column.n_values < _LEAST_VALUES:
         return f"only {_count(column.n_values, 'value')} of it: too few to guess a range, a set or a shape"
-    if column.low is not None and column.low == column.high:
-        return f"it is always {column.low}: no range"
     if column.n_infinite and mostly_allowing(column.worst_infinite) is None:
         return f"{_count(column.n_infinite, 'value')} of it are infinite: no range"
+    if column.low is not None and column.low == column.high:
+        return f"it is always {column.low}: no range"
     return None
 
 
