@@ -32,7 +32,7 @@ def draft_from_parquet(name: str, table: Path) -> DraftedSuite:
         partition_rows=[partition.n_rows for partition in sample.partitions],
         n_files=sample.n_files_read,
     )
-    looked_at = _in_words(sample, seen.n_rows)
+    looked_at = _in_words(table, sample, seen.n_rows)
     return DraftedSuite(
         draft=draft_suite(name, seen, looked_at=looked_at),
         looked_at=looked_at,
@@ -42,14 +42,14 @@ def draft_from_parquet(name: str, table: Path) -> DraftedSuite:
     )
 
 
-def _in_words(sample: Sample, n_rows: int) -> str:
+def _in_words(table: Path, sample: Sample, n_rows: int) -> str:
     n_there = sum(partition.n_rows for partition in sample.partitions)
     parts = [
         _of(n_rows, n_there, "row"),
         _of(sample.n_files_read, sample.n_files, "file"),
         _of(len(sample.partitions), sample.n_partitions, "partition"),
     ]
-    return f"{', in '.join(parts)} of {sample.root}"
+    return f"{', in '.join(parts)} of {table}"
 
 
 def _of(n: int, n_there: int, noun: str) -> str:

@@ -17,7 +17,7 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from batch_scorer.core.errors import UsageError
+from batch_scorer.core.errors import BatchScorerError, UsageError
 from batch_scorer.core.lakefiles import Footer, LakeFile
 from batch_scorer.lake.failures import as_input_error, damaged
 from batch_scorer.lake.footers import read_footer
@@ -134,12 +134,21 @@ def _walk(storage: LakeStorage, root: str, directory: str, found: dict[str, list
 
 
 def _partition(root: str, directory: str, files: Sequence[LakeFile], max_rows: int) -> SampledPartition:
-    footers = [(file, read_footer(LocalStorage(), root, file)) for file in files]
+    footers = [(file, _footer(root, file)) for file in files]
     return SampledPartition(
         directory=directory,
         n_rows=sum(footer.n_rows for _, footer in footers),
         files=tuple(_sampled(file, footer, max_rows) for file, footer in footers),
     )
+
+
+def _footer(root: str, file: LakeFile) -> Footer:
+    """No job says where the table is, so an error names the whole path."""
+    try:
+        return read_footer(LocalStorage(), root, file)
+    except BatchScorerError as error:
+        error.where = f"{root}/{file.path}"
+        raise
 
 
 def _sampled(file: LakeFile, footer: Footer, max_rows: int) -> SampledFile:
@@ -159,6 +168,7 @@ def _pieces(root: str, sampled: SampledFile) -> Iterator[pa.Schema | pa.RecordBa
         for batch in file.iter_batches(
             _BATCH_ROWS, row_groups=list(sampled.row_groups), columns=names, use_threads=False
         ):
+            batch.validate(full=True)  # text that is no UTF-8 would only come out as an exception of Python's
             yield batch.slice(0, left)
             left -= batch.num_rows
             if left <= 0:

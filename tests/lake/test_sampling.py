@@ -110,7 +110,7 @@ def test_a_file_that_is_not_parquet_is_refused_in_words(tmp_path: Path, content:
     (tmp_path / "a.parquet").write_bytes(content)
     with pytest.raises(FileUnreadable) as error:
         choose_sample(tmp_path)
-    assert error.value.where == "a.parquet"
+    assert error.value.where == str(tmp_path / "a.parquet")
 
 
 def test_damage_in_the_pages_is_told_with_the_file(tmp_path: Path) -> None:
@@ -122,6 +122,14 @@ def test_damage_in_the_pages_is_told_with_the_file(tmp_path: Path) -> None:
     with pytest.raises(FileUnreadable, match="damaged") as error:
         rows_of(path)
     assert error.value.where == str(path)
+
+
+def test_text_that_is_no_utf_8_is_told_with_the_file(tmp_path: Path) -> None:
+    text = pa.array([b"\xff\xfe"]).view(pa.string())
+    pq.write_table(pa.table({"x": text}), tmp_path / "a.parquet")
+    with pytest.raises(FileUnreadable, match="UTF8") as error:
+        rows_of(tmp_path / "a.parquet")
+    assert error.value.where == str(tmp_path / "a.parquet")
 
 
 @given(n=st.integers(0, 300), at_most=st.integers(1, 50))

@@ -274,3 +274,26 @@ def test_the_row_count_stays_below_the_smallest_partition_of_a_week() -> None:
     drafted = draft_suite("s", seen, looked_at="")
     assert rules(drafted)["table_row_count_to_be_between"] == {"min_value": 2000.0}
     assert drafted.expectations[0]["notes"] == ["9,000 rows in the smallest of 7 partitions looked at"]
+
+
+def test_a_shape_that_only_the_last_rows_have_is_none() -> None:
+    texts = ["Flash Cab", *(f"AB-{i:03}" for i in range(N))]
+    assert "column_values_to_match_regex" not in rules(draft(pa.table({"x": texts}), n_batches=5), "x")
+    assert "column_values_to_match_regex" in rules(draft(pa.table({"x": texts[1:]}), n_batches=5), "x")
+
+
+def test_numbers_without_gaps_are_a_range_and_codes_a_set() -> None:
+    table = pa.table({"month": pa.array([1, 2, 3, 4] * 20), "code": pa.array([1, 2, 3, 9] * 20)})
+    drafted = draft(table)
+    assert "column_values_to_be_in_set" not in rules(drafted, "month")
+    assert rules(drafted, "month")["column_values_to_be_between"] == {"min_value": 0.0, "max_value": 5.0}
+    assert rules(drafted, "code")["column_values_to_be_in_set"] == {"value_set": [1, 2, 3, 9]}
+    assert "column_values_to_be_between" not in rules(drafted, "code")
+
+
+@pytest.mark.parametrize(
+    ("n_values", "n_rows", "is_set"), [(20, 400, True), (20, 399, False), (21, 840, False)]
+)
+def test_a_set_is_guessed_when_its_few_values_come_often(n_values: int, n_rows: int, is_set: bool) -> None:
+    texts = [f"Cab {chr(65 + i % n_values)}" for i in range(n_rows)]
+    assert ("column_values_to_be_in_set" in rules(draft(pa.table({"x": texts})), "x")) == is_set
