@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -57,6 +58,7 @@ def as_dict(entry: PartitionPlan) -> dict[str, Any]:
         "n_rows": entry.n_rows,
         "n_bytes": _bytes(entry),
         "problem": entry.problem.as_dict() if entry.problem else None,
+        "volume_baseline": asdict(entry.volume_baseline) if entry.volume_baseline else None,
     }
 
 

@@ -42,7 +42,7 @@ def _expectations(verdict: Mapping[str, Any], state: Path) -> list[str]:
     failed = [f"FAIL  {failure.summary}{_examples(failure.examples)}" for failure in stored.failed]
     passed = [
         f"ok    {rule_in_words(config['type'], config['kwargs'])}"
-        for answer in stored.result["results"]
+        for answer in stored.results
         if answer["success"]
         for config in [answer["expectation_config"]]
     ]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 
 from batch_scorer.config.job import Job
 from batch_scorer.config.mistakes import suggestion
 from batch_scorer.core.chunks import AUDIT_COLUMNS
 from batch_scorer.core.partitions import KeyType
+from batch_scorer.core.volume import FEWEST_PUBLISHED
 
 Path = tuple[str | int, ...]
 Finding = tuple[Path, str]
@@ -20,6 +22,7 @@ def check_job(job: Job, *, suites: Iterable[str], resolve: Callable[[str], str])
     yield from _suites(job, tuple(suites))
     yield from _directories(job, resolve)
     yield from _schedule(job)
+    yield from _volume(job)
     yield from _output(job)
 
 
@@ -78,12 +81,24 @@ def _directories(job: Job, resolve: Callable[[str], str]) -> Iterator[Finding]:
 
 
 def _schedule(job: Job) -> Iterator[Finding]:
-    dates = [key.name for key in job.input.partition_by if key.type is KeyType.DATE]
-    if job.schedule.expect == "daily" and len(dates) != 1:
-        yield (
-            ("schedule", "expect"),
-            f"daily needs exactly one partition key of type date, not {len(dates)}",
-        )
+    n_dates = _n_date_keys(job)
+    if job.schedule.expect == "daily" and n_dates != 1:
+        yield ("schedule", "expect"), f"daily needs exactly one partition key of type date, not {n_dates}"
+
+
+def _volume(job: Job) -> Iterator[Finding]:
+    against, path = job.validation.volume.against, ("validate", "volume", "against")
+    if against is None:
+        return
+    n_dates = _n_date_keys(job)
+    if n_dates != 1:
+        yield path, f"the days before need exactly one partition key of type date, not {n_dates}"
+    if against <= timedelta(days=FEWEST_PUBLISHED - 1):
+        yield path, f"must be at least {FEWEST_PUBLISHED}d: fewer published days than that decide nothing"
+
+
+def _n_date_keys(job: Job) -> int:
+    return sum(key.type is KeyType.DATE for key in job.input.partition_by)
 
 
 def _output(job: Job) -> Iterator[Finding]:

@@ -154,6 +154,13 @@ def _more_than_zero(duration: timedelta) -> timedelta:
     return duration
 
 
+def _with_against(tolerance: float, info: ValidationInfo) -> float:
+    # Absent when it is wrong itself, and says so.
+    if info.data.get("against", ...) is None:
+        raise ValueError("needs against too, the days to compare with, such as against: 28d")
+    return tolerance
+
+
 def _partition_keys(value: object) -> tuple[PartitionKey, ...]:
     types = {key_type.value: key_type for key_type in KeyType}
 
@@ -251,6 +258,8 @@ Rate = Annotated[
     float,
     PlainValidator(parse_rate, json_schema_input_type=float | Annotated[str, Field(examples=["1%"])]),
 ]
+# Needs the field `against` of its section before it: alone it limits nothing.
+Tolerance = Annotated[Rate, AfterValidator(_with_against)]
 Columns = Annotated[tuple[Text, ...], AfterValidator(_no_repeats)]
 PartitionKeys = Annotated[
     tuple[PartitionKey, ...],

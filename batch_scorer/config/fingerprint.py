@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from batch_scorer.config.job import Job
+from batch_scorer.config.sections import DEFAULT_TOLERANCE
 from batch_scorer.core.expressions import (
     Arithmetic,
     Comparison,
@@ -34,7 +35,7 @@ def config_fingerprint(job: Job) -> str:
         "input.key": job.input.key,
         "input.where": None if job.input.where is None else _canonical(job.input.where),
         "input.limit_rows": job.input.limit_rows,
-        "validate": job.validation.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+        "validate": _validation(job),
         "model.method": job.model.method.value,
         "model.output": [[out.name, out.type, _canonical(out.expression)] for out in job.model.output],
         "model.max_error_rows": job.model.max_error_rows,
@@ -44,6 +45,14 @@ def config_fingerprint(job: Job) -> str:
     given = {key: value for key, value in keys.items() if value not in (None, 0, [], {})}
     canonical = json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _validation(job: Job) -> dict[str, Any]:
+    dumped = job.validation.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    # A default that depends on another key is no default to pydantic.
+    if job.validation.volume.tolerance in (None, DEFAULT_TOLERANCE):
+        dumped.get("volume", {}).pop("tolerance", None)
+    return dumped
 
 
 def _canonical(expression: Expression) -> list[Any]:

@@ -29,6 +29,7 @@ from batch_scorer.config.fields import (
     Text,
     TimeLimit,
     TimeZone,
+    Tolerance,
     Where,
     Workers,
     parse_model_ref,
@@ -42,6 +43,7 @@ STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 MB = 10**6
 GB = 10**9
+DEFAULT_TOLERANCE = 0.5
 
 
 class Owner(BaseModel):
@@ -106,7 +108,10 @@ class Volume(BaseModel):
 
     min_rows: Count = Field(1, description="fewer rows read block the partition")
     against: Duration | None = Field(None, description="compare with the median of so many days before")
-    tolerance: Rate | None = Field(None, description="how far from that median is still good")
+    tolerance: Tolerance | None = Field(
+        default_factory=lambda data: DEFAULT_TOLERANCE if data["against"] is not None else None,
+        description="how far from that median is still good, in either direction",
+    )
 
 
 class Validation(BaseModel):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.expressions import Expression, OutputColumn
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.models import ColumnSpec, Method, ModelPin
 from batch_scorer.core.partitions import Partition
+from batch_scorer.core.validation import SuiteScan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,7 @@ class ReadSpec:
     root: the input root (a path or URI). features: cast without loss to the signature's types.
     carried: (name, Arrow type) of key and kept columns, exactly as every file of the partition has them.
     key: those of them that name a row: never null. where: rows for which it is not true are dropped.
-    filter_columns: (name, Arrow type) it reads.
+    filter_columns: (name, Arrow type) it reads. checked: names of columns that suites look at, as they are.
     """
 
     root: str
@@ -51,6 +54,7 @@ class ReadSpec:
     key: tuple[str, ...] = ()
     where: Expression | None = None
     filter_columns: tuple[tuple[str, str], ...] = ()
+    checked: tuple[str, ...] = ()
     max_batch_rows: int = 131_072
 
 
@@ -62,16 +66,16 @@ AUDIT_COLUMNS = (
 )
 
 
-FILES, RECORDS = "files", "chunks"  # below the staging directory of an attempt
+FILES, RECORDS, SPILLS = "files", "chunks", "spills"  # below the staging directory of an attempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputSpec:
     """What a chunk's file holds: carried columns, outputs, audit columns, and where it is staged.
 
-    staging: directory of this attempt; its files and what is known of finished chunks lie in two
-    directories below it, so that the one can be published whole. metadata: footer key-values that
-    are known before scoring.
+    staging: directory of this attempt; its files, what is known of finished chunks, and what suites had no
+    room for in memory lie in directories below it, so that the first can be published whole. metadata:
+    footer key-values that are known before scoring.
     """
 
     staging: str
@@ -91,6 +95,10 @@ class OutputSpec:
         return f"{self.staging}/{RECORDS}"
 
     @property
+    def spills(self) -> str:
+        return f"{self.staging}/{SPILLS}"
+
+    @property
     def columns(self) -> tuple[tuple[str, str], ...]:
         """(name, Arrow type) of an output file, in order."""
         return output_columns(self.carried, self.outputs)
@@ -105,7 +113,10 @@ def output_columns(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkTask:
-    """Everything a worker needs for one chunk. code: directories put on sys.path first."""
+    """Everything a worker needs for one chunk. code: directories put on sys.path first.
+
+    scans: the suites whose partials it computes on the way.
+    """
 
     chunk: Chunk
     read: ReadSpec
@@ -113,6 +124,7 @@ class ChunkTask:
     method: Method
     output: OutputSpec
     code: tuple[str, ...] = ()
+    scans: tuple[SuiteScan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,12 +188,16 @@ NO_ROWS = Accounting(n_read=0, n_scored=0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkScored:
+    """scanned: for each of the task's suites, its partials as JSON. spills: the files these refer to."""
+
     chunk: Chunk
     rows: Accounting
     files: tuple[StagedFile, ...]
     worker: str
     cost: ChunkCost = field(default_factory=ChunkCost)
     warnings: tuple[str, ...] = ()  # what the worker found odd about the model it loaded
+    scanned: tuple[Mapping[str, Any], ...] = ()
+    spills: tuple[StagedFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

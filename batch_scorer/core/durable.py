@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,30 +24,24 @@ def write_whole(path: Path, content: bytes) -> None:
 
     Raises: DiskFull, OutputUnwritable.
     """
+    write_pieces(path, (content,))
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+    """The same for what is too long to be in memory at once. Raises: also what making a piece raises."""
     with writing(path):
         make_directories(path.parent)
-    write_beside(path, content)
+    _replace(path, pieces)
 
 
 def write_beside(path: Path, content: bytes) -> None:
     """The same into a directory that must exist. Raises: DiskFull, OutputUnwritable."""
-    with writing(path):
-        # Hidden: no reader of a lake takes a half-written file for data.
-        beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-        try:
-            write_new(beside, content)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-        fsync_directory(path.parent)
+    _replace(path, (content,))
 
 
 def write_new(path: Path, content: bytes) -> None:
     """Write a file that must not exist yet, and fsync it. Raises: OSError."""
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    _write_new(path, (content,))
 
 
 def move_without_replacing(source: Path, target: Path) -> None:
@@ -118,3 +112,22 @@ def as_output_error(error: OSError, where: Path | str) -> OutputError:
         where=str(where),
         fix="check the owner, the permissions and the mount; what was there before is untouched",
     )
+
+
+def _replace(path: Path, pieces: Iterable[bytes]) -> None:
+    with writing(path):
+        # Hidden: no reader of a lake takes a half-written file for data.
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+        try:
+            _write_new(beside, pieces)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+        fsync_directory(path.parent)
+
+
+def _write_new(path: Path, pieces: Iterable[bytes]) -> None:
+    with path.open("xb") as file:
+        file.writelines(pieces)
+        file.flush()
+        os.fsync(file.fileno())

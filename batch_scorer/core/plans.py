@@ -10,6 +10,7 @@ from batch_scorer.core.errors import InputError
 from batch_scorer.core.lakefiles import Footer, LakeFile, PartitionFiles
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
+from batch_scorer.core.volume import VolumeBaseline
 
 
 class Action(StrEnum):
@@ -90,6 +91,7 @@ class PartitionPlan:
     footers: by file, only for SCORE, in the order of found.files. problem: a footer could not be read; the
     run will report it as this partition's failure.
     base_generation: the current one, None when never published.
+    volume_baseline: only for SCORE, and only with validate.volume.against.
     """
 
     label: str
@@ -100,6 +102,7 @@ class PartitionPlan:
     footers: tuple[Footer, ...] = ()
     problem: InputError | None = None
     base_generation: int | None = None
+    volume_baseline: VolumeBaseline | None = None
 
     @property
     def n_rows(self) -> int | None:

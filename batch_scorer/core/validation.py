@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -38,6 +38,24 @@ class Suite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteScan:
+    """What a worker computes for one suite on each of a partition's chunks.
+
+    expectations: as JSON text. schema: of the partition's table, an Arrow schema as text. columns: to read.
+    key: columns that name a failing row. sets_aside: rows that break its rules are quarantined, not scored.
+    """
+
+    suite: str
+    stage: str  # input | output
+    expectations: str
+    schema: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    sets_aside: bool = False
+    waived: tuple[str, ...] = ()  # rules, in words, that set no row aside this time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FailedExpectation:
     """One expectation that does not hold, in words.
 
@@ -55,7 +73,8 @@ class FailedExpectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteVerdict:
-    """How one suite fared on one partition. result: GX's own validation result as JSON.
+    """How one suite fared on one partition. result: GX's own validation result as JSON; None, when every
+    expectation holds: then `evidence` is what GX renders it from when somebody looks.
 
     not_evaluated: why there is no answer (memory bound, crash, an expectation that raised); never passed.
     """
@@ -66,13 +85,29 @@ class SuiteVerdict:
     stage: str  # input | output
     success: bool
     failed: tuple[FailedExpectation, ...]
-    result: Mapping[str, Any]
+    result: Mapping[str, Any] | None
+    evidence: Mapping[str, Any] | None = None
     not_evaluated: str | None = None
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
+        if (self.result is None) == (self.evidence is None):
+            raise ValueError(f"suite {self.suite} has a result, or what one is rendered from")
         if self.success and (self.not_evaluated or self.failed):
             raise ValueError(f"suite {self.suite} cannot pass: {self.not_evaluated or self.failed}")
+
+    @property
+    def results(self) -> Sequence[Mapping[str, Any]]:
+        """Of each expectation, in GX's form; of those that hold, without numbers nobody asked for yet."""
+        if self.result is not None:
+            results: Sequence[Mapping[str, Any]] = self.result["results"]
+            return results
+        assert self.evidence is not None  # noqa: S101 (one of the two is there)
+        meta = {"batch_scorer": {"path": "streamed"}}
+        expectations = self.evidence["suite"]["expectations"]
+        return [
+            {"expectation_config": one, "success": True, "result": {}, "meta": meta} for one in expectations
+        ]
 
     @property
     def blocks(self) -> bool:

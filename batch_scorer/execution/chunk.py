@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import resource
+import secrets
 import socket
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ from batch_scorer.core.chunks import (
     ChunkOutcome,
     ChunkScored,
     ChunkTask,
+    StagedFile,
 )
 from batch_scorer.core.errors import BatchScorerError, ScoringError
 from batch_scorer.core.faults import FaultPoint, fault_point
@@ -30,6 +32,7 @@ from batch_scorer.lake.reader import Batch, read_chunk
 from batch_scorer.lake.staging import StagedWriter
 from batch_scorer.models.loader import LoadedModel, load_model
 from batch_scorer.models.outputs import evaluate_outputs
+from batch_scorer.validation.chunk_scan import ChunkScan
 
 
 def score_chunk(task: ChunkTask) -> ChunkOutcome:
@@ -49,13 +52,18 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
         make_importable(task.code)
         model = load_model(task.model)
     rows = NO_ROWS
+    suites = ChunkScan(task.scans)
     with StagedWriter(task.output, task.chunk.index) as writer:
         for batch in clock.drawn_from(read_chunk(task.chunk, task.read)):
             fault_point(FaultPoint.CHUNK_READ)
+            with clock.stage("validate_s"):
+                suites.take("input", batch.raw)
             with clock.stage("score_s"):
                 outputs = _outputs(task, model, batch)
             with clock.stage("write_s"):
-                writer.write(_beside(batch.carried, outputs))
+                staged = writer.write(_beside(batch.carried, outputs))
+            with clock.stage("validate_s"):
+                suites.take("output", staged)
             rows += Accounting(
                 n_read=batch.n_read,
                 n_scored=outputs.num_rows,
@@ -64,18 +72,27 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
         fault_point(FaultPoint.CHUNK_SCORED)
         with clock.stage("write_s"):
             files = writer.finish()
+        with clock.stage("validate_s"):
+            scanned, spills = suites.finish(Path(task.output.spills), _spill_name(task.chunk.index))
         scored = ChunkScored(
             chunk=task.chunk,
             rows=rows,
             files=files,
             worker=_worker_name(),
             warnings=model.warnings,
+            scanned=scanned,
+            spills=tuple(StagedFile(**asdict(file)) for file in spills),
         )
         with clock.stage("write_s"):
             # Last: what has a record is finished, and a later run may go on from it.
             write_record(Path(task.output.records), scored)
         fault_point(FaultPoint.CHUNK_RECORDED)
     return replace(scored, cost=clock.cost())
+
+
+def _spill_name(index: int) -> str:
+    """Of its own for every try: a chunk that runs twice must not write into what the other one reads."""
+    return f"{index:05d}-{secrets.token_hex(4)}"
 
 
 def _outputs(task: ChunkTask, model: LoadedModel, batch: Batch) -> pa.Table:

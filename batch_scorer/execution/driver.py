@@ -1,6 +1,6 @@
 """The driver loop: keep a bounded number of chunks in flight, settle each partition as it completes.
 
-A partition passes: prepare → chunks scored and input suites checked → output suites → gates → publish.
+A partition passes: prepare → chunks validated and scored → verdicts → gates → publish.
 Whatever happens to one partition is that partition's outcome; only a model error, a lost store or cluster,
 a stop or a failure limit ends the loop early.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -29,20 +29,20 @@ from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
 from batch_scorer.core.records import Pin
 from batch_scorer.core.runs import RunListener, RunOptions
-from batch_scorer.core.validation import SuiteVerdict
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution import attempts
+from batch_scorer.execution.checking import request_for
 from batch_scorer.execution.clusters.choice import failure_of
 from batch_scorer.execution.clusters.protocol import Cluster, Done
 from batch_scorer.execution.clusters.window import Window
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.prepare import Prepared, prepare
+from batch_scorer.execution.prepare import prepare
 from batch_scorer.execution.publishing.leases import Leases
 from batch_scorer.execution.queue import Queue
-from batch_scorer.execution.settle import VerdictEntries, conclude, failed, gate
+from batch_scorer.execution.settle import VerdictEntries, conclude, failed
 from batch_scorer.execution.stop import StopRequest
 from batch_scorer.execution.work import PartitionWork
-from batch_scorer.validation.gx_process import GxProcess, ValidationRequest
+from batch_scorer.validation.gx_process import GxProcess
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2
@@ -61,7 +61,7 @@ class Driver:
         *,
         run_id: str,
         cluster: Cluster,
-        validator: GxProcess,
+        judge: GxProcess,
         listener: RunListener,
         stop: StopRequest,
         leases: Leases,
@@ -72,7 +72,7 @@ class Driver:
         self._options = options
         self._run_id = run_id
         self._cluster = cluster
-        self._validator = validator
+        self._judge = judge
         self._listener = listener
         self._stop = stop
         self._leases = leases
@@ -145,8 +145,7 @@ class Driver:
         except BatchScorerError as error:
             self._end_unprepared(entry, error, started_at)
             return
-        checks = self._send_checks(prepared, "input", prepared.input_paths)
-        self._active[prepared.partition] = PartitionWork(prepared, checks)
+        self._active[prepared.partition] = PartitionWork(prepared)
         for scored in prepared.reused:
             self._listener.rows_read(entry.label, scored.rows.n_read)
 
@@ -161,29 +160,24 @@ class Driver:
             )
             self._queue.done_with(entry.partition)
 
-    def _send_checks(
-        self, prepared: Prepared, stage: str, files: tuple[str, ...]
-    ) -> list[Future[SuiteVerdict]]:
-        return [
-            self._validator.submit(
-                ValidationRequest(
-                    partition=prepared.entry.label,
-                    suite=use.suite,
-                    on_fail=use.on_fail,
-                    stage=stage,
-                    files=files,
-                    key=self._parts.job.input.key,
-                    limit_rows=self._parts.job.input.limit_rows if stage == "input" else None,
+    def _send_checks(self, work: PartitionWork) -> None:
+        prepared, chunks = work.prepared, work.chunks
+        staged = tuple(str(prepared.files / file.name) for chunk in chunks for file in chunk.files)
+        files = {"input": prepared.input_paths, "output": staged}
+        work.checks = [
+            self._judge.submit(
+                request_for(
+                    self._parts, use, number, prepared.scans, chunks,
+                    label=prepared.entry.label, files=files[use.stage], staging=prepared.staging,
                 )
             )
-            for use in self._parts.suites
-            if use.stage == stage
-        ]
+            for number, use in enumerate(self._parts.suites)
+        ]  # fmt: skip
 
     def _next_done(self) -> Done | None:
         if self._window.n_in_flight:
             return self._cluster.next_done(_POLL_S)
-        pending = [check for work in self._active.values() for check in work.checks if not check.done()]
+        pending = [check for work in self._active.values() for check in work.checks or () if not check.done()]
         if pending:
             wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
         elif (pause_s := self._window.wait_s(time.monotonic())) is not None:
@@ -241,12 +235,8 @@ class Driver:
             del self._active[work.prepared.partition]
             self._end(work, failed(work, work.error))
             return
-        if not work.is_checked:
-            return
-        if not work.output_checks_sent and gate(self._parts, work) is None:
-            staged = tuple(str(work.prepared.files / f.name) for chunk in work.chunks for f in chunk.files)
-            work.checks += self._send_checks(work.prepared, "output", staged)
-            work.output_checks_sent = True
+        if work.checks is None:
+            self._send_checks(work)
         if work.is_checked:
             del self._active[work.prepared.partition]  # a publish that is broken off is recovered from disk
             self._conclude(work)

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from fractions import Fraction
 
+from batch_scorer.config.sections import Volume
 from batch_scorer.core.chunks import Accounting
 from batch_scorer.core.validation import FailedExpectation, OnFail, Severity, SuiteVerdict
+from batch_scorer.core.volume import FEWEST_PUBLISHED, VolumeBaseline
 
 
-def why_blocked(rows: Accounting, verdicts: Sequence[SuiteVerdict], *, min_rows: int) -> str | None:
+def why_blocked(
+    rows: Accounting,
+    verdicts: Sequence[SuiteVerdict],
+    *,
+    volume: Volume,
+    baseline: VolumeBaseline | None,
+) -> str | None:
     """The first gate that stops the partition, in words, or None.
 
-    An empty batch passes every row-wise expectation, so the row count is a gate of its own.
+    An empty batch passes every row-wise expectation, and so does half a batch: the row count is a gate of
+    its own.
     """
-    if rows.n_read < min_rows:
-        return f"{rows.n_read:,} rows read, validate.volume.min_rows is {min_rows:,}"
+    if rows.n_read < volume.min_rows:
+        return f"{rows.n_read:,} rows read, validate.volume.min_rows is {volume.min_rows:,}"
+    if baseline is not None and (odd := _odd_volume(rows.n_read, volume, baseline)):
+        return odd
     for verdict in verdicts:
         if verdict.blocks:
             return f"{verdict.suite}: {_worst(verdict)}"
@@ -35,11 +48,51 @@ def warnings_of(verdicts: Sequence[SuiteVerdict]) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def volume_warnings(baseline: VolumeBaseline | None) -> tuple[str, ...]:
+    """One line when a history was asked for and is too short to decide."""
+    if baseline is None or baseline.median_rows is not None:
+        return ()
+    return (
+        f"validate.volume.against needs {FEWEST_PUBLISHED} published partitions {_window(baseline)}, "
+        f"and there are {baseline.n_published}: only min_rows decided",
+    )
+
+
 def describe(failure: FailedExpectation) -> str:
     """`fare between 0 and 500 fails for 8.1 %, e.g. ride_id 88121, 88140`."""
     if not failure.examples:
         return failure.summary
     return f"{failure.summary}, e.g. {', '.join(failure.examples[:2])}"
+
+
+def _odd_volume(n_read: int, volume: Volume, baseline: VolumeBaseline) -> str | None:
+    if baseline.median_rows is None or volume.tolerance is None:
+        return None
+    # As written: 0.29 * 100 is less than 29 in binary, and would block a night that is just good.
+    tolerance, median = Fraction(str(volume.tolerance)), Fraction(baseline.median_rows)
+    if abs(n_read - median) <= tolerance * median:
+        return None
+    return (
+        f"{n_read:,} rows read is {_share(n_read, median)} the median {_window(baseline)} "
+        f"({_short(baseline.median_rows)}, of {baseline.n_published} published partitions); "
+        f"validate.volume allows {float(tolerance * 100):g} % less or more"
+    )
+
+
+def _share(n_read: int, median: Fraction) -> str:
+    """`49 % of`, rounded away from the median, so that no share reads like one that is just allowed."""
+    if not median:
+        return "more than"
+    tenths = 1000 * n_read / median
+    return f"{_short((math.floor(tenths) if n_read < median else math.ceil(tenths)) / 10)} % of"
+
+
+def _window(baseline: VolumeBaseline) -> str:
+    return f"of the {baseline.n_days} days before, {baseline.first_day} to {baseline.last_day}"
+
+
+def _short(number: float) -> str:
+    return f"{number:,.1f}".removesuffix(".0")
 
 
 def _worst(verdict: SuiteVerdict) -> str:

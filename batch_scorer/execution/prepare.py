@@ -23,6 +23,8 @@ from batch_scorer.core.leases import Opening
 from batch_scorer.core.models import Signature
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
+from batch_scorer.core.validation import SuiteScan
+from batch_scorer.execution.checking import columns_checked, suite_scans
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing.openings import Opened, open_generation, opening_key
 from batch_scorer.execution.publishing.output_columns import check_output_columns
@@ -48,6 +50,7 @@ class Prepared:
     tasks: tuple[ChunkTask, ...]
     reused: tuple[ChunkScored, ...]
     columns: tuple[tuple[str, str], ...]
+    scans: tuple[SuiteScan, ...]
     started_at: datetime
     warnings: tuple[str, ...] = ()
 
@@ -82,6 +85,8 @@ def prepare(
     read = read_spec(parts, plan.model.signature, entry.found, entry.footers)
     found = replace(entry.found, files=hashed(parts, entry.found.files, entry.found.files))
     columns = output_columns(read.carried, parts.job.model.output)
+    scans = suite_scans(parts, entry.footers, columns) if entry.footers else ()
+    read = replace(read, checked=columns_checked(scans))
     parts.sink.check_columns(columns)
     if not allow_schema_change:
         check_output_columns(parts, plan, found, read.carried, columns)
@@ -105,8 +110,9 @@ def prepare(
         input_root=parts.input_root,
         input_fingerprint=fingerprint,
         staging=opened.staging,
-        tasks=_tasks(parts, plan, chunks, opened, read, output),
+        tasks=_tasks(parts, plan, chunks, opened, read, output, scans),
         reused=opened.scored,
+        scans=scans,
         columns=columns,
         started_at=datetime.now(UTC),
         warnings=disagreements(entry.found.files, entry.footers),
@@ -163,6 +169,7 @@ def _tasks(
     opened: Opened,
     read: ReadSpec,
     output: OutputSpec,
+    scans: tuple[SuiteScan, ...],
 ) -> tuple[ChunkTask, ...]:
     done = {scored.chunk.index for scored in opened.scored}
     return tuple(
@@ -173,6 +180,7 @@ def _tasks(
             method=parts.job.model.method,
             output=output,
             code=parts.code,
+            scans=scans,
         )
         for chunk in chunks
         if chunk.index not in done

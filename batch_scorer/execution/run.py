@@ -203,14 +203,14 @@ def _drive(
     from batch_scorer.validation.gx_process import GxProcess
 
     try:
-        with GxProcess(max_bytes=_GX_BYTES, code=parts.code) as validator:
+        with GxProcess(max_bytes=_GX_BYTES, code=parts.code) as judge:
             Driver(
                 parts,
                 plan,
                 options,
                 run_id=run_id,
                 cluster=cluster,
-                validator=validator,
+                judge=judge,
                 listener=listener,
                 stop=stop,
                 leases=leases,

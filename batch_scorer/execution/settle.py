@@ -17,7 +17,7 @@ from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Publis
 from batch_scorer.core.plans import Plan
 from batch_scorer.core.records import Pin
 from batch_scorer.core.validation import SuiteVerdict
-from batch_scorer.execution.gates import warnings_of, why_blocked
+from batch_scorer.execution.gates import volume_warnings, warnings_of, why_blocked
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing.leases import Leases
 from batch_scorer.execution.publishing.publish import publish, store_verdict
@@ -31,7 +31,12 @@ VerdictEntries = tuple[Mapping[str, Any], ...]
 
 def gate(parts: JobParts, work: PartitionWork) -> str | None:
     """The first gate that stops it, in words, from the verdicts that are in so far."""
-    return why_blocked(work.rows, work.verdicts(), min_rows=parts.job.validation.volume.min_rows)
+    return why_blocked(
+        work.rows,
+        work.verdicts(),
+        volume=parts.job.validation.volume,
+        baseline=work.prepared.entry.volume_baseline,
+    )
 
 
 def conclude(
@@ -42,7 +47,12 @@ def conclude(
     Raises: StoreUnavailable: that ends the run, not the partition; LeaseLost.
     """
     verdicts = work.verdicts()
-    warnings = (*work.prepared.warnings, *_nothing_left(work), *warnings_of(verdicts))
+    warnings = (
+        *work.prepared.warnings,
+        *volume_warnings(work.prepared.entry.volume_baseline),
+        *_nothing_left(work),
+        *warnings_of(verdicts),
+    )
     entries: VerdictEntries = ()
     try:
         entries = tuple(store_verdict(parts, work.prepared, v, run_id) for v in verdicts)

@@ -1,29 +1,78 @@
-"""Try one suite on one input partition, in the same process and way as a run does."""
+"""Try one suite on one input partition, in the same way as a run does."""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from batch_scorer.core.chunks import ReadSpec
 from batch_scorer.core.errors import UsageError
-from batch_scorer.core.lakefiles import PartitionFiles
-from batch_scorer.core.validation import OnFail, Suite, SuiteVerdict
-from batch_scorer.execution.parts import JobParts
+from batch_scorer.core.lakefiles import Footer, PartitionFiles
+from batch_scorer.core.validation import OnFail, Suite, SuiteScan, SuiteVerdict
+from batch_scorer.execution.checking import scan_of, table_schema
+from batch_scorer.execution.parts import BoundSuite, JobParts
+
+if TYPE_CHECKING:
+    from batch_scorer.validation.evidence import Evidence
 
 
 def check_one(parts: JobParts, suite: Suite, partition: str) -> SuiteVerdict:
     """partition: `2024-01-01` or `ride_date=2024-01-01`. Raises: UsageError, InputError."""
+    from batch_scorer.lake.footers import read_footer
     from batch_scorer.validation.gx_process import GxProcess, ValidationRequest
 
     found = find_partition(parts, partition)
-    request = ValidationRequest(
-        partition=partition,
-        suite=suite,
-        on_fail=OnFail.BLOCK,
-        stage="input",
-        files=tuple(f"{parts.input_root}/{file.path}" for file in found.files),
-        key=parts.job.input.key,
-        limit_rows=parts.job.input.limit_rows,
-    )
-    with GxProcess(max_bytes=4 << 30, code=parts.code) as process:
-        return process.submit(request).result()
+    footers = [read_footer(parts.storage, parts.input_root, file) for file in found.files]
+    use = BoundSuite(suite=suite, on_fail=OnFail.BLOCK, stage="input")
+    one = scan_of(use, table_schema([footer.columns for footer in footers] or [()]), parts.job.input.key)
+    with tempfile.TemporaryDirectory(prefix="batch-scorer-check-") as spills:
+        gather = _Gather(parts, found, footers, one, Path(spills))
+        request = ValidationRequest(
+            partition=partition,
+            suite=suite,
+            on_fail=use.on_fail,
+            stage=use.stage,
+            files=tuple(f"{parts.input_root}/{file.path}" for file in found.files),
+            gather=gather,
+            key=one.key,
+            limit_rows=parts.job.input.limit_rows,
+        )
+        with GxProcess(max_bytes=4 << 30, code=parts.code) as process:
+            return process.submit(request).result()
+
+
+class _Gather:
+    """Reads the partition, chunk by chunk, for one suite."""
+
+    def __init__(
+        self, parts: JobParts, found: PartitionFiles, footers: list[Footer], one: SuiteScan, spills: Path
+    ) -> None:
+        self._parts = parts
+        self._found = found
+        self._footers = tuple(footers)
+        self._one = one
+        self._spills = spills
+
+    def __call__(self) -> Evidence:
+        """Raises: InputError."""
+        from batch_scorer.execution.checking import gather
+        from batch_scorer.lake.reader import read_chunk
+        from batch_scorer.planning.chunks import cut_chunks
+        from batch_scorer.validation.chunk_scan import ChunkScan
+
+        job = self._parts.job
+        spec = ReadSpec(root=self._parts.input_root, features=(), carried=(), checked=self._one.columns)
+        scanned = []
+        for chunk in cut_chunks(
+            self._found, self._footers, target_bytes=job.compute.chunk, limit_rows=job.input.limit_rows
+        ):
+            suites = ChunkScan([self._one])
+            for batch in read_chunk(chunk, spec):
+                suites.take("input", batch.raw)
+            (document,), _ = suites.finish(self._spills, f"{chunk.index:05d}")
+            scanned.append(document)
+        return gather(self._one, scanned, self._spills)
 
 
 def find_partition(parts: JobParts, text: str) -> PartitionFiles:

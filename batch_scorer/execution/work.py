@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from concurrent.futures import Future
 
 from batch_scorer.core.chunks import (
@@ -22,10 +21,9 @@ from batch_scorer.execution.prepare import Prepared
 class PartitionWork:
     """Mutable, and owned by the driver loop alone."""
 
-    def __init__(self, prepared: Prepared, checks: Sequence[Future[SuiteVerdict]]) -> None:
+    def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
-        self.checks = list(checks)
-        self.output_checks_sent = False
+        self.checks: list[Future[SuiteVerdict]] | None = None  # sent when all its chunks are in
         self._waiting = deque(prepared.tasks)
         self._n_out = 0
         self._scored = {scored.chunk.index: scored for scored in prepared.reused}
@@ -78,11 +76,11 @@ class PartitionWork:
 
     @property
     def is_checked(self) -> bool:
-        return all(check.done() for check in self.checks)
+        return self.checks is not None and all(check.done() for check in self.checks)
 
     def verdicts(self) -> tuple[SuiteVerdict, ...]:
-        return tuple(check.result() for check in self.checks)
+        return tuple(check.result() for check in self.checks or ())
 
     def forget_checks(self) -> None:
-        for check in self.checks:
+        for check in self.checks or ():
             check.cancel()

@@ -11,7 +11,15 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from batch_scorer.core.chunks import Accounting, Chunk, ChunkScored, StagedFile
+from batch_scorer.core.chunks import (
+    FILES,
+    RECORDS,
+    SPILLS,
+    Accounting,
+    Chunk,
+    ChunkScored,
+    StagedFile,
+)
 from batch_scorer.core.durable import write_beside
 from batch_scorer.lake.hashing import sha256_of_file
 
@@ -27,13 +35,16 @@ def write_record(directory: Path, scored: ChunkScored) -> None:
         "rows": asdict(scored.rows),
         "files": [asdict(file) for file in scored.files],
         "warnings": list(scored.warnings),
+        "scanned": list(scored.scanned),
+        "spills": [asdict(file) for file in scored.spills],
     }
     content = json.dumps(document, sort_keys=True).encode()
     write_beside(directory / f"{scored.chunk.index:05d}.json", content)
 
 
-def recorded_chunks(records: Path, files: Path, chunks: tuple[Chunk, ...]) -> Iterator[ChunkScored]:
+def recorded_chunks(staging: Path, chunks: tuple[Chunk, ...]) -> Iterator[ChunkScored]:
     """The chunks that need not be scored again: each file of theirs has its size and its sha256 still."""
+    records, files, spills = (staging / part for part in (RECORDS, FILES, SPILLS))
     for chunk in chunks:
         try:
             found = json.loads((records / f"{chunk.index:05d}.json").read_bytes())
@@ -43,8 +54,11 @@ def recorded_chunks(records: Path, files: Path, chunks: tuple[Chunk, ...]) -> It
                 files=tuple(StagedFile(**file) for file in found["files"]),
                 worker="an earlier run",
                 warnings=tuple(found["warnings"]),
+                scanned=tuple(found["scanned"]),
+                spills=tuple(StagedFile(**file) for file in found["spills"]),
             )
-            intact = found["index"] == chunk.index and all(_is_intact(files, file) for file in scored.files)
+            kept = [(files, file) for file in scored.files] + [(spills, file) for file in scored.spills]
+            intact = found["index"] == chunk.index and all(_is_intact(*one) for one in kept)
         except (OSError, ValueError, KeyError, TypeError):
             continue  # never finished, or damaged since: it is scored again
         if intact:

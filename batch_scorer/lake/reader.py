@@ -36,10 +36,12 @@ class Batch:
     features, carried: (n_read - n_dropped, …), one piece per column; text features may be dictionary-encoded.
     first_row: of the batch, in the file. rows: positions in the file of the rows that stayed, None when these
     are first_row, first_row + 1, … n_dropped: excluded by input.where or input.limit_rows.
+    raw: (n_within, …) all columns that were read, as the file has them, of all rows within the limit.
     """
 
     features: pa.Table
     carried: pa.Table
+    raw: pa.Table
     n_read: int
     n_dropped: int
     first_row: int
@@ -138,7 +140,7 @@ def _gather(parts: Iterator[pa.RecordBatch], size: int, row_group: int, file: La
 def _batch(table: pa.Table, first_row: int, n_beyond: int, file: LakeFile, spec: ReadSpec) -> Batch:
     """table: within the limit. n_beyond: rows that this batch answers for although nobody reads them."""
     n_read = table.num_rows + n_beyond
-    rows = None
+    raw, rows = table, None
     if spec.where is not None:
         mask = row_mask(spec.where, table)
         if mask.true_count < len(mask):
@@ -147,6 +149,7 @@ def _batch(table: pa.Table, first_row: int, n_beyond: int, file: LakeFile, spec:
     return Batch(
         features=_features(table, spec, file, partial(_row_at, first_row, rows)),
         carried=_carried(table, spec, file, partial(_row_at, first_row, rows)),
+        raw=raw,
         n_read=n_read,
         n_dropped=n_read - table.num_rows,
         first_row=first_row,
@@ -187,6 +190,7 @@ def _row_at(first_row: int, rows: pa.Int64Array | None, position: int) -> int:
 def _needed(spec: ReadSpec) -> list[str]:
     names = [feature.name for feature in spec.features]
     names += [name for name, _ in (*spec.carried, *spec.filter_columns)]
+    names += spec.checked
     return list(dict.fromkeys(names))
 
 

@@ -49,11 +49,16 @@ class StagedWriter:
     def __enter__(self) -> StagedWriter:
         return self
 
-    def write(self, table: pa.Table) -> None:
-        """table: the carried columns and outputs of some rows, by name; audit columns are added here."""
-        self._pending.append(self._with_audit(table))
+    def write(self, table: pa.Table) -> pa.Table:
+        """table: the carried columns and outputs of some rows, by name; audit columns are added here.
+
+        Returns: the rows as they will be in the file.
+        """
+        audited = self._with_audit(table)
+        self._pending.append(audited)
         if sum(pending.num_rows for pending in self._pending) >= _ROW_GROUP_ROWS:
             self._flush()
+        return audited
 
     def finish(self) -> tuple[StagedFile, ...]:
         """Close and fsync; the files in the order of their rows."""

@@ -25,12 +25,12 @@ def day_is_over(day: dt.date, today: dt.date, include_today: bool) -> bool:
 
 def within_lookback(day: dt.date, today: dt.date, lookback: dt.timedelta) -> bool:
     """Whether day is today or one of the days that lookback covers, a begun day counted whole."""
-    return day >= _first_day(today, lookback)
+    return day >= first_day_of(today, lookback)
 
 
 def expected_days(today: dt.date, lookback: dt.timedelta | None) -> tuple[dt.date, ...]:
     """The completed days within lookback, oldest first. lookback None: yesterday alone."""
-    first = _first_day(today, _DAY if lookback is None else lookback)
+    first = first_day_of(today, _DAY if lookback is None else lookback)
     return days_between(first, today - _DAY)
 
 
@@ -39,6 +39,11 @@ def days_between(first: dt.date, last: dt.date) -> tuple[dt.date, ...]:
     return tuple(first + _DAY * n for n in range((last - first).days + 1))
 
 
-def _first_day(today: dt.date, lookback: dt.timedelta) -> dt.date:
-    n_days = -(-lookback // _DAY)
-    return today - _DAY * min(n_days, (today - dt.date.min).days)
+def first_day_of(day: dt.date, before: dt.timedelta) -> dt.date:
+    """The day that is `before` earlier, a begun day counted whole; never before the calendar begins."""
+    n_days = -(-before // _DAY)
+    return day - _DAY * min(n_days, (day - dt.date.min).days)
+
+
+def day_before(day: dt.date) -> dt.date:
+    return first_day_of(day, _DAY)

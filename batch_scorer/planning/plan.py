@@ -31,6 +31,7 @@ from batch_scorer.planning.selection import (
     overlap_predicate,
 )
 from batch_scorer.planning.staleness import assess
+from batch_scorer.planning.volume import with_baselines
 
 if TYPE_CHECKING:
     from batch_scorer.config.job import Job
@@ -81,7 +82,8 @@ def build_plan(
     warnings = [*nameless(inventory.refused, selection), *ignored_files(found)]
     if is_ranged(selection) and not entries:
         warnings.insert(0, "no partition in the lake or the ledger is what was asked for")
-    return with_limits(night, replace(plan, entries=tuple(entries), warnings=tuple(warnings)))
+    plan = with_limits(night, replace(plan, entries=tuple(entries), warnings=tuple(warnings)))
+    return with_baselines(job, plan, records)
 
 
 def ingredients_for(plan: Plan, found: PartitionFiles) -> Ingredients:

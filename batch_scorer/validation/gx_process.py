@@ -16,9 +16,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any, Self
 
+from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.validation import SuiteVerdict
-from batch_scorer.validation.request import ValidationRequest
-from batch_scorer.validation.verdicts import verdict_from_gx, verdict_without_answer
+from batch_scorer.validation.request import ValidationRequest, gx_message
+from batch_scorer.validation.verdicts import verdict_from_gx, verdict_that_holds, verdict_without_answer
 
 __all__ = ["GxProcess", "ValidationRequest"]
 
@@ -76,21 +77,62 @@ class GxProcess:
         return None if child is None else child.pid
 
     def _verdict(self, request: ValidationRequest) -> SuiteVerdict:
+        """By our own rules, when every expectation holds; else as GX renders it."""
         start = time.perf_counter()
         try:
-            answer = self._ask(request.as_message())
+            evidence = request.gather()
+        except BatchScorerError as error:
+            return verdict_without_answer(error.what, request, time.perf_counter() - start)
+        if all(evidence.holds()):
+            return verdict_that_holds(evidence, request, time.perf_counter() - start)
+        message = gx_message(
+            request.suite.document,
+            evidence,
+            request.format,
+            files=request.files,
+            limit_rows=request.limit_rows,
+        )
+        try:
+            result = self._rendered(message)
+        except _Unanswered as why:
+            return verdict_without_answer(str(why), request, time.perf_counter() - start)
+        return verdict_from_gx(result, request, time.perf_counter() - start)
+
+    def result(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """GX's suite result as JSON. Raises: NoAnswer."""
+        try:
+            return self._executor.submit(self._rendered, message).result()
+        except _Unanswered as why:
+            raise NoAnswer(str(why)) from None
+
+    def _rendered(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """What GX cannot read in its bound is reported "not evaluated"; the rest of the suite stands.
+
+        Raises: _Unanswered.
+        """
+        try:
+            return self._answered(message)
+        except _Unanswered as why:
+            if message["files"] is None:
+                raise
+            return self._answered({**message, "files": None, "refused": str(why)})
+
+    def _answered(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Raises: _Unanswered."""
+        try:
+            answer = self._ask(message)
         except _ChildDied as death:
-            why = f"{death} (memory bound {self._max_bytes / 1e9:.1f} GB?)"
-            return verdict_without_answer(why, request, time.perf_counter() - start)
+            raise _Unanswered(f"{death} (memory bound {self._max_bytes / 1e9:.1f} GB?)") from None
         except (_Closed, OSError) as error:
-            return verdict_without_answer(str(error), request, time.perf_counter() - start)
+            raise _Unanswered(str(error)) from None
         if "result" in answer:
-            return verdict_from_gx(answer["result"], request, answer["seconds"])
+            result: dict[str, Any] = answer["result"]
+            return result
         why = answer["error"]
         if answer["exhausted"]:
             self._drop()
             why = f"out of memory: {why} (memory bound {self._max_bytes / 1e9:.1f} GB)"
-        return verdict_without_answer(why, request, time.perf_counter() - start)
+        raise _Unanswered(why)
 
     def _ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """A process that dies is asked about once more, in a fresh one: it may have been killed by chance.
@@ -127,6 +169,14 @@ class GxProcess:
             if self._child is not None:
                 self._child.end()
             self._child = None
+
+
+class _Unanswered(Exception):
+    """Why there is no result."""
+
+
+class NoAnswer(RuntimeError):
+    """Great Expectations gave no result, and why."""
 
 
 class _ChildDied(Exception):

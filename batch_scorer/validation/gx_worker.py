@@ -2,7 +2,7 @@
 
     python -m batch_scorer.validation.gx_worker MAX_BYTES PARENT_PID [CODE_DIRECTORY …]
 
-One JSON request a line on stdin (`ValidationRequest.as_message`), one JSON answer a line on stdout:
+One JSON request a line on stdin (`request.gx_message`), one JSON answer a line on stdout:
 `{"result": GX's suite result, "seconds": s}`, or `{"error": why not, "exhausted": memory ran out}`.
 It ends when stdin does, or with its parent.
 """
@@ -10,6 +10,7 @@ It ends when stdin does, or with its parent.
 from __future__ import annotations
 
 import ctypes
+import functools
 import gc
 import importlib
 import json
@@ -22,6 +23,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 import psutil
+
+from batch_scorer.validation.formats import MAX_LISTED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,30 +65,28 @@ class GxEngine:
 
     def validate(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """GX's ExpectationSuiteValidationResult as JSON. Raises: whatever reading or GX raises."""
-        suite = self._suite(message["suite"])
-        frame = _read(message["files"], message["columns"], message["limit_rows"])
-        key = [name for name in message["key"] if name in frame.columns]
-        result_format = {"result_format": message["result_format"]}
-        if key:
-            result_format["unexpected_index_column_names"] = key
-        source = self._context.data_sources.add_pandas("partition")
-        try:
-            definition = source.add_dataframe_asset("rows").add_batch_definition_whole_dataframe("all")
-            batch = definition.get_batch({"dataframe": frame})
-            result: dict[str, Any] = batch.validate(suite, result_format=result_format).to_json_dict()
-        finally:
-            self._context.data_sources.delete("partition")
-        return result
+        from batch_scorer.validation.evidence import Evidence
+        from batch_scorer.validation.replay.render import Replay
 
-    def _suite(self, document: Mapping[str, Any]) -> Any:
-        from great_expectations import ExpectationSuite
-        from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-
+        document = message["suite"]
         _import_custom(expectation["type"] for expectation in document["expectations"])
-        for expectation in document["expectations"]:
-            # A suite logs an expectation that it cannot make, and goes on without it; this raises.
-            ExpectationConfiguration(**expectation).to_domain_obj()
-        return ExpectationSuite(**document)
+        evidence = Evidence.from_json(message["evidence"])
+        frame = None
+        if message["files"] is not None:
+            frame = _read(message["files"], message["columns"], message["limit_rows"])
+        return Replay(
+            evidence=evidence,
+            result_format=message["result_format"],
+            frame=frame,
+            refused=message["refused"],
+        ).render(self._context, document, message["parameters"])
+
+
+@functools.cache
+def shared_engine() -> GxEngine:
+    """One for this process, for those who do not need another process's memory bound."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    return GxEngine()
 
 
 def _answer(engine: GxEngine, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,14 +132,24 @@ def _read_file(path: str, columns: list[str] | None, left: int, names: list[str]
             names = [name for name in schema.names if columns is None or name in columns] or schema.names[:1]
         if lacking := [name for name in names if name not in schema.names]:
             raise ValueError(f"{path} lacks the columns {', '.join(lacking)} of the partition's first file")
-        tables = [schema.empty_table().select(names)]
+        tables = [_plain_text(schema.empty_table().select(names))]
         for group in range(file.num_row_groups):
             if left <= 0:
                 break
             table = file.read_row_group(group, columns=names, use_threads=False)
-            tables.append(table.replace_schema_metadata().select(names).slice(0, left))
+            tables.append(_plain_text(table.replace_schema_metadata().select(names).slice(0, left)))
             left -= tables[-1].num_rows
     return pa.concat_tables(tables)
+
+
+def _plain_text(table: pa.Table) -> pa.Table:
+    """How text is encoded in a file is no property of the table: without this it would be a categorical."""
+    import pyarrow as pa
+
+    for index, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type) and pa.types.is_string(field.type.value_type):
+            table = table.set_column(index, field.name, table.column(index).cast(field.type.value_type))
+    return table
 
 
 def _import_custom(types: Iterable[str]) -> None:
@@ -155,7 +166,7 @@ def _list_only_the_first_keys() -> None:
     """Hand GX only the rows whose keys it will list.
 
     It looks up the key of every failing row one by one (3 s for 100,000), then keeps the first few; for
-    COMPLETE it keeps them all, without bound.
+    COMPLETE it would keep them all, without bound.
     """
     from great_expectations.expectations.metrics.map_metric_provider import (
         map_condition_auxilliary_methods as methods,
@@ -166,7 +177,8 @@ def _list_only_the_first_keys() -> None:
     def list_first_keys(
         *, domain_records_df: pd.DataFrame, result_format: Mapping[str, Any], **others: Any
     ) -> Any:
-        first = domain_records_df.head(result_format["partial_unexpected_count"])
+        is_whole = result_format["result_format"] == "COMPLETE"
+        first = domain_records_df.head(MAX_LISTED if is_whole else result_format["partial_unexpected_count"])
         return list_keys(domain_records_df=first, result_format=result_format, **others)
 
     methods.compute_unexpected_pandas_indices = list_first_keys

@@ -1,19 +1,25 @@
-"""What is asked of the validation process: one suite on the files of one partition."""
+"""What is asked about one suite on one partition, and what the validation process is told of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from batch_scorer.core.validation import OnFail, Suite
+from batch_scorer.validation.catalogue import columns_read
+from batch_scorer.validation.evidence import Evidence
+from batch_scorer.validation.streaming.compile import Check
+
+DEFAULT_FORMAT: Mapping[str, Any] = {"result_format": "SUMMARY"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationRequest:
     """partition: its label, for messages. stage: input | output. files: absolute paths, in row order.
 
-    key: columns that name a row in the examples. limit_rows: only the first rows of the partition.
-    result_format: BOOLEAN_ONLY | BASIC | SUMMARY | COMPLETE, as GX defines them.
+    gather: the evidence of all rows; called once, off the driver's thread. key: columns that name a row in
+    the examples. limit_rows: only the first rows of the partition. result_format: as GX defines it, a dict.
     """
 
     partition: str
@@ -21,24 +27,51 @@ class ValidationRequest:
     on_fail: OnFail
     stage: str
     files: tuple[str, ...]
+    gather: Callable[[], Evidence]
     key: tuple[str, ...] = ()
     limit_rows: int | None = None
-    result_format: str = "SUMMARY"
+    result_format: Mapping[str, Any] = field(default_factory=lambda: DEFAULT_FORMAT)
 
     @property
-    def columns(self) -> tuple[str, ...] | None:
-        """What is read: the suite's columns and the key; None: everything."""
-        if self.suite.columns is None:
-            return None
-        return tuple(dict.fromkeys((*self.suite.columns, *self.key)))
+    def format(self) -> dict[str, Any]:
+        """With the job's key as GX's unexpected_index_column_names, unless others are given."""
+        keys = {"unexpected_index_column_names": list(self.key)} if self.key else {}
+        return {**keys, **self.result_format}
 
-    def as_message(self) -> dict[str, Any]:
-        """As JSON for the process; it knows nothing of our values."""
-        return {
-            "suite": self.suite.document,
-            "files": self.files,
-            "columns": self.columns,
-            "key": self.key,
-            "limit_rows": self.limit_rows,
-            "result_format": self.result_format,
-        }
+
+def gx_message(
+    suite: Mapping[str, Any],
+    evidence: Evidence,
+    result_format: Mapping[str, Any],
+    *,
+    files: tuple[str, ...] = (),
+    limit_rows: int | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    refused: str | None = None,
+) -> dict[str, Any]:
+    """As JSON for the process. refused: why what is left to GX is not to be tried."""
+    left = evidence.compiled.left_to_gx
+    return {
+        "suite": suite,
+        "parameters": dict(parameters or {}),
+        "evidence": evidence.as_json(),
+        "result_format": dict(result_format),
+        "files": list(files) if left and refused is None else None,
+        "columns": columns_left(left, result_format),
+        "limit_rows": limit_rows,
+        "refused": refused,
+    }
+
+
+def columns_left(left: tuple[Check, ...], result_format: Mapping[str, Any]) -> list[str] | None:
+    """What GX must read for the expectations left to it; None: every column."""
+    if result_format.get("include_unexpected_rows"):
+        return None
+    columns: dict[str, None] = {}
+    for check in left:
+        read = columns_read({"type": check.type, "kwargs": check.kwargs})
+        if read is None:
+            return None
+        columns |= dict.fromkeys(name for name in read if isinstance(name, str))
+    keys = result_format.get("unexpected_index_column_names") or ()
+    return [*columns, *(name for name in ([keys] if isinstance(keys, str) else keys) if name not in columns)]

@@ -1,4 +1,4 @@
-"""Validation results on disk: GX's own JSON, with one note of ours in its `meta`."""
+"""Validation results on disk: GX's own JSON, or what GX renders it from, with one note of ours in `meta`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from batch_scorer.core.durable import write_whole
 from batch_scorer.core.errors import DamageFound
 from batch_scorer.core.validation import OnFail, SuiteVerdict
 from batch_scorer.validation.verdicts import failures_in
+
+# What JSON of another shape than GX's raises on its way through our readers.
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
 
 _NOTE = "batch_scorer"
 
@@ -37,25 +40,35 @@ class ValidationStore:
         """The verdict as it was written. Raises: DamageFound, when the file is gone or not what we wrote."""
         path = self._root / relative
         try:
-            result = json.loads(path.read_bytes())
-            note = result["meta"].pop(_NOTE)
+            document = json.loads(path.read_bytes())
+            evidence = document.get("evidence")
+            result = document if evidence is None else None
+            note = document["meta"].pop(_NOTE)
             return SuiteVerdict(
                 suite=note["suite"],
                 fingerprint=note["fingerprint"],
                 on_fail=OnFail(note["on_fail"]),
                 stage=note["stage"],
                 success=note["success"],
-                failed=failures_in(result),
+                failed=() if result is None else failures_in(result),
                 result=result,
+                evidence=evidence,
                 not_evaluated=note["not_evaluated"],
                 seconds=note["seconds"],
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DamageFound(
-                f"a stored validation result cannot be read: {type(error).__name__}: {error}",
-                where=str(path),
-                fix="restore the file from a backup; predictions and ledger do not depend on it",
-            ) from None
+        except FileNotFoundError:
+            raise _damage("the result file is missing", path) from None
+        except (OSError, *MALFORMED) as error:
+            what = f"a stored validation result cannot be read: {type(error).__name__}: {error}"
+            raise _damage(what, path) from None
+
+
+def _damage(what: str, path: Path) -> DamageFound:
+    return DamageFound(
+        what,
+        where=str(path),
+        fix="restore the file from a backup; predictions and ledger do not depend on it",
+    )
 
 
 def _with_note(verdict: SuiteVerdict) -> Mapping[str, Any]:
@@ -68,4 +81,6 @@ def _with_note(verdict: SuiteVerdict) -> Mapping[str, Any]:
         "not_evaluated": verdict.not_evaluated,
         "seconds": verdict.seconds,
     }
+    if verdict.result is None:
+        return {"success": verdict.success, "meta": {_NOTE: note}, "evidence": verdict.evidence}
     return {**verdict.result, "meta": {**verdict.result["meta"], _NOTE: note}}

@@ -157,6 +157,7 @@ def test_a_name_that_no_suite_can_have_is_refused(bare: TaxiProject, name: str) 
 def test_a_place_that_cannot_be_written_to_is_told(bare: TaxiProject) -> None:
     arguments = ("suites", "new", "rides", "--from-parquet", str(bare.lake), "-o")
     assert bare.cli(*arguments, str(bare.root)).code == USAGE
+    assert bare.cli(*arguments, "-").code == USAGE
     (bare.root / "file").touch()
     result = bare.cli(*arguments, str(bare.root / "file" / "rides.json"))
     assert result.code == FAILED

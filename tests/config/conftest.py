@@ -45,7 +45,7 @@ validate:
     - {suite: rides_input, on_fail: warn}
   output:
     - {suite: predictions, on_fail: block}
-  volume: {min_rows: 1000}
+  volume: {min_rows: 1000, against: 28d, tolerance: 40%}
 
 model:
   uri: taxi_tips@champion

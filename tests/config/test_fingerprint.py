@@ -21,6 +21,10 @@ from tests.config.conftest import Jobs
         ("suite: rides_input", "suite: predictions"),
         ("on_fail: warn", "on_fail: block"),
         ("min_rows: 1000", "min_rows: 999"),
+        ("against: 28d", "against: 14d"),
+        ("tolerance: 40%", "tolerance: 30%"),
+        ("tolerance: 40%", ""),
+        (", against: 28d, tolerance: 40%", ""),
         ("float64 = proba[1]", "float32 = proba[1]"),
         ("float64 = proba[1]", "float64 = proba[0]"),
         ("big_tip_score:", "score:"),
@@ -68,8 +72,16 @@ def test_anything_else_leaves_it_alone(jobs: Jobs, old: str, new: str) -> None:
     assert config_fingerprint(jobs.load().job) == before
 
 
+def test_a_tolerance_that_is_the_default_is_as_good_as_absent(jobs: Jobs) -> None:
+    jobs.change("tolerance: 40%", "tolerance: 50%")
+    written = config_fingerprint(jobs.load().job)
+    jobs.change(", tolerance: 50%", "")
+    assert config_fingerprint(jobs.load().job) == written
+
+
 def test_it_is_the_same_in_every_version_of_batch_scorer(jobs: Jobs) -> None:
     """A change here makes every published partition of every user stale: do not let it happen."""
+    jobs.change(", against: 28d, tolerance: 40%", "")  # keys of a later version
     jobs.change('where: "fare > 0"', "where: \"not (a in (1, 'x') or -b / 2 + 1 < c) and d is not null\"")
     where = (
         '["and",["not",["or",["in",["name","a"],[1,"x"]],["<",["+",["/",["-",["name","b"]],["literal",2]],'

@@ -275,8 +275,6 @@ def test_each_mistake_is_told_in_plain_words_at_its_place(
             "max_quarantined_rate: 1%",
             '29:50: validate.input.1.max_quarantined_rate: "1%" is',
         ),
-        ("min_rows: 1000", "against: 28d", '32:21: validate.volume.against: "28d" is'),
-        ("min_rows: 1000", "tolerance: 50%", '32:23: validate.volume.tolerance: "50%" is'),
         ("max_error_rows: 0", "max_error_rows: 5", "38:19: model.max_error_rows: 5 is"),
         ("trust: pinned", "trust: signed", '39:10: model.trust: "signed" is'),
         ("taxi_tips@champion", "mlflow:models:/taxi_tips@champion", "35:8: model.uri: "),
@@ -298,6 +296,41 @@ def test_what_is_not_built_yet_is_refused_once_and_by_name(
     (mistake,) = jobs.mistakes()
     assert mistake.startswith(place)
     assert "not supported yet; " in mistake
+
+
+def test_a_tolerance_without_days_to_compare_with_is_a_mistake(jobs: Jobs) -> None:
+    jobs.change("against: 28d, ", "")
+    assert jobs.mistakes() == [
+        "32:39: validate.volume.tolerance: needs against too, the days to compare with, such as against: 28d"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "n_dates"), [("{region: string}", 0), ("{ride_date: date, loaded: date}", 2)]
+)
+def test_days_to_compare_with_need_the_one_date_key(jobs: Jobs, keys: str, n_dates: int) -> None:
+    jobs.change("expect: daily", "expect:")
+    jobs.change("partition_by: {ride_date: date}", f"partition_by: {keys}")
+    assert jobs.mistakes() == [
+        "32:37: validate.volume.against: the days before need exactly one partition key of type date, "
+        f"not {n_dates}"
+    ]
+
+
+def test_a_window_that_can_never_hold_enough_days_is_a_mistake(jobs: Jobs) -> None:
+    jobs.change("against: 28d", "against: 6d")
+    assert jobs.mistakes() == [
+        "32:37: validate.volume.against: must be at least 7d: fewer published days than that decide nothing"
+    ]
+    jobs.change("against: 6d", "against: 145h")  # a begun day counts whole, so this is seven of them
+    assert jobs.load().job.validation.volume.against is not None
+
+
+def test_a_mistyped_window_is_not_told_twice_by_its_tolerance(jobs: Jobs) -> None:
+    jobs.change("against: 28d", "against: 28")
+    assert jobs.mistakes() == ["32:37: validate.volume.against: 28 is not a duration, such as 30m, 2h, 3d"]
+    jobs.change(", tolerance: 40%", "")
+    assert len(jobs.mistakes()) == 1
 
 
 def test_a_mistake_in_the_defaults_names_the_defaults(jobs: Jobs) -> None:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch_scorer.config.sections import Volume
 from batch_scorer.core.chunks import Accounting
 from batch_scorer.core.errors import (
     ClusterUnavailable,
@@ -15,8 +23,9 @@ from batch_scorer.core.errors import (
 from batch_scorer.core.outcomes import Blocked, Failed, Published
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.validation import FailedExpectation, OnFail, Severity, SuiteVerdict
+from batch_scorer.core.volume import VolumeBaseline
 from batch_scorer.execution.exits import exit_code
-from batch_scorer.execution.gates import warnings_of, why_blocked
+from batch_scorer.execution.gates import volume_warnings, warnings_of, why_blocked
 
 DAY = Partition(names=("ds",), values=("x",))
 ROWS = Accounting(n_read=10, n_scored=10)
@@ -50,24 +59,107 @@ def test_exit_codes_follow_the_order_of_the_contract() -> None:
 
 
 def test_a_critical_failure_of_a_block_suite_stops_and_names_rule_share_and_keys() -> None:
-    why = why_blocked(ROWS, [_verdict(OnFail.BLOCK, Severity.CRITICAL)], min_rows=1)
+    why = why_blocked(ROWS, [_verdict(OnFail.BLOCK, Severity.CRITICAL)], volume=Volume(), baseline=None)
     assert why == "rides: fare positive fails for 8.1 %, e.g. ride_id 1, 2"
 
 
 def test_a_warning_severity_or_a_warn_suite_only_warns() -> None:
     for verdict in (_verdict(OnFail.BLOCK, Severity.WARNING), _verdict(OnFail.WARN, Severity.CRITICAL)):
-        assert why_blocked(ROWS, [verdict], min_rows=1) is None
+        assert why_blocked(ROWS, [verdict], volume=Volume(), baseline=None) is None
         assert len(warnings_of([verdict])) == 1
 
 
 def test_a_suite_that_was_not_evaluated_never_counts_as_passed() -> None:
     verdict = _verdict(OnFail.BLOCK, Severity.CRITICAL, not_evaluated="out of memory")
-    assert why_blocked(ROWS, [verdict], min_rows=1) == "rides: not evaluated: out of memory"
+    assert (
+        why_blocked(ROWS, [verdict], volume=Volume(), baseline=None) == "rides: not evaluated: out of memory"
+    )
     warned = _verdict(OnFail.WARN, Severity.CRITICAL, not_evaluated="out of memory")
-    assert why_blocked(ROWS, [warned], min_rows=1) is None
+    assert why_blocked(ROWS, [warned], volume=Volume(), baseline=None) is None
     assert warnings_of([warned]) == ("rides: not evaluated: out of memory",)
 
 
 def test_too_few_rows_stop_a_partition_that_passes_every_rule() -> None:
-    why = why_blocked(Accounting(n_read=0, n_scored=0), [], min_rows=1)
+    why = why_blocked(Accounting(n_read=0, n_scored=0), [], volume=Volume(), baseline=None)
     assert why == "0 rows read, validate.volume.min_rows is 1"
+
+
+def _history(median_rows: float | None, n_published: int = 21) -> VolumeBaseline:
+    return VolumeBaseline(
+        first_day=dt.date(2024, 1, 2),
+        last_day=dt.date(2024, 1, 29),
+        n_published=n_published,
+        median_rows=median_rows,
+    )
+
+
+def _volume_fault(n_read: int, median_rows: float | None, tolerance: float | str = 0.5) -> str | None:
+    volume = Volume.model_validate({"min_rows": 0, "against": "28d", "tolerance": tolerance})
+    return why_blocked(
+        Accounting(n_read=n_read, n_scored=n_read), [], volume=volume, baseline=_history(median_rows)
+    )
+
+
+def test_half_a_night_is_stopped_and_the_message_names_rule_share_and_limit() -> None:
+    assert _volume_fault(1020, 2080) == (
+        "1,020 rows read is 49 % of the median of the 28 days before, 2024-01-02 to 2024-01-29 "
+        "(2,080, of 21 published partitions); validate.volume allows 50 % less or more"
+    )
+
+
+def test_a_doubled_night_is_stopped_as_well() -> None:
+    why = _volume_fault(4160, 2080.5)
+    assert why is not None
+    assert why.startswith("4,160 rows read is 200 % of the median of the 28 days before")
+    assert "(2,080.5, of" in why
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "fewest", "most"), [(0.5, 50, 150), ("29%", 71, 129), ("0%", 100, 100), ("100%", 0, 200)]
+)
+def test_exactly_the_tolerance_still_passes_and_one_row_beyond_does_not(
+    tolerance: float | str, fewest: int, most: int
+) -> None:
+    assert _volume_fault(fewest, 100, tolerance) is None
+    assert _volume_fault(most, 100, tolerance) is None
+    assert _volume_fault(most + 1, 100, tolerance) is not None
+    if fewest:
+        assert _volume_fault(fewest - 1, 100, tolerance) is not None
+
+
+@given(
+    n_read=st.integers(0, 10**9),
+    twice_median=st.integers(1, 10**9),
+    percent=st.integers(0, 100),
+)
+def test_it_stops_what_differs_by_more_than_the_tolerance_and_shows_a_share_beyond_it(
+    n_read: int, twice_median: int, percent: int
+) -> None:
+    why = _volume_fault(n_read, twice_median / 2, f"{percent}%")
+    share = Fraction(200 * n_read, twice_median)
+    assert (why is None) == (100 - percent <= share <= 100 + percent)
+    if why is not None:
+        shown = float(why.partition(" is ")[2].partition(" %")[0].replace(",", ""))
+        assert not 100 - percent <= shown <= 100 + percent
+
+
+def test_after_nothing_but_empty_nights_any_row_is_too_many() -> None:
+    assert _volume_fault(0, 0) is None
+    why = _volume_fault(5, 0)
+    assert why is not None
+    assert why.startswith("5 rows read is more than the median")
+
+
+def test_with_too_short_a_history_only_min_rows_decides_and_a_warning_says_so() -> None:
+    baseline = _history(None, n_published=6)
+    volume = Volume.model_validate({"min_rows": 10, "against": "28d"})
+    few = Accounting(n_read=9, n_scored=9)
+    assert why_blocked(ROWS, [], volume=volume, baseline=baseline) is None
+    assert why_blocked(few, [], volume=volume, baseline=baseline) == (
+        "9 rows read, validate.volume.min_rows is 10"
+    )
+    assert volume_warnings(baseline) == (
+        "validate.volume.against needs 7 published partitions of the 28 days before, "
+        "2024-01-02 to 2024-01-29, and there are 6: only min_rows decided",
+    )
+    assert volume_warnings(_history(100.0, n_published=7)) == volume_warnings(None) == ()

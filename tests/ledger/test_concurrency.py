@@ -47,7 +47,7 @@ def test_two_processes_that_make_and_write_one_ledger_lose_nothing(
 
 
 def test_many_that_make_one_ledger_at_once_all_get_it(tmp_path: Path) -> None:
-    """SQLite waits for nobody while it switches a new file to its log: one in some hundred was told "locked"."""
+    """SQLite waits for nobody while it switches a new file to its log: some were told "locked"."""
     with ThreadPoolExecutor(8) as openers:
         for n in range(60):
             together = threading.Barrier(8)

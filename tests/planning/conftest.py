@@ -32,7 +32,11 @@ V6: Mapping[str, Any] = {"model_version": 6, "model_sha256": "beef" * 16}  # an 
 
 
 def make_job(
-    *, partition_by: dict[str, str] | None = None, ready: dict[str, Any] | None = None, **schedule: Any
+    *,
+    partition_by: dict[str, str] | None = None,
+    ready: dict[str, Any] | None = None,
+    volume: dict[str, Any] | None = None,
+    **schedule: Any,
 ) -> Job:
     return Job.model_validate(
         {
@@ -45,6 +49,7 @@ def make_job(
                 "key": ["ride_id"],
                 "ready": ready or {},
             },
+            "validate": {"volume": volume or {}},
             "model": {"uri": "tips@champion", "output": {"score": "float64 = prediction"}},
             "output": {"path": "data/predictions/tips"},
         }
@@ -112,7 +117,7 @@ def make_ingredients(found: PartitionFiles, **changes: Any) -> Ingredients:
 
 
 def published(
-    found: PartitionFiles, *, number: int = 1, pinned: bool = False, **ingredients: Any
+    found: PartitionFiles, *, number: int = 1, pinned: bool = False, n_read: int = 10, **ingredients: Any
 ) -> PartitionRecord:
     """found was scored; every file's content is `"5f2e…"`."""
     generation = GenerationRecord(
@@ -124,7 +129,7 @@ def published(
         ingredients=make_ingredients(found, **ingredients),
         inputs=tuple(replace(file, sha256="5f2e" * 16) for file in found.files),
         output_names=("part-00000.parquet",),
-        rows=Accounting(n_read=10, n_scored=10),
+        rows=Accounting(n_read=n_read, n_scored=n_read),
         manifest_sha256="m" * 64,
         created_at=LONG_AGO,
         published_at=LONG_AGO,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ulid import ULID
 
-from batch_scorer.core.chunks import FILES, RECORDS, Chunk, ChunkScored
+from batch_scorer.core.chunks import FILES, RECORDS, SPILLS, Chunk, ChunkScored
 from batch_scorer.core.durable import fsync_directory, make_directories, remove_empty, writing
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.lakefiles import PartitionFiles, content_fingerprint
@@ -149,11 +149,11 @@ def _go_on(parts: JobParts, found: Opening, token: str, chunks: tuple[Chunk, ...
     discard_staging(parts, found.partition, but=opening.staging)
     staging = parts.places.staging(found.partition, opening.staging)
     _make(staging)
-    scored = tuple(recorded_chunks(staging / RECORDS, staging / FILES, chunks))
+    scored = tuple(recorded_chunks(staging, chunks))
     return Opened(opening=opening, staging=staging, scored=scored)
 
 
 def _make(staging: Path) -> None:
     with writing(staging):
-        make_directories(staging / FILES)
-        make_directories(staging / RECORDS)
+        for part in (FILES, RECORDS, SPILLS):
+            make_directories(staging / part)

@@ -1,0 +1,120 @@
+"""The suites of a partition: what its chunks compute for them, and the verdict once all chunks are in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from batch_scorer.core.chunks import SPILLS, ChunkScored
+from batch_scorer.core.lakefiles import Footer
+from batch_scorer.core.validation import OnFail, SuiteScan
+from batch_scorer.execution.parts import BoundSuite, JobParts
+from batch_scorer.validation.request import ValidationRequest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from batch_scorer.validation.evidence import Evidence
+
+
+def suite_scans(
+    parts: JobParts, footers: Sequence[Footer], output_columns: tuple[tuple[str, str], ...]
+) -> tuple[SuiteScan, ...]:
+    """For each suite of the job, in its order. footers: of the partition's files."""
+    columns = [footer.columns for footer in footers] or [()]
+    schemas = {"input": table_schema(columns), "output": table_schema([output_columns])}
+    return tuple(scan_of(use, schemas[use.stage], parts.job.input.key) for use in parts.suites)
+
+
+def scan_of(use: BoundSuite, schema: pa.Schema, key: tuple[str, ...]) -> SuiteScan:
+    from batch_scorer.validation.evidence import canonical_expectations, schema_as_text
+    from batch_scorer.validation.streaming.compile import compile_suite
+
+    expectations = canonical_expectations(use.suite.document, {})
+    named = tuple(name for name in key if name in schema.names)
+    return SuiteScan(
+        suite=use.suite.name,
+        stage=use.stage,
+        expectations=json.dumps(expectations),
+        schema=schema_as_text(schema),
+        columns=compile_suite(expectations, schema, sample_columns=named).columns,
+        key=named,
+        sets_aside=use.on_fail is OnFail.QUARANTINE,
+    )
+
+
+def columns_checked(scans: Iterable[SuiteScan]) -> tuple[str, ...]:
+    """Input columns that the suites look at."""
+    return tuple(dict.fromkeys(name for one in scans if one.stage == "input" for name in one.columns))
+
+
+def request_for(
+    parts: JobParts,
+    use: BoundSuite,
+    number: int,
+    scans: Sequence[SuiteScan],
+    chunks: Sequence[ChunkScored],
+    *,
+    label: str,
+    files: tuple[str, ...],
+    staging: Path,
+) -> ValidationRequest:
+    """number: of the suite among the job's. chunks: all of the partition's, in row order."""
+    return ValidationRequest(
+        partition=label,
+        suite=use.suite,
+        on_fail=use.on_fail,
+        stage=use.stage,
+        files=files,
+        gather=partial(gather, scans[number], [chunk.scanned[number] for chunk in chunks], staging / SPILLS),
+        key=scans[number].key,
+        limit_rows=parts.job.input.limit_rows if use.stage == "input" else None,
+    )
+
+
+def gather(one: SuiteScan, scanned: Sequence[Mapping[str, Any]], spills: Path) -> Evidence:
+    """The evidence of a partition. scanned: of each of its chunks, in row order. Raises: DamageFound."""
+    from batch_scorer.validation.chunk_scan import scan_of_nothing
+    from batch_scorer.validation.evidence import gathered, schema_from_text
+    from batch_scorer.validation.formats import rows_kept
+    from batch_scorer.validation.streaming.measures import Sampling
+    from batch_scorer.validation.streaming.scan import Scanned
+
+    total = scan_of_nothing(one)
+    for document in scanned:
+        total += Scanned.from_json(document)
+    sampling = Sampling(keep=rows_kept({}), columns=one.key)
+    return gathered(json.loads(one.expectations), schema_from_text(one.schema), sampling, total, spills)
+
+
+def table_schema(files: Sequence[Sequence[tuple[str, str]]]) -> pa.Schema:
+    """files: (name, Arrow type) of each file's columns.
+
+    The columns are those of the first; one that another file lacks, or has in another type, is marked.
+    """
+    import pyarrow as pa
+
+    from batch_scorer.validation.streaming.rules.rule import uneven
+
+    others = [dict(columns) for columns in files]
+    fields = []
+    for name, _ in files[0]:
+        found = {columns.get(name) for columns in others} - {"null"}
+        field = pa.field(name, _type(next(iter(found or {"null"}))))
+        fields.append(field if len(found) <= 1 else uneven(field))
+    return pa.schema(fields)
+
+
+def _type(text: str | None) -> pa.DataType:
+    """A type that suites cannot look into stands for all of its like."""
+    import pyarrow as pa
+
+    from batch_scorer.lake.arrow_types import parse_arrow_type
+
+    try:
+        return parse_arrow_type(text or "null")
+    except ValueError:
+        return pa.list_(pa.null())

@@ -1,0 +1,160 @@
+"""`validate`: a GX suite on any stream of Arrow record batches, in memory that does not grow with them."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from batch_scorer.validation.evidence import Evidence, canonical_expectations, gathered
+from batch_scorer.validation.formats import as_format, columns_kept, rows_kept
+from batch_scorer.validation.request import columns_left, gx_message
+from batch_scorer.validation.streaming.compile import Compiled, compile_suite
+from batch_scorer.validation.streaming.measures import RowsThatFail, Sampling
+from batch_scorer.validation.streaming.rows import Rows
+from batch_scorer.validation.streaming.scan import Scanned, scan
+
+if TYPE_CHECKING:
+    from great_expectations import ExpectationSuite
+
+_MAX_BATCH_ROWS = 131_072
+_SETTLE_EVERY_ROWS = 1 << 18
+_GX_MAX_BYTES = 4 << 30
+_MAY_RAISE = "column_values.match_json_schema"  # of a text that is no JSON, which is known when it comes
+
+
+def validate(
+    suite: Mapping[str, Any] | str | Path | ExpectationSuite,
+    batches: Iterable[pa.RecordBatch | pa.Table],
+    *,
+    result_format: str | Mapping[str, Any] = "SUMMARY",
+    suite_parameters: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """GX's own ExpectationSuiteValidationResult, as JSON, of all rows of `batches` together.
+
+    suite: an ExpectationSuite, its JSON as a dict, or a file of it. batches: of one schema, in row order; at
+    least one, which may be empty. result_format, suite_parameters: as GX takes them.
+    What cannot be streamed exactly is evaluated by GX in a process of at most 4 GB, on the columns it needs,
+    kept on disk meanwhile; without an answer it is a failed result that says why. The way each expectation
+    took is in its result's `meta["batch_scorer"]["path"]`: streamed | gx | not evaluated.
+    Raises: ValueError: no batch, or batches of different schemas; what GX raises of a suite it cannot read.
+    """
+    document = _document(suite)
+    format_ = as_format(result_format)
+    with tempfile.TemporaryDirectory(prefix="batch-scorer-validate-") as place:
+        evidence, files = _scanned(document, batches, format_, dict(suite_parameters or {}), Path(place))
+        message = gx_message(document, evidence, format_, files=files, parameters=suite_parameters)
+        return _render(message)
+
+
+def _document(suite: Any) -> Mapping[str, Any]:
+    if isinstance(suite, Mapping):
+        return suite
+    if isinstance(suite, str | Path):
+        read: Mapping[str, Any] = json.loads(Path(suite).read_text(encoding="utf-8"))
+        return read
+    document: Mapping[str, Any] = suite.to_json_dict()
+    return document
+
+
+def _scanned(
+    document: Mapping[str, Any],
+    batches: Iterable[pa.RecordBatch | pa.Table],
+    format_: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    place: Path,
+) -> tuple[Evidence, tuple[str, ...]]:
+    """The evidence, and the file of columns that GX may have to read."""
+    tables = _tables(batches)
+    first = next(tables, None)
+    if first is None:
+        raise ValueError("there is no batch, so no schema to validate: give at least one, which may be empty")
+    schema = first.schema
+    expectations = canonical_expectations(document, parameters)
+    sampling = Sampling(keep=rows_kept(format_), columns=columns_kept(format_, schema.names))
+    compiled = compile_suite(expectations, schema, sample_columns=sampling.columns)
+    with _Spool(compiled, format_, place) as spool:
+        total = _total(first, tables, compiled, sampling, spool, place)
+    return gathered(expectations, schema, sampling, total, place), spool.files
+
+
+def _total(
+    first: pa.Table,
+    others: Iterator[pa.Table],
+    compiled: Compiled,
+    sampling: Sampling,
+    spool: _Spool,
+    place: Path,
+) -> Scanned:
+    measures = compiled.measures
+    spool.write(first)
+    total = scan(Rows(first), measures, sampling)
+    n_settled = 0
+    for number, table in enumerate(others):
+        spool.write(table)
+        total += scan(Rows(table), measures, sampling)
+        if total.n_rows - n_settled >= _SETTLE_EVERY_ROWS:
+            total, n_settled = total.settled(place, f"spill-{number}"), total.n_rows
+    return total
+
+
+def _tables(batches: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[pa.Table]:
+    """In pieces that fit a processor's memory. Raises: ValueError, when a schema differs from the first."""
+    schema: pa.Schema | None = None
+    for batch in batches:
+        table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
+        table = table.replace_schema_metadata()
+        schema = schema or table.schema
+        if table.schema != schema:
+            raise ValueError(f"a batch has another schema than the first one: {table.schema}, not {schema}")
+        if not table.num_rows:
+            yield table
+        for start in range(0, table.num_rows, _MAX_BATCH_ROWS):
+            yield table.slice(start, _MAX_BATCH_ROWS)
+
+
+class _Spool:
+    """The columns of expectations that are left to GX, or may turn out to be, in a Parquet file."""
+
+    def __init__(self, compiled: Compiled, format_: Mapping[str, Any], place: Path) -> None:
+        may_raise = [
+            check
+            for check in compiled.checks
+            if any(isinstance(one, RowsThatFail) and one.metric == _MAY_RAISE for one in check.measures)
+        ]
+        left = (*compiled.left_to_gx, *may_raise)
+        self._columns = columns_left(left, format_)
+        self._schema = compiled.schema
+        self._writer: pq.ParquetWriter | None = None
+        self.files: tuple[str, ...] = (str(place / "spool.parquet"),) if left else ()
+
+    def __enter__(self) -> _Spool:
+        return self
+
+    def write(self, table: pa.Table) -> None:
+        if not self.files:
+            return
+        names = [n for n in table.column_names if self._columns is None or n in self._columns]
+        kept = table.select(names or table.column_names[:1])
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self.files[0], kept.schema, write_page_checksum=True)
+        self._writer.write_table(kept)
+
+    def __exit__(self, *_: object) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _render(message: Mapping[str, Any]) -> dict[str, Any]:
+    from batch_scorer.validation.gx_process import GxProcess
+    from batch_scorer.validation.gx_worker import shared_engine
+
+    if message["files"] is None:
+        return shared_engine().validate(message)
+    with GxProcess(max_bytes=_GX_MAX_BYTES) as process:
+        return process.result(message)

@@ -1,0 +1,86 @@
+"""A chunk's suites, in the worker: fed batch by batch, and small partials at the end. GX is not here."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from batch_scorer.core.validation import SuiteScan
+from batch_scorer.validation.aside import SettingAside
+from batch_scorer.validation.evidence import schema_from_text
+from batch_scorer.validation.formats import rows_kept
+from batch_scorer.validation.streaming.compile import Compiled, compile_suite
+from batch_scorer.validation.streaming.measures import Sampling
+from batch_scorer.validation.streaming.rows import Mask, Rows
+from batch_scorer.validation.streaming.scan import Scanned, scan
+from batch_scorer.validation.streaming.spill_files import SpillFile
+
+_MAX_ROWS = 4_096  # that a partial keeps: it travels to the driver, and waits there for the others
+
+
+class ChunkScan:
+    """The suites of one chunk. Raises, in `take`: nothing that depends on the data but MemoryError."""
+
+    def __init__(self, scans: Sequence[SuiteScan]) -> None:
+        self._scans = tuple(scans)
+        self._totals: dict[SuiteScan, Scanned] = {}
+
+    def take(self, stage: str, table: pa.Table) -> tuple[tuple[str, tuple[tuple[str, Mask], ...]], ...]:
+        """One batch, as the suites of a stage see it.
+
+        Returns: for each suite that sets rows aside, its name and the rows that break each of its rules.
+        """
+        mine = [one for one in self._scans if one.stage == stage]
+        if not mine:
+            return ()
+        rows = Rows(table, _compiled(mine[0]).schema)
+        aside = []
+        for one in mine:
+            compiled = _compiled(one)
+            found = scan(rows, compiled.measures, _sampling(one))
+            self._totals[one] = self._totals[one] + found if one in self._totals else found
+            if one.sets_aside:
+                aside.append((one.suite, _setting_aside(one).masks(rows)))
+        return tuple(aside)
+
+    def finish(
+        self, directory: Path, name: str
+    ) -> tuple[tuple[Mapping[str, Any], ...], tuple[SpillFile, ...]]:
+        """The partials of each suite as JSON, and the files in `directory` that they refer to.
+
+        name: what the files' names start with. Raises: DiskFull, OutputUnwritable.
+        """
+        documents, spills = [], []
+        for number, one in enumerate(self._scans):
+            total = self._totals.get(one) or scan_of_nothing(one)
+            settled = total.settled(directory, f"{name}-{number}", max_rows=_MAX_ROWS)
+            documents.append(settled.as_json())
+            spills += settled.spills
+        return tuple(documents), tuple(spills)
+
+
+def scan_of_nothing(one: SuiteScan) -> Scanned:
+    """What is known before the first row."""
+    compiled = _compiled(one)
+    return scan(Rows(compiled.schema.empty_table()), compiled.measures, _sampling(one))
+
+
+def _sampling(one: SuiteScan) -> Sampling:
+    return Sampling(keep=rows_kept({}), columns=one.key)
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(one: SuiteScan) -> Compiled:
+    """The same for every chunk of a partition."""
+    schema = schema_from_text(one.schema)
+    return compile_suite(json.loads(one.expectations), schema, sample_columns=one.key)
+
+
+@functools.lru_cache(maxsize=64)
+def _setting_aside(one: SuiteScan) -> SettingAside:
+    return SettingAside.of(one.suite, _compiled(one).checks, one.waived)

@@ -1,0 +1,26 @@
+"""What a kernel is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from batch_scorer.validation.streaming.rows import Column, Mask
+
+Kwargs = Mapping[str, Any]
+Types = tuple[pa.DataType, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """One row-level rule of GX's.
+
+    meets: of the expectation's columns, the rows that satisfy it; on rows outside its domain (nulls, mostly)
+    the answer does not matter. streams: whether `meets` decides as GX does, from Arrow types and arguments.
+    """
+
+    streams: Callable[[Types, Kwargs], bool]
+    meets: Callable[[tuple[Column, ...], Kwargs], Mask]

@@ -1,0 +1,233 @@
+"""What is computed over the rows for the rules of a suite; equal measures are computed once.
+
+Each gives a partial of one batch. Partials add up in row order, so any cut of the rows gives the same sum.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from batch_scorer.validation.streaming.domains import Ignore, columns_in, count, held, parsed, without_nulls
+from batch_scorer.validation.streaming.duplicates import KeyRows
+from batch_scorer.validation.streaming.exact_sums import Moments
+from batch_scorer.validation.streaming.extremes import Extremes, Tally
+from batch_scorer.validation.streaming.failing import POSITION, FailingRows
+from batch_scorer.validation.streaming.kernels.table import KERNELS
+from batch_scorer.validation.streaming.order import OrderedRows
+from batch_scorer.validation.streaming.rows import Column, Kind, Mask, Rows
+from batch_scorer.validation.streaming.value_counts import ValueCounts
+
+Partial = FailingRows | OrderedRows | Extremes | Moments | Tally | ValueCounts | KeyRows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How many failing rows are kept, and with which columns besides the rule's own."""
+
+    keep: int
+    columns: tuple[str, ...] = ()
+
+
+class Measure(Protocol):
+    """condition: a canonical row condition; None: every row."""
+
+    @property
+    def condition(self) -> str | None: ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Those of the rule, its row condition's aside."""
+
+    def of(self, rows: Rows, sampling: Sampling) -> Partial: ...
+
+
+def columns_read(measure: Measure) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*measure.columns, *columns_in(parsed(measure.condition)))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsThatFail:
+    """Of a row-level rule. metric: GX's name of it. kwargs: canonical."""
+
+    metric: str
+    columns: tuple[str, ...]
+    kwargs: str = "{}"
+    condition: str | None = None
+    ignore: Ignore = Ignore.ANY
+
+    def of(self, rows: Rows, sampling: Sampling) -> FailingRows:
+        held_rows, domain = self._domain(rows)
+        failing = self.mask(rows)
+        n_failing = int(np.count_nonzero(failing))
+        first = None
+        if n_failing and sampling.keep:
+            first = sample(rows, np.flatnonzero(failing)[: sampling.keep], (*self.columns, *sampling.columns))
+        return FailingRows(
+            n_rows=count(held_rows, rows.n_rows),
+            n_tested=count(domain, rows.n_rows),
+            n_failing=n_failing,
+            keep=sampling.keep,
+            first=first,
+        )
+
+    def mask(self, rows: Rows) -> Mask:
+        """The rows that fail. Raises: whatever GX's own rule would raise."""
+        if self not in rows.failing:
+            columns = tuple(rows.column(name) for name in self.columns)
+            _, domain = self._domain(rows)
+            failing = ~KERNELS[self.metric].meets(columns, json.loads(self.kwargs))
+            rows.failing[self] = failing if domain is None else failing & domain
+        return rows.failing[self]
+
+    def _domain(self, rows: Rows) -> tuple[Mask | None, Mask | None]:
+        columns = [rows.column(name) for name in self.columns]
+        held_rows = held(self.condition, rows)
+        return held_rows, without_nulls(held_rows, columns, self.ignore)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsOutOfOrder:
+    """Of values that do not rise (or fall, when not `rising`) from each to the next that is not null."""
+
+    columns: tuple[str, ...]
+    rising: bool
+    strictly: bool
+    condition: str | None = None
+
+    def of(self, rows: Rows, sampling: Sampling) -> OrderedRows:
+        (name,) = self.columns
+        column = rows.column(name)
+        held_rows = held(self.condition, rows)
+        domain = without_nulls(held_rows, [column], Ignore.ANY)
+        where = np.arange(rows.n_rows) if domain is None else np.flatnonzero(domain)
+        values = column.numbers[where]
+        wrong = where[1:][out_of_order(values[:-1], values[1:], rising=self.rising, strictly=self.strictly)]
+        names = (*self.columns, *sampling.columns)
+        failing = FailingRows(
+            n_rows=count(held_rows, rows.n_rows),
+            n_tested=len(where),
+            n_failing=len(wrong),
+            keep=sampling.keep,
+            first=sample(rows, wrong[: sampling.keep], names) if len(wrong) and sampling.keep else None,
+        )
+        return OrderedRows(
+            failing=failing,
+            name=name,
+            rising=self.rising,
+            strictly=self.strictly,
+            head=sample(rows, where[:1], names) if len(where) else None,
+            tail=sample(rows, where[-1:], (name,)) if len(where) else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """Rows, and nulls of one column or of none."""
+
+    columns: tuple[str, ...] = ()
+    condition: str | None = None
+
+    def of(self, rows: Rows, sampling: Sampling) -> Tally:  # noqa: ARG002 (as every measure)
+        held_rows = held(self.condition, rows)
+        n_rows = count(held_rows, rows.n_rows)
+        domain = without_nulls(held_rows, [rows.column(name) for name in self.columns], Ignore.ANY)
+        return Tally(n_rows=n_rows, n_null=n_rows - count(domain, rows.n_rows))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtremesFound:
+    """Of one column's values."""
+
+    columns: tuple[str, ...]
+    condition: str | None = None
+
+    def of(self, rows: Rows, sampling: Sampling) -> Extremes:  # noqa: ARG002
+        return Extremes.of(values_of(rows, self.columns[0], self.condition))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MomentsSummed:
+    """Sums of one column's numbers and of their squares."""
+
+    columns: tuple[str, ...]
+    condition: str | None = None
+
+    def of(self, rows: Rows, sampling: Sampling) -> Moments:  # noqa: ARG002
+        column = rows.column(self.columns[0])
+        domain = without_nulls(held(self.condition, rows), [column], Ignore.ANY)
+        return Moments.of(column.numbers if domain is None else column.numbers[domain])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValuesCounted:
+    """How often each value of one column occurs."""
+
+    columns: tuple[str, ...]
+    condition: str | None = None
+
+    def of(self, rows: Rows, sampling: Sampling) -> ValueCounts:  # noqa: ARG002
+        return ValueCounts.of(values_of(rows, self.columns[0], self.condition))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysGathered:
+    """Every row's key, to find those that occur twice."""
+
+    columns: tuple[str, ...]
+    condition: str | None = None
+    ignore: Ignore = Ignore.ANY
+
+    def of(self, rows: Rows, sampling: Sampling) -> KeyRows:
+        columns = [rows.column(name) for name in self.columns]
+        domain = without_nulls(held(self.condition, rows), columns, self.ignore)
+        where = np.arange(rows.n_rows) if domain is None else np.flatnonzero(domain)
+        extra = [name for name in dict.fromkeys(sampling.columns) if name not in self.columns]
+        names = list(dict.fromkeys((*self.columns, *extra)))
+        table = rows.take(where, tuple(names))
+        return KeyRows.of(table.select(list(self.columns)), table.select(extra), where)
+
+
+def values_of(rows: Rows, name: str, condition: str | None) -> pa.Array:
+    """A column's values without nulls, on the rows of a condition; text of a dictionary as plain text."""
+    column: Column = rows.column(name)
+    domain = without_nulls(held(condition, rows), [column], Ignore.ANY)
+    values = column.arrow if domain is None else column.arrow.filter(pa.array(domain))
+    return values.dictionary_decode() if column.kind is Kind.CATEGORY else values
+
+
+def sample(rows: Rows, positions: np.ndarray[Any, Any], names: tuple[str, ...]) -> pa.Table:
+    taken = rows.take(positions, tuple(dict.fromkeys(names)))
+    return taken.append_column(POSITION, pa.array(positions, pa.int64()))
+
+
+def out_of_order(
+    before: np.ndarray[Any, Any], after: np.ndarray[Any, Any], *, rising: bool, strictly: bool
+) -> Mask:
+    """inf next to inf has no difference, which GX lets pass."""
+    if before.dtype.kind == "b":
+        before, after = before.astype(np.int8), after.astype(np.int8)
+    low, high = (before, after) if rising else (after, before)
+    wrong = low >= high if strictly else low > high
+    if before.dtype.kind == "f":
+        wrong &= ~(np.isinf(before) & (before == after))
+    return wrong
+
+
+def partial_from_json(document: Mapping[str, Any]) -> Partial:
+    """The inverse of `partial_as_json`. Raises: KeyError, ValueError."""
+    return _PARTIALS[document["partial"]].from_json(document["of"])
+
+
+def partial_as_json(partial: Partial) -> dict[str, Any]:
+    return {"partial": type(partial).__name__, "of": partial.as_json()}
+
+
+_PARTIALS: Mapping[str, Any] = {
+    kind.__name__: kind for kind in (FailingRows, OrderedRows, Extremes, Moments, Tally, ValueCounts, KeyRows)
+}

@@ -1,0 +1,1 @@
+"""What each expectation needs from the rows, when it holds, and what it tells GX."""

@@ -1,0 +1,153 @@
+"""Rows too many for memory, in one Arrow file: sorted by bucket, every bucket readable alone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+
+from batch_scorer.core.durable import fsync_directory, make_directories, writing
+from batch_scorer.core.errors import DamageFound
+from batch_scorer.validation.streaming.hashing import N_BUCKETS, buckets_of
+
+_FIX = "have the partition validated anew"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpillFile:
+    """An Arrow IPC file of N_BUCKETS record batches; batch b holds the rows of bucket b, maybe none."""
+
+    name: str
+    n_rows: int
+    n_bytes: int
+    sha256: str
+
+    def buckets(self, start: int, stop: int, directory: Path) -> pa.Table:
+        """The rows of buckets start to stop - 1. Raises: DamageFound."""
+
+        def read(reader: pa.RecordBatchFileReader) -> pa.Table:
+            return pa.Table.from_batches([reader.get_batch(b) for b in range(start, stop)], reader.schema)
+
+        return self._read(directory, read)
+
+    def table(self, directory: Path) -> pa.Table:
+        """All rows. Raises: DamageFound."""
+        return self._read(directory, lambda reader: reader.read_all())
+
+    def verify(self, directory: Path) -> None:
+        """Raises: DamageFound, when the file is gone or not the one that was written."""
+        path = self._checked(directory)
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != self.sha256:
+                raise DamageFound("a spill file has changed since it was written", where=str(path), fix=_FIX)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, parts: Mapping[str, Any]) -> Self:
+        """What as_json gave. Raises: TypeError."""
+        return cls(**parts)
+
+    def _read(self, directory: Path, read: Callable[[pa.RecordBatchFileReader], pa.Table]) -> pa.Table:
+        path = self._checked(directory)
+        try:
+            # Mapped: pages the system may drop again are not memory of ours.
+            with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
+                return read(reader)
+        except (OSError, pa.ArrowException) as error:
+            raise DamageFound(
+                f"a spill file of validation cannot be read: {error}", where=str(path), fix=_FIX
+            ) from None
+
+    def _checked(self, directory: Path) -> Path:
+        path = directory / self.name
+        try:
+            n_bytes = path.stat().st_size
+        except OSError as error:
+            raise DamageFound(
+                f"a spill file of validation cannot be read: {error.strerror}", where=str(path), fix=_FIX
+            ) from None
+        if n_bytes != self.n_bytes:
+            raise DamageFound(
+                f"a spill file of validation has {n_bytes} bytes, not the {self.n_bytes} that were written",
+                where=str(path),
+                fix=_FIX,
+            )
+        return path
+
+
+def write_spill_file(table: pa.Table, keys: Sequence[str], path: Path) -> SpillFile:
+    """Write rows durably, sorted by the bucket of their keys, else in the order they came.
+
+    A file of that name is replaced: a chunk that is tried again writes the same rows.
+    Raises: DiskFull, OutputUnwritable, TypeError.
+    """
+    ordered, edges = by_bucket(table, keys)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    with writing(path):
+        make_directories(path.parent)
+        try:
+            with beside.open("wb") as file:
+                hashed = _HashedFile(file)
+                with pa.ipc.new_file(hashed, table.schema) as writer:
+                    for b in range(N_BUCKETS):
+                        writer.write_batch(_one_batch(ordered.slice(edges[b], edges[b + 1] - edges[b])))
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+        fsync_directory(path.parent)
+    return SpillFile(
+        name=path.name, n_rows=table.num_rows, n_bytes=hashed.tell(), sha256=hashed.digest.hexdigest()
+    )
+
+
+def by_bucket(table: pa.Table, keys: Sequence[str]) -> tuple[pa.Table, list[int]]:
+    """The rows sorted by bucket, and where each bucket begins and the last one ends."""
+    buckets = buckets_of(table, keys)
+    order = np.argsort(buckets, kind="stable")
+    edges = np.concatenate([[0], np.cumsum(np.bincount(buckets, minlength=N_BUCKETS))])
+    return table.take(pa.array(order)).combine_chunks(), edges.tolist()
+
+
+def _one_batch(rows: pa.Table) -> pa.RecordBatch:
+    """A table may come in several batches, for a string column holds 2 GiB at most, or in none."""
+    batches = rows.to_batches()
+    if not batches:
+        return pa.RecordBatch.from_pylist([], schema=rows.schema)
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+
+
+class _HashedFile:
+    """Takes the sha256 as bytes pass, for Arrow to write to."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._n_bytes = 0
+        self.digest = hashlib.sha256()
+        self.closed = False
+
+    def write(self, data: bytes | memoryview) -> int:
+        n_bytes = memoryview(data).nbytes
+        self.digest.update(data)
+        self._file.write(data)
+        self._n_bytes += n_bytes
+        return n_bytes
+
+    def tell(self) -> int:
+        return self._n_bytes
+
+    def flush(self) -> None:
+        """Once, by who opened the file."""
+
+    def close(self) -> None:
+        """Arrow's wish; who opened the file closes it."""
