@@ -44,6 +44,7 @@ from batch_scorer.validation.suites import load_suite, suites_fingerprint
 if TYPE_CHECKING:
     from batch_scorer.execution.auditing.audit import AuditReport
     from batch_scorer.execution.auditing.rebuild import History
+    from batch_scorer.execution.suite_draft import DraftedSuite
 
 
 def open_job(
@@ -214,6 +215,16 @@ def check_suite(project: Project, suite: str, job: str, partition: str, target: 
     parts = open_job_for_reading(project, job, target=target)
     bound = load_suite(project.suite_path(suite), custom_allowed=bool(parts.code))
     return check_one(parts, bound, partition)
+
+
+def draft_suite(name: str, table: Path) -> DraftedSuite:
+    """A suite to review, from a Parquet file or a directory of them. Writes nothing.
+
+    Raises: UsageError, FileUnreadable, InputMoved, StoreUnavailable.
+    """
+    from batch_scorer.execution.suite_draft import draft_from_parquet
+
+    return draft_from_parquet(name, table)
 
 
 def diagnose(project: Project, name: str, target: str | None) -> Iterator[Check]:
