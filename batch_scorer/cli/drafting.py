@@ -1,8 +1,10 @@
-"""`suites new`, `suites diff`: a suite before it is used: drafted from a table, compared with another."""
+"""`suites new`, `diff`, `coverage`: a suite before it is used: drafted, compared, held against the data's types."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from batch_scorer.core.errors import UsageError
 
 if TYPE_CHECKING:
     from batch_scorer.core.validation import Suite
+    from batch_scorer.execution.coverage import Covered
     from batch_scorer.execution.suite_draft import DraftedSuite
     from batch_scorer.validation.comparing import Difference
 
@@ -142,4 +145,28 @@ def _suite(settings: Settings, text: str) -> Suite:
     return load_suite(path, custom_allowed=True)
 
 
-commands = (new, diff)
+@click.command()
+@click.argument("job")
+@click.option("--partition", metavar="P", help="Whose columns to look at.  [default: the newest]")
+@global_options
+def coverage(settings: Settings, job: str, partition: str | None) -> None:
+    """How each expectation of JOB's suites is evaluated: streamed, by Great Expectations, or not at all."""
+    from batch_scorer import wiring
+
+    label, covered = wiring.suite_coverage(settings.find_project(), job, partition, settings.target)
+    if settings.json:
+        for one in covered:
+            output.emit("coverage", **dataclasses.asdict(one))
+        output.emit_summary(0, job=job, partition=label, n_streamed=_n_streamed(covered), n=len(covered))
+        return
+    rows = [(one.stage, one.suite, one.rule, one.path, one.does, one.why) for one in covered]
+    click.echo(output.table(rows) or f"{job} has no suite")
+    if covered:
+        click.echo(f"{_n_streamed(covered)} of {len(covered)} streamed, with the columns of {label}")
+
+
+def _n_streamed(covered: Sequence[Covered]) -> int:
+    return sum(one.path == "streamed" for one in covered)
+
+
+commands = (new, diff, coverage)

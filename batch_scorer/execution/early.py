@@ -74,9 +74,7 @@ def _metric(rule: Decisive) -> str:
     return metric
 
 
-def _broken(
-    parts: JobParts, found: PartitionFiles, rules: Sequence[Decisive], n_rows: int
-) -> Iterator[str]:
+def _broken(parts: JobParts, found: PartitionFiles, rules: Sequence[Decisive], n_rows: int) -> Iterator[str]:
     n_failing = [0] * len(rules)
     for column in _statistics(parts, found, {rule.check.kwargs["column"] for rule in rules}):
         for number, rule in enumerate(rules):
