@@ -80,8 +80,15 @@ class RowsThatFail:
         """The rows that fail. Raises: whatever GX's own rule would raise."""
         columns = tuple(rows.column(name) for name in self.columns)
         _, domain = self._domain(rows)
-        failing = ~KERNELS[self.metric].meets(columns, json.loads(self.kwargs))
-        return failing if domain is None else failing & domain
+        kernel, kwargs = KERNELS[self.metric], json.loads(self.kwargs)
+        if domain is None:
+            return ~kernel.meets(columns, kwargs)
+        if not kernel.raises:
+            return ~kernel.meets(columns, kwargs) & domain
+        within = tuple(Column(column.arrow.filter(pa.array(domain))) for column in columns)
+        failing = np.zeros(rows.n_rows, dtype=bool)
+        failing[domain] = ~kernel.meets(within, kwargs)
+        return failing
 
     def _domain(self, rows: Rows) -> tuple[Mask | None, Mask | None]:
         columns = [rows.column(name) for name in self.columns]

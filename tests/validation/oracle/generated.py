@@ -122,6 +122,8 @@ def _numbers_between(*pool: float) -> Draw:
 
 def _whole_between(rng: random.Random, of: ColumnType) -> Json:
     bounds = _bounds_from(rng, (0, 1, 3, 5, 10))
+    if None not in (low := bounds.get("min_value"), high := bounds.get("max_value")) and low > high:
+        bounds["min_value"], bounds["max_value"] = high, low
     return {name: value for name, value in bounds.items() if not name.startswith("strict")}
 
 

@@ -150,8 +150,9 @@ def _streams_sum(types: Types, kwargs: Kwargs) -> bool:
 
 
 def _sums_to(columns: tuple[Column, ...], kwargs: Kwargs) -> Mask:
-    """A row with a null sums to nothing."""
-    total = reduce(np.add, [column.numbers for column in columns])
+    """A row with a null sums to nothing. As pandas does, in one type for all columns."""
+    common = np.float64 if any(column.kind is Kind.FLOAT for column in columns) else np.int64
+    total = reduce(np.add, [column.numbers.astype(common, copy=False) for column in columns])
     equal = total == float(kwargs["sum_total"])
     for column in columns:
         if column.valid is not None:

@@ -217,4 +217,4 @@ def _has_schema(columns: tuple[Column, ...], kwargs: Kwargs) -> Mask:
 STRFTIME = Kernel(streams=_streams_strftime, meets=_has_format)
 DATEUTIL = Kernel(streams=_are_plain_texts, meets=_is_dateutil)
 JSON = Kernel(streams=_are_plain_texts, meets=lambda columns, _: _one_by_one(columns[0], _is_json))
-JSON_SCHEMA = Kernel(streams=_is_schema, meets=_has_schema)
+JSON_SCHEMA = Kernel(streams=_is_schema, meets=_has_schema, raises=True)

@@ -1,13 +1,15 @@
-"""Rules about the table's columns: their names, number and types. They need no rows, but for nulls that widen a type."""
+"""Rules about the table's columns: their names, number and types. No rows but for nulls that widen."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pandas.core.dtypes.dtypes
 import pyarrow as pa
 
 from batch_scorer.validation.streaming.measures import Counted, Measure
@@ -33,7 +35,7 @@ _NATIVE: Mapping[str, type] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamesRule:
-    """decide: success, from the arguments and the table's column names. takes: arguments it can decide for."""
+    """decide: success, from the arguments and the table's column names. takes: arguments it decides for."""
 
     decide: Callable[[Kwargs, list[str]], bool]
     takes: Callable[[Kwargs], bool]
@@ -67,8 +69,7 @@ def _exists(kwargs: Kwargs, names: list[str]) -> bool:
 
 def _matches_set(kwargs: Kwargs, names: list[str]) -> bool:
     expected, actual = set(kwargs.get("column_set") or ()), set(names)
-    exact = kwargs.get("exact_match")
-    return expected == actual if exact is None or exact else expected <= actual
+    return expected == actual if kwargs.get("exact_match", True) else expected <= actual
 
 
 def _matches_list(kwargs: Kwargs, names: list[str]) -> bool:
@@ -121,7 +122,7 @@ def _types_named(name: str) -> list[Any]:
     try:
         found.append(np.dtype(name).type)
     except TypeError:
-        for module in (pd, pd.core.dtypes.dtypes):
+        for module in (pd, pandas.core.dtypes.dtypes):
             candidate = getattr(module, name, None)
             if isinstance(candidate, type):
                 found.append(candidate)
@@ -129,12 +130,24 @@ def _types_named(name: str) -> list[Any]:
     return found if native is None else [*found, native]
 
 
+def _dtypes_named(name: str) -> list[Any]:
+    """What GX takes a type's name for in a list: there it compares the column's dtype, not its scalar type."""
+    found = _types_named(name)
+    try:
+        found.append(np.dtype(name))
+    except TypeError:
+        with contextlib.suppress(TypeError, AttributeError):
+            dtype = getattr(pd, name)()
+            found += [dtype] if isinstance(dtype, pandas.api.extensions.ExtensionDtype) else []
+    return found
+
+
 def _is_of_type(kwargs: Kwargs, dtype: Any) -> bool:
     return dtype.type in _types_named(kwargs["type_"])
 
 
 def _is_in_types(kwargs: Kwargs, dtype: Any) -> bool:
-    return any(dtype.type in _types_named(name) for name in kwargs["type_list"])
+    return any(dtype in _dtypes_named(name) for name in kwargs["type_list"])
 
 
 def _knows_type(kwargs: Kwargs) -> bool:
