@@ -226,7 +226,8 @@ def out_of_order(
 
 def partial_from_json(document: Mapping[str, Any]) -> Partial:
     """The inverse of `partial_as_json`. Raises: KeyError, ValueError."""
-    return _PARTIALS[document["partial"]].from_json(document["of"])
+    partial: Partial = _PARTIALS[document["partial"]].from_json(document["of"])
+    return partial
 
 
 def partial_as_json(partial: Partial) -> dict[str, Any]:

@@ -20,7 +20,13 @@ _TEXTS = (
 )  # fmt: skip
 _TIMES = tuple(
     dt.datetime(2024, 1, day, hour, minute, second)
-    for day, hour, minute, second in [(1, 0, 0, 0), (1, 12, 30, 5), (2, 0, 0, 0), (3, 23, 59, 59), (9, 1, 2, 3)]
+    for day, hour, minute, second in [
+        (1, 0, 0, 0),
+        (1, 12, 30, 5),
+        (2, 0, 0, 0),
+        (3, 23, 59, 59),
+        (9, 1, 2, 3),
+    ]
 )
 _NEW_YEAR = dt.date(2024, 1, 1)
 

@@ -44,7 +44,7 @@ def _one_by_one(column: Column, holds: Callable[[str], bool]) -> Mask:
     return _decided(column, lambda texts: np.fromiter(map(holds, texts), dtype=bool, count=len(texts)))
 
 
-# Regular expressions: pandas' own `str.contains`, so that its choice between RE2 and Python's re is GX's, too.
+# Regular expressions: pandas' own `str.contains`, so that its choice between RE2 and Python's re is GX's.
 
 
 def _contains(column: Column, regex: str) -> Mask:

@@ -63,7 +63,7 @@ def _values(frame: pd.DataFrame, kwargs: Kwargs) -> list[Any]:
         return list(frame[kwargs["column"]])
     if "column_A" in kwargs:
         # `.values`, as GX does: times with a zone become UTC without one.
-        one, other = (frame[kwargs[name]].values for name in ("column_A", "column_B"))  # noqa: PD011
+        one, other = (frame[kwargs[name]].values for name in ("column_A", "column_B"))
         return list(zip(one, other, strict=True))
     return frame[list(kwargs["column_list"])].to_dict("records")
 
