@@ -82,7 +82,7 @@ COLUMN_TYPES: Mapping[str, ColumnType] = {
         _plain("int64", pa.int64(), [-3, 0, 1, 2, 3, 4, 5, 7, 10, 100, -(2**40)]),
         _plain("int64, few", pa.int64(), [1, 2, 3]),
         _plain("int64, large", pa.int64(), [2**53, 2**53 + 1, -(2**62), 2**62 + 1, 5]),
-        _plain("int32", pa.int32(), [-3, 0, 1, 2, 3, 2**31 - 1]),
+        _plain("int32", pa.int32(), [-3, 0, 1, 2, 3, 2**30]),
         _plain("int8", pa.int8(), [-128, 0, 1, 2, 3, 127]),
         _plain("uint8", pa.uint8(), [0, 1, 2, 3, 200, 255]),
         _plain("uint64", pa.uint64(), [0, 1, 2, 3, 2**63 + 5]),

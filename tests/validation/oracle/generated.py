@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from batch_scorer.validation.catalogue import CATALOGUE
+from batch_scorer.validation.streaming.compile import Way, compile_suite
 from tests.validation.oracle.columns import ColumnType
 from tests.validation.oracle.oracle import Json, expectation
 
@@ -37,6 +40,11 @@ def one_of_each(rng: random.Random, of: ColumnType) -> list[Json]:
         kwargs |= _common(rng, of, type_)
         found.append(expectation(type_, severity=rng.choice(("critical", "warning", "info")), **kwargs))
     return found
+
+
+def streamed(expectations: Sequence[Json], schema: pa.Schema) -> list[str]:
+    """The types of those that are not left to GX."""
+    return [check.type for check in compile_suite(expectations, schema).checks if check.way is Way.STREAMED]
 
 
 def _common(rng: random.Random, of: ColumnType, type_: str) -> Json:

@@ -153,7 +153,8 @@ def _streams_sum(types: Types, kwargs: Kwargs) -> bool:
 def _sums_to(columns: tuple[Column, ...], kwargs: Kwargs) -> Mask:
     """A row with a null sums to nothing. As pandas does, in one type for all columns."""
     common = np.float64 if any(column.kind is Kind.FLOAT for column in columns) else np.int64
-    total = reduce(np.add, [column.numbers.astype(common, copy=False) for column in columns])
+    with np.errstate(all="ignore"):  # infinities cancel out, integers wrap: in pandas, too
+        total = reduce(np.add, [column.numbers.astype(common, copy=False) for column in columns])
     equal: Mask = total == float(kwargs["sum_total"])
     for column in columns:
         if column.valid is not None:
