@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batch_scorer.core.validation import FailedExpectation, Severity, SuiteVerdict
-from batch_scorer.validation.evidence import Evidence
 from batch_scorer.validation.phrases import rule_in_words, value_in_words
-from batch_scorer.validation.request import ValidationRequest
+
+if TYPE_CHECKING:
+    from batch_scorer.validation.evidence import Evidence
+    from batch_scorer.validation.request import ValidationRequest
 
 _MAX_EXAMPLES = 5
 _MAX_REASONS = 3
