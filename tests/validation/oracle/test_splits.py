@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch_scorer.validation.api import sampling_for
+from batch_scorer.validation.evidence import Evidence, gathered
+from batch_scorer.validation.formats import MAX_LISTED
 from batch_scorer.validation.streaming.compile import Compiled, Way, compile_suite
-from batch_scorer.validation.streaming.rules.rule import Found
-from batch_scorer.validation.streaming.rules.table import RULES
+from batch_scorer.validation.streaming.measures import Sampling
+from batch_scorer.validation.streaming.rows import Rows
 from batch_scorer.validation.streaming.scan import Scanned, scan
 from tests.validation.oracle import generated
 from tests.validation.oracle.columns import COLUMN_TYPES, NULLS, table_of
 from tests.validation.oracle.oracle import Json, Oracle, same
 
+_SAMPLING = Sampling(keep=MAX_LISTED, columns=("id",))
 _FORMAT: Json = {"result_format": "COMPLETE", "unexpected_index_column_names": ["id"]}
 
 
@@ -79,7 +81,7 @@ def test_any_cut_is_rendered_the_same(
     compiled = compile_suite(expectations, table.schema, sample_columns=("id",))
     cuts = data.draw(cuts_of(table))
     one, *others = (
-        oracle.ours(compiled, _found(compiled, parts), expectations, _FORMAT)
+        oracle.ours(_evidence(compiled, _scanned(compiled, parts)), _FORMAT)
         for parts in ([table], _cut(table, cuts), [_rechunked(table, cuts)])
     )
     for other in others:
@@ -132,7 +134,7 @@ def _rechunked(table: pa.Table, cuts: list[int]) -> pa.Table:
 
 
 def _one(compiled: Compiled, part: pa.Table) -> Scanned:
-    return scan(part, compiled.measures, sampling_for(_FORMAT, compiled.schema))
+    return scan(Rows(part), compiled.measures, _SAMPLING)
 
 
 def _scanned(compiled: Compiled, parts: list[pa.Table]) -> Scanned:
@@ -140,18 +142,11 @@ def _scanned(compiled: Compiled, parts: list[pa.Table]) -> Scanned:
     return sum(others, first)
 
 
-def _found(compiled: Compiled, parts: list[pa.Table]) -> Found:
-    total = _scanned(compiled, parts)
-    return Found(partials=total.by_measure(compiled.measures), schema=compiled.schema)
+def _evidence(compiled: Compiled, total: Scanned) -> Evidence:
+    expectations = [{"type": check.type, "kwargs": check.kwargs} for check in compiled.checks]
+    return gathered(expectations, compiled.schema, _SAMPLING, total, Path("/nonexistent"))
 
 
-def _holds(compiled: Compiled, total: Scanned) -> list[Any]:
+def _holds(compiled: Compiled, total: Scanned) -> tuple[bool | None, ...]:
     """By check; None: its rule raised on some value."""
-    partials = total.by_measure(compiled.measures)
-    found = Found(partials=partials, schema=compiled.schema)
-    return [
-        RULES[check.type].holds(check.kwargs, found)
-        if all(measure in partials for measure in check.measures)
-        else None
-        for check in compiled.checks
-    ]
+    return _evidence(compiled, total).holds()
