@@ -79,11 +79,17 @@ class Oracle:
 
     def theirs(self, table: pa.Table, expectations: Sequence[Json], result_format: Json) -> dict[int, Json]:
         """GX's results by place in the suite."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self.ask(table.to_pandas(), expectations, result_format)
+
+    def ask(self, frame: Any, expectations: Sequence[Json], result_format: Json) -> dict[int, Json]:
+        """The same, of a pandas frame."""
         import great_expectations as gx
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            batch = self._definition.get_batch({"dataframe": table.to_pandas()})
+            batch = self._definition.get_batch({"dataframe": frame})
             suite = gx.ExpectationSuite(**_document(expectations))
             answer = batch.validate(suite, result_format=deepcopy(result_format))
             return _by_place(answer.to_json_dict())
