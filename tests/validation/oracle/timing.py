@@ -138,7 +138,9 @@ def _about_texts() -> Iterator[tuple[str, Json]]:
         yield from _on(f"expect_column_values_to_{name}", "code", regex=r"^A(?=-)")
         yield from _on(f"expect_column_values_to_{name}_list", *texts, regex_list=[r"^A-\d+$", "word 1"])
     yield from _on("expect_column_values_to_match_strftime_format", "day", strftime_format="%Y-%m-%d")
-    yield from _on("expect_column_values_to_match_strftime_format", "moment", strftime_format="%Y-%m-%dT%H:%M:%S")
+    yield from _on(
+        "expect_column_values_to_match_strftime_format", "moment", strftime_format="%Y-%m-%dT%H:%M:%S"
+    )
     yield from _on("expect_column_values_to_match_strftime_format", "code", strftime_format="%Y-%m-%d")
     yield from _on("expect_column_values_to_be_dateutil_parseable", "day", "moment", "code")
     yield from _on("expect_column_values_to_be_json_parseable", "json", "code")
@@ -156,7 +158,9 @@ def _about_numbers() -> Iterator[tuple[str, Json]]:
     counted = ("int", "float", "word", "code", "us")
     yield from _on("expect_column_unique_value_count_to_be_between", *counted, min_value=1)
     yield from _on("expect_column_proportion_of_unique_values_to_be_between", *counted, min_value=0.1)
-    yield from _on("expect_column_proportion_of_non_null_values_to_be_between", "float", "word", min_value=0.1)
+    yield from _on(
+        "expect_column_proportion_of_non_null_values_to_be_between", "float", "word", min_value=0.1
+    )
     for name in ("be_in_set", "contain_set", "equal_set"):
         yield from _on(f"expect_column_distinct_values_to_{name}", "int", value_set=list(range(1_000)))
         yield from _on(f"expect_column_distinct_values_to_{name}", "word", "code", value_set=["word 1"])
@@ -178,7 +182,10 @@ def _about_records() -> Iterator[tuple[str, Json]]:
         for name in ("multicolumn_values_to_be_equal", "select_column_values_to_be_unique_within_record"):
             yield label, expectation(f"expect_{name}", column_list=[one, other])
         yield label, expectation("expect_compound_columns_to_be_unique", column_list=[one, other])
-    yield "3 columns", expectation("expect_multicolumn_sum_to_equal", column_list=["int", "other", "more"], sum_total=1)
+    yield (
+        "3 columns",
+        expectation("expect_multicolumn_sum_to_equal", column_list=["int", "other", "more"], sum_total=1),
+    )
     yield "id, code", expectation("expect_compound_columns_to_be_unique", column_list=["id", "code"])
 
 
