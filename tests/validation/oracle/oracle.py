@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -133,7 +134,7 @@ def partials(
     compiled = compile_suite(expectations, table.schema, sample_columns=sampling.columns)
     edges = [0, *cuts, table.num_rows]
     total: Scanned | None = None
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         part = scan(table.slice(start, stop - start), compiled.measures, sampling)
         part = Scanned.from_json(json.loads(json.dumps(part.as_json())))
         total = part if total is None else total + part

@@ -13,6 +13,7 @@ import logging
 import time
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -101,7 +102,7 @@ def _table(n: int) -> pa.Table:
     )
 
 
-def _on(type_: str, *columns: str, **kwargs: object) -> Iterator[tuple[str, Json]]:
+def _on(type_: str, *columns: str, **kwargs: Any) -> Iterator[tuple[str, Json]]:
     for column in columns:
         yield column, expectation(type_, column=column, **kwargs)
 

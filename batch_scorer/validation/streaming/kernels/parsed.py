@@ -115,7 +115,7 @@ def _has_format(columns: tuple[Column, ...], kwargs: Kwargs) -> Mask:
 
 
 def _shapes(format_: str) -> tuple[str, str] | None:
-    """Patterns of the ASCII texts that surely have a format, and of those that may. None: of an unusual one."""
+    """Patterns of ASCII texts that surely have a format, and of those that may. None: of an unusual one."""
     parts = re.findall(r"%(.)|([^%])", format_, flags=re.DOTALL)
     directives = [directive for directive, _ in parts if directive]
     rebuilt = "".join(f"%{directive}" if directive else literal for directive, literal in parts)
