@@ -113,7 +113,7 @@ def _streamed(file: Path) -> float:
             start = time.perf_counter()
             found = scan(Rows(table), measures, sampling)
             total = found if total is None else total + found
-            total = total.settled(Path(place), f"spill-{total.n_rows}")
+            total = total.settled(Path(place), f"spill-{total.n_rows}", max_rows=1 << 20)
             seconds += time.perf_counter() - start
         start = time.perf_counter()
         assert total is not None

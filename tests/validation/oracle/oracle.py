@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +83,17 @@ class Oracle:
 
     def theirs(self, table: pa.Table, expectations: Sequence[Json], result_format: Json) -> dict[int, Json]:
         """GX's results by place in the suite."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self.ask(table.to_pandas(), expectations, result_format)
+
+    def ask(self, frame: Any, expectations: Sequence[Json], result_format: Json) -> dict[int, Json]:
+        """The same, of a pandas frame."""
         import great_expectations as gx
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            batch = self._definition.get_batch({"dataframe": table.to_pandas()})
+            batch = self._definition.get_batch({"dataframe": frame})
             suite = gx.ExpectationSuite(**_document(expectations))
             answer = batch.validate(suite, result_format=deepcopy(result_format))
             return _by_place(answer.to_json_dict())
@@ -131,7 +138,7 @@ def gathered_from(
     compiled = compile_suite(expectations, table.schema, sample_columns=sampling.columns)
     edges = [0, *cuts, table.num_rows]
     total: Scanned | None = None
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         part = scan(Rows(table.slice(start, stop - start)), compiled.measures, sampling)
         part = Scanned.from_json(json.loads(json.dumps(part.as_json())))
         total = part if total is None else total + part

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -115,7 +116,7 @@ def _streamed(rng: random.Random, name: str, table: pa.Table) -> Compiled:
 def _cut(table: pa.Table, cuts: list[int]) -> list[pa.Table]:
     """Slices of the same buffers; dictionaries of their own for every other one."""
     edges = [0, *cuts, table.num_rows]
-    parts = [table.slice(start, stop - start) for start, stop in zip(edges, edges[1:], strict=False)]
+    parts = [table.slice(start, stop - start) for start, stop in pairwise(edges)]
     return [_own_dictionaries(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
