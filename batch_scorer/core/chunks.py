@@ -115,7 +115,8 @@ def output_columns(
 class ChunkTask:
     """Everything a worker needs for one chunk. code: directories put on sys.path first.
 
-    scans: the suites whose partials it computes on the way.
+    scans: the suites whose partials it computes on the way. only_checks: nothing else is wanted, because its
+    partition is certain to be blocked.
     """
 
     chunk: Chunk
@@ -125,6 +126,7 @@ class ChunkTask:
     output: OutputSpec
     code: tuple[str, ...] = ()
     scans: tuple[SuiteScan, ...] = ()
+    only_checks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +203,18 @@ class ChunkScored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkChecked:
+    """Validated, not scored: its partition is certain to be blocked. As of ChunkScored."""
+
+    chunk: Chunk
+    n_read: int
+    worker: str
+    cost: ChunkCost = field(default_factory=ChunkCost)
+    scanned: tuple[Mapping[str, Any], ...] = ()
+    spills: tuple[StagedFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkFailed:
     """An expected failure. Its error's class decides about a retry and about the exit code."""
 
@@ -209,4 +223,4 @@ class ChunkFailed:
     worker: str
 
 
-ChunkOutcome = ChunkScored | ChunkFailed
+ChunkOutcome = ChunkScored | ChunkChecked | ChunkFailed

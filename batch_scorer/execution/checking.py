@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from batch_scorer.core.chunks import SPILLS, ChunkScored
+from batch_scorer.core.chunks import SPILLS, ChunkChecked, ChunkScored
 from batch_scorer.core.lakefiles import Footer
 from batch_scorer.core.validation import OnFail, SuiteScan
 from batch_scorer.execution.parts import BoundSuite, JobParts
@@ -56,7 +56,7 @@ def request_for(
     use: BoundSuite,
     number: int,
     scans: Sequence[SuiteScan],
-    chunks: Sequence[ChunkScored],
+    chunks: Sequence[ChunkScored | ChunkChecked],
     *,
     label: str,
     files: tuple[str, ...],

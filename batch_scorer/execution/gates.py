@@ -7,31 +7,35 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from batch_scorer.config.sections import Volume
-from batch_scorer.core.chunks import Accounting
 from batch_scorer.core.validation import FailedExpectation, OnFail, Severity, SuiteVerdict
 from batch_scorer.core.volume import FEWEST_PUBLISHED, VolumeBaseline
 
 
 def why_blocked(
-    rows: Accounting,
+    n_read: int,
     verdicts: Sequence[SuiteVerdict],
     *,
     volume: Volume,
     baseline: VolumeBaseline | None,
 ) -> str | None:
-    """The first gate that stops the partition, in words, or None.
+    """The first gate that stops the partition, in words, or None. n_read: its rows.
 
     An empty batch passes every row-wise expectation, and so does half a batch: the row count is a gate of
     its own.
     """
-    if rows.n_read < volume.min_rows:
-        return f"{rows.n_read:,} rows read, validate.volume.min_rows is {volume.min_rows:,}"
-    if baseline is not None and (odd := _odd_volume(rows.n_read, volume, baseline)):
+    if odd := odd_volume(n_read, volume, baseline):
         return odd
     for verdict in verdicts:
         if verdict.blocks:
             return f"{verdict.suite}: {_worst(verdict)}"
     return None
+
+
+def odd_volume(n_read: int, volume: Volume, baseline: VolumeBaseline | None) -> str | None:
+    """Too few rows, or too far from what is usual, in words."""
+    if n_read < volume.min_rows:
+        return f"{n_read:,} rows read, validate.volume.min_rows is {volume.min_rows:,}"
+    return None if baseline is None else _against_history(n_read, volume, baseline)
 
 
 def warnings_of(verdicts: Sequence[SuiteVerdict]) -> tuple[str, ...]:
@@ -65,7 +69,7 @@ def describe(failure: FailedExpectation) -> str:
     return f"{failure.summary}, e.g. {', '.join(failure.examples[:2])}"
 
 
-def _odd_volume(n_read: int, volume: Volume, baseline: VolumeBaseline) -> str | None:
+def _against_history(n_read: int, volume: Volume, baseline: VolumeBaseline) -> str | None:
     if baseline.median_rows is None or volume.tolerance is None:
         return None
     # As written: 0.29 * 100 is less than 29 in binary, and would block a night that is just good.

@@ -79,11 +79,21 @@ class RowsThatFail:
     def mask(self, rows: Rows) -> Mask:
         """The rows that fail. Raises: whatever GX's own rule would raise."""
         if self not in rows.failing:
-            columns = tuple(rows.column(name) for name in self.columns)
-            _, domain = self._domain(rows)
-            failing = ~KERNELS[self.metric].meets(columns, json.loads(self.kwargs))
-            rows.failing[self] = failing if domain is None else failing & domain
+            rows.failing[self] = self._mask(rows)
         return rows.failing[self]
+
+    def _mask(self, rows: Rows) -> Mask:
+        columns = tuple(rows.column(name) for name in self.columns)
+        _, domain = self._domain(rows)
+        kernel, kwargs = KERNELS[self.metric], json.loads(self.kwargs)
+        if domain is None:
+            return ~kernel.meets(columns, kwargs)
+        if not kernel.raises:
+            return ~kernel.meets(columns, kwargs) & domain
+        within = tuple(Column(column.arrow.filter(pa.array(domain))) for column in columns)
+        failing = np.zeros(rows.n_rows, dtype=bool)
+        failing[domain] = ~kernel.meets(within, kwargs)
+        return failing
 
     def _domain(self, rows: Rows) -> tuple[Mask | None, Mask | None]:
         columns = [rows.column(name) for name in self.columns]
@@ -221,7 +231,8 @@ def out_of_order(
 
 def partial_from_json(document: Mapping[str, Any]) -> Partial:
     """The inverse of `partial_as_json`. Raises: KeyError, ValueError."""
-    return _PARTIALS[document["partial"]].from_json(document["of"])
+    partial: Partial = _PARTIALS[document["partial"]].from_json(document["of"])
+    return partial
 
 
 def partial_as_json(partial: Partial) -> dict[str, Any]:

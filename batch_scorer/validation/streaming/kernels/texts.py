@@ -44,7 +44,7 @@ def _one_by_one(column: Column, holds: Callable[[str], bool]) -> Mask:
     return _decided(column, lambda texts: np.fromiter(map(holds, texts), dtype=bool, count=len(texts)))
 
 
-# Regular expressions: pandas' own `str.contains`, so that its choice between RE2 and Python's re is GX's, too.
+# Regular expressions: pandas' own `str.contains`, so that its choice between RE2 and Python's re is GX's.
 
 
 def _contains(column: Column, regex: str) -> Mask:
@@ -217,4 +217,4 @@ def _has_schema(columns: tuple[Column, ...], kwargs: Kwargs) -> Mask:
 STRFTIME = Kernel(streams=_streams_strftime, meets=_has_format)
 DATEUTIL = Kernel(streams=_are_plain_texts, meets=_is_dateutil)
 JSON = Kernel(streams=_are_plain_texts, meets=lambda columns, _: _one_by_one(columns[0], _is_json))
-JSON_SCHEMA = Kernel(streams=_is_schema, meets=_has_schema)
+JSON_SCHEMA = Kernel(streams=_is_schema, meets=_has_schema, raises=True)

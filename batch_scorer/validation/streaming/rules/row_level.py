@@ -89,7 +89,9 @@ class OrderRule:
     def measures(self, kwargs: Kwargs, schema: pa.Schema) -> tuple[Measure, ...]:
         check_mostly(kwargs)
         (type_,) = types_of(columns_of(kwargs), schema)
-        if kind_of(type_) not in (Kind.INT, Kind.FLOAT, Kind.TIME):
+        # GX subtracts neighbours, and 1 - 2 of unsigned integers is 2**64 - 1.
+        is_unsigned = pa.types.is_unsigned_integer(type_)
+        if kind_of(type_) not in (Kind.INT, Kind.FLOAT, Kind.TIME) or is_unsigned:
             raise NotStreamed(f"the order of a column of type {type_}")
         condition_of(kwargs, schema)
         return (self._measure(kwargs),)
