@@ -19,13 +19,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from batch_scorer.core.validation import SuiteVerdict
+from batch_scorer.core.validation import OnFail, SuiteVerdict
+from batch_scorer.execution.checking import scan_of
+from batch_scorer.execution.parts import BoundSuite
 from batch_scorer.validation.gx_process import GxProcess
 from tests.validation.conftest import LEFT_TO_GX, SuiteMaker, document_of, evidence_of, request_for
 
 AskGx = Callable[..., dict[str, Any]]
 
-_WAIT_S = 60
+_WAIT_S = 150
 _HOLDS = ("expect_column_values_to_not_be_null", {"column": "ride_id"})
 _MIXED = (
     _HOLDS,
@@ -133,10 +135,12 @@ def test_an_index_that_pandas_kept_in_the_file_does_not_hide_its_column(
 
 
 def test_a_key_that_the_files_lack_costs_only_the_examples(
-    gx_process: GxProcess, ride_files: tuple[str, ...], make_suite: SuiteMaker
+    gx_process: GxProcess, rides: pa.Table, ride_files: tuple[str, ...], make_suite: SuiteMaker
 ) -> None:
     suite = make_suite(("expect_column_values_to_be_between", {"column": "fare", "min_value": 0}))
-    verdict = gx_process.submit(request_for(suite, ride_files, key=("no_such_key",))).result(_WAIT_S)
+    use = BoundSuite(suite=suite, on_fail=OnFail.BLOCK, stage="input")
+    one = scan_of(use, rides.schema, ("no_such_key",))
+    verdict = gx_process.submit(request_for(suite, ride_files, key=one.key)).result(_WAIT_S)
     assert [failure.examples for failure in verdict.failed] == [("-5",)]
     assert verdict.not_evaluated is None
 
@@ -161,7 +165,10 @@ def test_files_that_do_not_fit_together_are_not_evaluated(
         pq.write_table(second, paths[1])
     suite = make_suite(
         LEFT_TO_GX,
-        ("expect_column_value_z_scores_to_be_less_than", {"column": "fare", "threshold": 3, "double_sided": True}),
+        (
+            "expect_column_value_z_scores_to_be_less_than",
+            {"column": "fare", "threshold": 3, "double_sided": True},
+        ),
     )
     evidence = evidence_of(suite, pq.read_table(paths[0]))
     request = request_for(suite, tuple(map(str, paths)), gather=lambda: evidence)
@@ -232,6 +239,7 @@ def test_a_process_killed_twice_mid_request_is_not_evaluated_and_the_next_reques
         killed = _kill_next(process, _kill_next(process, None))
         verdict = pending.result(_WAIT_S)
         assert verdict.not_evaluated == (
+            "z-score of ride_id less than 3: "
             "the validation process was killed by signal 9 (memory bound 4.3 GB?)"
         )
         assert (verdict.success, verdict.blocks) == (False, True)
