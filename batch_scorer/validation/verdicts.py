@@ -41,7 +41,7 @@ def verdict_from_gx(result: Mapping[str, Any], request: ValidationRequest, secon
 
 
 def verdict_that_holds(evidence: Evidence, request: ValidationRequest, seconds: float) -> SuiteVerdict:
-    """Every expectation holds by our own rules; GX renders its result from the evidence when somebody looks."""
+    """Every expectation holds by our own rules; GX renders its result from evidence when somebody looks."""
     return SuiteVerdict(
         suite=request.suite.name,
         fingerprint=request.suite.fingerprint,

@@ -47,7 +47,7 @@ class Replay:
     refused: str | None = None
 
     def render(self, context: Any, document: Mapping[str, Any], parameters: Mapping[str, Any]) -> Json:
-        """document: the suite as JSON; parameters: of the suite. Raises: what GX raises of the suite itself."""
+        """document: the suite as JSON; parameters: of the suite. Raises: what GX raises of the suite."""
         suite = _suite(document)
         configurations = suite.expectation_configurations
         known = {**(document.get("suite_parameters") or {}), **parameters}
