@@ -42,9 +42,9 @@ from batch_scorer.validation.store import ValidationStore
 from batch_scorer.validation.suites import load_suite, suites_fingerprint
 
 if TYPE_CHECKING:
-    from batch_scorer.execution.coverage import Covered
     from batch_scorer.execution.auditing.audit import AuditReport
     from batch_scorer.execution.auditing.rebuild import History
+    from batch_scorer.execution.coverage import Covered
     from batch_scorer.execution.suite_draft import DraftedSuite
 
 

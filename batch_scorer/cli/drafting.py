@@ -1,4 +1,4 @@
-"""`suites new`, `diff`, `coverage`: a suite before it is used: drafted, compared, held against the data's types."""
+"""`suites new`, `diff`, `coverage`: a suite before it is used: drafted, compared, held against the types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Parquet footers alone refute: a partition that is certain to be blocked is validated, but not scored."""
+"""What Parquet footers alone refute: a partition that is certain to be blocked is validated, not scored."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Foregone:
         return ((one.suite, one.measure) for one in self._decisive)
 
     def take(self, scanned: Sequence[Mapping[str, Any]]) -> str | None:
-        """scanned: a chunk's partials as JSON, by suite. Returns: the rule that is certain to fail, in words."""
+        """scanned: a chunk's partials as JSON, by suite. Returns: a rule certain to fail, in words."""
         for suite, measure in self._n_failing:
             partial = scanned[suite]["partials"][measure]
             if partial is not None:

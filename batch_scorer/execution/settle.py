@@ -76,7 +76,8 @@ def _check_all_scored(work: PartitionWork) -> None:
     """Statistics in a footer may lie. Raises: FileUnreadable."""
     if work.accounted is None:
         raise FileUnreadable(
-            f"the footers of {work.prepared.partition} say that this cannot hold: {work.foregone}; its rows do",
+            f"the footers of {work.prepared.partition} say that this cannot hold: {work.foregone}; "
+            "its rows do",
             where=work.prepared.found.directory,
             fix="write the files again: their row-group statistics, or their rows, are wrong",
         )

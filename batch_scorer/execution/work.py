@@ -88,7 +88,7 @@ class PartitionWork:
     @property
     def scanned(self) -> tuple[ChunkScored | ChunkChecked, ...]:
         """Every chunk, in row order."""
-        both = {**self._scored, **self._checked}
+        both: dict[int, ChunkScored | ChunkChecked] = {**self._scored, **self._checked}
         return tuple(both[index] for index in sorted(both))
 
     @property

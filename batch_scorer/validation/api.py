@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,9 +19,6 @@ from batch_scorer.validation.streaming.measures import RowsThatFail, Sampling
 from batch_scorer.validation.streaming.rows import Rows
 from batch_scorer.validation.streaming.scan import Scanned, scan
 
-if TYPE_CHECKING:
-    from great_expectations import ExpectationSuite
-
 _MAX_BATCH_ROWS = 131_072
 _SETTLE_EVERY_ROWS = 1 << 18
 _MAX_KEYS = 1 << 20  # that a uniqueness rule keeps in memory: some 20 MB
@@ -29,8 +26,15 @@ _GX_MAX_BYTES = 4 << 30
 _MAY_RAISE = "column_values.match_json_schema"  # of a text that is no JSON, which is known when it comes
 
 
+class GxSuite(Protocol):
+    """great_expectations.ExpectationSuite, as far as it matters here."""
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Its JSON."""
+
+
 def validate(
-    suite: Mapping[str, Any] | str | Path | ExpectationSuite,
+    suite: Mapping[str, Any] | str | Path | GxSuite,
     batches: Iterable[pa.RecordBatch | pa.Table],
     *,
     result_format: str | Mapping[str, Any] = "SUMMARY",
@@ -38,8 +42,8 @@ def validate(
 ) -> dict[str, Any]:
     """GX's own ExpectationSuiteValidationResult, as JSON, of all rows of `batches` together.
 
-    suite: an ExpectationSuite, its JSON as a dict, or a file of it. batches: of one schema, in row order; at
-    least one, which may be empty. result_format, suite_parameters: as GX takes them.
+    suite: GX's ExpectationSuite, its JSON as a dict, or a file of it. batches: of one schema, in row order;
+    at least one, which may be empty. result_format, suite_parameters: as GX takes them.
     What cannot be streamed exactly is evaluated by GX in a process of at most 4 GB, on the columns it needs,
     kept on disk meanwhile; without an answer it is a failed result that says why. The way each expectation
     took is in its result's `meta["batch_scorer"]["path"]`: streamed | gx | not evaluated.
@@ -53,14 +57,13 @@ def validate(
         return _render(message)
 
 
-def _document(suite: Any) -> Mapping[str, Any]:
+def _document(suite: Mapping[str, Any] | str | Path | GxSuite) -> Mapping[str, Any]:
     if isinstance(suite, Mapping):
         return suite
     if isinstance(suite, str | Path):
         read: Mapping[str, Any] = json.loads(Path(suite).read_text(encoding="utf-8"))
         return read
-    document: Mapping[str, Any] = suite.to_json_dict()
-    return document
+    return suite.to_json_dict()
 
 
 def _scanned(

@@ -55,7 +55,8 @@ class ChunkScan:
 
         name: what the files' names start with. Raises: DiskFull, OutputUnwritable.
         """
-        documents, spills = [], []
+        documents: list[Mapping[str, Any]] = []
+        spills: list[SpillFile] = []
         for number, one in enumerate(self._scans):
             total = self._totals.get(one) or scan_of_nothing(one)
             settled = total.settled(directory, f"{name}-{number}", max_rows=_MAX_ROWS)

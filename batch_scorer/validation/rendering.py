@@ -9,7 +9,7 @@ from batch_scorer.core.validation import SuiteVerdict
 
 
 def native_result(verdict: SuiteVerdict) -> Mapping[str, Any]:
-    """GX's ExpectationSuiteValidationResult as JSON. Imports GX, unless it was rendered when something failed."""
+    """GX's ExpectationSuiteValidationResult as JSON. Imports GX, unless something failed and it is there."""
     if verdict.result is not None:
         return verdict.result
     assert verdict.evidence is not None  # noqa: S101 (one of the two is there)

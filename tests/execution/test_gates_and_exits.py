@@ -59,7 +59,9 @@ def test_exit_codes_follow_the_order_of_the_contract() -> None:
 
 
 def test_a_critical_failure_of_a_block_suite_stops_and_names_rule_share_and_keys() -> None:
-    why = why_blocked(ROWS.n_read, [_verdict(OnFail.BLOCK, Severity.CRITICAL)], volume=Volume(), baseline=None)
+    why = why_blocked(
+        ROWS.n_read, [_verdict(OnFail.BLOCK, Severity.CRITICAL)], volume=Volume(), baseline=None
+    )
     assert why == "rides: fare positive fails for 8.1 %, e.g. ride_id 1, 2"
 
 
@@ -72,7 +74,8 @@ def test_a_warning_severity_or_a_warn_suite_only_warns() -> None:
 def test_a_suite_that_was_not_evaluated_never_counts_as_passed() -> None:
     verdict = _verdict(OnFail.BLOCK, Severity.CRITICAL, not_evaluated="out of memory")
     assert (
-        why_blocked(ROWS.n_read, [verdict], volume=Volume(), baseline=None) == "rides: not evaluated: out of memory"
+        why_blocked(ROWS.n_read, [verdict], volume=Volume(), baseline=None)
+        == "rides: not evaluated: out of memory"
     )
     warned = _verdict(OnFail.WARN, Severity.CRITICAL, not_evaluated="out of memory")
     assert why_blocked(ROWS.n_read, [warned], volume=Volume(), baseline=None) is None

@@ -1,4 +1,4 @@
-"""From a suite and the table's Arrow schema to checks: what is streamed, what is left to GX, and why. Pure."""
+"""From a suite and the table's Arrow schema to checks: what is streamed, what is left to GX, why. Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
-    """A suite for a table of one schema. sample_columns: kept with each failing row, besides the rule's own."""
+    """A suite for a table of one schema. sample_columns: kept with each failing row, besides the rule's."""
 
     checks: tuple[Check, ...]
     schema: pa.Schema
