@@ -114,6 +114,8 @@ def _first_by_position(rows: pa.Table, first: int) -> pa.Table:
 
 def _is_repeated(rows: pa.Table, keys: Sequence[str]) -> npt.NDArray[np.bool_]:
     """(n_rows,) whether another row has the same key."""
+    if len(keys) == 1 and (numbers := _numbers(rows[keys[0]])) is not None:
+        return _number_is_repeated(numbers)
     codes, n_codes = np.zeros(rows.num_rows, np.int64), 1
     for name in keys:
         own, n_own = _codes(rows[name])
@@ -121,6 +123,28 @@ def _is_repeated(rows: pa.Table, keys: Sequence[str]) -> npt.NDArray[np.bool_]:
         pairs = codes * n_own + own
         codes, n_codes = (own, n_own) if n_codes == 1 else _codes(pa.chunked_array([pairs]))
     repeated: npt.NDArray[np.bool_] = np.bincount(codes, minlength=n_codes)[codes] > 1
+    return repeated
+
+
+def _numbers(column: pa.ChunkedArray) -> npt.NDArray[Any] | None:
+    """Of a column of numbers or times without nulls: sorting those is several times faster than hashing."""
+    is_number = pa.types.is_integer(column.type) or pa.types.is_temporal(column.type)
+    if not is_number or column.null_count or not column.num_chunks:
+        return None
+    values = pa.concat_arrays(column.chunks)
+    if pa.types.is_temporal(values.type):
+        values = values.view(integers_under(values.type))
+    numbers: npt.NDArray[Any] = values.to_numpy()
+    return numbers
+
+
+def _number_is_repeated(numbers: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    ordered = np.sort(numbers)
+    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(twice):
+        return np.zeros(len(numbers), np.bool_)
+    place = np.minimum(np.searchsorted(twice, numbers), len(twice) - 1)
+    repeated: npt.NDArray[np.bool_] = twice[place] == numbers
     return repeated
 
 
