@@ -61,7 +61,9 @@ def _options() -> argparse.Namespace:
 
 def _run(side: str, file: Path) -> dict[str, float]:
     command = [sys.executable, __file__, "--side", side, "--file", str(file)]
-    done = subprocess.run(command, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, check=True
+    )
     answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return answer
 
