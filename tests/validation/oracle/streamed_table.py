@@ -77,4 +77,4 @@ def _drawn(type_: str, name: str) -> Iterator[Json]:
 
 
 if __name__ == "__main__":
-    print(table())  # noqa: T201 (that is its purpose)
+    print(table())

@@ -2,8 +2,9 @@
 
 usage: python -m tests.validation.oracle.timing [--rows 1000000] [part of a type's name …]
 
-Seconds of processor time, one thread. GX's time includes neither its import nor making a context, ours neither; both read a table
-that is in memory: GX a pandas frame of the columns named, ours in Arrow batches of 131,072 rows.
+Seconds of processor time, one thread. GX's time includes neither its import nor making a context, nor does
+ours; both read a table that is in memory: GX a pandas frame of the columns named, ours Arrow batches of
+131,072 rows.
 """
 
 from __future__ import annotations

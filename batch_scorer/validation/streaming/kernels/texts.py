@@ -43,7 +43,7 @@ def _series(values: pa.Array) -> pd.Series[str]:
 
 def _contains(column: Column, regex: str) -> Mask:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # about groups in the pattern
+        warnings.simplefilter("ignore")  # about groups in the pattern, and sets in sets
         return _decided(column, lambda texts: texts.str.contains(regex).to_numpy(dtype=bool))
 
 
@@ -51,7 +51,9 @@ def _is_regex(pattern: object) -> bool:
     if not isinstance(pattern, str):
         return False
     try:
-        re.compile(pattern)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            re.compile(pattern)
     except (re.error, RecursionError, OverflowError):
         return False
     return True
