@@ -265,7 +265,8 @@ def test_nanoseconds(oracle: Oracle) -> None:
 
 _REGEXES = (
     "^.$", "(?i)k", "(?i)ß", r"\s", "$", r"\w", r"\W", r"\d", "(?m)^$", "a.b", "[[:alpha:]]", r"\pL", "x*",
-    "(?x) a", r"\x00", r"[^\W\d]", "(?<!a)b", "(?i:I)", r"(?a)\w", r".\Z", r"\bK\b", "{", "(", "(?P<n>a)(?P=n)", "*",
+    "(?x) a", r"\x00", r"[^\W\d]", "(?<!a)b", "(?i:I)", r"(?a)\w", r".\Z", r"\bK\b", "{", "(",
+    "(?P<n>a)(?P=n)", "*", r"\da{,2}", r"[[:alpha:]]\w", r"(a)\1",
 )  # fmt: skip
 
 
@@ -273,6 +274,8 @@ _REGEXES = (
 def test_regexes_and_odd_texts(oracle: Oracle, type_: pa.DataType) -> None:
     texts = [
         "a\x00b",
+        "1aaa",
+        "::]a",
         "😀x",
         "ß",
         "ẞ",

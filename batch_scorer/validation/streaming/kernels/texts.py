@@ -41,6 +41,11 @@ def _series(values: pa.Array) -> pd.Series[str]:
 # Regular expressions: pandas' own `str.contains`, so that its choice between RE2 and Python's re is GX's.
 
 
+# pandas takes Python's re for a whole column where it holds one text beyond ASCII or a line break, else RE2.
+# A chunk knows its own texts only, so a pattern must mean the same to both: a POSIX class and {,3} do not.
+_READ_IN_TWO_WAYS = re.compile(r"\[:|\{,|\\0")
+
+
 def _contains(column: Column, regex: str) -> Mask:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about groups in the pattern, and sets in sets
@@ -54,9 +59,10 @@ def _is_regex(pattern: object) -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             re.compile(pattern)
-    except (re.error, RecursionError, OverflowError):
+            pd.Series(["a"], dtype="str").str.contains(pattern)
+    except Exception:
         return False
-    return True
+    return not _READ_IN_TWO_WAYS.search(pattern)
 
 
 def _streams_regex(types: Types, kwargs: Kwargs) -> bool:
