@@ -77,20 +77,27 @@ def _about(name: str) -> list[Json]:
     ]
 
 
+def test_columns_of_any_name(oracle: Oracle) -> None:
+    columns = {name: pa.array([1, 2, None, 4, 4, i], pa.int64()) for i, name in enumerate(_NAMES)}
+    table = pa.table(columns | {"id": [1, 2, 3, 4, 5, 6]})
+    results = _agree(oracle, table, [one for name in _NAMES for one in _about(name)])
+    # Only the backticks, with which a row condition quotes a name, are left to GX.
+    assert sum(len(result.left) for result in results) == 4
+
+
 @pytest.mark.parametrize(
     "result_format",
     [
-        _COMPLETE,
         {"result_format": "SUMMARY", "include_unexpected_rows": True},
         {"result_format": "COMPLETE", "unexpected_index_column_names": ["a b", "é"]},
     ],
+    ids=["rows", "index"],
 )
-def test_columns_of_any_name(oracle: Oracle, result_format: Json) -> None:
-    columns = {name: pa.array([1, 2, None, 4, 4, i], pa.int64()) for i, name in enumerate(_NAMES)}
-    table = pa.table(columns | {"id": [1, 2, 3, 4, 5, 6]})
-    results = _agree(oracle, table, [one for name in _NAMES for one in _about(name)], result_format)
-    # Only the backticks, with which a row condition quotes a name, are left to GX.
-    assert sum(len(result.left) for result in results) == 4
+def test_columns_of_any_name_are_shown(oracle: Oracle, result_format: Json) -> None:
+    table = pa.table({name: pa.array([1, 2, None, 4, 4], pa.int64()) for name in ("v", "a b", "é")})
+    suite = [expectation("expect_column_values_to_be_unique", column=name) for name in table.column_names]
+    suite.append(expectation("expect_compound_columns_to_be_unique", column_list=["v", "é"]))
+    assert _n_equal(_agree(oracle, table, suite, result_format)) == 4
 
 
 def test_columns_that_are_not_there_are_left_to_gx(oracle: Oracle) -> None:
@@ -239,3 +246,74 @@ def test_schema_errors_outside_the_row_condition_do_not_matter(oracle: Oracle) -
     assert _n_equal(_agree(oracle, table, suite)) == 2
     lost = expectation(schema, column="j", json_schema={"$ref": "#/nowhere"}, row_condition=kept)
     assert _n_equal(_agree(oracle, table, [lost])) == 1
+
+
+def test_nanoseconds(oracle: Oracle) -> None:
+    start = 1_704_067_200_000_000_000  # 2024-01-01
+    times = pa.array([start + 1, start + 2, None, start + 2, start + 1000, -1], pa.timestamp("ns"))
+    table = pa.table({"t": times, "u": times.take(pa.array([1, 0, 2, 3, 5, 4]))})
+    suite = [
+        expectation("expect_column_min_to_be_between", column="t"),
+        expectation("expect_column_values_to_be_unique", column="t"),
+        expectation("expect_column_values_to_be_increasing", column="t", strictly=True),
+        expectation("expect_column_values_to_be_between", column="t", max_value="2024-01-01T00:00:00.000001"),
+        expectation("expect_column_pair_values_a_to_be_greater_than_b", column_A="t", column_B="u"),
+        expectation("expect_compound_columns_to_be_unique", column_list=["t", "u"]),
+    ]
+    assert _n_equal(_agree(oracle, table, suite)) == 6
+
+
+_REGEXES = (
+    "^.$", "(?i)k", "(?i)ß", r"\s", "$", r"\w", r"\W", r"\d", "(?m)^$", "a.b", "[[:alpha:]]", r"\pL", "x*",
+    "(?x) a", r"\x00", r"[^\W\d]", "(?<!a)b", "(?i:I)", r"(?a)\w", r".\Z", r"\bK\b", "{", "(",
+    "(?P<n>a)(?P=n)", "*", r"\da{,2}", r"[[:alpha:]]\w", r"(a)\1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("type_", [pa.string(), pa.dictionary(pa.int32(), pa.string())], ids=str)
+def test_regexes_and_odd_texts(oracle: Oracle, type_: pa.DataType) -> None:
+    texts = [
+        "a\x00b",
+        "1aaa",
+        "::]a",
+        "😀x",
+        "ß",
+        "ẞ",
+        "İ",
+        "ſ",
+        "K",
+        "\u2028",
+        "a\r\n",
+        "\r",
+        "e\u0301",
+        "",
+        None,
+        "\ufeff1",
+    ]
+    table = pa.table({"s": pa.array(texts).cast(type_)})
+    suite = [
+        expectation("expect_column_values_to_match_regex", column="s", regex=regex) for regex in _REGEXES
+    ]
+    for match_on in ("any", "all"):
+        suite += [
+            expectation(
+                "expect_column_values_to_match_regex_list", column="s", regex_list=pair, match_on=match_on
+            )
+            for pair in ([r"\w", "(?=a)"], ["^$", "."])
+        ]
+    assert _n_equal(_agree(oracle, table, suite)) >= 20
+
+
+def test_keys_of_dates_booleans_and_categories(oracle: Oracle) -> None:
+    columns = {
+        "d": pa.array([dt.date(2024, 1, 1), dt.date(2024, 1, 1), None, dt.date(1, 1, 1)]),
+        "b": pa.array([True, True, None, False]),
+        "c": pa.array(["a", "b", None, "a"]).dictionary_encode(),
+    }
+    suite = [expectation("expect_column_values_to_be_unique", column=name) for name in columns]
+    suite += [
+        expectation("expect_compound_columns_to_be_unique", column_list=names, ignore_row_if=how)
+        for names in (["d", "b"], ["b", "c"], ["d", "b", "c"])
+        for how in ("never", "any_value_is_missing", "all_values_are_missing")
+    ]
+    assert _n_equal(_agree(oracle, pa.table(columns), suite)) == len(suite)

@@ -41,9 +41,14 @@ def _series(values: pa.Array) -> pd.Series[str]:
 # Regular expressions: pandas' own `str.contains`, so that its choice between RE2 and Python's re is GX's.
 
 
+# pandas takes Python's re for a whole column where it holds one text beyond ASCII or a line break, else RE2.
+# A chunk knows its own texts only, so a pattern must mean the same to both: a POSIX class and {,3} do not.
+_READ_IN_TWO_WAYS = re.compile(r"\[:|\{,|\\0")
+
+
 def _contains(column: Column, regex: str) -> Mask:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # about groups in the pattern
+        warnings.simplefilter("ignore")  # about groups in the pattern, and sets in sets
         return _decided(column, lambda texts: texts.str.contains(regex).to_numpy(dtype=bool))
 
 
@@ -51,10 +56,13 @@ def _is_regex(pattern: object) -> bool:
     if not isinstance(pattern, str):
         return False
     try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            re.compile(pattern)
+            pd.Series(["a"], dtype="str").str.contains(pattern)
+    except Exception:
         return False
-    return True
+    return not _READ_IN_TWO_WAYS.search(pattern)
 
 
 def _streams_regex(types: Types, kwargs: Kwargs) -> bool:
