@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -47,7 +48,9 @@ def validate(
     What cannot be streamed exactly is evaluated by GX in a process of at most 4 GB, on the columns it needs,
     kept on disk meanwhile; without an answer it is a failed result that says why. The way each expectation
     took is in its result's `meta["batch_scorer"]["path"]`: streamed | gx | not evaluated.
-    Raises: ValueError: no batch, or batches of different schemas; what GX raises of a suite it cannot read.
+    A custom expectation lies in a module of its name, on the caller's sys.path.
+    Raises: ValueError: no batch, or batches of different schemas; NoAnswer, or what GX raises: of a suite
+    that it cannot read.
     """
     document = _document(suite)
     format_ = as_format(result_format)
@@ -160,5 +163,7 @@ def _render(message: Mapping[str, Any]) -> dict[str, Any]:
 
     if message["files"] is None:
         return shared_engine().validate(message)
-    with GxProcess(max_bytes=_GX_MAX_BYTES) as process:
+    # A custom expectation lies in a module of its name, which is found where the caller's imports are.
+    code = [str(Path(one).absolute()) for one in sys.path]
+    with GxProcess(max_bytes=_GX_MAX_BYTES, code=code) as process:
         return process.result(message)

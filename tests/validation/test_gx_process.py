@@ -23,7 +23,14 @@ from batch_scorer.core.validation import OnFail, SuiteVerdict
 from batch_scorer.execution.checking import scan_of
 from batch_scorer.execution.parts import BoundSuite
 from batch_scorer.validation.gx_process import GxProcess
-from tests.validation.conftest import LEFT_TO_GX, SuiteMaker, document_of, evidence_of, request_for
+from tests.validation.conftest import (
+    LEFT_TO_GX,
+    SuiteMaker,
+    document_of,
+    evidence_of,
+    request_for,
+    without_names,
+)
 
 AskGx = Callable[..., dict[str, Any]]
 
@@ -42,14 +49,6 @@ _MIXED = (
     ("expect_compound_columns_to_be_unique", {"column_list": ["company", "passengers"]}),
     ("expect_table_row_count_to_be_between", {"min_value": 1000}),
 )
-
-
-def _without_names(result: dict[str, Any]) -> dict[str, Any]:
-    """A result without the names and times that two runs of GX never share, and without our note."""
-    for one in result["results"]:
-        one["expectation_config"]["kwargs"].pop("batch_id", None)
-        one["meta"].pop("batch_scorer", None)
-    return {name: result[name] for name in ("success", "results", "statistics", "suite_name")}
 
 
 def _is_gone(pid: int) -> bool:
@@ -81,7 +80,7 @@ def test_results_are_those_of_gx_on_the_whole_partition(
     verdict = gx_process.submit(request).result(_WAIT_S)
     wanted = {"result_format": result_format, "unexpected_index_column_names": ["ride_id"]}
     assert len(verdict.result["results"]) == len(_MIXED) + 1
-    assert _without_names(dict(verdict.result)) == _without_names(ask_gx(rides, suite.document, wanted))
+    assert without_names(dict(verdict.result)) == without_names(ask_gx(rides, suite.document, wanted))
 
 
 def test_complete_results_are_gx_s_own_as_well(
@@ -95,7 +94,7 @@ def test_complete_results_are_gx_s_own_as_well(
     request = request_for(suite, ride_files, result_format={"result_format": "COMPLETE"})
     verdict = gx_process.submit(request).result(_WAIT_S)
     wanted = {"result_format": "COMPLETE", "unexpected_index_column_names": ["ride_id"]}
-    assert _without_names(dict(verdict.result)) == _without_names(ask_gx(rides, suite.document, wanted))
+    assert without_names(dict(verdict.result)) == without_names(ask_gx(rides, suite.document, wanted))
 
 
 def test_only_the_first_rows_of_the_partition_are_read_under_a_limit(
@@ -106,7 +105,7 @@ def test_only_the_first_rows_of_the_partition_are_read_under_a_limit(
         verdict = gx_process.submit(request_for(suite, ride_files, limit_rows=limit)).result(_WAIT_S)
         wanted = {"result_format": "SUMMARY", "unexpected_index_column_names": ["ride_id"]}
         oracle = ask_gx(rides.slice(0, limit), suite.document, wanted)
-        assert _without_names(dict(verdict.result)) == _without_names(oracle), limit
+        assert without_names(dict(verdict.result)) == without_names(oracle), limit
 
 
 def test_a_suite_about_the_schema_sees_every_column(
