@@ -121,7 +121,7 @@ def _share(options: argparse.Namespace, lake: Path, models: Path, work: Path) ->
     lines = [
         _heading(options),
         "",
-        "| model | with 12 expectations, s | without, s | ratio (median of pairs) | CPU s with | CPU s without |",
+        "| model | 12 expectations, s | without, s | ratio (median of pairs) | CPU s | CPU s without |",
         "|---|---|---|---|---|---|",
     ]
     for model in options.models.split(","):

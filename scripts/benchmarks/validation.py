@@ -1,7 +1,7 @@
 """Validation alone: our streamed partials against GX's pandas engine, one thread, the same rows and suite.
 
-GX's import and context are not counted; ours is counted with what GX needs to render its own result from our
-partials, and without. Both sides in turn (A B A B …), each in its own process, which also tells its peak memory.
+GX's import and context are not counted; ours is counted with what GX needs to render its own result from
+our partials, and without. In turn (A B A B …), each in its own process, which also tells its peak memory.
 """
 
 from __future__ import annotations
@@ -118,9 +118,11 @@ def _streamed(file: Path) -> float:
             total = total.settled(Path(place), f"spill-{total.n_rows}", max_rows=1 << 20)
             seconds += time.perf_counter() - start
         start = time.perf_counter()
-        assert total is not None
+        if total is None:
+            sys.exit("the file has no rows")
         holds = gathered(SUITE["expectations"], schema, sampling, total, Path(place)).holds()
-        assert all(one is not None for one in holds)
+        if None in holds:
+            sys.exit("an expectation was not streamed")
         return seconds + time.perf_counter() - start
 
 
