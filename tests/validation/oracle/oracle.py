@@ -131,7 +131,7 @@ class Oracle:
 def gathered_from(
     table: pa.Table, expectations: Sequence[Json], result_format: Json, cuts: Sequence[int] = ()
 ) -> Evidence:
-    """Each batch scanned by itself, its partials sent through JSON and added up; the evidence, too, as stored."""
+    """Batches scanned apart, their partials added up; these and the evidence go through JSON, as on disk."""
     sampling = Sampling(
         keep=rows_kept(result_format), columns=columns_kept(result_format, table.schema.names)
     )

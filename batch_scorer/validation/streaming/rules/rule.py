@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -89,7 +88,7 @@ def uneven(field: pa.Field) -> pa.Field:
 
 
 def is_uneven(field: pa.Field) -> bool:
-    return field.metadata == _UNEVEN
+    return bool(field.metadata == _UNEVEN)
 
 
 def condition_of(kwargs: Kwargs, schema: pa.Schema) -> str | None:
@@ -120,7 +119,3 @@ def types_of(names: tuple[str, ...], schema: pa.Schema) -> tuple[pa.DataType, ..
 
 def plain_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def nothing() -> Any:
-    return np.nan
