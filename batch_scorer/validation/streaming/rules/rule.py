@@ -83,7 +83,7 @@ class Rule(Protocol):
 def condition_of(kwargs: Kwargs, schema: pa.Schema) -> str | None:
     """Canonical. Raises: NotStreamed."""
     condition = kwargs.get("row_condition")
-    if condition in (None, ""):
+    if condition is None:
         return None
     kinds = {field.name: kind_of(field.type) for field in schema}
     if not streams_condition(condition, kinds):
