@@ -72,7 +72,7 @@ def test_any_of_many_more_cuts_decides_the_same(
     assert _holds(compiled, _scanned(compiled, _cut(table, data.draw(cuts_of(table))))) == whole
 
 
-@_examples(15)
+@_examples(8)
 @given(drawn=tables(), data=st.data())
 def test_any_cut_is_rendered_the_same(
     oracle: Oracle, drawn: tuple[random.Random, str, pa.Table], data: st.DataObject

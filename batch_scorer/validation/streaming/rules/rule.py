@@ -94,7 +94,7 @@ def is_uneven(field: pa.Field) -> bool:
 def condition_of(kwargs: Kwargs, schema: pa.Schema) -> str | None:
     """Canonical. Raises: NotStreamed."""
     condition = kwargs.get("row_condition")
-    if condition in (None, ""):
+    if condition is None:
         return None
     kinds = {field.name: kind_of(field.type) for field in schema if not is_uneven(field)}
     if not streams_condition(condition, kinds):
