@@ -18,6 +18,7 @@ from typing import IO, Any, Self
 
 from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.validation import SuiteVerdict
+from batch_scorer.validation.aside import rules_setting_aside
 from batch_scorer.validation.request import ValidationRequest, gx_message
 from batch_scorer.validation.verdicts import (
     OUT_OF_MEMORY,
@@ -102,7 +103,8 @@ class GxProcess:
             result = self._rendered(message)
         except _Unanswered as why:
             return verdict_without_answer(str(why), request, time.perf_counter() - start)
-        return verdict_from_gx(result, request, time.perf_counter() - start)
+        aside = rules_setting_aside(evidence.compiled.checks) if request.sets_aside else frozenset()
+        return verdict_from_gx(result, request, time.perf_counter() - start, aside)
 
     def result(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """GX's suite result as JSON. Raises: NoAnswer."""
