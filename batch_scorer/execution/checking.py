@@ -36,10 +36,10 @@ def suite_scans(
 def scan_of(
     use: BoundSuite, schema: pa.Schema, key: tuple[str, ...], waived: Sequence[Waived] = ()
 ) -> SuiteScan:
-    from batch_scorer.validation.evidence import canonical_expectations, schema_as_text
+    from batch_scorer.validation.evidence import schema_as_text
     from batch_scorer.validation.streaming.compile import compile_suite
 
-    expectations = canonical_expectations(use.suite.document, {})
+    expectations = use.suite.document["expectations"]
     named = tuple(name for name in key if name in schema.names)
     return SuiteScan(
         suite=use.suite.name,

@@ -53,7 +53,9 @@ def score_chunk(task: ChunkTask) -> ChunkOutcome:
 
 def _check(task: ChunkTask, clock: _Clock) -> ChunkChecked:
     suites, n_read = ChunkScan(task.scans), 0
-    for batch in clock.drawn_from(read_chunk(task.chunk, replace(task.read, features=(), carried=(), key=()))):
+    for batch in clock.drawn_from(
+        read_chunk(task.chunk, replace(task.read, features=(), carried=(), key=()))
+    ):
         with clock.stage("validate_s"):
             suites.take("input", batch.raw)
         n_read += batch.n_read

@@ -18,7 +18,6 @@ from typing import IO, Any, Self
 
 from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.validation import SuiteVerdict
-from batch_scorer.validation.aside import rules_setting_aside
 from batch_scorer.validation.request import ValidationRequest, gx_message
 from batch_scorer.validation.verdicts import (
     OUT_OF_MEMORY,
@@ -103,6 +102,8 @@ class GxProcess:
             result = self._rendered(message)
         except _Unanswered as why:
             return verdict_without_answer(str(why), request, time.perf_counter() - start)
+        from batch_scorer.validation.aside import rules_setting_aside
+
         aside = rules_setting_aside(evidence.compiled.checks) if request.sets_aside else frozenset()
         return verdict_from_gx(result, request, time.perf_counter() - start, aside)
 
