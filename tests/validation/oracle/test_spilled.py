@@ -39,11 +39,11 @@ def test_value_counts(kind: str, keep: int, tmp_path: Path) -> None:
         total += ValueCounts.of(pa.array(values[i * _BATCH : (i + 1) * _BATCH]))
         total = ValueCounts.from_json(total.settled(tmp_path, f"part-{i}", max_in_memory=keep).as_json())
     counted = Counter(values)
-    modes = total.modes(tmp_path)
+    modes, most = total.modes(tmp_path), max(counted.values())
     assert total.n_values() == len(values)
     assert total.n_distinct(tmp_path) == len(counted)
     assert modes is not None
-    assert modes.to_pylist() == sorted(value for value in counted if counted[value] == max(counted.values()))
+    assert modes.to_pylist() == sorted(value for value in counted if counted[value] == most)
     few = pa.array(sorted(counted)[:3])
     n_others, others = total.not_in(few, tmp_path, limit=5)
     assert (n_others, others.to_pylist()) == (len(counted) - 3, sorted(counted)[3:8])
