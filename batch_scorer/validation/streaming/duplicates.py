@@ -13,12 +13,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_scorer.validation.streaming.hashing import integers_under
+from batch_scorer.validation.streaming.hashing import hashes_of, integers_under
 from batch_scorer.validation.streaming.runs import RowRuns
 from batch_scorer.validation.streaming.spill_files import SpillFile
 
 MAX_IN_MEMORY_ROWS = 262_144
 POSITION = "_position"
+_PROBED = 4_096  # rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,22 @@ def _is_repeated(rows: pa.Table, keys: Sequence[str]) -> npt.NDArray[np.bool_]:
     """(n_rows,) whether another row has the same key."""
     if len(keys) == 1 and _are_plain_numbers(column := rows[keys[0]]):
         # Of one number pandas' own hash table is the fastest.
-        return pd.Series(_numbers(column)).duplicated(keep=False).to_numpy()
+        return _repeated(_numbers(column))
+    if len(set(hashes_of(rows.slice(0, _PROBED), keys).tolist())) < 0.9 * min(_PROBED, rows.num_rows):
+        return _has_repeated_codes(rows, keys)
+    # Only keys with a hash that occurs twice can be equal: few, where most keys differ.
+    found = _repeated(hashes_of(rows, keys))
+    where = np.flatnonzero(found)
+    found[where] = _has_repeated_codes(rows.take(pa.array(where)), keys)
+    return found
+
+
+def _repeated(numbers: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    return np.array(pd.Series(numbers).duplicated(keep=False))
+
+
+def _has_repeated_codes(rows: pa.Table, keys: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Compares the keys themselves."""
     codes, n_codes = np.zeros(rows.num_rows, np.int64), 1
     for name in keys:
         own, n_own = _codes(rows[name])

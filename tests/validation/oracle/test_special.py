@@ -100,6 +100,13 @@ def test_columns_of_any_name_are_shown(oracle: Oracle, result_format: Json) -> N
     assert _n_equal(_agree(oracle, table, suite, result_format)) == 4
 
 
+def test_an_empty_row_condition_is_left_to_gx(oracle: Oracle) -> None:
+    one = expectation("expect_column_values_to_be_unique", column="v", row_condition="")
+    (result,) = _agree(oracle, pa.table({"v": [1, 1]}), [one])
+    assert result.left
+    assert not result.streamed
+
+
 def test_columns_that_are_not_there_are_left_to_gx(oracle: Oracle) -> None:
     table = pa.table({"v": [1], "id": [1], "both": [1], "Both": [2]})
     suite = [one for name in ("z", "V", "both") for one in _about(name)]
