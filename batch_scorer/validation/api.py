@@ -22,6 +22,7 @@ from batch_scorer.validation.streaming.scan import Scanned, scan
 
 _MAX_BATCH_ROWS = 131_072
 _SETTLE_EVERY_ROWS = 1 << 18
+_MAX_KEYS = 1 << 20  # that a uniqueness rule keeps in memory: some 20 MB
 _GX_MAX_BYTES = 4 << 30
 _MAY_RAISE = "column_values.match_json_schema"  # of a text that is no JSON, which is known when it comes
 
@@ -105,7 +106,7 @@ def _total(
         spool.write(table)
         total += scan(Rows(table), measures, sampling)
         if total.n_rows - n_settled >= _SETTLE_EVERY_ROWS:
-            total, n_settled = total.settled(place, f"spill-{number}"), total.n_rows
+            total, n_settled = total.settled(place, f"spill-{number}", max_rows=_MAX_KEYS), total.n_rows
     return total
 
 

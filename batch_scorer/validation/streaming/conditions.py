@@ -1,4 +1,4 @@
-"""GX's row conditions on Arrow columns, as `DataFrame.query` decides them: null compares False, but for !=."""
+"""GX's row conditions on Arrow columns, as `DataFrame.query` decides them: a null is unequal only."""
 
 from __future__ import annotations
 

@@ -182,7 +182,13 @@ class ValuesCounted:
     condition: str | None = None
 
     def of(self, rows: Rows, sampling: Sampling) -> ValueCounts:  # noqa: ARG002
-        return ValueCounts.of(values_of(rows, self.columns[0], self.condition))
+        column = rows.column(self.columns[0])
+        if column.kind is not Kind.TEXT or column.distinct is None:
+            return ValueCounts.of(values_of(rows, self.columns[0], self.condition))
+        domain = without_nulls(held(self.condition, rows), [column], Ignore.ANY)
+        codes, values = column.distinct
+        coded = pa.DictionaryArray.from_arrays(pa.array(codes if domain is None else codes[domain]), values)
+        return ValueCounts.of(coded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,11 +15,12 @@ NULLS = ("none", "some", "all")
 _INF, _NAN = float("inf"), float("nan")
 _FLOATS = (-1.5, 0.0, -0.0, 0.1, 0.1 + 0.2, 1.0, 2.0, 2.5, 3.0, 10.0, 1e9)
 _TEXTS = (
-    "", "a", "A", "ab", "abc", "é", "日本", "a\n", "x1", "12", "3.5", "true", "null", '{"a": 1}', '{"a": "b"}', "[1, 2]",
+    "", "a", "A", "ab", "abc", "é", "日本", "a\n", "x1", "12", "3.5", "true", "null",
+    '{"a": 1}', '{"a": "b"}', "[1, 2]",
     "2024-01-02", "2024-01-02 03:04:05", "2024-13-40", "01/02/2024", "foo@bar.org", "a b", "٣", "nan", "None",
 )  # fmt: skip
 _TIMES = tuple(
-    dt.datetime(2024, 1, day, hour, minute, second)
+    dt.datetime(2024, 1, day, hour, minute, second)  # noqa: DTZ001 (that is what the columns hold)
     for day, hour, minute, second in [
         (1, 0, 0, 0),
         (1, 12, 30, 5),
@@ -28,6 +29,7 @@ _TIMES = tuple(
         (9, 1, 2, 3),
     ]
 )
+_DATES = ("2024-01-02", "2024-1-2", "2023-02-29", "01/02/2024", "2024-01-02 ", "", "2024-01-02 03:04:05")
 _NEW_YEAR = dt.date(2024, 1, 1)
 
 
@@ -97,7 +99,7 @@ COLUMN_TYPES: Mapping[str, ColumnType] = {
         _texts("string, few", pa.string(), ["a", "b", "abc"]),
         _texts("large_string", pa.large_string()),
         _texts("json", pa.string(), ['{"a": 1}', '{"a": "b"}', "[1, 2]", "12", "null", '"x"']),
-        _texts("dates as text", pa.string(), ["2024-01-02", "2024-1-2", "2023-02-29", "01/02/2024", "2024-01-02 ", ""]),
+        _texts("dates as text", pa.string(), _DATES),
         _texts("dictionary<string>", pa.dictionary(pa.int32(), pa.string()), ["a", "b", "abc", "12", "a\n"]),
         _plain("dictionary<int64>", pa.dictionary(pa.int32(), pa.int64()), [1, 2, 3]),
         *(_times(unit) for unit in ("ns", "us", "ms", "s")),

@@ -9,13 +9,17 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from batch_scorer.validation.api import sampling_for
-from batch_scorer.validation.streaming.compile import Compiled, Way, compile_suite
-from batch_scorer.validation.streaming.rules.rule import Found
+from batch_scorer.validation.evidence import Evidence, gathered
+from batch_scorer.validation.formats import columns_kept, rows_kept
+from batch_scorer.validation.streaming.compile import Way, compile_suite
+from batch_scorer.validation.streaming.measures import Sampling
+from batch_scorer.validation.streaming.rows import Rows
 from batch_scorer.validation.streaming.rules.table import RULES
 from batch_scorer.validation.streaming.scan import Scanned, scan
 
@@ -79,24 +83,28 @@ class Oracle:
 
     def theirs(self, table: pa.Table, expectations: Sequence[Json], result_format: Json) -> dict[int, Json]:
         """GX's results by place in the suite."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self.ask(table.to_pandas(), expectations, result_format)
+
+    def ask(self, frame: Any, expectations: Sequence[Json], result_format: Json) -> dict[int, Json]:
+        """The same, of a pandas frame."""
         import great_expectations as gx
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            batch = self._definition.get_batch({"dataframe": table.to_pandas()})
+            batch = self._definition.get_batch({"dataframe": frame})
             suite = gx.ExpectationSuite(**_document(expectations))
             answer = batch.validate(suite, result_format=deepcopy(result_format))
             return _by_place(answer.to_json_dict())
 
-    def ours(
-        self, compiled: Compiled, found: Found, expectations: Sequence[Json], result_format: Json
-    ) -> dict[int, Json]:
+    def ours(self, evidence: Evidence, result_format: Json) -> dict[int, Json]:
         from batch_scorer.validation.replay.render import Replay
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            replay = Replay(compiled=compiled, found=found, result_format=deepcopy(result_format))
-            return _by_place(replay.render(self.context, _document(expectations)))
+            replay = Replay(evidence=evidence, result_format=deepcopy(result_format))
+            return _by_place(replay.render(self.context, _document(evidence.expectations), {}))
 
     def compare(
         self, table: pa.Table, expectations: Sequence[Json], result_format: Json, cuts: Sequence[int] = ()
@@ -107,10 +115,11 @@ class Oracle:
         streamed = [expectations[check.index] for check in everything.checks if check.way is Way.STREAMED]
         if not streamed:
             return Compared(n_equal=0, left=left, differences=())
-        compiled, found = partials(table, streamed, result_format, cuts)
+        evidence = gathered_from(table, streamed, result_format, cuts)
+        compiled = evidence.compiled
         theirs = self.theirs(table, streamed, result_format)
-        ours = self.ours(compiled, found, streamed, result_format)
-        differences = list(_differences(compiled, found, streamed, ours, theirs))
+        ours = self.ours(evidence, result_format)
+        differences = list(_differences(evidence, ours, theirs))
         return Compared(
             n_equal=len(streamed) - len({id(one.expectation) for one in differences}),
             left=left,
@@ -119,20 +128,23 @@ class Oracle:
         )
 
 
-def partials(
+def gathered_from(
     table: pa.Table, expectations: Sequence[Json], result_format: Json, cuts: Sequence[int] = ()
-) -> tuple[Compiled, Found]:
-    """Each batch scanned by itself, its partials sent through JSON, and added up."""
-    sampling = sampling_for(result_format, table.schema)
+) -> Evidence:
+    """Batches scanned apart, their partials added up; these and the evidence go through JSON, as on disk."""
+    sampling = Sampling(
+        keep=rows_kept(result_format), columns=columns_kept(result_format, table.schema.names)
+    )
     compiled = compile_suite(expectations, table.schema, sample_columns=sampling.columns)
     edges = [0, *cuts, table.num_rows]
     total: Scanned | None = None
-    for start, stop in zip(edges, edges[1:], strict=False):
-        part = scan(table.slice(start, stop - start), compiled.measures, sampling)
+    for start, stop in pairwise(edges):
+        part = scan(Rows(table.slice(start, stop - start)), compiled.measures, sampling)
         part = Scanned.from_json(json.loads(json.dumps(part.as_json())))
         total = part if total is None else total + part
     assert total is not None
-    return compiled, Found(partials=total.by_measure(compiled.measures), schema=table.schema)
+    evidence = gathered(expectations, table.schema, sampling, total, Path("/nonexistent"))
+    return Evidence.from_json(json.loads(json.dumps(evidence.as_json())))
 
 
 def _document(expectations: Sequence[Json]) -> Json:
@@ -147,6 +159,7 @@ def _by_place(answer: Json) -> dict[int, Json]:
     results = json.loads(json.dumps(answer["results"], default=_plain))
     for result in results:
         result["expectation_config"]["kwargs"].pop("batch_id", None)
+        result["meta"].pop("batch_scorer", None)  # ours, on which way it was evaluated
     return {result["expectation_config"]["meta"].pop("place"): result for result in results}
 
 
@@ -156,16 +169,13 @@ def _plain(number: Any) -> Any:
 
 
 def _differences(
-    compiled: Compiled,
-    found: Found,
-    expectations: Sequence[Json],
-    ours: Mapping[int, Json],
-    theirs: Mapping[int, Json],
+    evidence: Evidence, ours: Mapping[int, Json], theirs: Mapping[int, Json]
 ) -> Iterator[Difference]:
-    for place, (check, one) in enumerate(zip(compiled.checks, expectations, strict=True)):
+    found, checks = evidence.found(), evidence.compiled.checks
+    for place, (check, one) in enumerate(zip(checks, evidence.expectations, strict=True)):
         mine, gxs = ours[place], theirs[place]
         if raised(gxs):
-            if all(measure in found.partials for measure in check.measures):
+            if check.way is Way.STREAMED:
                 yield Difference(expectation=one, why="GX raises", ours=mine["result"], theirs=raised(gxs))
             continue
         if raised(mine):

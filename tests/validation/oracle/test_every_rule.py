@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
@@ -21,7 +20,7 @@ _AT_LEAST = 2_000
 
 
 @pytest.fixture(scope="module")
-def compared() -> Iterator[dict[str, int]]:
+def compared() -> dict[str, int]:
     """How many comparisons were equal, by column type."""
     return {}
 

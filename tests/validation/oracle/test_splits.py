@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from itertools import pairwise
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch_scorer.validation.api import sampling_for
+from batch_scorer.validation.evidence import Evidence, gathered
+from batch_scorer.validation.formats import MAX_LISTED
 from batch_scorer.validation.streaming.compile import Compiled, Way, compile_suite
-from batch_scorer.validation.streaming.rules.rule import Found
-from batch_scorer.validation.streaming.rules.table import RULES
+from batch_scorer.validation.streaming.measures import Sampling
+from batch_scorer.validation.streaming.rows import Rows
 from batch_scorer.validation.streaming.scan import Scanned, scan
 from tests.validation.oracle import generated
 from tests.validation.oracle.columns import COLUMN_TYPES, NULLS, table_of
 from tests.validation.oracle.oracle import Json, Oracle, same
 
+_SAMPLING = Sampling(keep=MAX_LISTED, columns=("id",))
 _FORMAT: Json = {"result_format": "COMPLETE", "unexpected_index_column_names": ["id"]}
 
 
@@ -69,7 +72,7 @@ def test_any_of_many_more_cuts_decides_the_same(
     assert _holds(compiled, _scanned(compiled, _cut(table, data.draw(cuts_of(table))))) == whole
 
 
-@_examples(15)
+@_examples(8)
 @given(drawn=tables(), data=st.data())
 def test_any_cut_is_rendered_the_same(
     oracle: Oracle, drawn: tuple[random.Random, str, pa.Table], data: st.DataObject
@@ -79,7 +82,7 @@ def test_any_cut_is_rendered_the_same(
     compiled = compile_suite(expectations, table.schema, sample_columns=("id",))
     cuts = data.draw(cuts_of(table))
     one, *others = (
-        oracle.ours(compiled, _found(compiled, parts), expectations, _FORMAT)
+        oracle.ours(_evidence(compiled, _scanned(compiled, parts)), _FORMAT)
         for parts in ([table], _cut(table, cuts), [_rechunked(table, cuts)])
     )
     for other in others:
@@ -113,7 +116,7 @@ def _streamed(rng: random.Random, name: str, table: pa.Table) -> Compiled:
 def _cut(table: pa.Table, cuts: list[int]) -> list[pa.Table]:
     """Slices of the same buffers; dictionaries of their own for every other one."""
     edges = [0, *cuts, table.num_rows]
-    parts = [table.slice(start, stop - start) for start, stop in zip(edges, edges[1:], strict=False)]
+    parts = [table.slice(start, stop - start) for start, stop in pairwise(edges)]
     return [_own_dictionaries(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
@@ -132,7 +135,7 @@ def _rechunked(table: pa.Table, cuts: list[int]) -> pa.Table:
 
 
 def _one(compiled: Compiled, part: pa.Table) -> Scanned:
-    return scan(part, compiled.measures, sampling_for(_FORMAT, compiled.schema))
+    return scan(Rows(part), compiled.measures, _SAMPLING)
 
 
 def _scanned(compiled: Compiled, parts: list[pa.Table]) -> Scanned:
@@ -140,18 +143,11 @@ def _scanned(compiled: Compiled, parts: list[pa.Table]) -> Scanned:
     return sum(others, first)
 
 
-def _found(compiled: Compiled, parts: list[pa.Table]) -> Found:
-    total = _scanned(compiled, parts)
-    return Found(partials=total.by_measure(compiled.measures), schema=compiled.schema)
+def _evidence(compiled: Compiled, total: Scanned) -> Evidence:
+    expectations = [{"type": check.type, "kwargs": check.kwargs} for check in compiled.checks]
+    return gathered(expectations, compiled.schema, _SAMPLING, total, Path("/nonexistent"))
 
 
-def _holds(compiled: Compiled, total: Scanned) -> list[Any]:
+def _holds(compiled: Compiled, total: Scanned) -> tuple[bool | None, ...]:
     """By check; None: its rule raised on some value."""
-    partials = total.by_measure(compiled.measures)
-    found = Found(partials=partials, schema=compiled.schema)
-    return [
-        RULES[check.type].holds(check.kwargs, found)
-        if all(measure in partials for measure in check.measures)
-        else None
-        for check in compiled.checks
-    ]
+    return _evidence(compiled, total).holds()

@@ -48,7 +48,7 @@ class RowRule:
 
     def measures(self, kwargs: Kwargs, schema: pa.Schema) -> tuple[Measure, ...]:
         check_mostly(kwargs)
-        if self.ignores_conditions and kwargs.get("row_condition"):
+        if self.ignores_conditions and kwargs.get("row_condition") is not None:
             raise NotStreamed("GX applies its row condition to the row count alone")
         return (self._measure(kwargs, schema),)
 
@@ -115,7 +115,7 @@ class OrderRule:
 
 def known_condition(kwargs: Kwargs) -> str | None:
     condition = kwargs.get("row_condition")
-    return None if condition in (None, "") else canonical(condition)
+    return None if condition is None else canonical(condition)
 
 
 def ignored(kwargs: Kwargs) -> Ignore:

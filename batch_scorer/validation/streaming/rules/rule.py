@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -89,13 +88,13 @@ def uneven(field: pa.Field) -> pa.Field:
 
 
 def is_uneven(field: pa.Field) -> bool:
-    return field.metadata == _UNEVEN
+    return bool(field.metadata == _UNEVEN)
 
 
 def condition_of(kwargs: Kwargs, schema: pa.Schema) -> str | None:
     """Canonical. Raises: NotStreamed."""
     condition = kwargs.get("row_condition")
-    if condition in (None, ""):
+    if condition is None:
         return None
     kinds = {field.name: kind_of(field.type) for field in schema if not is_uneven(field)}
     if not streams_condition(condition, kinds):
@@ -120,7 +119,3 @@ def types_of(names: tuple[str, ...], schema: pa.Schema) -> tuple[pa.DataType, ..
 
 def plain_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def nothing() -> Any:
-    return np.nan

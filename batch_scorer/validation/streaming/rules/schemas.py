@@ -139,7 +139,7 @@ def _types_named(name: str) -> list[Any]:
 
 
 def _dtypes_named(name: str) -> list[Any]:
-    """What GX takes a type's name for in a list: there it looks for the column's dtype, not its scalar type."""
+    """What GX takes a name in a list for: there it looks for the column's dtype, not its scalar type."""
     found = _types_named(name)
     try:
         found.append(np.dtype(name))
