@@ -117,6 +117,7 @@ def bound_suites(project: Project, job: Job) -> tuple[BoundSuite, ...]:
             suite=load_suite(project.suite_path(use.suite), custom_allowed=bool(job.code)),
             on_fail=OnFail(use.on_fail),
             stage=stage,
+            max_quarantined_rate=use.max_quarantined_rate,
         )
         for use, stage in uses
     )
@@ -182,6 +183,16 @@ def load_checked(project: Project, names: Sequence[str], target: str | None) -> 
     for loaded in jobs:
         bound_suites(project, loaded.job)
     return jobs
+
+
+def quarantine_rules(project: Project, job: Job) -> Iterator[tuple[str, str, str]]:
+    """(suite, rule in words, what its failure does) of each suite of the job that sets rows aside."""
+    for use in bound_suites(project, job):
+        if use.on_fail is OnFail.QUARANTINE:
+            from batch_scorer.validation.aside import parts_played
+
+            for rule, does in parts_played(use.suite.document):
+                yield use.suite.name, rule, does
 
 
 def plan_job(

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import click
 
 from batch_scorer.cli import output, words
+from batch_scorer.cli.history import waived_line
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.cli.verdicts import echo_verdicts
 from batch_scorer.core.errors import DamageFound, UsageError
@@ -199,6 +200,8 @@ def _audit_dict(report: AuditReport) -> dict[str, Any]:
         "verdicts": manifest.verdicts,
         "inputs": [{"path": f.path, "n_bytes": f.stamp.size, "sha256": f.sha256} for f in manifest.inputs],
         "outputs": [asdict(file) for file in manifest.outputs],
+        "quarantine": [asdict(file) for file in manifest.quarantine],
+        "waivers": [asdict(waived) for waived in manifest.waivers],
         "directory": report.directory,
         "manifest": report.manifest_path,
         "manifest_sha256": report.generation.manifest_sha256,
@@ -217,6 +220,7 @@ def _echo_audit(report: AuditReport) -> None:
         f"  command    {' '.join(run.command) or 'unknown'}",
         *([f"  reason     {run.reason}"] if run.reason else []),
         *([f"  restores   generation {manifest.restores}"] if manifest.restores is not None else []),
+        *map(waived_line, manifest.waivers),
         f"  model      {used.model_name}@{used.model_version}{alias}, sha256 {used.model_sha256}",
         f"  code       {manifest.code_version}, "
         + ", ".join(f"{name} {number}" for name, number in sorted(manifest.environment.items())),

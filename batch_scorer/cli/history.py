@@ -26,6 +26,7 @@ from batch_scorer.core.records import (
 )
 
 if TYPE_CHECKING:
+    from batch_scorer.core.waivers import Waived
     from batch_scorer.execution.parts import JobParts
     from batch_scorer.ledger.ledger import Ledger
     from batch_scorer.wiring import SharedLedger
@@ -198,6 +199,9 @@ def _echo_generation(parts: JobParts, current: GenerationRecord, *, validation: 
             click.echo(f"  in   {source.path}  {words.size(source.stamp.size)}  {source.sha256}")
         for file in manifest.outputs:
             click.echo(f"  out  {place / file.name}  {file.n_rows:,} rows  {file.sha256}")
+        aside = parts.places.quarantine(current.partition, current.number)
+        for file in manifest.quarantine:
+            click.echo(f"  aside  {aside / file.name}  {file.n_rows:,} rows  {file.sha256}")
 
 
 def _told(current: GenerationRecord, manifest: Manifest) -> Iterator[str]:
@@ -206,10 +210,17 @@ def _told(current: GenerationRecord, manifest: Manifest) -> Iterator[str]:
         yield f"  opened     by run {manifest.run_id}, which never published it"
     if current.restores is not None:
         yield f"  restores   generation {current.restores}, whose files it shows again"
+    for waived in manifest.waivers:
+        yield waived_line(waived)
     if current.pin is not None:
         pin = current.pin
         lifted = f", lifted by {pin.lifted_by} {words.moment(pin.lifted_at)}" if not pin.holds else ""
         yield f"  pinned     by {pin.by} {words.moment(pin.at)}: {pin.why}{lifted}"
+
+
+def waived_line(waived: Waived) -> str:
+    rules = "; ".join(waived.rules)
+    return f"  waived     {rules}, by {waived.by} {words.moment(waived.at)}: {waived.why}"
 
 
 def _echo_earlier(parts: JobParts, current: GenerationRecord) -> None:

@@ -11,7 +11,18 @@ from typing import Any, NoReturn
 import click
 
 from batch_scorer import __version__
-from batch_scorer.cli import auditing, health, history, mending, models, planning, project, running, suites
+from batch_scorer.cli import (
+    auditing,
+    health,
+    history,
+    mending,
+    models,
+    planning,
+    project,
+    quarantine,
+    running,
+    suites,
+)
 from batch_scorer.cli.output import fail
 from batch_scorer.cli.settings import Invocation, Settings, global_options
 from batch_scorer.core.errors import BatchScorerError, Interrupted, UsageError
@@ -46,6 +57,7 @@ for _command in (
     *health.commands,
     *history.commands,
     *auditing.commands,
+    *quarantine.commands,
     *mending.commands,
     models.models,
     suites.suites,

@@ -62,6 +62,10 @@ def validate_config(settings: Settings, job: str | None, resolved: bool) -> int:
         if resolved:
             _show_values(settings, loaded)
         output.say(settings, f"jobs/{loaded.job.name}.yml is valid")
+        for suite, rule, does in wiring.quarantine_rules(project, loaded.job):
+            if settings.json:
+                output.emit("quarantine_rule", job=loaded.job.name, suite=suite, rule=rule, does=does)
+            output.say(settings, f"  {suite}: {rule}: {does}")
     if settings.json:
         output.emit_summary(0, n_jobs=len(jobs))
     return 0

@@ -40,8 +40,8 @@ _RUN_OPTIONS = (
     ),
     click.option(
         "--error-on",
-        type=click.Choice(["warning"]),
-        help="Exit 1 when a partition was published with warnings.",
+        type=click.Choice(["warning", "quarantine"]),
+        help="Exit 1 when a partition was published with warnings, or without rows that were set aside.",
     ),
     click.option(
         "--allow-schema-change", is_flag=True, help="Publish although output columns differ from before."
@@ -62,7 +62,7 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             wait_lock=arguments.pop("wait_lock") or timedelta(0),
             fail_fast=arguments.pop("fail_fast"),
             empty_exit_code=arguments.pop("empty_exit_code"),
-            error_on_warning=arguments.pop("error_on") == "warning",
+            error_on=arguments.pop("error_on"),
             allow_schema_change=arguments.pop("allow_schema_change"),
             command=tuple(sys.argv),
         )

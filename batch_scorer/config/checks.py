@@ -10,6 +10,7 @@ from batch_scorer.config.job import Job
 from batch_scorer.config.mistakes import suggestion
 from batch_scorer.core.chunks import AUDIT_COLUMNS
 from batch_scorer.core.partitions import KeyType
+from batch_scorer.core.validation import OnFail
 from batch_scorer.core.volume import FEWEST_PUBLISHED
 
 Path = tuple[str | int, ...]
@@ -20,6 +21,7 @@ def check_job(job: Job, *, suites: Iterable[str], resolve: Callable[[str], str])
     """(path, message) of every contradiction. suites: the names that exist. resolve: a path to absolute."""
     yield from _columns(job)
     yield from _suites(job, tuple(suites))
+    yield from _quarantine(job)
     yield from _directories(job, resolve)
     yield from _schedule(job)
     yield from _volume(job)
@@ -55,6 +57,14 @@ def _suites(job: Job, known: tuple[str, ...]) -> Iterator[Finding]:
                 yield path, f'there is no suite "{name}" in jobs/suites{suggestion(name, known)}'
             elif name in names[:index]:
                 yield path, f'suite "{name}" is listed twice'
+
+
+def _quarantine(job: Job) -> Iterator[Finding]:
+    for stage, uses in (("input", job.validation.input), ("output", job.validation.output)):
+        for index, use in enumerate(uses):
+            if use.max_quarantined_rate is not None and use.on_fail is not OnFail.QUARANTINE:
+                path: Path = ("validate", stage, index, "max_quarantined_rate")
+                yield path, f"needs on_fail: quarantine; with {use.on_fail} no row is set aside"
 
 
 def _directories(job: Job, resolve: Callable[[str], str]) -> Iterator[Finding]:

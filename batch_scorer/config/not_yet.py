@@ -44,8 +44,7 @@ def _is_given(value: object) -> bool:
 _LOCAL = "use a path on a local disk"
 
 NOT_YET = (
-    NotYet(keys="validate.*.*.on_fail", refuses=_is("quarantine"), instead="use block or warn"),
-    NotYet(keys="validate.*.*.max_quarantined_rate", refuses=_is_given, instead="remove it"),
+    NotYet(keys="validate.output.*.on_fail", refuses=_is("quarantine"), instead="use block or warn"),
     NotYet(keys="model.uri", refuses=_begins("mlflow:"), instead="register the model in data/models"),
     NotYet(keys="model.max_error_rows", refuses=lambda value: value not in (None, 0, "0"), instead="use 0"),
     NotYet(keys="model.trust", refuses=_is("signed"), instead="use pinned"),

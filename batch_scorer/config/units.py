@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _DURATION = re.compile(
@@ -91,7 +92,8 @@ def parse_rate(value: object) -> float:
         match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
         if match is None:
             raise ValueError(f"{_shown(value)} is not a rate, such as 1% or 0.01")
-        rate = float(match.group(1)) / (100 if match.group(2) else 1)
+        # Decimal: 0.7 / 100 is less than 0.007 in binary, and would count one row too many.
+        rate = float(Decimal(match.group(1)) / (100 if match.group(2) else 1))
     if not 0 <= rate <= 1:
         raise ValueError("a rate is between 0 and 1, or between 0% and 100%")
     return rate

@@ -11,7 +11,7 @@ from batch_scorer.core.expressions import Expression, OutputColumn
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.models import ColumnSpec, Method, ModelPin
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.validation import SuiteScan
+from batch_scorer.core.validation import SetAside, SuiteScan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,16 +66,17 @@ AUDIT_COLUMNS = (
 )
 
 
-FILES, RECORDS, SPILLS = "files", "chunks", "spills"  # below the staging directory of an attempt
+# Below the staging directory of an attempt.
+FILES, RECORDS, SPILLS, QUARANTINE = "files", "chunks", "spills", "quarantine"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputSpec:
     """What a chunk's file holds: carried columns, outputs, audit columns, and where it is staged.
 
-    staging: directory of this attempt; its files, what is known of finished chunks, and what suites had no
-    room for in memory lie in directories below it, so that the first can be published whole. metadata:
-    footer key-values that are known before scoring.
+    staging: directory of this attempt; its files, what is known of finished chunks, what suites had no room
+    for in memory, and rows set aside lie in directories below it, so that the first can be published whole.
+    metadata: footer key-values that are known before scoring.
     """
 
     staging: str
@@ -97,6 +98,10 @@ class OutputSpec:
     @property
     def spills(self) -> str:
         return f"{self.staging}/{SPILLS}"
+
+    @property
+    def quarantine(self) -> str:
+        return f"{self.staging}/{QUARANTINE}"
 
     @property
     def columns(self) -> tuple[tuple[str, str], ...]:
@@ -190,7 +195,10 @@ NO_ROWS = Accounting(n_read=0, n_scored=0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkScored:
-    """scanned: for each of the task's suites, its partials as JSON. spills: the files these refer to."""
+    """scanned: for each of the task's suites, its partials as JSON. spills: the files these refer to.
+
+    aside: files with the rows that were set aside. set_aside: how many, by suite.
+    """
 
     chunk: Chunk
     rows: Accounting
@@ -200,6 +208,8 @@ class ChunkScored:
     warnings: tuple[str, ...] = ()  # what the worker found odd about the model it loaded
     scanned: tuple[Mapping[str, Any], ...] = ()
     spills: tuple[StagedFile, ...] = ()
+    aside: tuple[StagedFile, ...] = ()
+    set_aside: Mapping[str, SetAside] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

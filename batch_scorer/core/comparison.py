@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from batch_scorer.core.findings import Finding, FindingKind, ManifestFile, PartitionFacts
-from batch_scorer.core.holdings import compare_directory, is_as_recorded
+from batch_scorer.core.holdings import compare_directory, compare_quarantine, is_as_recorded
 from batch_scorer.core.lakefiles import LakeFile, PartitionFiles, content_fingerprint
 from batch_scorer.core.records import GenerationRecord, GenerationState, Manifest
 
@@ -15,7 +15,13 @@ def compare(facts: PartitionFacts) -> tuple[Finding, ...]:
     if facts.nonsense is not None:
         what = f"the rows of this partition make no sense: {facts.nonsense}"
         return (_in_ledger(facts, FindingKind.LEDGER_DIFFERS, what, "", ""),)
-    return (*_ledger_rows(facts), *_manifests(facts), *_unrecorded(facts), *compare_directory(facts))
+    return (
+        *_ledger_rows(facts),
+        *_manifests(facts),
+        *_unrecorded(facts),
+        *compare_directory(facts),
+        *compare_quarantine(facts),
+    )
 
 
 def notes_on(facts: PartitionFacts) -> tuple[str, ...]:
@@ -32,6 +38,8 @@ def contradictions(manifest: Manifest) -> tuple[str, ...]:
     found = []
     if manifest.rows.n_scored != sum(file.n_rows for file in manifest.outputs):
         found.append("the rows of its files are not the rows it scored")
+    if manifest.rows.n_quarantined != sum(file.n_rows for file in manifest.quarantine):
+        found.append("the rows of its quarantine are not the rows it set aside")
     is_known = all(file.content_id is not None for file in manifest.inputs)
     if not is_known or manifest.input_fingerprint != content_fingerprint(manifest.inputs):
         found.append("its input fingerprint is not that of its input files")

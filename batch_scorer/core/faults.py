@@ -32,6 +32,7 @@ class FaultPoint(StrEnum):
     FILE_SYNCED = "file-synced"
     CHUNK_RECORDED = "chunk-recorded"
     PARTITION_SCORED = "partition-scored"
+    QUARANTINE_PLACED = "quarantine-placed"
     BEFORE_MANIFEST = "before-manifest"
     AFTER_MANIFEST = "after-manifest"
     PUBLISHING_RECORDED = "publishing-recorded"

@@ -81,7 +81,8 @@ class PartitionFacts:
 
     path: the hive path. partition: None for a directory that stands for none. records: oldest first.
     runs: those that the records name. nonsense: why the ledger's rows cannot be read as records, if so.
-    outputs: None when there is no directory. directory, manifests_at, ledger_at: where a person looks.
+    outputs: None when there is no directory. quarantine: what lies in that of the current generation's rows
+    set aside. directory, quarantine_at, manifests_at, ledger_at: where a person looks.
     """
 
     job: str
@@ -95,6 +96,8 @@ class PartitionFacts:
     nonsense: str | None = None
     manifests: tuple[ManifestFile, ...] = ()
     outputs: tuple[OutputEntry, ...] | None = None
+    quarantine: tuple[OutputEntry, ...] = ()
+    quarantine_at: str = ""
 
     def finding(
         self, kind: FindingKind, file: object, what: str, expected: str = "", found: str = ""

@@ -56,6 +56,24 @@ def compare_directory(facts: PartitionFacts) -> Iterator[Finding]:
     yield from _sizes(facts, current, entries)
 
 
+def compare_quarantine(facts: PartitionFacts) -> Iterator[Finding]:
+    """Are the rows there that the current generation set aside? What else lies there is nobody's damage."""
+    current = current_record(facts)
+    file = facts.manifest_file(current.number) if current else None
+    if current is None or file is None or file.manifest is None or not is_as_recorded(current, file):
+        return
+    there = {entry.name: entry for entry in facts.quarantine if entry.kind == "file"}
+    for kept in file.manifest.quarantine:
+        where = f"{facts.quarantine_at}/{kept.name}"
+        entry = there.get(kept.name)
+        if entry is None:
+            what = "a file with quarantined rows is gone"
+            yield facts.finding(FindingKind.FILE_MISSING, where, what)
+        elif entry.n_bytes != kept.n_bytes:
+            sizes = (f"{kept.n_bytes:,} bytes", f"{entry.n_bytes:,} bytes")
+            yield facts.finding(FindingKind.SIZE_DIFFERS, where, "its size is not the recorded one", *sizes)
+
+
 def _other_generation(facts: PartitionFacts, names: set[str]) -> GenerationRecord | None:
     return next((r for r in facts.records if r.output_names and set(r.output_names) == names), None)
 

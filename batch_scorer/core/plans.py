@@ -40,6 +40,7 @@ class Cause(StrEnum):
     DAY_NOT_OVER = "its day is not over"
     PINNED = "pinned"
     TRIED_ENOUGH = "tried enough"
+    RELEASED = "released from quarantine"
     BAD_DIRECTORY = "not a partition"
     INPUT_VANISHED = "input vanished"
     OVER_LIMIT = "over the limit"

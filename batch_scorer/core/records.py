@@ -11,6 +11,7 @@ from typing import Any
 from batch_scorer.core.chunks import Accounting, ChunkCost, StagedFile
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.partitions import Partition
+from batch_scorer.core.waivers import Waived, Waiver
 
 
 class GenerationState(StrEnum):
@@ -67,7 +68,9 @@ class Manifest:
     inputs: with sha256. outputs: names relative to the partition's directory. previous_sha256: of the
     manifest of the generation before, None for the first: a hash chain per partition.
     columns: (name, Arrow type) of the output. input_columns: names seen in the input files.
-    verdicts: {suite, stage, fingerprint, success, validation file}.
+    verdicts: {suite, stage, fingerprint, success, validation file}, and set_aside where a suite does that.
+    quarantine: files with the rows set aside, in the generation's own directory below `state/quarantine`.
+    waivers: of rules that set no row aside this time.
     """
 
     job: str
@@ -93,6 +96,8 @@ class Manifest:
     published_run_id: str | None = None
     restores: int | None = None
     pin: Pin | None = None
+    quarantine: tuple[StagedFile, ...] = ()
+    waivers: tuple[Waived, ...] = ()
     format: int = 1
 
 
@@ -179,12 +184,13 @@ def attempt_found(
 class PartitionRecord:
     """What planning asks the ledger about one partition.
 
-    attempts: since the current generation, newest first.
+    attempts: since the current generation, newest first. waivers: of this partition, oldest first.
     """
 
     partition: Partition
     current: GenerationRecord | None = None
     attempts: tuple[AttemptRecord, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

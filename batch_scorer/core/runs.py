@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 from batch_scorer.core.outcomes import PartitionOutcome
 from batch_scorer.core.plans import Plan
@@ -21,7 +21,7 @@ class RunOptions:
     wait_lock: timedelta = timedelta(0)
     fail_fast: bool = False
     empty_exit_code: int = 0
-    error_on_warning: bool = False
+    error_on: Literal["warning", "quarantine"] | None = None
     allow_schema_change: bool = False
     command: tuple[str, ...] = ()
     reason: str | None = None

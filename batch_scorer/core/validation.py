@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -60,7 +60,8 @@ class FailedExpectation:
     """One expectation that does not hold, in words.
 
     summary: `fare between 0 and 500 fails for 8.1 %` · share: of rows tested, 0..1, None for table-level.
-    examples: unexpected values or the keys of such rows, a few, as text.
+    examples: unexpected values or the keys of such rows, a few, as text. rule: the summary's first part.
+    sets_aside: the rows that break it are quarantined, so that it stops nothing by itself.
     """
 
     type: str
@@ -69,6 +70,26 @@ class FailedExpectation:
     share: float | None = None
     n_unexpected: int | None = None
     examples: tuple[str, ...] = ()
+    rule: str = ""
+    sets_aside: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """Rows that one suite sets aside. by_rule: those that break each rule; a row may break several."""
+
+    n_rows: int = 0
+    by_rule: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: SetAside) -> SetAside:
+        rules = dict.fromkeys((*self.by_rule, *other.by_rule))
+        return SetAside(
+            n_rows=self.n_rows + other.n_rows,
+            by_rule={rule: self.by_rule.get(rule, 0) + other.by_rule.get(rule, 0) for rule in rules},
+        )
+
+
+NONE_ASIDE = SetAside()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +132,14 @@ class SuiteVerdict:
 
     @property
     def blocks(self) -> bool:
-        """A `block` suite stops the publish on a critical failure, or when it has no answer."""
-        if self.success or self.on_fail is not OnFail.BLOCK:
+        """A suite that does not only warn stops the publish on a critical failure, or when it has no answer;
+        what sets rows aside stops nothing.
+        """
+        if self.success or self.on_fail is OnFail.WARN:
             return False
-        return self.not_evaluated is not None or any(
-            failure.severity is Severity.CRITICAL for failure in self.failed
-        )
+        return self.not_evaluated is not None or bool(self.critical)
+
+    @property
+    def critical(self) -> tuple[FailedExpectation, ...]:
+        """The failures that may stop a publish."""
+        return tuple(f for f in self.failed if f.severity is Severity.CRITICAL and not f.sets_aside)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from batch_scorer.core.chunks import SPILLS, ChunkChecked, ChunkScored
 from batch_scorer.core.lakefiles import Footer
 from batch_scorer.core.validation import OnFail, SuiteScan
+from batch_scorer.core.waivers import Waived
 from batch_scorer.execution.parts import BoundSuite, JobParts
 from batch_scorer.validation.request import ValidationRequest
 
@@ -21,19 +22,24 @@ if TYPE_CHECKING:
 
 
 def suite_scans(
-    parts: JobParts, footers: Sequence[Footer], output_columns: tuple[tuple[str, str], ...]
+    parts: JobParts,
+    footers: Sequence[Footer],
+    output_columns: tuple[tuple[str, str], ...],
+    waived: Sequence[Waived] = (),
 ) -> tuple[SuiteScan, ...]:
     """For each suite of the job, in its order. footers: of the partition's files."""
     columns = [footer.columns for footer in footers] or [()]
     schemas = {"input": table_schema(columns), "output": table_schema([output_columns])}
-    return tuple(scan_of(use, schemas[use.stage], parts.job.input.key) for use in parts.suites)
+    return tuple(scan_of(use, schemas[use.stage], parts.job.input.key, waived) for use in parts.suites)
 
 
-def scan_of(use: BoundSuite, schema: pa.Schema, key: tuple[str, ...]) -> SuiteScan:
-    from batch_scorer.validation.evidence import canonical_expectations, schema_as_text
+def scan_of(
+    use: BoundSuite, schema: pa.Schema, key: tuple[str, ...], waived: Sequence[Waived] = ()
+) -> SuiteScan:
+    from batch_scorer.validation.evidence import schema_as_text
     from batch_scorer.validation.streaming.compile import compile_suite
 
-    expectations = canonical_expectations(use.suite.document, {})
+    expectations = use.suite.document["expectations"]
     named = tuple(name for name in key if name in schema.names)
     return SuiteScan(
         suite=use.suite.name,
@@ -42,7 +48,8 @@ def scan_of(use: BoundSuite, schema: pa.Schema, key: tuple[str, ...]) -> SuiteSc
         schema=schema_as_text(schema),
         columns=compile_suite(expectations, schema, sample_columns=named).columns,
         key=named,
-        sets_aside=use.on_fail is OnFail.QUARANTINE,
+        sets_aside=use.on_fail is OnFail.QUARANTINE and use.stage == "input",
+        waived=tuple(sorted({rule for each in waived for rule in each.of_suite(use.suite.name)})),
     )
 
 

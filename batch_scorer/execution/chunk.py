@@ -28,7 +28,9 @@ from batch_scorer.core.chunks import (
 )
 from batch_scorer.core.errors import BatchScorerError, ScoringError
 from batch_scorer.core.faults import FaultPoint, fault_point
+from batch_scorer.execution.setting_aside import AsideRows
 from batch_scorer.lake.chunk_records import write_record
+from batch_scorer.lake.quarantine import AsideWriter
 from batch_scorer.lake.reader import Batch, read_chunk
 from batch_scorer.lake.staging import StagedWriter
 from batch_scorer.models.loader import LoadedModel, load_model
@@ -51,7 +53,9 @@ def score_chunk(task: ChunkTask) -> ChunkOutcome:
 
 def _check(task: ChunkTask, clock: _Clock) -> ChunkChecked:
     suites, n_read = ChunkScan(task.scans), 0
-    for batch in clock.drawn_from(read_chunk(task.chunk, replace(task.read, features=()))):
+    for batch in clock.drawn_from(
+        read_chunk(task.chunk, replace(task.read, features=(), carried=(), key=()))
+    ):
         with clock.stage("validate_s"):
             suites.take("input", batch.raw)
         n_read += batch.n_read
@@ -73,11 +77,14 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
         model = load_model(task.model)
     rows = NO_ROWS
     suites = ChunkScan(task.scans)
-    with StagedWriter(task.output, task.chunk.index) as writer:
-        for batch in clock.drawn_from(read_chunk(task.chunk, task.read)):
+    with (
+        StagedWriter(task.output, task.chunk.index) as writer,
+        AsideWriter(task.output, task.chunk.index, task.chunk.file.path) as quarantine,
+    ):
+        aside = AsideRows(suites, quarantine, clock.stage)
+        for batch in clock.drawn_from(read_chunk(task.chunk, task.read, aside.leave_out)):
             fault_point(FaultPoint.CHUNK_READ)
-            with clock.stage("validate_s"):
-                suites.take("input", batch.raw)
+            n_quarantined = aside.take(batch)
             with clock.stage("score_s"):
                 outputs = _outputs(task, model, batch)
             with clock.stage("write_s"):
@@ -87,11 +94,12 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
             rows += Accounting(
                 n_read=batch.n_read,
                 n_scored=outputs.num_rows,
+                n_quarantined=n_quarantined,
                 n_dropped=batch.n_dropped,
             )
         fault_point(FaultPoint.CHUNK_SCORED)
         with clock.stage("write_s"):
-            files = writer.finish()
+            files, set_aside = writer.finish(), quarantine.finish()
         with clock.stage("validate_s"):
             scanned, spills = suites.finish(Path(task.output.spills), _spill_name(task.chunk.index))
         scored = ChunkScored(
@@ -102,6 +110,8 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
             warnings=model.warnings,
             scanned=scanned,
             spills=_staged(spills),
+            aside=set_aside,
+            set_aside=aside.by_suite,
         )
         with clock.stage("write_s"):
             # Last: what has a record is finished, and a later run may go on from it.
@@ -155,20 +165,24 @@ def _worker_name() -> str:
 
 
 class _Clock:
-    """Wall seconds by stage, and the CPU seconds of this task."""
+    """Wall seconds by stage, and the CPU seconds of this task. A stage within another counts as itself."""
 
     def __init__(self) -> None:
         self._cost = ChunkCost()
+        self._within_s = 0.0  # spent in stages within the one that goes on
         self._cpu_start = time.process_time()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
+        start, outer = time.perf_counter(), self._within_s
+        self._within_s = 0.0
         try:
             yield
         finally:
-            spent = getattr(self._cost, name) + time.perf_counter() - start
-            self._cost = replace(self._cost, **{name: spent})
+            spent = time.perf_counter() - start
+            so_far = getattr(self._cost, name)
+            self._cost = replace(self._cost, **{name: so_far + spent - self._within_s})
+            self._within_s = outer + spent
 
     def drawn_from(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """Iterate, counting the time spent inside the iterator as reading."""

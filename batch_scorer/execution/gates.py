@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
+from typing import Any
 
 from batch_scorer.config.sections import Volume
-from batch_scorer.core.validation import FailedExpectation, OnFail, Severity, SuiteVerdict
+from batch_scorer.core.validation import FailedExpectation, OnFail, SetAside, Severity, SuiteVerdict
 from batch_scorer.core.volume import FEWEST_PUBLISHED, VolumeBaseline
+from batch_scorer.core.waivers import Waived
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def why_blocked(
@@ -17,9 +22,12 @@ def why_blocked(
     *,
     volume: Volume,
     baseline: VolumeBaseline | None,
+    set_aside: Mapping[str, SetAside] = NOTHING,
+    max_rates: Mapping[str, float] = NOTHING,
 ) -> str | None:
     """The first gate that stops the partition, in words, or None. n_read: its rows.
 
+    set_aside, max_rates: by input suite; no rate, no limit.
     An empty batch passes every row-wise expectation, and so does half a batch: the row count is a gate of
     its own.
     """
@@ -28,6 +36,11 @@ def why_blocked(
     for verdict in verdicts:
         if verdict.blocks:
             return f"{verdict.suite}: {_worst(verdict)}"
+    for verdict in verdicts:
+        if verdict.stage == "input" and verdict.suite in set_aside and verdict.suite in max_rates:
+            found, max_rate = set_aside[verdict.suite], max_rates[verdict.suite]
+            if too_many := _too_many(verdict, found, n_read, max_rate):
+                return f"{verdict.suite}: {too_many}"
     return None
 
 
@@ -38,17 +51,20 @@ def odd_volume(n_read: int, volume: Volume, baseline: VolumeBaseline | None) -> 
     return None if baseline is None else _against_history(n_read, volume, baseline)
 
 
-def warnings_of(verdicts: Sequence[SuiteVerdict]) -> tuple[str, ...]:
-    """One line for each expectation that fails without stopping anything."""
+def warnings_of(verdicts: Sequence[SuiteVerdict], waived: Sequence[Waived] = ()) -> tuple[str, ...]:
+    """One line for each expectation that fails without stopping anything or setting a row aside."""
     lines = []
     for verdict in verdicts:
+        why = {rule: each.why for each in waived for rule in each.of_suite(verdict.suite)}
         if verdict.not_evaluated is not None and not verdict.blocks:
             lines.append(f"{verdict.suite}: not evaluated: {verdict.not_evaluated}")
-        lines += [
-            f"{verdict.suite}: {describe(failure)}"
-            for failure in verdict.failed
-            if verdict.on_fail is OnFail.WARN or failure.severity is not Severity.CRITICAL
-        ]
+        for failure in verdict.failed:
+            if failure.sets_aside and failure.rule in why:
+                lines.append(f"{verdict.suite}: {describe(failure)}; waived: {why[failure.rule]}")
+            elif not failure.sets_aside and (
+                verdict.on_fail is OnFail.WARN or failure.severity is not Severity.CRITICAL
+            ):
+                lines.append(f"{verdict.suite}: {describe(failure)}")
     return tuple(lines)
 
 
@@ -64,9 +80,29 @@ def volume_warnings(baseline: VolumeBaseline | None) -> tuple[str, ...]:
 
 def describe(failure: FailedExpectation) -> str:
     """`fare between 0 and 500 fails for 8.1 %, e.g. ride_id 88121, 88140`."""
-    if not failure.examples:
-        return failure.summary
-    return f"{failure.summary}, e.g. {', '.join(failure.examples[:2])}"
+    return failure.summary + _examples(failure)
+
+
+def _examples(failure: FailedExpectation | None) -> str:
+    return f", e.g. {', '.join(failure.examples[:2])}" if failure and failure.examples else ""
+
+
+def _too_many(verdict: SuiteVerdict, found: SetAside, n_read: int, max_rate: float) -> str | None:
+    """`fare between 0 and 500 fails for 8.1 % (limit 1 %), e.g. …`: of the rows read."""
+    limit = Fraction(str(max_rate))  # as written, see _odd_volume
+    if found.n_rows <= limit * n_read:
+        return None
+    worst = max(found.by_rule, key=lambda rule: found.by_rule[rule])
+    more = f" (and {len(found.by_rule) - 1} more)" if len(found.by_rule) > 1 else ""
+    failure = next((f for f in verdict.failed if f.sets_aside and f.rule == worst), None)
+    share = _percent_above(Fraction(found.n_rows, n_read))
+    return f"{worst}{more} fails for {share} (limit {float(limit * 100):g} %){_examples(failure)}"
+
+
+def _percent_above(share: Fraction) -> str:
+    """Rounded up, so that no share reads like one that is just allowed."""
+    factor = 10 if share >= Fraction(1, 100) else 10_000
+    return f"{math.ceil(100 * factor * share) / factor:g} %"
 
 
 def _against_history(n_read: int, volume: Volume, baseline: VolumeBaseline) -> str | None:
@@ -102,6 +138,6 @@ def _short(number: float) -> str:
 def _worst(verdict: SuiteVerdict) -> str:
     if verdict.not_evaluated is not None:
         return f"not evaluated: {verdict.not_evaluated}"
-    critical = [failure for failure in verdict.failed if failure.severity is Severity.CRITICAL]
+    critical = verdict.critical
     more = f" (and {len(critical) - 1} more)" if len(critical) > 1 else ""
     return f"{describe(critical[0])}{more}"

@@ -21,11 +21,15 @@ from batch_scorer.validation.store import ValidationStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundSuite:
-    """A suite of the job: when it is checked (input, output) and what its failure does."""
+    """A suite of the job: when it is checked (input, output) and what its failure does.
+
+    max_quarantined_rate: a larger share of the rows read, set aside by this suite, blocks; None: no limit.
+    """
 
     suite: Suite
     on_fail: OnFail
     stage: str
+    max_quarantined_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

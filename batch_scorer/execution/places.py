@@ -34,6 +34,14 @@ class Places:
         return self.staging_root / partition.path / attempt
 
     @property
+    def quarantine_root(self) -> Path:
+        return self.state / "quarantine" / self.job
+
+    def quarantine(self, partition: Partition, generation: int) -> Path:
+        """Rows that a generation set aside."""
+        return self.quarantine_root / partition.path / str(generation)
+
+    @property
     def replaced_root(self) -> Path:
         """Where the files of generations go that a newer one replaced."""
         return self.state / "replaced" / self.job

@@ -24,6 +24,7 @@ from batch_scorer.core.models import Signature
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
 from batch_scorer.core.validation import SuiteScan
+from batch_scorer.core.waivers import Waived
 from batch_scorer.execution.checking import columns_checked, suite_scans
 from batch_scorer.execution.early import refuted
 from batch_scorer.execution.foregone import Decisive, decisive_rules
@@ -55,6 +56,7 @@ class Prepared:
     scans: tuple[SuiteScan, ...]
     decisive: tuple[Decisive, ...]
     foregone: str | None  # the rule that the footers alone refute: validated, not scored
+    waived: tuple[Waived, ...]
     started_at: datetime
     warnings: tuple[str, ...] = ()
 
@@ -89,7 +91,9 @@ def prepare(
     read = read_spec(parts, plan.model.signature, entry.found, entry.footers)
     found = replace(entry.found, files=hashed(parts, entry.found.files, entry.found.files))
     columns = output_columns(read.carried, parts.job.model.output)
-    scans = suite_scans(parts, entry.footers, columns) if entry.footers else ()
+    fingerprint = content_fingerprint(found.files)
+    waived = _waived(parts, entry.partition, fingerprint)
+    scans = suite_scans(parts, entry.footers, columns, waived) if entry.footers else ()
     read = replace(read, checked=columns_checked(scans))
     parts.sink.check_columns(columns)
     if not allow_schema_change:
@@ -101,11 +105,10 @@ def prepare(
         entry.partition,
         run_id=run_id,
         token=token,
-        key=opening_key(parts, plan, found, chunks, columns),
+        key=opening_key(parts, plan, found, chunks, columns, waived),
         chunks=chunks,
     )
     foregone = refuted(parts, entry, found, scans)
-    fingerprint = content_fingerprint(found.files)
     output = _output_spec(parts, plan, opened, read, fingerprint)
     return Prepared(
         entry=entry,
@@ -120,10 +123,17 @@ def prepare(
         scans=scans,
         decisive=tuple(decisive_rules(parts.suites, scans)) if scans else (),
         foregone=foregone,
+        waived=waived,
         columns=columns,
         started_at=datetime.now(UTC),
         warnings=disagreements(entry.found.files, entry.footers),
     )
+
+
+def _waived(parts: JobParts, partition: Partition, input_fingerprint: str) -> tuple[Waived, ...]:
+    """Asked under our lease, which a release needs as well: none comes in between."""
+    found = parts.ledger.waivers(parts.job.name, partition)
+    return tuple(each.waived for each in found if each.input_fingerprint == input_fingerprint)
 
 
 def read_spec(

@@ -164,10 +164,18 @@ def _report(
         n_not_ready=len(not_ready(plan)),
         empty_exit_code=options.empty_exit_code,
     )
-    if code == OK and options.error_on_warning and any(o.warnings for o in outcomes):
+    if code == OK and _is_asked_to_fail(options, outcomes):
         code = FAILED
     finished = _finished(run, outcomes, code, stopped_by)
     return RunReport(run=finished, outcomes=tuple(outcomes), exit_code=code, warnings=tuple(warnings))
+
+
+def _is_asked_to_fail(options: RunOptions, outcomes: Sequence[PartitionOutcome]) -> bool:
+    """--error-on: what is good enough for readers, and not for who runs it."""
+    if options.error_on == "warning":
+        return any(outcome.warnings for outcome in outcomes)
+    published = (outcome for outcome in outcomes if isinstance(outcome, Published))
+    return options.error_on == "quarantine" and any(outcome.rows.n_quarantined for outcome in published)
 
 
 def _report_refused(

@@ -37,6 +37,12 @@ def gate(parts: JobParts, work: PartitionWork) -> str | None:
         work.verdicts(),
         volume=parts.job.validation.volume,
         baseline=work.prepared.entry.volume_baseline,
+        set_aside=work.set_aside,
+        max_rates={
+            use.suite.name: use.max_quarantined_rate
+            for use in parts.suites
+            if use.stage == "input" and use.max_quarantined_rate is not None
+        },
     )
 
 
@@ -52,11 +58,11 @@ def conclude(
         *work.prepared.warnings,
         *volume_warnings(work.prepared.entry.volume_baseline),
         *_nothing_left(work),
-        *warnings_of(verdicts),
+        *warnings_of(verdicts, work.prepared.waived),
     )
     entries: VerdictEntries = ()
     try:
-        entries = tuple(store_verdict(parts, work.prepared, v, run_id) for v in verdicts)
+        entries = tuple(store_verdict(parts, work.prepared, v, run_id, work.set_aside) for v in verdicts)
         why = gate(parts, work) or _duplicates(parts, work)
         if why is not None:
             return _blocked(work, why, verdicts, warnings), entries
@@ -136,7 +142,8 @@ def _nothing_left(work: PartitionWork) -> tuple[str, ...]:
     rows = work.rows
     if rows.n_scored or not rows.n_read:
         return ()
-    return (f"all {rows.n_read:,} rows were dropped by input.where: an empty partition was published",)
+    how = "quarantined or dropped by input.where" if rows.n_quarantined else "dropped by input.where"
+    return (f"all {rows.n_read:,} rows were {how}: an empty partition was published",)
 
 
 def failed(work: PartitionWork, error: BatchScorerError) -> Failed:

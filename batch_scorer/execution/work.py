@@ -16,7 +16,7 @@ from batch_scorer.core.chunks import (
     ChunkTask,
 )
 from batch_scorer.core.errors import BatchScorerError
-from batch_scorer.core.validation import SuiteVerdict
+from batch_scorer.core.validation import NONE_ASIDE, SetAside, SuiteVerdict
 from batch_scorer.execution.foregone import Foregone
 from batch_scorer.execution.prepare import Prepared
 
@@ -103,6 +103,15 @@ class PartitionWork:
     @property
     def rows(self) -> Accounting:
         return sum((chunk.rows for chunk in self.chunks), NO_ROWS)
+
+    @property
+    def set_aside(self) -> dict[str, SetAside]:
+        """By suite."""
+        total: dict[str, SetAside] = {}
+        for chunk in self.chunks:
+            for suite, found in chunk.set_aside.items():
+                total[suite] = total.get(suite, NONE_ASIDE) + found
+        return total
 
     @property
     def cost(self) -> ChunkCost:

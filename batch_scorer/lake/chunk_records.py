@@ -13,6 +13,7 @@ from pathlib import Path
 
 from batch_scorer.core.chunks import (
     FILES,
+    QUARANTINE,
     RECORDS,
     SPILLS,
     Accounting,
@@ -21,6 +22,7 @@ from batch_scorer.core.chunks import (
     StagedFile,
 )
 from batch_scorer.core.durable import write_beside
+from batch_scorer.core.validation import SetAside
 from batch_scorer.lake.hashing import sha256_of_file
 
 
@@ -37,6 +39,8 @@ def write_record(directory: Path, scored: ChunkScored) -> None:
         "warnings": list(scored.warnings),
         "scanned": list(scored.scanned),
         "spills": [asdict(file) for file in scored.spills],
+        "aside": [asdict(file) for file in scored.aside],
+        "set_aside": {suite: asdict(found) for suite, found in scored.set_aside.items()},
     }
     content = json.dumps(document, sort_keys=True).encode()
     write_beside(directory / f"{scored.chunk.index:05d}.json", content)
@@ -44,7 +48,7 @@ def write_record(directory: Path, scored: ChunkScored) -> None:
 
 def recorded_chunks(staging: Path, chunks: tuple[Chunk, ...]) -> Iterator[ChunkScored]:
     """The chunks that need not be scored again: each file of theirs has its size and its sha256 still."""
-    records, files, spills = (staging / part for part in (RECORDS, FILES, SPILLS))
+    records = staging / RECORDS
     for chunk in chunks:
         try:
             found = json.loads((records / f"{chunk.index:05d}.json").read_bytes())
@@ -56,15 +60,19 @@ def recorded_chunks(staging: Path, chunks: tuple[Chunk, ...]) -> Iterator[ChunkS
                 warnings=tuple(found["warnings"]),
                 scanned=tuple(found["scanned"]),
                 spills=tuple(StagedFile(**file) for file in found["spills"]),
+                aside=tuple(StagedFile(**file) for file in found["aside"]),
+                set_aside={suite: SetAside(**counts) for suite, counts in found["set_aside"].items()},
             )
-            kept = [(files, file) for file in scored.files] + [(spills, file) for file in scored.spills]
-            intact = found["index"] == chunk.index and all(_is_intact(*one) for one in kept)
+            kept = {FILES: scored.files, SPILLS: scored.spills, QUARANTINE: scored.aside}
+            intact = found["index"] == chunk.index and all(
+                _is_intact(staging / part, file) for part, files in kept.items() for file in files
+            )
         except (OSError, ValueError, KeyError, TypeError):
             continue  # never finished, or damaged since: it is scored again
         if intact:
             yield scored
 
 
-def _is_intact(files: Path, file: StagedFile) -> bool:
-    path = files / file.name
+def _is_intact(directory: Path, file: StagedFile) -> bool:
+    path = directory / file.name
     return path.stat().st_size == file.n_bytes and sha256_of_file(path) == file.sha256

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from batch_scorer.core.durable import fsync_directory, writing
@@ -24,6 +25,15 @@ def link_all(source: Path, kept: Kept, staged: Path) -> None:
                     fix="choose another generation, or have the partition scored anew",
                 ) from None
         fsync_directory(staged)
+
+
+def link_those_there(source: Path, kept: Kept, target: Path) -> None:
+    """The same, without those that are gone. Raises: OutputUnwritable, DiskFull."""
+    with writing(target):
+        for name in kept.names:
+            with suppress(FileNotFoundError):
+                _link_or_copy(source / name, target / name)
+        fsync_directory(target)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

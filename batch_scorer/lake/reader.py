@@ -33,10 +33,11 @@ _READ_AHEAD_BYTES = 1 << 18  # per column: the pages of a huge row group stream 
 class Batch:
     """Rows that stay, and the account of those that do not.
 
-    features, carried: (n_read - n_dropped, …), one piece per column; text features may be dictionary-encoded.
-    first_row: of the batch, in the file. rows: positions in the file of the rows that stayed, None when these
-    are first_row, first_row + 1, … n_dropped: excluded by input.where or input.limit_rows.
-    raw: (n_within, …) all columns that were read, as the file has them, of all rows within the limit.
+    features, carried: (n_read - n_dropped - n_aside, …), one piece per column; text features may be
+    dictionary-encoded. first_row: of the batch, in the file. rows: positions in the file of the rows that
+    stayed, None when these are first_row, first_row + 1, … n_dropped: excluded by input.where or
+    input.limit_rows. raw: (n_within, …) all columns that were read, as the file has them, of all rows within
+    the limit. aside: positions in raw of the rows that were left out, and not dropped.
     """
 
     features: pa.Table
@@ -46,18 +47,29 @@ class Batch:
     n_dropped: int
     first_row: int
     rows: pa.Int64Array | None = None
+    aside: pa.Int64Array | None = None
+
+    @property
+    def n_aside(self) -> int:
+        return 0 if self.aside is None else len(self.aside)
 
     def row_at(self, position: int) -> int:
         """The row of the file that a position of this batch is."""
         return _row_at(self.first_row, self.rows, position)
 
 
-def read_chunk(chunk: Chunk, spec: ReadSpec) -> Iterator[Batch]:
+# Told a batch's raw rows and where its first one is in the file. Returns: a bool for each row, true where it
+# is not to be scored; None: all are.
+LeaveOut = Callable[[pa.Table, int], pa.BooleanArray | None]
+
+
+def read_chunk(chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None = None) -> Iterator[Batch]:
     """The chunk's rows, row group by row group, each cut into equal batches of at most spec.max_batch_rows.
 
     A batch depends on its row group alone, never on how row groups were dealt out to chunks. Rows beyond
     chunk.row_limit, and those of chunk.rows_beyond, are not read: they count as read and dropped in the
-    batch that reaches the limit.
+    batch that reaches the limit. leave_out: asked once for each batch, before a value is cast: a row that is
+    set aside may have no key, or a number that the model cannot take.
     Raises: FileUnreadable, InputMoved, ColumnMissing, ColumnTypeMismatch, LossyCast, StoreUnavailable.
     """
     storage = storage_for(spec.root)
@@ -78,7 +90,7 @@ def read_chunk(chunk: Chunk, spec: ReadSpec) -> Iterator[Batch]:
                 page_checksum_verification=True,
                 arrow_extensions_enabled=False,
             ) as file:
-                yield from _batches(file, footer, chunk, spec)
+                yield from _batches(file, footer, chunk, spec, leave_out)
     check_still(storage, spec.root, chunk.file)
 
 
@@ -95,7 +107,9 @@ def cut_evenly(n_rows: int, max_rows: int) -> list[int]:
     return sizes + [n_rows % size] * (n_rows % size > 0)
 
 
-def _batches(file: pq.ParquetFile, footer: Footer, chunk: Chunk, spec: ReadSpec) -> Iterator[Batch]:
+def _batches(
+    file: pq.ParquetFile, footer: Footer, chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None
+) -> Iterator[Batch]:
     n_rows = sum(footer.row_groups[index].n_rows for index in chunk.row_groups)
     limit = n_rows if chunk.row_limit is None else min(chunk.row_limit, n_rows)
     n_seen = 0
@@ -103,7 +117,8 @@ def _batches(file: pq.ParquetFile, footer: Footer, chunk: Chunk, spec: ReadSpec)
         within = table.slice(0, limit - n_seen)
         n_seen += table.num_rows
         n_beyond = n_rows - limit + chunk.rows_beyond if n_seen >= limit else 0
-        yield _batch(within, first_row, n_beyond, chunk.file, spec)
+        out = None if leave_out is None else leave_out(within, first_row)
+        yield _batch(within, first_row, n_beyond, chunk.file, spec, out)
         if n_beyond:
             return
 
@@ -137,24 +152,43 @@ def _gather(parts: Iterator[pa.RecordBatch], size: int, row_group: int, file: La
     return table if len(gathered) == 1 else table.unify_dictionaries().combine_chunks()
 
 
-def _batch(table: pa.Table, first_row: int, n_beyond: int, file: LakeFile, spec: ReadSpec) -> Batch:
-    """table: within the limit. n_beyond: rows that this batch answers for although nobody reads them."""
-    n_read = table.num_rows + n_beyond
-    raw, rows = table, None
-    if spec.where is not None:
-        mask = row_mask(spec.where, table)
-        if mask.true_count < len(mask):
-            rows = pc.add(pc.indices_nonzero(mask).cast(pa.int64()), first_row)
-            table = table.filter(mask)
+def _batch(
+    raw: pa.Table,
+    first_row: int,
+    n_beyond: int,
+    file: LakeFile,
+    spec: ReadSpec,
+    out: pa.BooleanArray | None,
+) -> Batch:
+    """raw: within the limit. n_beyond: rows that this batch answers for although nobody reads them.
+
+    out: rows that are not scored; what is dropped is dropped, whatever it says.
+    """
+    n_read = raw.num_rows + n_beyond
+    kept = None if spec.where is None else row_mask(spec.where, raw)
+    n_dropped = n_beyond + (0 if kept is None else len(kept) - kept.true_count)
+    aside = None
+    if out is not None and out.true_count:
+        aside = _positions(out if kept is None else pc.and_(out, kept))
+        kept = pc.invert(out) if kept is None else pc.and_not(kept, out)
+    table, rows = raw, None
+    if kept is not None and kept.true_count < len(kept):
+        rows = pc.add(_positions(kept), first_row)
+        table = raw.filter(kept)
     return Batch(
         features=_features(table, spec, file, partial(_row_at, first_row, rows)),
         carried=_carried(table, spec, file, partial(_row_at, first_row, rows)),
         raw=raw,
         n_read=n_read,
-        n_dropped=n_read - table.num_rows,
+        n_dropped=n_dropped,
         first_row=first_row,
         rows=rows,
+        aside=aside,
     )
+
+
+def _positions(mask: pa.BooleanArray) -> pa.Int64Array:
+    return pc.indices_nonzero(mask).cast(pa.int64())
 
 
 def _features(table: pa.Table, spec: ReadSpec, file: LakeFile, row_at: Callable[[int], int]) -> pa.Table:

@@ -20,7 +20,7 @@ from batch_scorer.lake.arrow_types import parse_arrow_type
 
 METADATA_PREFIX = "batch_scorer."
 
-_ROW_GROUP_ROWS = 131_072  # small batches (a strict input.where) are gathered, or footers outgrow the data
+ROW_GROUP_ROWS = 131_072  # small batches (a strict input.where) are gathered, or footers outgrow the data
 
 
 def output_schema(spec: OutputSpec) -> pa.Schema:
@@ -43,7 +43,7 @@ class StagedWriter:
         self._first_id = secrets.randbits(31)  # counted up, so that names sort in the order of the rows
         self._pending: list[pa.Table] = []
         self._finished: list[StagedFile] = []
-        self._open: _OpenFile | None = None
+        self._open: OpenFile | None = None
         self._is_done = False
 
     def __enter__(self) -> StagedWriter:
@@ -56,7 +56,7 @@ class StagedWriter:
         """
         audited = self._with_audit(table)
         self._pending.append(audited)
-        if sum(pending.num_rows for pending in self._pending) >= _ROW_GROUP_ROWS:
+        if sum(pending.num_rows for pending in self._pending) >= ROW_GROUP_ROWS:
             self._flush()
         return audited
 
@@ -102,10 +102,10 @@ class StagedWriter:
             if self._open.n_bytes >= self._spec.max_file_bytes:
                 self._roll()
 
-    def _next_file(self) -> _OpenFile:
+    def _next_file(self) -> OpenFile:
         unique = f"{self._first_id + len(self._finished):08x}"
         name = f"part-{self._chunk_index:05d}-{self._spec.run_id}-{unique}.parquet"
-        return _OpenFile(Path(self._spec.files) / name, self._schema, dict(self._spec.metadata))
+        return OpenFile(Path(self._spec.files) / name, self._schema, dict(self._spec.metadata))
 
     def _roll(self) -> None:
         if self._open is not None:
@@ -113,8 +113,8 @@ class StagedWriter:
             self._open = None
 
 
-class _OpenFile:
-    """One Parquet file being written."""
+class OpenFile:
+    """One Parquet file being written, compressed and checksummed, hashed on its way, fsynced at its end."""
 
     def __init__(self, path: Path, schema: pa.Schema, metadata: dict[str, str]) -> None:
         self._path = path
@@ -139,7 +139,7 @@ class _OpenFile:
 
     def write(self, table: pa.Table) -> None:
         with writing(self._path):
-            self._writer.write_table(table, row_group_size=2 * _ROW_GROUP_ROWS)
+            self._writer.write_table(table, row_group_size=2 * ROW_GROUP_ROWS)
         self._n_rows += table.num_rows
 
     def finish(self) -> StagedFile:

@@ -22,6 +22,7 @@ from batch_scorer.core.records import (
     RunRecord,
     RunState,
 )
+from batch_scorer.core.waivers import Waived, Waiver
 
 Values = dict[str, Any]
 
@@ -141,6 +142,41 @@ def pin_from_json(found: Mapping[str, Any]) -> Pin:
         why=found["why"],
         lifted_by=found.get("lifted_by"),
         lifted_at=lifted and dt.datetime.fromisoformat(lifted),
+    )
+
+
+def waived_to_json(waived: Waived) -> dict[str, Any]:
+    return {**asdict(waived), "rules": list(waived.rules), "at": waived.at.isoformat()}
+
+
+def waived_from_json(found: Mapping[str, Any]) -> Waived:
+    at = dt.datetime.fromisoformat(found["at"])
+    return Waived(rules=tuple(found["rules"]), by=found["by"], at=at, why=found["why"])
+
+
+def waiver_to_row(waiver: Waiver) -> Values:
+    return {
+        "job": waiver.job,
+        "partition_path": waiver.partition.path,
+        "partition_values": partition_to_json(waiver.partition),
+        "input_fingerprint": waiver.input_fingerprint,
+        "stamps": waiver.stamps,
+        "after_generation": waiver.after_generation,
+        "rules": list(waiver.waived.rules),
+        "by": waiver.waived.by,
+        "at": waiver.waived.at,
+        "why": waiver.waived.why,
+    }
+
+
+def waiver_from_row(row: RowMapping) -> Waiver:
+    return Waiver(
+        job=row["job"],
+        partition=partition_from_json(row["partition_values"]),
+        input_fingerprint=row["input_fingerprint"],
+        stamps=row["stamps"],
+        after_generation=row["after_generation"],
+        waived=Waived(rules=tuple(row["rules"]), by=row["by"], at=row["at"], why=row["why"]),
     )
 
 

@@ -30,7 +30,8 @@ from batch_scorer.core.records import (
     PartitionRecord,
     Pin,
 )
-from batch_scorer.ledger import opening_rows
+from batch_scorer.core.waivers import Waiver
+from batch_scorer.ledger import opening_rows, waiver_rows
 from batch_scorer.ledger.encoding import (
     attempt_from_row,
     generation_from_row,
@@ -118,7 +119,7 @@ def find(connection: Connection, *criteria: ColumnElement[bool]) -> tuple[Genera
 
 
 def partition_records(connection: Connection, job: str) -> dict[Partition, PartitionRecord]:
-    """What planning asks: every current generation, and every failure since, in three queries."""
+    """What planning asks: every current generation, and every failure since, in four queries."""
     newest = _current_numbers(job).subquery()
     is_newest = and_(
         generations.c.partition_path == newest.c.partition_path,
@@ -138,6 +139,9 @@ def partition_records(connection: Connection, job: str) -> dict[Partition, Parti
         )
         .order_by(attempts.c.id.desc())
     )
+    waived: defaultdict[Partition, list[Waiver]] = defaultdict(list)
+    for waiver in waiver_rows.find(connection, job):
+        waived[waiver.partition].append(waiver)
     for row in connection.execute(query).mappings():
         attempt = attempt_from_row(row)
         if attempt.partition is not None:
@@ -147,6 +151,7 @@ def partition_records(connection: Connection, job: str) -> dict[Partition, Parti
             partition=partition,
             current=current.get(partition),
             attempts=tuple(tries.get(partition, ())),
+            waivers=tuple(waived.get(partition, ())),
         )
         for partition in (*current, *(partition for partition in tries if partition not in current))
     }

@@ -18,6 +18,7 @@ from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.leases import Holder, Lease, Opening
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import AttemptRecord, GenerationRecord, PartitionRecord, Pin, RunRecord
+from batch_scorer.core.waivers import Waiver
 from batch_scorer.ledger.database import (
     Database,
     connect,
@@ -158,6 +159,16 @@ class OpeningLog(Protocol):
     def openings(self, job: str, partition: Partition | None = None) -> tuple[Opening, ...]: ...
 
 
+class WaiverLog(Protocol):
+    """Rules of a quarantine that somebody waived."""
+
+    def record_waiver(self, waiver: Waiver, token: str) -> None:
+        """Raises: LeaseLost."""
+
+    def waivers(self, job: str, partition: Partition) -> tuple[Waiver, ...]:
+        """Of any input that the partition ever had, oldest first."""
+
+
 class OutputColumnsLog(Protocol):
     """(name, Arrow type) of a job's output, in order, as readers know it."""
 
@@ -174,6 +185,7 @@ class Ledger(
     GenerationLog,
     LeaseLog,
     OpeningLog,
+    WaiverLog,
     OutputColumnsLog,
     Protocol,
 ):

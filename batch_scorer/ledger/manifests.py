@@ -32,6 +32,8 @@ from batch_scorer.ledger.encoding import (
     partition_to_json,
     pin_from_json,
     pin_to_json,
+    waived_from_json,
+    waived_to_json,
 )
 
 STAGED = "manifest.json"  # beside an attempt's files, until its publish is recorded
@@ -134,6 +136,7 @@ def to_bytes(manifest: Manifest) -> bytes:
     document["partition"] = partition_to_json(manifest.partition)
     document["created_at"] = manifest.created_at.isoformat()
     document["pin"] = manifest.pin and pin_to_json(manifest.pin)
+    document["waivers"] = [waived_to_json(waived) for waived in manifest.waivers]
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode("utf-8") + b"\n"
 
 
@@ -156,6 +159,9 @@ def from_bytes(content: bytes) -> Manifest:
             "warnings": tuple(document["warnings"]),
             "created_at": dt.datetime.fromisoformat(document["created_at"]),
             "pin": document.get("pin") and pin_from_json(document["pin"]),
+            # Not in manifests that are older than quarantine.
+            "quarantine": tuple(StagedFile(**entry) for entry in document.get("quarantine", ())),
+            "waivers": tuple(waived_from_json(entry) for entry in document.get("waivers", ())),
         }
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from batch_scorer.core.errors import DamageFound, UsageError
-from batch_scorer.ledger.schema import holders, leases, ledger_info, metadata, openings
+from batch_scorer.ledger.schema import holders, leases, ledger_info, metadata, openings, waivers
 
 Step = Callable[[Connection], None]
 
@@ -27,8 +27,13 @@ def _lease_partitions(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE generations ADD COLUMN pin JSON"))
 
 
+def _waivers(connection: Connection) -> None:
+    """3: rules of a quarantine that somebody waived."""
+    waivers.create(connection)
+
+
 # The first leads from version 1 to 2; schema.py always shows the newest.
-STEPS: tuple[Step, ...] = (_lease_partitions,)
+STEPS: tuple[Step, ...] = (_lease_partitions, _waivers)
 
 
 def newest_version(steps: Sequence[Step] = STEPS) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from batch_scorer.core.records import (
     RunRecord,
     attempt_found,
 )
-from batch_scorer.ledger import generation_rows, run_rows
+from batch_scorer.core.waivers import Waived, Waiver
+from batch_scorer.ledger import generation_rows, run_rows, waiver_rows
 from batch_scorer.ledger.database import connect
 from batch_scorer.ledger.ledger import open_ledger
 from batch_scorer.ledger.schema import generations, runs
@@ -45,10 +46,30 @@ def write_history(
                 run_rows.start(connection, run)
             for record in records:
                 _write_generation(connection, record, manifests[record.partition.path, record.number])
+            for waiver in _waivers(manifests.values()):
+                waiver_rows.write(connection, waiver)
             if columns is not None:
                 run_rows.record_columns(connection, job, *columns)
     finally:
         database.close()
+
+
+def _waivers(manifests: Iterable[Manifest]) -> Iterable[Waiver]:
+    """Those that generations were made with; one that nothing was scored with yet is lost."""
+    ordered = sorted(manifests, key=lambda manifest: manifest.generation)
+    seen: dict[tuple[str, Waived], Waiver] = {}
+    for manifest in ordered:
+        for waived in manifest.waivers:
+            waiver = Waiver(
+                job=manifest.job,
+                partition=manifest.partition,
+                input_fingerprint=manifest.input_fingerprint,
+                stamps=manifest.ingredients.stamps,
+                after_generation=manifest.generation - 1,
+                waived=waived,
+            )
+            seen.setdefault((manifest.partition.path, waived), waiver)
+    return seen.values()
 
 
 def refuse_known(connection: Connection, job: str) -> None:

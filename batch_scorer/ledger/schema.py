@@ -206,6 +206,23 @@ openings = Table(
     Column("renamed_from", String),
 )
 
+waivers = Table(
+    "waivers",
+    metadata,
+    Column("id", _BIG, primary_key=True),
+    Column("job", String, nullable=False),
+    Column("partition_path", String, nullable=False),
+    Column("partition_values", _JSON, nullable=False),
+    Column("input_fingerprint", String, nullable=False),
+    Column("stamps", String, nullable=False),
+    Column("after_generation", Integer, nullable=False),  # the current one then; 0: none
+    Column("rules", _JSON, nullable=False),
+    Column("by", String, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("why", String, nullable=False),
+    Index("waivers_of_partition", "job", "partition_path"),
+)
+
 output_columns = Table(
     "output_columns",
     metadata,

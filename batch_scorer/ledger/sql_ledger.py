@@ -18,7 +18,8 @@ from batch_scorer.core.records import (
     RunRecord,
     RunState,
 )
-from batch_scorer.ledger import generation_rows, lease_rows, opening_rows, run_rows
+from batch_scorer.core.waivers import Waiver
+from batch_scorer.ledger import generation_rows, lease_rows, opening_rows, run_rows, waiver_rows
 from batch_scorer.ledger.database import Database
 from batch_scorer.ledger.schema import runs as runs_table
 
@@ -178,6 +179,15 @@ class SqlLedger:
     def openings(self, job: str, partition: Partition | None = None) -> tuple[Opening, ...]:
         with self._database.reading() as connection:
             return opening_rows.find(connection, job, partition)
+
+    def record_waiver(self, waiver: Waiver, token: str) -> None:
+        with self._database.writing() as connection:
+            lease_rows.check(connection, waiver.job, waiver.partition, token)
+            waiver_rows.write(connection, waiver)
+
+    def waivers(self, job: str, partition: Partition) -> tuple[Waiver, ...]:
+        with self._database.reading() as connection:
+            return waiver_rows.find(connection, job, partition)
 
     def refresh_inputs(self, job: str, partition: Partition, files: Sequence[LakeFile]) -> None:
         with self._database.writing() as connection:

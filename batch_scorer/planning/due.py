@@ -60,6 +60,8 @@ def _due(night: Night, partition: Partition, assessment: Assessment) -> Decision
             return _failed(night, partition, assessment)
         case Status.STALE:
             return _stale(night, partition, assessment)
+        case Status.RELEASED:
+            return _released(night, assessment)
         case Status.FRESH:
             return _unless_all(night, Decision(action=Action.SKIP, reasons=assessment.reasons))
         case Status.PINNED:
@@ -87,6 +89,16 @@ def _failed(night: Night, partition: Partition, assessment: Assessment) -> Decis
     text = f"tried {assessment.tries} times, given up; {_backfill(night.job, partition)}"
     enough = Reason(cause=Cause.TRIED_ENOUGH, text=text)
     return Decision(action=Action.GAVE_UP, reasons=(*assessment.reasons, enough))
+
+
+def _released(night: Night, assessment: Assessment) -> Decision:
+    """Somebody asked for this very partition, so lookback has no say; a step of the ladder below it has."""
+    below = (Reprocess.MISSING, Reprocess.FAILED)
+    if assessment.current is not None and night.selection.reprocess in below:
+        first, *rest = assessment.reasons
+        reasons = (replace(first, text=f"not asked for; {first.text}"), *rest)
+        return Decision(action=Action.SKIP, reasons=reasons)
+    return Decision(action=Action.SCORE, reasons=assessment.reasons)
 
 
 def _stale(night: Night, partition: Partition, assessment: Assessment) -> Decision:

@@ -14,6 +14,7 @@ from batch_scorer.core.records import (
     Ingredients,
     PartitionRecord,
 )
+from batch_scorer.core.waivers import Waiver
 
 
 class Status(StrEnum):
@@ -22,6 +23,7 @@ class Status(StrEnum):
     STALE = "stale"
     FRESH = "fresh"
     PINNED = "pinned"
+    RELEASED = "released"  # rules of its quarantine were waived, and it was not tried since
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,17 +50,26 @@ def assess(record: PartitionRecord | None, found: PartitionFiles, now: Ingredien
     Files that `needs_content` named have their sha256 by now, or they count as changed.
     """
     current = record.current if record else None
-    tried = _tried(record, now)
     if current is None:
+        released = _released(record, None, now, same_input=False)
+        tried = _tried(record, now, since=released)
         missing = Reason(cause=Cause.MISSING, text="missing")
         return Assessment(
-            status=Status.FAILED if tried else Status.MISSING,
+            status=Status.FAILED if tried else Status.RELEASED if released else Status.MISSING,
             current=None,
-            reasons=(_failure(tried),) if tried else (missing,),
+            reasons=(_failure(tried),) if tried else (_release(released) if released else missing,),
             tries=len(tried),
         )
     same_input, refreshed = _compare_input(current, found, now.stamps)
-    status, reasons = _judge(current, tried, _changes(current, now, same_input=same_input))
+    released = _released(record, current, now, same_input=same_input)
+    tried = _tried(record, now, since=released)
+    changes = _changes(current, now, same_input=same_input)
+    if released and not tried and not current.pinned:
+        status, reasons = Status.RELEASED, (_release(released), *changes)
+    elif released and not current.pinned:
+        status, reasons = Status.FAILED, (_failure(tried), _release(released), *changes)
+    else:
+        status, reasons = _judge(current, tried, changes)
     return Assessment(status=status, current=current, reasons=reasons, tries=len(tried), refreshed=refreshed)
 
 
@@ -150,11 +161,35 @@ def _pinned(current: GenerationRecord, changes: tuple[Reason, ...]) -> tuple[Rea
     return (pinned, *new_input)
 
 
-def _tried(record: PartitionRecord | None, now: Ingredients) -> tuple[AttemptRecord, ...]:
+def _released(
+    record: PartitionRecord | None, current: GenerationRecord | None, now: Ingredients, *, same_input: bool
+) -> Waiver | None:
+    """The newest waiver that nothing was published with yet, if it is for the input that is there now."""
+    content = content_fingerprint(current.inputs) if current and same_input else None
+    number = current.number if current else 0
+    fitting = [
+        waiver
+        for waiver in (record.waivers if record else ())
+        if waiver.after_generation == number
+        and (waiver.stamps == now.stamps or waiver.input_fingerprint == content)
+    ]
+    return fitting[-1] if fitting else None
+
+
+def _release(waiver: Waiver) -> Reason:
+    return Reason(cause=Cause.RELEASED, text=f"{Cause.RELEASED}: {waiver.waived.why}")
+
+
+def _tried(
+    record: PartitionRecord | None, now: Ingredients, *, since: Waiver | None
+) -> tuple[AttemptRecord, ...]:
+    """With exactly these ingredients, and with the rules waived that are waived now."""
     return tuple(
         attempt
         for attempt in (record.attempts if record else ())
-        if attempt.state is not AttemptState.PUBLISHED and attempt.ingredients == now
+        if attempt.state is not AttemptState.PUBLISHED
+        and attempt.ingredients == now
+        and (since is None or attempt.started_at >= since.waived.at)
     )
 
 

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from batch_scorer.validation.evidence import Evidence, canonical_expectations, gathered
+from batch_scorer.validation.evidence import Evidence, gathered
 from batch_scorer.validation.formats import as_format, columns_kept, rows_kept
+from batch_scorer.validation.parameters import with_parameters
 from batch_scorer.validation.request import columns_left, gx_message
 from batch_scorer.validation.streaming.compile import Compiled, compile_suite
 from batch_scorer.validation.streaming.measures import RowsThatFail, Sampling
@@ -82,7 +83,7 @@ def _scanned(
     if first is None:
         raise ValueError("there is no batch, so no schema to validate: give at least one, which may be empty")
     schema = first.schema
-    expectations = canonical_expectations(document, parameters)
+    expectations = with_parameters(document, parameters)
     sampling = Sampling(keep=rows_kept(format_), columns=columns_kept(format_, schema.names))
     compiled = compile_suite(expectations, schema, sample_columns=sampling.columns)
     with _Spool(compiled, format_, place) as spool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from batch_scorer.core.validation import Severity
 from batch_scorer.validation.phrases import rule_in_words
 from batch_scorer.validation.streaming.compile import Check, Way
 from batch_scorer.validation.streaming.measures import RowsThatFail
@@ -28,9 +29,29 @@ def setting_aside(check: Check) -> RowsThatFail | None:
     return rule.mask_measure(check.kwargs) if check.kwargs.get("mostly") in (None, 1) else None
 
 
+def rules_setting_aside(checks: Sequence[Check]) -> frozenset[str]:
+    """In words."""
+    return frozenset(rule_in_words(check.type, check.kwargs) for check in checks if setting_aside(check))
+
+
 def may_set_aside(type_: str, kwargs: Mapping[str, Any]) -> bool:
     """The same, before a table's types are known."""
     return isinstance(RULES.get(type_), RowRule) and kwargs.get("mostly") in (None, 1)
+
+
+def parts_played(document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """(rule in words, what its failure does) of each expectation of a suite that sets rows aside.
+
+    document: GX's own JSON. A table whose types only GX can look into turns the first into the second.
+    """
+    return tuple((rule_in_words(one["type"], one["kwargs"]), _part(one)) for one in document["expectations"])
+
+
+def _part(expectation: Mapping[str, Any]) -> str:
+    if may_set_aside(expectation["type"], expectation["kwargs"]):
+        return "sets rows aside"
+    is_critical = (expectation.get("severity") or Severity.CRITICAL) == Severity.CRITICAL
+    return "blocks" if is_critical else "warns"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +64,21 @@ class SettingAside:
     @classmethod
     def of(cls, suite: str, checks: Sequence[Check], waived: Sequence[str] = ()) -> SettingAside:
         named = [(rule_in_words(check.type, check.kwargs), setting_aside(check)) for check in checks]
-        kept = tuple((words, measure) for words, measure in named if measure and words not in waived)
-        return cls(suite=suite, rules=kept)
+        kept = [(words, measure) for words, measure in named if measure and words not in waived]
+        return cls(suite=suite, rules=tuple(dict.fromkeys(kept)))
 
     def masks(self, rows: Rows) -> tuple[tuple[str, Mask], ...]:
-        """By rule, the rows that break it."""
-        return tuple((words, measure.mask(rows)) for words, measure in self.rules)
+        """By rule, the rows that break it.
+
+        A rule that raises on these rows sets none of them aside: it is left to GX, where it passes nothing.
+        """
+        found = []
+        for words, measure in self.rules:
+            try:
+                found.append((words, measure.mask(rows)))
+            except ValueError:  # as scan
+                continue
+        return tuple(found)
 
 
 def broken(masks: Sequence[tuple[str, Mask]], n_rows: int) -> Mask:

@@ -139,21 +139,3 @@ def schema_as_text(schema: pa.Schema) -> str:
 
 def schema_from_text(text: str) -> pa.Schema:
     return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
-
-
-def canonical_expectations(document: Mapping[str, Any], parameters: Mapping[str, Any]) -> Expectations:
-    """A suite's expectations with its parameters put in, as far as they are plain names."""
-    known = {**(document.get("suite_parameters") or {}), **parameters}
-    return json.loads(json.dumps([_put_in(one, known) for one in document["expectations"]]))  # type: ignore[no-any-return]
-
-
-def _put_in(value: Any, known: Mapping[str, Any]) -> Any:
-    match value:
-        case {"$PARAMETER": str(name)} if len(value) == 1 and name in known:
-            return known[name]
-        case Mapping():
-            return {name: _put_in(member, known) for name, member in value.items()}
-        case list():
-            return [_put_in(member, known) for member in value]
-        case _:
-            return value

@@ -102,7 +102,10 @@ class GxProcess:
             result = self._rendered(message)
         except _Unanswered as why:
             return verdict_without_answer(str(why), request, time.perf_counter() - start)
-        return verdict_from_gx(result, request, time.perf_counter() - start)
+        from batch_scorer.validation.aside import rules_setting_aside
+
+        aside = rules_setting_aside(evidence.compiled.checks) if request.sets_aside else frozenset()
+        return verdict_from_gx(result, request, time.perf_counter() - start, aside)
 
     def result(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """GX's suite result as JSON. Raises: NoAnswer."""

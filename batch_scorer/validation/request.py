@@ -35,6 +35,10 @@ class ValidationRequest:
     result_format: Mapping[str, Any] = field(default_factory=lambda: DEFAULT_FORMAT)
 
     @property
+    def sets_aside(self) -> bool:
+        return self.on_fail is OnFail.QUARANTINE and self.stage == "input"
+
+    @property
     def format(self) -> dict[str, Any]:
         """With the job's key as GX's unexpected_index_column_names, unless others are given."""
         keys = {"unexpected_index_column_names": list(self.key)} if self.key else {}

@@ -14,6 +14,7 @@ from batch_scorer.core.errors import ConfigInvalid
 from batch_scorer.core.validation import OnFail, Severity, Suite
 from batch_scorer.validation.catalogue import DEFAULTS, RUNTIME_KWARGS, columns_of
 from batch_scorer.validation.json_text import JsonInvalid, JsonText, Span, parse_json
+from batch_scorer.validation.parameters import with_parameters
 from batch_scorer.validation.suite_rules import SuiteMistake, mistakes_in
 
 _MAX_BYTES = 2 << 20
@@ -38,7 +39,7 @@ def load_suite(path: Path, *, custom_allowed: bool = False) -> Suite:
     ]
     if mistakes:
         raise JobInvalid(mistakes, next_command=_NEXT)
-    document: Mapping[str, Any] = parsed.document
+    document = {**parsed.document, "expectations": with_parameters(parsed.document, {})}
     return Suite(
         name=path.stem,
         path=str(path),

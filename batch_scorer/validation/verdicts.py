@@ -19,13 +19,18 @@ _MAX_REASON_CHARS = 300
 _NOT_TRIED = "NotEvaluated: "  # our own exception, on its way through GX
 
 
-def verdict_from_gx(result: Mapping[str, Any], request: ValidationRequest, seconds: float) -> SuiteVerdict:
-    """result: GX's ExpectationSuiteValidationResult as JSON.
+def verdict_from_gx(
+    result: Mapping[str, Any],
+    request: ValidationRequest,
+    seconds: float,
+    aside: frozenset[str] = frozenset(),
+) -> SuiteVerdict:
+    """result: GX's ExpectationSuiteValidationResult as JSON. aside: rules, in words, that set rows aside.
 
     An expectation that raised, or one that GX left out, makes the suite "not evaluated": never passed.
     """
     results: Sequence[Mapping[str, Any]] = result["results"]
-    failed = failures_in(result)
+    failed = failures_in(result, aside)
     not_evaluated = _why_not_evaluated(results, request.suite.n_expectations)
     return SuiteVerdict(
         suite=request.suite.name,
@@ -89,26 +94,34 @@ def verdict_without_answer(why: str, request: ValidationRequest, seconds: float)
     )
 
 
-def failures_in(result: Mapping[str, Any]) -> tuple[FailedExpectation, ...]:
+def failures_in(
+    result: Mapping[str, Any], aside: frozenset[str] = frozenset()
+) -> tuple[FailedExpectation, ...]:
     """The expectations that were evaluated and do not hold, critical ones first."""
     failed = [
-        _failure(one["expectation_config"], one.get("result") or {})
+        _failure(one["expectation_config"], one.get("result") or {}, aside)
         for one in result["results"]
         if not one["success"] and why_it_raised(one) is None
     ]
     return tuple(sorted(failed, key=lambda failure: list(Severity).index(failure.severity)))
 
 
-def _failure(config: Mapping[str, Any], result: Mapping[str, Any]) -> FailedExpectation:
+def _failure(
+    config: Mapping[str, Any], result: Mapping[str, Any], aside: frozenset[str]
+) -> FailedExpectation:
     kwargs = config["kwargs"]
+    rule = rule_in_words(config["type"], kwargs)
     percent = result.get("unexpected_percent")
     return FailedExpectation(
         type=config["type"],
         severity=Severity(config.get("severity") or Severity.CRITICAL),
-        summary=f"{rule_in_words(config['type'], kwargs)} fails{_how_much(kwargs, result)}",
+        summary=f"{rule} fails{_how_much(kwargs, result)}",
         share=None if percent is None else percent / 100,
         n_unexpected=result.get("unexpected_count"),
         examples=_examples(result),
+        rule=rule,
+        # The same words with `mostly` below 1 are another rule.
+        sets_aside=rule in aside and kwargs.get("mostly") in (None, 1),
     )
 
 

@@ -121,6 +121,12 @@ def test_required_keys_are_listed_down_to_the_last(jobs: Jobs) -> None:
             '29:37: validate.input.1.on_fail: "wran" is not block, warn or quarantine; did you mean "warn"?',
         ),
         (
+            "on_fail: warn",
+            "on_fail: warn, max_quarantined_rate: 1%",
+            "29:65: validate.input.1.max_quarantined_rate: needs on_fail: quarantine; with warn no row is "
+            "set aside",
+        ),
+        (
             "suite: rides_input",
             "suite: ../rides_input",
             '29:15: validate.input.1.suite: "../rides_input" is no name for a suite: letters, '
@@ -269,11 +275,10 @@ def test_each_mistake_is_told_in_plain_words_at_its_place(
 @pytest.mark.parametrize(
     ("old", "new", "place"),
     [
-        ("on_fail: warn", "on_fail: quarantine", '29:37: validate.input.1.on_fail: "quarantine" is'),
         (
-            "on_fail: warn",
-            "max_quarantined_rate: 1%",
-            '29:50: validate.input.1.max_quarantined_rate: "1%" is',
+            "{suite: predictions, on_fail: block}",
+            "{suite: predictions, on_fail: quarantine}",
+            '31:37: validate.output.0.on_fail: "quarantine" is',
         ),
         ("max_error_rows: 0", "max_error_rows: 5", "38:19: model.max_error_rows: 5 is"),
         ("trust: pinned", "trust: signed", '39:10: model.trust: "signed" is'),

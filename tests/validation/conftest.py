@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_scorer.core.validation import OnFail, Suite
-from batch_scorer.validation.evidence import Evidence, canonical_expectations, gathered
+from batch_scorer.validation.evidence import Evidence, gathered
 from batch_scorer.validation.formats import columns_kept, rows_kept
 from batch_scorer.validation.gx_process import GxProcess, ValidationRequest
 from batch_scorer.validation.streaming.compile import compile_suite
@@ -143,7 +143,7 @@ def request_for(suite: Suite, files: tuple[str, ...], **others: Any) -> Validati
 def evidence_of(suite: Suite, table: pa.Table, result_format: dict[str, Any] | None = None) -> Evidence:
     """What the workers and the driver make of a table, here in one piece."""
     format_ = result_format or {}
-    expectations = canonical_expectations(suite.document, {})
+    expectations = suite.document["expectations"]
     sampling = Sampling(keep=rows_kept(format_), columns=columns_kept(format_, table.column_names))
     compiled = compile_suite(expectations, table.schema, sample_columns=sampling.columns)
     scanned = scan(Rows(table), compiled.measures, sampling)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from batch_scorer.core.errors import InputError, UsageError
 from batch_scorer.core.findings import Finding, FindingKind, ManifestFile, OutputEntry, PartitionFacts
-from batch_scorer.core.holdings import DELTA_LOG, is_as_recorded
+from batch_scorer.core.holdings import DELTA_LOG, current_record, is_as_recorded
 from batch_scorer.core.partitions import Partition, parse_partition_path
 from batch_scorer.core.records import GenerationRecord, RunRecord
 from batch_scorer.execution.parts import JobParts
@@ -66,7 +66,7 @@ def look_at(parts: JobParts, path: str, partition: Partition | None) -> Partitio
     expected = {name for record in records for name in record.output_names}
     manifests = manifest_files(parts.manifests.root, parts.job.name, path)
     directory = parts.places.predictions / path
-    return PartitionFacts(
+    facts = PartitionFacts(
         job=parts.job.name,
         path=path,
         partition=partition,
@@ -85,6 +85,12 @@ def look_at(parts: JobParts, path: str, partition: Partition | None) -> Partitio
             list_published(directory, wants_footer=lambda name: name not in expected),
         ),
     )
+    current = current_record(facts)
+    if current is None:
+        return facts
+    quarantine = parts.places.quarantine(current.partition, current.number)
+    kept = list_published(quarantine, wants_footer=lambda _: False)
+    return replace(facts, quarantine_at=str(quarantine), quarantine=kept or ())
 
 
 def _seen_by_readers(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from batch_scorer.execution.prepare import read_spec
 from batch_scorer.lake.footers import read_footer
 from batch_scorer.lake.hashing import sha256_of_input
 from batch_scorer.lake.lookup import ScoreDifference, compare_scores
+from batch_scorer.lake.quarantine import rows_of
 from batch_scorer.lake.reader import Batch, read_chunk
 from batch_scorer.models.loader import load_model
 from batch_scorer.models.outputs import evaluate_outputs
@@ -95,14 +97,13 @@ def _compared(
     published = [Path(facts.directory) / file.name for file in manifest.outputs]
     names = tuple(column.name for column in parts.job.model.output)
     n_done, differences = 0, list[ScoreDifference]()
-    for batch, scores in _scored(parts, pin, spec, _sample(parts, found, footers, manifest)):
+    chunks = _sample(parts, found, footers, manifest)
+    for batch, scores in _scored(parts, pin, spec, chunks, _set_aside(facts, manifest)):
         if n_done >= n_rows:
             break
         table = _beside(batch.carried.select(list(parts.job.input.key)), scores)
         try:
-            differences += compare_scores(
-                published, parts.job.input.key, names, table, may_lack=manifest.rows.n_quarantined > 0
-            )
+            differences += compare_scores(published, parts.job.input.key, names, table, may_lack=False)
         except (pa.ArrowException, OSError) as error:
             what = f"what is published cannot be read: {' '.join(str(error).split())}"
             return Rescored(findings=(facts.finding(FindingKind.FILE_UNREADABLE, facts.directory, what),))
@@ -122,15 +123,31 @@ def _sample(
     return sorted(chunks, key=lambda chunk: hashlib.sha256(f"{seed}/{chunk.index}".encode()).digest())
 
 
+def _set_aside(facts: PartitionFacts, manifest: Manifest) -> dict[str, set[int]]:
+    """By input file, the rows that were quarantined: the run scored its batches without them."""
+    files = [Path(facts.quarantine_at) / file.name for file in manifest.quarantine]
+    return rows_of(files)
+
+
 def _scored(
-    parts: JobParts, pin: ModelPin, spec: ReadSpec, chunks: Sequence[Chunk]
+    parts: JobParts,
+    pin: ModelPin,
+    spec: ReadSpec,
+    chunks: Sequence[Chunk],
+    set_aside: Mapping[str, set[int]],
 ) -> Iterator[tuple[Batch, pa.Table]]:
     make_importable(parts.code)
     model, use = load_model(pin), parts.job.model
     for chunk in chunks:
-        for batch in read_chunk(chunk, spec):
+        rows = set_aside.get(chunk.file.path)
+        leave_out = None if rows is None else partial(_among, rows)
+        for batch in read_chunk(chunk, spec, leave_out):
             prediction = model.predict(batch.features, use.method)
             yield batch, evaluate_outputs(prediction, use.method, use.output, pin.signature.classes)
+
+
+def _among(rows: set[int], raw: pa.Table, first_row: int) -> pa.BooleanArray:
+    return pa.array([row in rows for row in range(first_row, first_row + raw.num_rows)], pa.bool_())
 
 
 def _beside(keys: pa.Table, scores: pa.Table) -> pa.Table:

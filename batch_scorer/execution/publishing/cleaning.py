@@ -4,15 +4,18 @@ staging under a live lease.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from batch_scorer.core.errors import PartitionPathRefused
 from batch_scorer.core.leases import Holder, Lease, Opening
-from batch_scorer.core.partitions import Partition
+from batch_scorer.core.partitions import Partition, parse_partition_path
 from batch_scorer.core.processes import Fate, fate_of
 from batch_scorer.core.records import GenerationRecord, GenerationState
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.publishing import quarantined
 from batch_scorer.execution.publishing.leases import Leases, at_work
 from batch_scorer.execution.publishing.openings import discard_staging
 from batch_scorer.execution.publishing.publish import kept
@@ -21,7 +24,9 @@ from batch_scorer.execution.publishing.recovery import recover, take_settled
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Garbage:
-    """kind: replaced, or unfinished. name: `generation 3`. age: since it was made."""
+    """kind: replaced, unfinished, or quarantine: rows set aside by a generation that readers never saw, or
+    that is not kept. name: `generation 3`. age: since it was made.
+    """
 
     kind: str
     partition: str
@@ -69,7 +74,7 @@ def _collect_partition(
     if not old or isinstance(take_settled(parts, leases, partition), Holder):
         return []
     history = parts.ledger.generations(parts.job.name, partition)
-    gone = {each.name for each in old}
+    gone = {each.name for each in old if each.kind == "replaced"}
     needed = frozenset(
         name
         for record in history
@@ -79,6 +84,10 @@ def _collect_partition(
     for record in history:
         if _name(record) in gone:
             parts.sink.forget(partition, kept(record), needed=needed)
+            quarantined.forget(parts, partition, record.number)
+    for number in _rows_of_nobody(parts, partition, history):
+        if f"generation {number}" in {each.name for each in old if each.kind == "quarantine"}:
+            quarantined.forget(parts, partition, number)
     leases.give_back(partition)
     return old
 
@@ -94,7 +103,21 @@ def _lives(lease: Lease) -> bool:
 
 
 def _partitions(parts: JobParts) -> tuple[Partition, ...]:
-    return tuple(parts.ledger.partition_records(parts.job.name))
+    found = dict.fromkeys(parts.ledger.partition_records(parts.job.name))
+    for path in quarantined.partitions_with_some(parts):
+        with suppress(PartitionPathRefused):
+            found[parse_partition_path(parts.job.input.partition_by, path)] = None
+    return tuple(found)
+
+
+def _rows_of_nobody(
+    parts: JobParts, partition: Partition, history: Sequence[GenerationRecord]
+) -> tuple[int, ...]:
+    """Numbers with rows set aside that are no current generation's, nor one's that a rollback could show."""
+    published = [record for record in history if record.state is GenerationState.PUBLISHED]
+    needed = {r.number for r in published[:1]}
+    needed |= {r.number for r in published[1:] if parts.sink.is_kept(partition, kept(r))}
+    return tuple(number for number in quarantined.numbers(parts, partition) if number not in needed)
 
 
 def _of_partition(parts: JobParts, partition: Partition, now: datetime) -> Iterator[Garbage]:
@@ -111,6 +134,14 @@ def _of_partition(parts: JobParts, partition: Partition, now: datetime) -> Itera
                 name=_name(record),
                 age=now - (record.published_at or record.created_at),
             )
+    for number in _rows_of_nobody(parts, partition, history):
+        made_at = parts.places.quarantine(partition, number).stat().st_mtime
+        yield Garbage(
+            kind="quarantine",
+            partition=partition.path,
+            name=f"generation {number}",
+            age=now - datetime.fromtimestamp(made_at, UTC),
+        )
 
 
 def _unfinished(opening: Opening, now: datetime) -> Garbage:

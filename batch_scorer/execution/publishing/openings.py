@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ulid import ULID
 
-from batch_scorer.core.chunks import FILES, RECORDS, SPILLS, Chunk, ChunkScored
+from batch_scorer.core.chunks import FILES, QUARANTINE, RECORDS, SPILLS, Chunk, ChunkScored
 from batch_scorer.core.durable import fsync_directory, make_directories, remove_empty, writing
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.lakefiles import PartitionFiles, content_fingerprint
@@ -24,6 +24,7 @@ from batch_scorer.core.leases import Opening
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Plan
 from batch_scorer.core.records import GenerationState
+from batch_scorer.core.waivers import Waived
 from batch_scorer.execution.parts import JobParts
 
 
@@ -91,6 +92,7 @@ def opening_key(
     found: PartitionFiles,
     chunks: Sequence[Chunk],
     columns: tuple[tuple[str, str], ...],
+    waived: Sequence[Waived] = (),
 ) -> str:
     """Everything that decides the bytes of the files: a new version of ours may write others."""
     cuts = [[c.file.path, c.row_groups, c.row_limit, c.rows_beyond] for c in chunks]
@@ -107,6 +109,7 @@ def opening_key(
         parts.job.output.file_size,
         columns,
         cuts,
+        sorted({rule for each in waived for rule in each.rules}),
     ]
     return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
 
@@ -155,5 +158,5 @@ def _go_on(parts: JobParts, found: Opening, token: str, chunks: tuple[Chunk, ...
 
 def _make(staging: Path) -> None:
     with writing(staging):
-        for part in (FILES, RECORDS, SPILLS):
+        for part in (FILES, RECORDS, SPILLS, QUARANTINE):
             make_directories(staging / part)

@@ -13,18 +13,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from batch_scorer.core.chunks import FILES, Accounting, ChunkScored, StagedFile
+from batch_scorer.core.chunks import FILES, QUARANTINE, Accounting, ChunkScored, StagedFile
 from batch_scorer.core.durable import writing
 from batch_scorer.core.errors import InternalError
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.holdings import SUCCESS_MARKER
 from batch_scorer.core.lakefiles import PartitionFiles
-from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Plan
 from batch_scorer.core.records import GenerationRecord, GenerationState, Ingredients, Manifest, Pin
-from batch_scorer.core.validation import SuiteVerdict
+from batch_scorer.core.validation import NONE_ASIDE, OnFail, SetAside, SuiteVerdict
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.prepare import Prepared, moved
+from batch_scorer.execution.publishing import quarantined
 from batch_scorer.execution.publishing.place import check_place
 from batch_scorer.lake.sinks import Kept, Publication
 from batch_scorer.planning.plan import ingredients_for
@@ -63,6 +63,9 @@ def publish_manifest(parts: JobParts, manifest: Manifest, *, staging: str, token
     _check_accounting(manifest)
     check_place(parts, partition)
     attempt = parts.places.staging(partition, staging)
+    if manifest.restores is None:  # else a rollback has given them their place
+        quarantined.place(parts, manifest, attempt / QUARANTINE)
+    fault_point(FaultPoint.QUARANTINE_PLACED)
     publication = publication_of(parts, _record(manifest, ""), attempt, manifest)
     if parts.job.output.success_marker:
         with writing(publication.staged):
@@ -80,7 +83,7 @@ def publish_manifest(parts: JobParts, manifest: Manifest, *, staging: str, token
     fault_point(FaultPoint.PUBLISHED_RECORDED)
     parts.ledger.record_output_columns(job, manifest.columns, record.run_id)
     fault_point(FaultPoint.COLUMNS_RECORDED)
-    forget_old_generations(parts, partition)
+    forget_old_generations(parts, manifest)
     fault_point(FaultPoint.AFTER_CLEANUP)
     return record
 
@@ -124,10 +127,18 @@ def check_input_unmoved(parts: JobParts, prepared: Prepared) -> None:
 
 
 def store_verdict(
-    parts: JobParts, prepared: Prepared, verdict: SuiteVerdict, run_id: str
+    parts: JobParts,
+    prepared: Prepared,
+    verdict: SuiteVerdict,
+    run_id: str,
+    set_aside: Mapping[str, SetAside],
 ) -> Mapping[str, Any]:
-    """Keep GX's own result as a file, and a line about it for the manifest and the ledger."""
+    """Keep GX's own result as a file, and a line about it for the manifest and the ledger.
+
+    set_aside: by input suite; told of those that set rows aside, zero rows included.
+    """
     file = parts.validations.write(parts.job.name, prepared.partition.path, run_id, verdict)
+    aside = verdict.on_fail is OnFail.QUARANTINE and verdict.stage == "input"
     return {
         "suite": verdict.suite,
         "stage": verdict.stage,
@@ -138,28 +149,37 @@ def store_verdict(
         "failed": [failure.summary for failure in verdict.failed],
         "file": file,
         "seconds": round(verdict.seconds, 3),
+        **({"set_aside": asdict(set_aside.get(verdict.suite, NONE_ASIDE))} if aside else {}),
     }
 
 
-def forget_old_generations(parts: JobParts, partition: Partition) -> int:
-    """Keep the newest `output.keep_generations` replaced ones of a partition. Returns bytes freed."""
+def forget_old_generations(parts: JobParts, current: Manifest) -> None:
+    """Keep the newest `output.keep_generations` replaced ones of a partition, and the rows they set aside."""
+    partition = current.partition
     history = parts.ledger.generations(parts.job.name, partition)
     published = [kept(r) for r in history if r.state is GenerationState.PUBLISHED]
     there = [each for each in published[1:] if parts.sink.is_kept(partition, each)]
     n_kept = parts.job.output.keep_generations
     needed = frozenset(name for each in (*published[:1], *there[:n_kept]) for name in each.names)
-    return sum(parts.sink.forget(partition, each, needed=needed) for each in there[n_kept:])
+    for each in there[n_kept:]:
+        parts.sink.forget(partition, each, needed=needed)
+    quarantined.forget_all_but(parts, current, frozenset(each.generation for each in there[:n_kept]))
 
 
 def _check_accounting(manifest: Manifest) -> None:
     """The last look before anything is visible: a row too many or too few is a bug of ours, and no output."""
-    n_rows = sum(file.n_rows for file in manifest.outputs)
-    if n_rows != manifest.rows.n_scored:
-        raise InternalError(
-            f"{manifest.rows.n_scored:,} rows were scored, but {n_rows:,} are in the staged files",
-            where=manifest.partition.path,
-            fix="nothing was published; please report this as a bug",
-        )
+    rows = manifest.rows
+    for did, n_expected, files in (
+        ("scored", rows.n_scored, manifest.outputs),
+        ("quarantined", rows.n_quarantined, manifest.quarantine),
+    ):
+        n_rows = sum(file.n_rows for file in files)
+        if n_rows != n_expected:
+            raise InternalError(
+                f"{n_expected:,} rows were {did}, but {n_rows:,} are in the staged files",
+                where=manifest.partition.path,
+                fix="nothing was published; please report this as a bug",
+            )
 
 
 def _manifest(
@@ -201,6 +221,8 @@ def _manifest(
         guarantee=str(parts.sink.guarantee),
         warnings=tuple(warnings),
         pin=pin,
+        quarantine=tuple(file for chunk in chunks for file in chunk.aside),
+        waivers=prepared.waived,
     )
 
 

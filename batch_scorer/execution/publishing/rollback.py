@@ -25,6 +25,7 @@ from batch_scorer.core.records import (
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.naming import current_named
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.publishing import quarantined
 from batch_scorer.execution.publishing.leases import Leases, Taken, at_work
 from batch_scorer.execution.publishing.openings import open_generation
 from batch_scorer.execution.publishing.publish import kept, publish_manifest
@@ -159,6 +160,7 @@ def _show_again(
         restores=old.restores or old.generation,
         pin=Pin(by=run.user, at=datetime.now(UTC), why=why),
     )
+    quarantined.show_again(parts, manifest, target.number)
     record = publish_manifest(parts, manifest, staging=opened.opening.staging, token=leases.token)
     _record(parts, manifest, run, started_at, why)
     return record

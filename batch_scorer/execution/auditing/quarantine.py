@@ -1,0 +1,171 @@
+"""Which rows were set aside, by which rules, of what is published and of what was blocked. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from batch_scorer.config.mistakes import suggestion
+from batch_scorer.core.chunks import Accounting
+from batch_scorer.core.errors import UsageError
+from batch_scorer.core.partitions import Partition
+from batch_scorer.core.records import (
+    AttemptRecord,
+    AttemptState,
+    GenerationRecord,
+    GenerationState,
+    PartitionRecord,
+)
+from batch_scorer.core.waivers import Waived, rules_set_aside
+from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.publishing import quarantined
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsAside:
+    """What one generation set aside; or, when generation is None, what a blocked attempt would have.
+
+    rows: its whole account. by_rule: `suite: rule in words` and how many rows break it. files: where the rows
+    are; none of a blocked attempt.
+    """
+
+    partition: Partition
+    generation: int | None
+    is_current: bool
+    run_id: str
+    rows: Accounting
+    by_rule: Mapping[str, int]
+    files: tuple[Path, ...] = ()
+    waivers: tuple[Waived, ...] = ()
+
+
+def list_aside(parts: JobParts) -> Iterator[RowsAside]:
+    """Of every partition, by path, the newest generation first; generations whose rows are kept.
+
+    Raises: DamageFound, when a manifest is not as recorded.
+    """
+    records = parts.ledger.partition_records(parts.job.name)
+    for partition in sorted(records, key=lambda each: each.path):
+        blocked = blocked_by_quarantine(records[partition])
+        if blocked is not None:
+            yield _of_attempt(partition, blocked)
+        there = quarantined.numbers(parts, partition)
+        for record in parts.ledger.generations(parts.job.name, partition) if there else ():
+            if record.number in there and record.state is GenerationState.PUBLISHED:
+                current = records[partition].current
+                yield _of_generation(parts, record, is_current=record == current)
+
+
+def aside_of_partition(parts: JobParts, text: str) -> RowsAside:
+    """Of the current generation of `2024-01-01`, or `ride_date=…`. Raises: UsageError, DamageFound."""
+    record = named(parts, text)
+    if record.current is None:
+        raise UsageError(
+            f"{record.partition} was never published: rows of a blocked partition are not kept",
+            next_command=f"batch-scorer show {parts.job.name}/{record.partition.path} --validation",
+        )
+    return _of_generation(parts, record.current, is_current=True)
+
+
+def aside_of_run(parts: JobParts, run_id: str) -> Iterator[RowsAside]:
+    """Of each partition that the run published without all of its rows. Raises: DamageFound."""
+    for attempt in parts.ledger.attempts(run_id):
+        if attempt.partition is None or not attempt.rows or not attempt.rows.n_quarantined:
+            continue
+        record = parts.ledger.generation(parts.job.name, attempt.partition, attempt.generation or 0)
+        current = parts.ledger.generation(parts.job.name, attempt.partition, None)
+        if record is not None and attempt.generation is not None:
+            yield _of_generation(parts, record, is_current=record == current)
+
+
+def aside_by_run(parts: JobParts, run_id: str) -> tuple[list[str], list[str]]:
+    """Hive paths of the partitions of which the run set rows aside: those that are still as it left them, and
+    those that a later run has worked on.
+    """
+    records = parts.ledger.partition_records(parts.job.name)
+    found: list[str] = []
+    moved: list[str] = []
+    for attempt in parts.ledger.attempts(run_id):
+        if attempt.partition is None or not rules_set_aside(attempt.verdicts):
+            continue
+        record = records.get(attempt.partition)
+        blocked = blocked_by_quarantine(record) if record else None
+        if blocked is not None:
+            is_its = blocked.run_id == run_id
+        else:
+            current = record.current if record else None
+            is_its = current is not None and attempt.generation == current.number
+        (found if is_its else moved).append(attempt.partition.path)
+    return found, moved
+
+
+def named(parts: JobParts, text: str) -> PartitionRecord:
+    """Raises: UsageError."""
+    records = parts.ledger.partition_records(parts.job.name).values()
+    found = next((r for r in records if text in (r.partition.path, r.partition.label)), None)
+    if found is None:
+        raise UsageError(
+            f"{parts.job.name} has no record of partition {text}",
+            fix="write it as the directory is named, e.g. ride_date=2024-01-01",
+            next_command=f"batch-scorer quarantine list {parts.job.name}",
+        )
+    return found
+
+
+def blocked_by_quarantine(record: PartitionRecord) -> AttemptRecord | None:
+    """The newest attempt since the current generation, when it was blocked with rows set aside."""
+    newest = record.attempts[0] if record.attempts else None
+    if newest is None or newest.state is not AttemptState.BLOCKED or not rules_set_aside(newest.verdicts):
+        return None
+    return newest
+
+
+def chosen_rule(rule: str, known: Mapping[str, int] | set[str], job: str) -> str:
+    """The rule, `suite: rule` or without its suite, that was meant. Raises: UsageError."""
+    fitting = [each for each in known if rule in (each, each.partition(": ")[2])]
+    if len(fitting) == 1:
+        return fitting[0]
+    bare = [*known, *(each.partition(": ")[2] for each in known)]
+    what = f'several suites have the rule "{rule}"' if fitting else f'no row was set aside by "{rule}"'
+    raise UsageError(
+        what + ("" if fitting else suggestion(rule, bare)),
+        fix=f"one of: {'; '.join(sorted(known)) or 'none'}",
+        next_command=f"batch-scorer quarantine list {job}",
+    )
+
+
+def _of_generation(parts: JobParts, record: GenerationRecord, *, is_current: bool) -> RowsAside:
+    manifest = parts.manifests.read(
+        record.job, record.partition, record.number, expected_sha256=record.manifest_sha256
+    )
+    directory = parts.places.quarantine(record.partition, record.number)
+    return RowsAside(
+        partition=record.partition,
+        generation=record.number,
+        is_current=is_current,
+        run_id=manifest.published_run_id or manifest.run_id,
+        rows=manifest.rows,
+        by_rule=rules_set_aside(manifest.verdicts),
+        files=tuple(directory / file.name for file in manifest.quarantine),
+        waivers=manifest.waivers,
+    )
+
+
+def _of_attempt(partition: Partition, attempt: AttemptRecord) -> RowsAside:
+    return RowsAside(
+        partition=partition,
+        generation=None,
+        is_current=False,
+        run_id=attempt.run_id,
+        rows=attempt.rows or Accounting(n_read=0, n_scored=0),
+        by_rule=rules_set_aside(attempt.verdicts),
+    )
+
+
+def rows_in(aside: RowsAside, rule: str | None) -> Iterator[dict[str, Any]]:
+    """Raises: FileUnreadable."""
+    from batch_scorer.lake.quarantine import read_rows
+
+    return read_rows(aside.files, rule)
