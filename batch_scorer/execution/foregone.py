@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batch_scorer.core.validation import OnFail, Severity, SuiteScan
 from batch_scorer.execution.parts import BoundSuite
 from batch_scorer.validation.phrases import rule_in_words
-from batch_scorer.validation.streaming.compile import Check, Way
+
+if TYPE_CHECKING:
+    from batch_scorer.validation.streaming.compile import Check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ def certain_to_fail(n_failing: int, n_rows: int, mostly: float) -> bool:
 def decisive_rules(uses: Sequence[BoundSuite], scans: Sequence[SuiteScan]) -> Iterator[Decisive]:
     """The row-level rules of the job's input suites whose failure blocks a partition."""
     from batch_scorer.validation.chunk_scan import compiled_scan
+    from batch_scorer.validation.streaming.compile import Way
     from batch_scorer.validation.streaming.measures import RowsThatFail
 
     for number, (use, one) in enumerate(zip(uses, scans, strict=True)):

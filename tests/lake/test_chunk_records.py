@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from batch_scorer.core.chunks import FILES, RECORDS, SPILLS, Accounting, Chunk, ChunkScored, StagedFile
-from batch_scorer.core.lakefiles import LakeFile
+from batch_scorer.core.lakefiles import FileStamp, LakeFile
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.chunk_records import recorded_chunks, write_record
 
@@ -19,8 +19,8 @@ def scored(tmp_path: Path) -> ChunkScored:
     """A chunk whose file and spill lie in the staging directory `tmp_path`, and its record."""
     for part in (FILES, RECORDS, SPILLS):
         (tmp_path / part).mkdir()
-    file = LakeFile(path="d=1/part-0.parquet", n_bytes=10, mtime_ns=1, ctime_ns=1, inode=1)
-    partition = Partition(keys=(("d", "1"),))
+    file = LakeFile(path="d=1/part-0.parquet", stamp=FileStamp(size=10, mtime_ns=1, ctime_ns=1, inode=1))
+    partition = Partition(names=("d",), values=("1",))
     chunk = Chunk(partition=partition, file=file, row_groups=(0,), index=0, n_rows=3, row_offset=0)
     one = ChunkScored(
         chunk=chunk,

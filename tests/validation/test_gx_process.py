@@ -23,6 +23,7 @@ from batch_scorer.core.validation import OnFail, SuiteVerdict
 from batch_scorer.execution.checking import scan_of
 from batch_scorer.execution.parts import BoundSuite
 from batch_scorer.validation.gx_process import GxProcess
+from batch_scorer.validation.rendering import native_result
 from tests.validation.conftest import (
     LEFT_TO_GX,
     SuiteMaker,
@@ -79,8 +80,8 @@ def test_results_are_those_of_gx_on_the_whole_partition(
     request = request_for(suite, ride_files, result_format={"result_format": result_format})
     verdict = gx_process.submit(request).result(_WAIT_S)
     wanted = {"result_format": result_format, "unexpected_index_column_names": ["ride_id"]}
-    assert len(verdict.result["results"]) == len(_MIXED) + 1
-    assert without_names(dict(verdict.result)) == without_names(ask_gx(rides, suite.document, wanted))
+    assert len(native_result(verdict)["results"]) == len(_MIXED) + 1
+    assert without_names(dict(native_result(verdict))) == without_names(ask_gx(rides, suite.document, wanted))
 
 
 def test_complete_results_are_gx_s_own_as_well(
@@ -94,7 +95,7 @@ def test_complete_results_are_gx_s_own_as_well(
     request = request_for(suite, ride_files, result_format={"result_format": "COMPLETE"})
     verdict = gx_process.submit(request).result(_WAIT_S)
     wanted = {"result_format": "COMPLETE", "unexpected_index_column_names": ["ride_id"]}
-    assert without_names(dict(verdict.result)) == without_names(ask_gx(rides, suite.document, wanted))
+    assert without_names(dict(native_result(verdict))) == without_names(ask_gx(rides, suite.document, wanted))
 
 
 def test_only_the_first_rows_of_the_partition_are_read_under_a_limit(
@@ -105,7 +106,7 @@ def test_only_the_first_rows_of_the_partition_are_read_under_a_limit(
         verdict = gx_process.submit(request_for(suite, ride_files, limit_rows=limit)).result(_WAIT_S)
         wanted = {"result_format": "SUMMARY", "unexpected_index_column_names": ["ride_id"]}
         oracle = ask_gx(rides.slice(0, limit), suite.document, wanted)
-        assert without_names(dict(verdict.result)) == without_names(oracle), limit
+        assert without_names(dict(native_result(verdict))) == without_names(oracle), limit
 
 
 def test_a_suite_about_the_schema_sees_every_column(
@@ -267,7 +268,7 @@ def test_a_partition_beyond_the_memory_bound_is_not_evaluated_and_a_smaller_one_
         assert verdict.not_evaluated is not None
         assert "memory bound 0.6 GB" in verdict.not_evaluated
         # What was streamed has its answer all the same.
-        assert [one["success"] for one in verdict.result["results"]] == [False, True, True]
+        assert [one["success"] for one in native_result(verdict)["results"]] == [False, True, True]
         assert not verdict.success
         assert process.submit(request_for(make_suite(LEFT_TO_GX), ride_files)).result(_WAIT_S).success
 
