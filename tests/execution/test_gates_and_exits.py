@@ -22,8 +22,9 @@ from batch_scorer.core.errors import (
 )
 from batch_scorer.core.outcomes import Blocked, Failed, Published
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.validation import FailedExpectation, OnFail, Severity, SuiteVerdict
+from batch_scorer.core.validation import FailedExpectation, OnFail, SetAside, Severity, SuiteVerdict
 from batch_scorer.core.volume import VolumeBaseline
+from batch_scorer.core.waivers import Waived
 from batch_scorer.execution.exits import exit_code
 from batch_scorer.execution.gates import volume_warnings, warnings_of, why_blocked
 
@@ -164,3 +165,62 @@ def test_with_too_short_a_history_only_min_rows_decides_and_a_warning_says_so() 
         "2024-01-02 to 2024-01-29, and there are 6: only min_rows decided",
     )
     assert volume_warnings(_history(100.0, n_published=7)) == volume_warnings(None) == ()
+
+
+def _quarantine(*failed: FailedExpectation) -> SuiteVerdict:
+    return SuiteVerdict(
+        suite="rides", fingerprint="f", on_fail=OnFail.QUARANTINE, stage="input", success=False,
+        failed=failed, result={},
+    )  # fmt: skip
+
+
+def _failure(rule: str, *, sets_aside: bool, severity: Severity = Severity.CRITICAL) -> FailedExpectation:
+    return FailedExpectation(
+        type="t", severity=severity, summary=f"{rule} fails for 9 %", examples=("ride_id 1", "2", "3"),
+        rule=rule, sets_aside=sets_aside,
+    )  # fmt: skip
+
+
+def test_what_sets_rows_aside_neither_blocks_nor_warns_unless_it_is_waived() -> None:
+    verdict = _quarantine(_failure("fare positive", sets_aside=True))
+    assert why_blocked(ROWS, [verdict], volume=Volume(), baseline=None) is None
+    assert warnings_of([verdict]) == ()
+    waived = Waived(rules=("rides: fare positive",), by="ana", at=dt.datetime.now(dt.UTC), why="tips")
+    assert warnings_of([verdict], [waived]) == (
+        "rides: fare positive fails for 9 %, e.g. ride_id 1, 2; waived: tips",
+    )
+
+
+def test_what_sets_no_rows_aside_blocks_a_quarantine_suite_or_warns_by_its_severity() -> None:
+    critical = _quarantine(_failure("a", sets_aside=True), _failure("row count", sets_aside=False))
+    why = why_blocked(ROWS, [critical], volume=Volume(), baseline=None)
+    assert why == "rides: row count fails for 9 %, e.g. ride_id 1, 2"
+    warning = _quarantine(_failure("row count", sets_aside=False, severity=Severity.WARNING))
+    assert why_blocked(ROWS, [warning], volume=Volume(), baseline=None) is None
+    assert warnings_of([warning]) == ("rides: row count fails for 9 %, e.g. ride_id 1, 2",)
+
+
+@pytest.mark.parametrize(
+    ("n_aside", "n_read", "rate", "told"),
+    [
+        (1, 100, 0.01, None),
+        (7, 1000, 0.007, None),
+        (1001, 100_000, 0.01, "1.1 % (limit 1 %)"),
+        (81, 1000, 0.01, "8.1 % (limit 1 %)"),
+        (2, 10_000, 0.0001, "0.02 % (limit 0.01 %)"),
+        (1, 10, 0.0, "10 % (limit 0 %)"),
+        (0, 10, 0.0, None),
+    ],
+)
+def test_more_rows_aside_than_the_rate_block_and_never_read_like_what_is_allowed(
+    n_aside: int, n_read: int, rate: float, told: str | None
+) -> None:
+    rows = Accounting(n_read=n_read, n_scored=n_read - n_aside, n_quarantined=n_aside)
+    aside = {"rides": SetAside(n_rows=n_aside, by_rule={"b": 1, "a": n_aside} if n_aside > 1 else {"a": 1})}
+    why = why_blocked(
+        rows, [_quarantine(_failure("a", sets_aside=True))], volume=Volume(), baseline=None,
+        set_aside=aside, max_rates={"rides": rate},
+    )  # fmt: skip
+    more = " (and 1 more)" if n_aside > 1 else ""
+    assert why == (told and f"rides: a{more} fails for {told}, e.g. ride_id 1, 2")
+    assert why_blocked(rows, [], volume=Volume(), baseline=None, set_aside=aside) is None

@@ -136,7 +136,7 @@ def test_a_row_that_where_or_the_limit_drops_is_dropped_and_never_quarantined(
     assert project.cli("verify", "taxi_tips", "--deep", "--rescore", "600").code == 0
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 1_000),
     share=st.sampled_from([0.0, 0.02, 0.3, 1.0]),

@@ -24,6 +24,7 @@ from batch_scorer.core.records import (
     RunRecord,
     RunState,
 )
+from batch_scorer.core.waivers import Waived, Waiver
 from batch_scorer.ledger.ledger import Ledger, open_ledger
 
 NOW = dt.datetime(2024, 4, 10, 4, 30, 12, 345678, tzinfo=dt.UTC)
@@ -107,6 +108,18 @@ def make_attempt(state: AttemptState = AttemptState.FAILED, **changes: Any) -> A
         partition=DAY,
     )
     return replace(attempt, **changes)
+
+
+def make_waiver(**changes: Any) -> Waiver:
+    waiver = Waiver(
+        job="tips",
+        partition=DAY,
+        input_fingerprint="5f2e" * 16,
+        stamps=stamps_of(FILES),
+        after_generation=1,
+        waived=Waived(rules=("rides: fare ≥ 0", "rides: b: c"), by="ana", at=NOW, why="März"),
+    )
+    return replace(waiver, **changes)
 
 
 def make_holder(token: str = TOKEN, **changes: Any) -> Holder:

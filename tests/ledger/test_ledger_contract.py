@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import StatementError
 
 from batch_scorer.core.chunks import NO_ROWS, ChunkCost
-from batch_scorer.core.errors import DamageFound, UsageError
+from batch_scorer.core.errors import DamageFound, LeaseLost, UsageError
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import AttemptState, GenerationState, RunState
 from batch_scorer.ledger.ledger import Ledger
@@ -17,11 +17,13 @@ from tests.ledger.conftest import (
     DAY,
     FILES,
     NOW,
+    TOKEN,
     TWIN,
     begin,
     make_attempt,
     make_generation,
     make_run,
+    make_waiver,
     publish,
     stamps_of,
 )
@@ -272,3 +274,29 @@ def test_output_columns_keep_their_order_and_the_run_they_are_from(ledger: Ledge
     ledger.record_output_columns("tips", columns[::-1], "01JQ8ZAAAA")
     assert ledger.output_columns("tips") == columns[::-1]
     assert ledger.output_columns("fares") is None
+
+
+def test_waivers_come_back_as_they_were_given_oldest_first(ledger: Ledger) -> None:
+    publish(ledger, 1)
+    first, second = make_waiver(), make_waiver(after_generation=2, input_fingerprint="other")
+    for waiver in (first, second):
+        ledger.record_waiver(waiver, TOKEN)
+    assert ledger.waivers("tips", DAY) == (first, second)
+    assert ledger.partition_records("tips")[DAY].waivers == (first, second)
+    assert ledger.waivers("tips", TWIN) == ()
+    assert ledger.waivers("fares", DAY) == ()
+
+
+def test_a_waiver_of_a_partition_that_was_only_blocked_comes_with_its_record(ledger: Ledger) -> None:
+    ledger.record_attempt(make_attempt(AttemptState.BLOCKED))
+    begin(ledger, make_generation(1))
+    ledger.reopen_publish("tips", DAY, 1)
+    ledger.record_waiver(make_waiver(after_generation=0), TOKEN)
+    record = ledger.partition_records("tips")[DAY]
+    assert (record.current, record.waivers) == (None, (make_waiver(after_generation=0),))
+
+
+def test_a_waiver_needs_the_partitions_lease(ledger: Ledger) -> None:
+    with pytest.raises(LeaseLost):
+        ledger.record_waiver(make_waiver(), TOKEN)
+    assert ledger.waivers("tips", DAY) == ()

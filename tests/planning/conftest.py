@@ -11,7 +11,14 @@ import pytest
 
 from batch_scorer.config.job import Job
 from batch_scorer.core.chunks import Accounting
-from batch_scorer.core.lakefiles import FileStamp, Inventory, LakeFile, PartitionFiles, RefusedDirectory
+from batch_scorer.core.lakefiles import (
+    FileStamp,
+    Inventory,
+    LakeFile,
+    PartitionFiles,
+    RefusedDirectory,
+    content_fingerprint,
+)
 from batch_scorer.core.models import ModelFormat, ModelPin, Signature
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan, Selection
@@ -24,6 +31,7 @@ from batch_scorer.core.records import (
     PartitionRecord,
     Pin,
 )
+from batch_scorer.core.waivers import Waived, Waiver
 from batch_scorer.planning.plan import build_plan
 
 NOW = dt.datetime(2024, 4, 10, 15, 0, tzinfo=dt.UTC)  # ten in the morning of the 10th in Chicago
@@ -159,6 +167,29 @@ def tried(
         for state in states
     )
     return replace(record or PartitionRecord(partition=found.partition), attempts=attempts)
+
+
+def released(
+    record: PartitionRecord,
+    found: PartitionFiles,
+    why: str = "fares are right",
+    *,
+    at: dt.datetime = LONG_AGO,
+    after_generation: int | None = None,
+    content: str | None = None,
+) -> PartitionRecord:
+    """The record with a waiver for these files, whose content is `"5f2e…"`."""
+    files = tuple(replace(file, sha256="5f2e" * 16) for file in found.files)
+    current = record.current.number if record.current else 0
+    waiver = Waiver(
+        job="tips",
+        partition=found.partition,
+        input_fingerprint=content or content_fingerprint(files),
+        stamps=found.stamp_fingerprint,
+        after_generation=current if after_generation is None else after_generation,
+        waived=Waived(rules=("rides: fare positive",), by="ana", at=at, why=why),
+    )
+    return replace(record, waivers=(*record.waivers, waiver))
 
 
 PlanFor = Callable[..., Plan]

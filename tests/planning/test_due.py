@@ -20,6 +20,7 @@ from tests.planning.conftest import (
     make_job,
     only,
     published,
+    released,
     rows,
     tried,
 )
@@ -316,3 +317,21 @@ def test_undated_partitions_are_due_again_when_their_input_changed(plan_for: Pla
             "(v6), not due; stale: scored with v6; batch-scorer backfill tips --partition region=us",
         ),
     ]
+
+
+def test_what_was_released_is_due_whatever_the_lookback(plan_for: PlanFor) -> None:
+    found = make_found(april(1))
+    plan = plan_for(make_job(lookback="3d"), found, records=[released(published(found), found)])
+    assert rows(plan) == [("2024-04-01", "SCORE", "released from quarantine: fares are right")]
+
+
+@pytest.mark.parametrize(
+    ("step", "action"),
+    [("missing", "SKIP"), ("failed", "SKIP"), ("stale", "SCORE"), ("all", "SCORE")],
+)
+def test_a_released_partition_is_a_step_of_the_ladder_above_failed_ones(
+    plan_for: PlanFor, step: str, action: str
+) -> None:
+    found = make_found(april(1))
+    record = released(published(found), found)
+    assert only(plan_for(JOB, found, records=[record], reprocess=Reprocess(step))).action.value == action

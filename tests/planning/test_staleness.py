@@ -10,9 +10,18 @@ import pytest
 
 from batch_scorer.core.lakefiles import PartitionFiles
 from batch_scorer.core.plans import Cause
-from batch_scorer.core.records import AttemptState
+from batch_scorer.core.records import AttemptState, PartitionRecord
 from batch_scorer.planning.staleness import Assessment, Status, assess, needs_content
-from tests.planning.conftest import V6, april, make_found, make_ingredients, published, tried
+from tests.planning.conftest import (
+    LONG_AGO,
+    V6,
+    april,
+    make_found,
+    make_ingredients,
+    published,
+    released,
+    tried,
+)
 
 FOUND = make_found(april(9))
 TOUCHED = make_found(april(9), written=dt.datetime(2024, 4, 10, 1, tzinfo=dt.UTC))
@@ -161,3 +170,46 @@ def test_a_pinned_generation_stays_whatever_the_model_but_tells_of_new_input() -
     assessment = assess(record, bigger, make_ingredients(bigger))
     assert assessment.status is Status.PINNED
     assert words(assessment) == "pinned (v6), by ana: v6 is good; input changed, not scored"
+
+
+def test_a_release_makes_what_was_up_to_date_due_and_says_why() -> None:
+    assessment = assess(released(published(FOUND), FOUND), FOUND, make_ingredients(FOUND))
+    assert assessment.status is Status.RELEASED
+    assert [reason.cause for reason in assessment.reasons] == [Cause.RELEASED]
+    assert words(assessment) == "released from quarantine: fares are right"
+
+
+def test_a_release_names_what_else_changed() -> None:
+    record = released(published(FOUND, **V6), FOUND)
+    assert words(assess(record, FOUND, make_ingredients(FOUND))) == (
+        "released from quarantine: fares are right; scored with v6"
+    )
+
+
+def test_a_release_counts_until_a_generation_was_published_with_it() -> None:
+    record = released(published(FOUND, number=2), FOUND, after_generation=1)
+    assert assess(record, FOUND, make_ingredients(FOUND)).status is Status.FRESH
+
+
+def test_a_release_is_for_the_content_it_was_given_for() -> None:
+    record = released(published(FOUND), FOUND)
+    touched = with_content(TOUCHED, "5f2e" * 16)
+    assert assess(record, touched, make_ingredients(touched)).status is Status.RELEASED
+    other = with_content(TOUCHED, "beef" * 16)
+    assert words(assess(record, other, make_ingredients(other))) == "stale: input changed"
+
+
+def test_a_pinned_generation_is_kept_whatever_was_released() -> None:
+    record = released(published(FOUND, pinned=True), FOUND)
+    assert assess(record, FOUND, make_ingredients(FOUND)).status is Status.PINNED
+
+
+@pytest.mark.parametrize("base", [None, published(FOUND)])
+def test_only_tries_since_the_release_count(base: PartitionRecord | None) -> None:
+    record = released(tried(base, FOUND, BLOCKED, BLOCKED), FOUND, at=LONG_AGO + dt.timedelta(hours=1))
+    before = assess(record, FOUND, make_ingredients(FOUND))
+    assert (before.status, before.tries) == (Status.RELEASED, 0)
+    record = released(tried(base, FOUND, BLOCKED), FOUND, at=LONG_AGO - dt.timedelta(hours=1))
+    since = assess(record, FOUND, make_ingredients(FOUND))
+    assert (since.status, since.tries) == (Status.FAILED, 1)
+    assert since.reasons[0].cause is Cause.BLOCKED_BEFORE
