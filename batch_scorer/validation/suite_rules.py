@@ -144,7 +144,8 @@ def _parameters(kwargs: dict[str, Any], path: JsonPath, known: Collection[str]) 
         if name not in known:
             yield SuiteMistake(
                 path=(*path, *place),
-                message=f'no value for the parameter "{name}" in suite_parameters{suggestion(str(name), known)}',
+                message=f'no value for the parameter "{name}" in suite_parameters'
+                + suggestion(str(name), known),
             )
 
 
