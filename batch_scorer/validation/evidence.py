@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from batch_scorer.validation.streaming.compile import Check, Compiled, Way, compile_suite
+from batch_scorer.validation.streaming.compile import Compiled, Way, compile_suite, left
 from batch_scorer.validation.streaming.duplicates import KeyRows
 from batch_scorer.validation.streaming.measures import Sampling, partial_as_json, partial_from_json
 from batch_scorer.validation.streaming.recorded import RecordedCounts, RecordedKeys
@@ -43,18 +43,8 @@ class Evidence:
         if not self.raised:
             return compiled
         lost = {compiled.measures[index] for index in self.raised}
-        checks = tuple(
-            check
-            if not lost & set(check.measures)
-            else Check(
-                index=check.index,
-                type=check.type,
-                kwargs=check.kwargs,
-                way=Way.GX,
-                why=next(iter(self.raised.values())),
-            )
-            for check in compiled.checks
-        )
+        why = next(iter(self.raised.values()))
+        checks = tuple(left(one, why) if lost & set(one.measures) else one for one in compiled.checks)
         return Compiled(checks=checks, schema=self.schema, sample_columns=compiled.sample_columns)
 
     def found(self) -> Found:

@@ -71,7 +71,9 @@ def test_nulls_that_a_footer_counts_block_before_a_row_is_scored(
     strict: Callable[..., TaxiProject], rows_scored: list[int]
 ) -> None:
     project = strict(an_expectation("expect_column_values_to_not_be_null", column="company"))
-    rewritten(project, 0, lambda rides: rides.assign(company=[None, *rides["company"].fillna("A")[1:]]))
+    companies = np.full(10 * GROUP_ROWS, "A", dtype=object)
+    companies[0] = None
+    rewritten(project, 0, lambda rides: rides.assign(company=companies))
     run = project.cli("run", "taxi_tips")
     assert run.code == 4
     assert "company not null fails for 0.1 %" in run.stderr

@@ -183,7 +183,7 @@ def _failure(rule: str, *, sets_aside: bool, severity: Severity = Severity.CRITI
 
 def test_what_sets_rows_aside_neither_blocks_nor_warns_unless_it_is_waived() -> None:
     verdict = _quarantine(_failure("fare positive", sets_aside=True))
-    assert why_blocked(ROWS, [verdict], volume=Volume(), baseline=None) is None
+    assert why_blocked(ROWS.n_read, [verdict], volume=Volume(), baseline=None) is None
     assert warnings_of([verdict]) == ()
     waived = Waived(rules=("rides: fare positive",), by="ana", at=dt.datetime.now(dt.UTC), why="tips")
     assert warnings_of([verdict], [waived]) == (
@@ -193,10 +193,10 @@ def test_what_sets_rows_aside_neither_blocks_nor_warns_unless_it_is_waived() -> 
 
 def test_what_sets_no_rows_aside_blocks_a_quarantine_suite_or_warns_by_its_severity() -> None:
     critical = _quarantine(_failure("a", sets_aside=True), _failure("row count", sets_aside=False))
-    why = why_blocked(ROWS, [critical], volume=Volume(), baseline=None)
+    why = why_blocked(ROWS.n_read, [critical], volume=Volume(), baseline=None)
     assert why == "rides: row count fails for 9 %, e.g. ride_id 1, 2"
     warning = _quarantine(_failure("row count", sets_aside=False, severity=Severity.WARNING))
-    assert why_blocked(ROWS, [warning], volume=Volume(), baseline=None) is None
+    assert why_blocked(ROWS.n_read, [warning], volume=Volume(), baseline=None) is None
     assert warnings_of([warning]) == ("rides: row count fails for 9 %, e.g. ride_id 1, 2",)
 
 
@@ -215,12 +215,11 @@ def test_what_sets_no_rows_aside_blocks_a_quarantine_suite_or_warns_by_its_sever
 def test_more_rows_aside_than_the_rate_block_and_never_read_like_what_is_allowed(
     n_aside: int, n_read: int, rate: float, told: str | None
 ) -> None:
-    rows = Accounting(n_read=n_read, n_scored=n_read - n_aside, n_quarantined=n_aside)
     aside = {"rides": SetAside(n_rows=n_aside, by_rule={"b": 1, "a": n_aside} if n_aside > 1 else {"a": 1})}
     why = why_blocked(
-        rows, [_quarantine(_failure("a", sets_aside=True))], volume=Volume(), baseline=None,
+        n_read, [_quarantine(_failure("a", sets_aside=True))], volume=Volume(), baseline=None,
         set_aside=aside, max_rates={"rides": rate},
     )  # fmt: skip
     more = " (and 1 more)" if n_aside > 1 else ""
     assert why == (told and f"rides: a{more} fails for {told}, e.g. ride_id 1, 2")
-    assert why_blocked(rows, [], volume=Volume(), baseline=None, set_aside=aside) is None
+    assert why_blocked(n_read, [], volume=Volume(), baseline=None, set_aside=aside) is None

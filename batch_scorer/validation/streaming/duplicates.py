@@ -64,7 +64,7 @@ class KeyRows:
         """The same rows, each `by` further down; files stay as they are."""
         return type(self)(rows=self.rows, shifts=tuple(shift + by for shift in self.shifts))
 
-    def settled(self, directory: Path, name: str, *, max_in_memory_rows: int = MAX_IN_MEMORY_ROWS) -> Self:
+    def settled(self, directory: Path, name: str, max_in_memory_rows: int = MAX_IN_MEMORY_ROWS) -> Self:
         """The same rows, those in memory moved into a new file when they are more than max_in_memory_rows.
 
         Raises: DiskFull, OutputUnwritable.

@@ -248,3 +248,5 @@ def partial_as_json(partial: Partial) -> dict[str, Any]:
 _PARTIALS: Mapping[str, Any] = {
     kind.__name__: kind for kind in (FailingRows, OrderedRows, Extremes, Moments, Tally, ValueCounts, KeyRows)
 }
+
+SHOWING_ROWS = (RowsThatFail, RowsOutOfOrder, KeysGathered)

@@ -40,7 +40,7 @@ def expectation(type_: str, /, severity: str = "critical", **kwargs: Any) -> Jso
 class Difference:
     """One expectation that GX and we see differently. why: in a few words."""
 
-    expectation: Json
+    expectation: Mapping[str, Any]
     why: str
     ours: Any = None
     theirs: Any = None
@@ -147,7 +147,7 @@ def gathered_from(
     return Evidence.from_json(json.loads(json.dumps(evidence.as_json())))
 
 
-def _document(expectations: Sequence[Json]) -> Json:
+def _document(expectations: Sequence[Mapping[str, Any]]) -> Json:
     numbered = [
         {**deepcopy(dict(one)), "meta": {**one.get("meta", {}), "place": place}}
         for place, one in enumerate(expectations)

@@ -19,9 +19,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from batch_scorer.validation.api import sampling_for
 from batch_scorer.validation.catalogue import columns_named
+from batch_scorer.validation.formats import rows_kept
 from batch_scorer.validation.streaming.compile import Way, compile_suite
+from batch_scorer.validation.streaming.measures import Sampling
+from batch_scorer.validation.streaming.rows import Rows
 from batch_scorer.validation.streaming.rules.rule import Found
 from batch_scorer.validation.streaming.rules.table import RULES
 from batch_scorer.validation.streaming.scan import scan
@@ -53,13 +55,13 @@ def main() -> None:
 def _ours(table: pa.Table, one: Json) -> float:
     """Scan, merge and decide."""
     start = time.process_time()
-    sampling = sampling_for(_FORMAT, table.schema)
+    sampling = Sampling(keep=rows_kept(_FORMAT))
     compiled = compile_suite([one], table.schema, sample_columns=sampling.columns)
     (check,) = compiled.checks
     assert check.way is Way.STREAMED, (one, check.why)
     total = None
     for at in range(0, table.num_rows, _BATCH_ROWS):
-        part = scan(table.slice(at, _BATCH_ROWS), compiled.measures, sampling)
+        part = scan(Rows(table.slice(at, _BATCH_ROWS)), compiled.measures, sampling)
         total = part if total is None else total + part
     assert total is not None
     found = Found(partials=total.by_measure(compiled.measures), schema=table.schema)
