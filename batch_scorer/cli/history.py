@@ -14,7 +14,7 @@ from batch_scorer.cli import output, words
 from batch_scorer.cli.asked import asked_jobs
 from batch_scorer.cli.health import tally
 from batch_scorer.cli.settings import Settings, global_options
-from batch_scorer.cli.verdicts import echo_verdicts
+from batch_scorer.cli.verdicts import echo_verdicts, emit_results
 from batch_scorer.core.errors import UsageError
 from batch_scorer.core.records import (
     AttemptRecord,
@@ -88,6 +88,8 @@ def _show_run(settings: Settings, what: str, *, validation: bool, config: bool) 
         output.emit("run", **_run_dict(run))
         for attempt in attempts:
             output.emit("attempt", **_attempt_dict(attempt))
+            if validation:
+                emit_results(_place(attempt), attempt.verdicts, state=state)
         output.emit_summary(0, run_id=run.run_id)
         return
     click.echo(f"run {run.run_id} of {run.job}: {tally(run)}, exit {run.exit_code}")
@@ -146,6 +148,10 @@ def _show_partition(
             generation=_generation_dict(current) if current else None,
             attempts=[_attempt_dict(attempt) for attempt in record.attempts],
         )
+        if validation:
+            published = () if current is None else _manifest(parts, current).verdicts
+            for verdicts in (published, *(attempt.verdicts for attempt in record.attempts)):
+                emit_results(record.partition.path, verdicts, state=parts.places.state)
         output.emit_summary(0)
         return
     if current is None:
@@ -160,10 +166,15 @@ def _show_partition(
         _echo_config(parts.ledger.run(current.run_id))
 
 
-def _echo_generation(parts: JobParts, current: GenerationRecord, *, validation: bool, files: bool) -> None:
-    manifest = parts.manifests.read(
+def _manifest(parts: JobParts, current: GenerationRecord) -> Manifest:
+    """Raises: DamageFound."""
+    return parts.manifests.read(
         current.job, current.partition, current.number, expected_sha256=current.manifest_sha256
     )
+
+
+def _echo_generation(parts: JobParts, current: GenerationRecord, *, validation: bool, files: bool) -> None:
+    manifest = _manifest(parts, current)
     rows, used = current.rows, current.ingredients
     published_by = manifest.published_run_id or current.run_id
     place = parts.places.predictions / current.partition.path
@@ -268,10 +279,14 @@ def _run_dict(run: RunRecord) -> dict[str, Any]:
     return {**asdict(run), "state": run.state.value}
 
 
+def _place(attempt: AttemptRecord) -> str:
+    return attempt.partition.path if attempt.partition else attempt.partition_path
+
+
 def _attempt_dict(attempt: AttemptRecord) -> dict[str, Any]:
     return {
         **asdict(attempt),
-        "partition": attempt.partition.path if attempt.partition else attempt.partition_path,
+        "partition": _place(attempt),
         "state": attempt.state.value,
     }
 

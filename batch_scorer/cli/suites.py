@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from batch_scorer.cli import output, words
+from batch_scorer.cli import drafting, output, words
 from batch_scorer.cli.history import find_run
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.durable import write_pieces
@@ -21,6 +21,10 @@ _STDOUT = Path("-")
 @global_options
 def suites(settings: Settings) -> None:
     """Great Expectations suites."""
+
+
+for _command in drafting.commands:
+    suites.add_command(_command)
 
 
 @suites.command("list")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from batch_scorer.cli import words
+from batch_scorer.cli import output, words
 from batch_scorer.core.errors import DamageFound
 
 
@@ -20,6 +20,26 @@ def echo_verdicts(verdicts: Sequence[Mapping[str, Any]], *, state: Path, detaile
             click.echo(f"{indent}  {text}")
         if detailed or not verdict["success"]:
             click.echo(f"{indent}  GX result: {state / verdict['file']}")
+
+
+def emit_results(partition: str, verdicts: Sequence[Mapping[str, Any]], *, state: Path) -> None:
+    """One JSON line for each suite: GX's own result, rendered now where it passed without GX."""
+    from batch_scorer.validation.rendering import native_result
+    from batch_scorer.validation.store import ValidationStore
+
+    for verdict in verdicts:
+        try:
+            result, problem = native_result(ValidationStore(state).read(verdict["file"])), None
+        except DamageFound as damage:
+            result, problem = None, damage.what
+        output.emit(
+            "suite_result",
+            suite=verdict["suite"],
+            partition=partition,
+            stage=verdict["stage"],
+            result=result,
+            problem=problem,
+        )
 
 
 def _summary(verdict: Mapping[str, Any]) -> str:

@@ -120,7 +120,8 @@ def output_columns(
 class ChunkTask:
     """Everything a worker needs for one chunk. code: directories put on sys.path first.
 
-    scans: the suites whose partials it computes on the way.
+    scans: the suites whose partials it computes on the way. only_checks: nothing else is wanted, because its
+    partition is certain to be blocked.
     """
 
     chunk: Chunk
@@ -130,6 +131,7 @@ class ChunkTask:
     output: OutputSpec
     code: tuple[str, ...] = ()
     scans: tuple[SuiteScan, ...] = ()
+    only_checks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +213,18 @@ class ChunkScored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkChecked:
+    """Validated, not scored: its partition is certain to be blocked. As of ChunkScored."""
+
+    chunk: Chunk
+    n_read: int
+    worker: str
+    cost: ChunkCost = field(default_factory=ChunkCost)
+    scanned: tuple[Mapping[str, Any], ...] = ()
+    spills: tuple[StagedFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkFailed:
     """An expected failure. Its error's class decides about a retry and about the exit code."""
 
@@ -219,4 +233,4 @@ class ChunkFailed:
     worker: str
 
 
-ChunkOutcome = ChunkScored | ChunkFailed
+ChunkOutcome = ChunkScored | ChunkChecked | ChunkFailed

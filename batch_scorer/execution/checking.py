@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from batch_scorer.core.chunks import SPILLS, ChunkScored
+from batch_scorer.core.chunks import SPILLS, ChunkChecked, ChunkScored
 from batch_scorer.core.lakefiles import Footer
 from batch_scorer.core.validation import OnFail, SuiteScan
 from batch_scorer.core.waivers import Waived
@@ -36,10 +36,10 @@ def suite_scans(
 def scan_of(
     use: BoundSuite, schema: pa.Schema, key: tuple[str, ...], waived: Sequence[Waived] = ()
 ) -> SuiteScan:
-    from batch_scorer.validation.evidence import canonical_expectations, schema_as_text
+    from batch_scorer.validation.evidence import schema_as_text
     from batch_scorer.validation.streaming.compile import compile_suite
 
-    expectations = canonical_expectations(use.suite.document, {})
+    expectations = use.suite.document["expectations"]
     named = tuple(name for name in key if name in schema.names)
     return SuiteScan(
         suite=use.suite.name,
@@ -63,7 +63,7 @@ def request_for(
     use: BoundSuite,
     number: int,
     scans: Sequence[SuiteScan],
-    chunks: Sequence[ChunkScored],
+    chunks: Sequence[ChunkScored | ChunkChecked],
     *,
     label: str,
     files: tuple[str, ...],

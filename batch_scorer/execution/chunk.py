@@ -8,7 +8,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ import pyarrow as pa
 from batch_scorer.core.chunks import (
     NO_ROWS,
     Accounting,
+    ChunkChecked,
     ChunkCost,
     ChunkFailed,
     ChunkOutcome,
@@ -35,6 +36,7 @@ from batch_scorer.lake.staging import StagedWriter
 from batch_scorer.models.loader import LoadedModel, load_model
 from batch_scorer.models.outputs import evaluate_outputs
 from batch_scorer.validation.chunk_scan import ChunkScan
+from batch_scorer.validation.streaming.spill_files import SpillFile
 
 
 def score_chunk(task: ChunkTask) -> ChunkOutcome:
@@ -44,9 +46,29 @@ def score_chunk(task: ChunkTask) -> ChunkOutcome:
     """
     clock = _Clock()
     try:
-        return _score(task, clock)
+        return _check(task, clock) if task.only_checks else _score(task, clock)
     except BatchScorerError as error:
         return ChunkFailed(chunk=task.chunk, error=error, worker=_worker_name())
+
+
+def _check(task: ChunkTask, clock: _Clock) -> ChunkChecked:
+    suites, n_read = ChunkScan(task.scans), 0
+    for batch in clock.drawn_from(
+        read_chunk(task.chunk, replace(task.read, features=(), carried=(), key=()))
+    ):
+        with clock.stage("validate_s"):
+            suites.take("input", batch.raw)
+        n_read += batch.n_read
+    with clock.stage("validate_s"):
+        scanned, spills = suites.finish(Path(task.output.spills), _spill_name(task.chunk.index))
+    return ChunkChecked(
+        chunk=task.chunk,
+        n_read=n_read,
+        worker=_worker_name(),
+        cost=clock.cost(),
+        scanned=scanned,
+        spills=_staged(spills),
+    )
 
 
 def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
@@ -87,7 +109,7 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
             worker=_worker_name(),
             warnings=model.warnings,
             scanned=scanned,
-            spills=tuple(StagedFile(**asdict(file)) for file in spills),
+            spills=_staged(spills),
             aside=set_aside,
             set_aside=aside.by_suite,
         )
@@ -96,6 +118,10 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
             write_record(Path(task.output.records), scored)
         fault_point(FaultPoint.CHUNK_RECORDED)
     return replace(scored, cost=clock.cost())
+
+
+def _staged(spills: Sequence[SpillFile]) -> tuple[StagedFile, ...]:
+    return tuple(StagedFile(**asdict(file)) for file in spills)
 
 
 def _spill_name(index: int) -> str:

@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from batch_scorer.core.chunks import ChunkFailed, ChunkScored, ChunkTask
+from batch_scorer.core.chunks import ChunkChecked, ChunkFailed, ChunkScored, ChunkTask
 from batch_scorer.core.errors import (
     BatchScorerError,
     ClusterUnavailable,
@@ -161,8 +161,9 @@ class Driver:
             self._queue.done_with(entry.partition)
 
     def _send_checks(self, work: PartitionWork) -> None:
-        prepared, chunks = work.prepared, work.chunks
-        staged = tuple(str(prepared.files / file.name) for chunk in chunks for file in chunk.files)
+        """When scoring was stopped, predictions are not there to be checked."""
+        prepared, chunks = work.prepared, work.scanned
+        staged = tuple(str(prepared.files / file.name) for chunk in work.chunks for file in chunk.files)
         files = {"input": prepared.input_paths, "output": staged}
         work.checks = [
             self._judge.submit(
@@ -172,6 +173,7 @@ class Driver:
                 )
             )
             for number, use in enumerate(self._parts.suites)
+            if use.stage == "input" or work.foregone is None
         ]  # fmt: skip
 
     def _next_done(self) -> Done | None:
@@ -196,6 +198,10 @@ class Driver:
                 work.take_scored(scored)
                 self._warn_once(scored.warnings)
                 self._listener.rows_read(work.prepared.entry.label, scored.rows.n_read)
+            case ChunkChecked() as checked:
+                self._window.settled(done.task)
+                work.take_checked(checked)
+                self._listener.rows_read(work.prepared.entry.label, checked.n_read)
             case ChunkFailed() as failed:
                 self._take_failed(work, done.task, failed)
             case None:
@@ -272,7 +278,7 @@ class Driver:
                 run_id=self._run_id,
                 started_at=work.prepared.started_at,
                 found=work.prepared.found,
-                rows=work.rows,
+                rows=work.accounted,
                 verdicts=entries,
             )
             fault_point(FaultPoint.ATTEMPT_RECORDED)

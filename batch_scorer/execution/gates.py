@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Any
 
 from batch_scorer.config.sections import Volume
-from batch_scorer.core.chunks import Accounting
 from batch_scorer.core.validation import FailedExpectation, OnFail, SetAside, Severity, SuiteVerdict
 from batch_scorer.core.volume import FEWEST_PUBLISHED, VolumeBaseline
 from batch_scorer.core.waivers import Waived
@@ -18,7 +17,7 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def why_blocked(
-    rows: Accounting,
+    n_read: int,
     verdicts: Sequence[SuiteVerdict],
     *,
     volume: Volume,
@@ -26,15 +25,13 @@ def why_blocked(
     set_aside: Mapping[str, SetAside] = NOTHING,
     max_rates: Mapping[str, float] = NOTHING,
 ) -> str | None:
-    """The first gate that stops the partition, in words, or None.
+    """The first gate that stops the partition, in words, or None. n_read: its rows.
 
     set_aside, max_rates: by input suite; no rate, no limit.
     An empty batch passes every row-wise expectation, and so does half a batch: the row count is a gate of
     its own.
     """
-    if rows.n_read < volume.min_rows:
-        return f"{rows.n_read:,} rows read, validate.volume.min_rows is {volume.min_rows:,}"
-    if baseline is not None and (odd := _odd_volume(rows.n_read, volume, baseline)):
+    if odd := odd_volume(n_read, volume, baseline):
         return odd
     for verdict in verdicts:
         if verdict.blocks:
@@ -42,9 +39,16 @@ def why_blocked(
     for verdict in verdicts:
         if verdict.stage == "input" and verdict.suite in set_aside and verdict.suite in max_rates:
             found, max_rate = set_aside[verdict.suite], max_rates[verdict.suite]
-            if too_many := _too_many(verdict, found, rows.n_read, max_rate):
+            if too_many := _too_many(verdict, found, n_read, max_rate):
                 return f"{verdict.suite}: {too_many}"
     return None
+
+
+def odd_volume(n_read: int, volume: Volume, baseline: VolumeBaseline | None) -> str | None:
+    """Too few rows, or too far from what is usual, in words."""
+    if n_read < volume.min_rows:
+        return f"{n_read:,} rows read, validate.volume.min_rows is {volume.min_rows:,}"
+    return None if baseline is None else _against_history(n_read, volume, baseline)
 
 
 def warnings_of(verdicts: Sequence[SuiteVerdict], waived: Sequence[Waived] = ()) -> tuple[str, ...]:
@@ -101,7 +105,7 @@ def _percent_above(share: Fraction) -> str:
     return f"{math.ceil(100 * factor * share) / factor:g} %"
 
 
-def _odd_volume(n_read: int, volume: Volume, baseline: VolumeBaseline) -> str | None:
+def _against_history(n_read: int, volume: Volume, baseline: VolumeBaseline) -> str | None:
     if baseline.median_rows is None or volume.tolerance is None:
         return None
     # As written: 0.29 * 100 is less than 29 in binary, and would block a night that is just good.

@@ -26,6 +26,8 @@ from batch_scorer.core.plans import PartitionPlan, Plan
 from batch_scorer.core.validation import SuiteScan
 from batch_scorer.core.waivers import Waived
 from batch_scorer.execution.checking import columns_checked, suite_scans
+from batch_scorer.execution.early import refuted
+from batch_scorer.execution.foregone import Decisive, decisive_rules
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing.openings import Opened, open_generation, opening_key
 from batch_scorer.execution.publishing.output_columns import check_output_columns
@@ -52,6 +54,8 @@ class Prepared:
     reused: tuple[ChunkScored, ...]
     columns: tuple[tuple[str, str], ...]
     scans: tuple[SuiteScan, ...]
+    decisive: tuple[Decisive, ...]
+    foregone: str | None  # the rule that the footers alone refute: validated, not scored
     waived: tuple[Waived, ...]
     started_at: datetime
     warnings: tuple[str, ...] = ()
@@ -104,6 +108,7 @@ def prepare(
         key=opening_key(parts, plan, found, chunks, columns, waived),
         chunks=chunks,
     )
+    foregone = refuted(parts, entry, found, scans)
     output = _output_spec(parts, plan, opened, read, fingerprint)
     return Prepared(
         entry=entry,
@@ -113,9 +118,11 @@ def prepare(
         input_root=parts.input_root,
         input_fingerprint=fingerprint,
         staging=opened.staging,
-        tasks=_tasks(parts, plan, chunks, opened, read, output, scans),
+        tasks=_tasks(parts, plan, chunks, opened, read, output, scans, foregone is not None),
         reused=opened.scored,
         scans=scans,
+        decisive=tuple(decisive_rules(parts.suites, scans)) if scans else (),
+        foregone=foregone,
         waived=waived,
         columns=columns,
         started_at=datetime.now(UTC),
@@ -180,6 +187,7 @@ def _tasks(
     read: ReadSpec,
     output: OutputSpec,
     scans: tuple[SuiteScan, ...],
+    only_checks: bool,
 ) -> tuple[ChunkTask, ...]:
     done = {scored.chunk.index for scored in opened.scored}
     return tuple(
@@ -191,6 +199,7 @@ def _tasks(
             output=output,
             code=parts.code,
             scans=scans,
+            only_checks=only_checks,
         )
         for chunk in chunks
         if chunk.index not in done

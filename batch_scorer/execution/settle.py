@@ -8,6 +8,7 @@ from typing import Any
 
 from batch_scorer.core.errors import (
     BatchScorerError,
+    FileUnreadable,
     LeaseLost,
     LockHeld,
     OutputUnwritable,
@@ -32,7 +33,7 @@ VerdictEntries = tuple[Mapping[str, Any], ...]
 def gate(parts: JobParts, work: PartitionWork) -> str | None:
     """The first gate that stops it, in words, from the verdicts that are in so far."""
     return why_blocked(
-        work.rows,
+        work.n_read,
         work.verdicts(),
         volume=parts.job.validation.volume,
         baseline=work.prepared.entry.volume_baseline,
@@ -65,6 +66,7 @@ def conclude(
         why = gate(parts, work) or _duplicates(parts, work)
         if why is not None:
             return _blocked(work, why, verdicts, warnings), entries
+        _check_all_scored(work)
         record = publish(
             parts, plan, work.prepared, work.chunks, entries,
             run_id=run_id, token=leases.token, rows=work.rows, pin=pin, warnings=warnings,
@@ -74,6 +76,17 @@ def conclude(
     except BatchScorerError as error:
         return _unpublished(parts, work, error, leases), entries
     return _published(work, record.number, verdicts, warnings), entries
+
+
+def _check_all_scored(work: PartitionWork) -> None:
+    """Statistics in a footer may lie. Raises: FileUnreadable."""
+    if work.accounted is None:
+        raise FileUnreadable(
+            f"the footers of {work.prepared.partition} say that this cannot hold: {work.foregone}; "
+            "its rows do",
+            where=work.prepared.found.directory,
+            fix="write the files again: their row-group statistics, or their rows, are wrong",
+        )
 
 
 def _unpublished(

@@ -75,21 +75,22 @@ class _Gather:
         return gather(self._one, scanned, self._spills)
 
 
-def find_partition(parts: JobParts, text: str) -> PartitionFiles:
-    """Raises: UsageError, when there is no such directory."""
+def find_partition(parts: JobParts, text: str | None) -> PartitionFiles:
+    """text: its label or path; None: the newest one. Raises: UsageError, when there is no such directory."""
     from batch_scorer.lake.inventory import list_partitions
 
     inventory = list_partitions(
         parts.storage,
         parts.input_root,
         parts.job.input.partition_by,
-        keep=lambda partition: text in (partition.path, partition.label),
+        keep=lambda partition: text is None or text in (partition.path, partition.label),
         marker=None,
     )
     if not inventory.partitions:
+        named = "partition" if text is None else f'partition "{text}"'
         raise UsageError(
-            f'{parts.job.input.path} has no partition "{text}"',
+            f"{parts.job.input.path} has no {named}",
             fix="write it as the directory is named",
             next_command=f"batch-scorer plan {parts.job.name}",
         )
-    return inventory.partitions[0]
+    return max(inventory.partitions, key=lambda found: found.partition.path)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future
+from dataclasses import replace
 
 from batch_scorer.core.chunks import (
     NO_ROWS,
     Accounting,
+    ChunkChecked,
     ChunkCost,
     ChunkFailed,
     ChunkScored,
@@ -15,6 +17,7 @@ from batch_scorer.core.chunks import (
 )
 from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.validation import NONE_ASIDE, SetAside, SuiteVerdict
+from batch_scorer.execution.foregone import Foregone
 from batch_scorer.execution.prepare import Prepared
 
 
@@ -26,6 +29,10 @@ class PartitionWork:
         self.checks: list[Future[SuiteVerdict]] | None = None  # sent when all its chunks are in
         self._waiting = deque(prepared.tasks)
         self._n_out = 0
+        self.foregone: str | None = prepared.foregone
+        chunks = [task.chunk for task in prepared.tasks] + [scored.chunk for scored in prepared.reused]
+        self._counts = Foregone(prepared.decisive, sum(chunk.n_rows for chunk in chunks))
+        self._checked: dict[int, ChunkChecked] = {}
         self._scored = {scored.chunk.index: scored for scored in prepared.reused}
         self._failures: dict[int, BatchScorerError] = {}
 
@@ -44,6 +51,18 @@ class PartitionWork:
     def take_scored(self, outcome: ChunkScored) -> None:
         self._n_out -= 1
         self._scored[outcome.chunk.index] = outcome
+        self._look_ahead(outcome)
+
+    def take_checked(self, outcome: ChunkChecked) -> None:
+        self._n_out -= 1
+        self._checked[outcome.chunk.index] = outcome
+
+    def _look_ahead(self, outcome: ChunkScored) -> None:
+        """Once a rule is certain to block, what has not started is validated only."""
+        rule = self._counts.take(outcome.scanned)
+        if rule is not None and self.foregone is None:
+            self.foregone = rule
+            self._waiting = deque(replace(task, only_checks=True) for task in self._waiting)
 
     def take_failed(self, failed: ChunkFailed) -> None:
         """A failed chunk fails its partition: what has not started need not."""
@@ -67,6 +86,21 @@ class PartitionWork:
         return tuple(self._scored[index] for index in sorted(self._scored))
 
     @property
+    def scanned(self) -> tuple[ChunkScored | ChunkChecked, ...]:
+        """Every chunk, in row order."""
+        both: dict[int, ChunkScored | ChunkChecked] = {**self._scored, **self._checked}
+        return tuple(both[index] for index in sorted(both))
+
+    @property
+    def n_read(self) -> int:
+        return self.rows.n_read + sum(chunk.n_read for chunk in self._checked.values())
+
+    @property
+    def accounted(self) -> Accounting | None:
+        """Where every row went; None when some were not scored because it would have been in vain."""
+        return None if self._checked else self.rows
+
+    @property
     def rows(self) -> Accounting:
         return sum((chunk.rows for chunk in self.chunks), NO_ROWS)
 
@@ -81,7 +115,7 @@ class PartitionWork:
 
     @property
     def cost(self) -> ChunkCost:
-        return sum((chunk.cost for chunk in self.chunks), ChunkCost())
+        return sum((chunk.cost for chunk in self.scanned), ChunkCost())
 
     @property
     def is_checked(self) -> bool:

@@ -1,4 +1,4 @@
-"""Validation: suites, exact partials of their expectations over Arrow batches, and GX's own results from them.
+"""Validation: suites, exact partials of their expectations over Arrow batches, and GX's results from them.
 
 `validate` is public; the rest serves the job runner.
 """

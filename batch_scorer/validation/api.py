@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from batch_scorer.validation.evidence import Evidence, canonical_expectations, gathered
+from batch_scorer.validation.evidence import Evidence, gathered
 from batch_scorer.validation.formats import as_format, columns_kept, rows_kept
+from batch_scorer.validation.parameters import with_parameters
 from batch_scorer.validation.request import columns_left, gx_message
 from batch_scorer.validation.streaming.compile import Compiled, compile_suite
 from batch_scorer.validation.streaming.measures import RowsThatFail, Sampling
 from batch_scorer.validation.streaming.rows import Rows
 from batch_scorer.validation.streaming.scan import Scanned, scan
 
-if TYPE_CHECKING:
-    from great_expectations import ExpectationSuite
-
 _MAX_BATCH_ROWS = 131_072
 _SETTLE_EVERY_ROWS = 1 << 18
+_MAX_KEYS = 1 << 20  # that a uniqueness rule keeps in memory: some 20 MB
 _GX_MAX_BYTES = 4 << 30
 _MAY_RAISE = "column_values.match_json_schema"  # of a text that is no JSON, which is known when it comes
 
 
+class GxSuite(Protocol):
+    """great_expectations.ExpectationSuite, as far as it matters here."""
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Its JSON."""
+
+
 def validate(
-    suite: Mapping[str, Any] | str | Path | ExpectationSuite,
+    suite: Mapping[str, Any] | str | Path | GxSuite,
     batches: Iterable[pa.RecordBatch | pa.Table],
     *,
     result_format: str | Mapping[str, Any] = "SUMMARY",
@@ -37,12 +44,14 @@ def validate(
 ) -> dict[str, Any]:
     """GX's own ExpectationSuiteValidationResult, as JSON, of all rows of `batches` together.
 
-    suite: an ExpectationSuite, its JSON as a dict, or a file of it. batches: of one schema, in row order; at
-    least one, which may be empty. result_format, suite_parameters: as GX takes them.
+    suite: GX's ExpectationSuite, its JSON as a dict, or a file of it. batches: of one schema, in row order;
+    at least one, which may be empty. result_format, suite_parameters: as GX takes them.
     What cannot be streamed exactly is evaluated by GX in a process of at most 4 GB, on the columns it needs,
     kept on disk meanwhile; without an answer it is a failed result that says why. The way each expectation
     took is in its result's `meta["batch_scorer"]["path"]`: streamed | gx | not evaluated.
-    Raises: ValueError: no batch, or batches of different schemas; what GX raises of a suite it cannot read.
+    A custom expectation lies in a module of its name, on the caller's sys.path.
+    Raises: ValueError: no batch, or batches of different schemas; NoAnswer, or what GX raises: of a suite
+    that it cannot read.
     """
     document = _document(suite)
     format_ = as_format(result_format)
@@ -52,14 +61,13 @@ def validate(
         return _render(message)
 
 
-def _document(suite: Any) -> Mapping[str, Any]:
+def _document(suite: Mapping[str, Any] | str | Path | GxSuite) -> Mapping[str, Any]:
     if isinstance(suite, Mapping):
         return suite
     if isinstance(suite, str | Path):
         read: Mapping[str, Any] = json.loads(Path(suite).read_text(encoding="utf-8"))
         return read
-    document: Mapping[str, Any] = suite.to_json_dict()
-    return document
+    return suite.to_json_dict()
 
 
 def _scanned(
@@ -75,7 +83,7 @@ def _scanned(
     if first is None:
         raise ValueError("there is no batch, so no schema to validate: give at least one, which may be empty")
     schema = first.schema
-    expectations = canonical_expectations(document, parameters)
+    expectations = with_parameters(document, parameters)
     sampling = Sampling(keep=rows_kept(format_), columns=columns_kept(format_, schema.names))
     compiled = compile_suite(expectations, schema, sample_columns=sampling.columns)
     with _Spool(compiled, format_, place) as spool:
@@ -99,7 +107,7 @@ def _total(
         spool.write(table)
         total += scan(Rows(table), measures, sampling)
         if total.n_rows - n_settled >= _SETTLE_EVERY_ROWS:
-            total, n_settled = total.settled(place, f"spill-{number}"), total.n_rows
+            total, n_settled = total.settled(place, f"spill-{number}", max_rows=_MAX_KEYS), total.n_rows
     return total
 
 
@@ -156,5 +164,7 @@ def _render(message: Mapping[str, Any]) -> dict[str, Any]:
 
     if message["files"] is None:
         return shared_engine().validate(message)
-    with GxProcess(max_bytes=_GX_MAX_BYTES) as process:
+    # A custom expectation lies in a module of its name, which is found where the caller's imports are.
+    code = [str(Path(one).absolute()) for one in sys.path]
+    with GxProcess(max_bytes=_GX_MAX_BYTES, code=code) as process:
         return process.result(message)

@@ -38,10 +38,10 @@ class ChunkScan:
         mine = [one for one in self._scans if one.stage == stage]
         if not mine:
             return ()
-        rows = Rows(table, _compiled(mine[0]).schema)
+        rows = Rows(table, compiled_scan(mine[0]).schema)
         aside = []
         for one in mine:
-            compiled = _compiled(one)
+            compiled = compiled_scan(one)
             found = scan(rows, compiled.measures, _sampling(one))
             self._totals[one] = self._totals[one] + found if one in self._totals else found
             if one.sets_aside:
@@ -55,7 +55,8 @@ class ChunkScan:
 
         name: what the files' names start with. Raises: DiskFull, OutputUnwritable.
         """
-        documents, spills = [], []
+        documents: list[Mapping[str, Any]] = []
+        spills: list[SpillFile] = []
         for number, one in enumerate(self._scans):
             total = self._totals.get(one) or scan_of_nothing(one)
             settled = total.settled(directory, f"{name}-{number}", max_rows=_MAX_ROWS)
@@ -66,7 +67,7 @@ class ChunkScan:
 
 def scan_of_nothing(one: SuiteScan) -> Scanned:
     """What is known before the first row."""
-    compiled = _compiled(one)
+    compiled = compiled_scan(one)
     return scan(Rows(compiled.schema.empty_table()), compiled.measures, _sampling(one))
 
 
@@ -75,7 +76,7 @@ def _sampling(one: SuiteScan) -> Sampling:
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled(one: SuiteScan) -> Compiled:
+def compiled_scan(one: SuiteScan) -> Compiled:
     """The same for every chunk of a partition."""
     schema = schema_from_text(one.schema)
     return compile_suite(json.loads(one.expectations), schema, sample_columns=one.key)
@@ -83,4 +84,4 @@ def _compiled(one: SuiteScan) -> Compiled:
 
 @functools.lru_cache(maxsize=64)
 def _setting_aside(one: SuiteScan) -> SettingAside:
-    return SettingAside.of(one.suite, _compiled(one).checks, one.waived)
+    return SettingAside.of(one.suite, compiled_scan(one).checks, one.waived)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from batch_scorer.validation.streaming.compile import Check, Compiled, Way, compile_suite
+from batch_scorer.validation.streaming.compile import Compiled, Way, compile_suite, left
 from batch_scorer.validation.streaming.duplicates import KeyRows
 from batch_scorer.validation.streaming.measures import Sampling, partial_as_json, partial_from_json
 from batch_scorer.validation.streaming.recorded import RecordedCounts, RecordedKeys
@@ -44,18 +43,8 @@ class Evidence:
         if not self.raised:
             return compiled
         lost = {compiled.measures[index] for index in self.raised}
-        checks = tuple(
-            check
-            if not lost & set(check.measures)
-            else Check(
-                index=check.index,
-                type=check.type,
-                kwargs=check.kwargs,
-                way=Way.GX,
-                why=next(iter(self.raised.values())),
-            )
-            for check in compiled.checks
-        )
+        why = next(iter(self.raised.values()))
+        checks = tuple(left(one, why) if lost & set(one.measures) else one for one in compiled.checks)
         return Compiled(checks=checks, schema=self.schema, sample_columns=compiled.sample_columns)
 
     def found(self) -> Found:
@@ -139,21 +128,3 @@ def schema_as_text(schema: pa.Schema) -> str:
 
 def schema_from_text(text: str) -> pa.Schema:
     return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
-
-
-def canonical_expectations(document: Mapping[str, Any], parameters: Mapping[str, Any]) -> Expectations:
-    """A suite's expectations with its parameters put in, as far as they are plain names."""
-    known = {**(document.get("suite_parameters") or {}), **parameters}
-    return json.loads(json.dumps([_put_in(one, known) for one in document["expectations"]]))  # type: ignore[no-any-return]
-
-
-def _put_in(value: Any, known: Mapping[str, Any]) -> Any:
-    match value:
-        case {"$PARAMETER": str(name)} if len(value) == 1 and name in known:
-            return known[name]
-        case Mapping():
-            return {name: _put_in(member, known) for name, member in value.items()}
-        case list():
-            return [_put_in(member, known) for member in value]
-        case _:
-            return value

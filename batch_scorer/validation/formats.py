@@ -22,8 +22,10 @@ def rows_kept(result_format: Mapping[str, Any]) -> int:
 
 
 def columns_kept(result_format: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
-    """The columns of failing rows that the result will show. names: of the table."""
-    if result_format.get("include_unexpected_rows"):
-        return tuple(names)
+    """The columns of failing rows that the result will show, whether the table has them or not.
+
+    names: of the table.
+    """
     keys = result_format.get("unexpected_index_column_names") or ()
-    return tuple(name for name in ([keys] if isinstance(keys, str) else keys) if name in names)
+    named = (keys,) if isinstance(keys, str) else tuple(keys)
+    return tuple(dict.fromkeys((*names, *named))) if result_format.get("include_unexpected_rows") else named

@@ -18,9 +18,14 @@ from typing import IO, Any, Self
 
 from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.validation import SuiteVerdict
-from batch_scorer.validation.aside import rules_setting_aside
 from batch_scorer.validation.request import ValidationRequest, gx_message
-from batch_scorer.validation.verdicts import verdict_from_gx, verdict_that_holds, verdict_without_answer
+from batch_scorer.validation.verdicts import (
+    OUT_OF_MEMORY,
+    verdict_from_gx,
+    verdict_that_holds,
+    verdict_without_answer,
+    why_it_raised,
+)
 
 __all__ = ["GxProcess", "ValidationRequest"]
 
@@ -97,6 +102,8 @@ class GxProcess:
             result = self._rendered(message)
         except _Unanswered as why:
             return verdict_without_answer(str(why), request, time.perf_counter() - start)
+        from batch_scorer.validation.aside import rules_setting_aside
+
         aside = rules_setting_aside(evidence.compiled.checks) if request.sets_aside else frozenset()
         return verdict_from_gx(result, request, time.perf_counter() - start, aside)
 
@@ -129,7 +136,10 @@ class GxProcess:
             raise _Unanswered(str(error)) from None
         if "result" in answer:
             result: dict[str, Any] = answer["result"]
-            return result
+            if message["files"] is None or not _ran_out_of_memory(result):
+                return result
+            # Steps that expectations share have failed: those that need no file are asked for without it.
+            answer = {"error": "as GX computed", "exhausted": True}
         why = answer["error"]
         if answer["exhausted"]:
             self._drop()
@@ -137,13 +147,15 @@ class GxProcess:
         raise _Unanswered(why)
 
     def _ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """A process that dies is asked about once more, in a fresh one: it may have been killed by chance.
+        """A process that was killed is asked about once more, in a fresh one: it may have been by chance.
 
         Raises: _ChildDied, _Closed.
         """
         try:
             return self._ask_once(message)
         except _ChildDied as death:
+            if not death.was_killed:
+                raise
             _log.warning("%s; its suite is evaluated once more", death)
             return self._ask_once(message)
 
@@ -173,6 +185,10 @@ class GxProcess:
             self._child = None
 
 
+def _ran_out_of_memory(result: Mapping[str, Any]) -> bool:
+    return any(why_it_raised(one) == OUT_OF_MEMORY for one in result["results"])
+
+
 class _Unanswered(Exception):
     """Why there is no result."""
 
@@ -182,7 +198,11 @@ class NoAnswer(RuntimeError):
 
 
 class _ChildDied(Exception):
-    pass
+    """How it ended. was_killed: by a signal; else by itself."""
+
+    def __init__(self, how: str, *, was_killed: bool = True) -> None:
+        super().__init__(how)
+        self.was_killed = was_killed
 
 
 class _Closed(Exception):
@@ -217,7 +237,7 @@ class _Child:
         except BrokenPipeError:
             line = b""
         if not line.endswith(b"\n"):
-            raise _ChildDied(self._how_it_ended())
+            raise self._death()
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -236,13 +256,14 @@ class _Child:
                 _close_quietly(pipe)
         self._stderr.close()
 
-    def _how_it_ended(self) -> str:
+    def _death(self) -> _ChildDied:
         code = self._process.wait()
         if code < 0:
-            return f"the validation process was killed by signal {-code}"
+            return _ChildDied(f"the validation process was killed by signal {-code}")
         self._stderr.seek(0)
         lines = self._stderr.read().decode(errors="replace").strip().splitlines()
-        return f"the validation process ended with code {code}{': ' + lines[-1] if lines else ''}"
+        how = f"the validation process ended with code {code}{': ' + lines[-1] if lines else ''}"
+        return _ChildDied(how, was_killed=False)
 
 
 def _close_quietly(pipe: IO[bytes]) -> None:

@@ -74,12 +74,14 @@ class GxEngine:
         frame = None
         if message["files"] is not None:
             frame = _read(message["files"], message["columns"], message["limit_rows"])
-        return Replay(
+        rendered = Replay(
             evidence=evidence,
             result_format=message["result_format"],
             frame=frame,
             refused=message["refused"],
         ).render(self._context, document, message["parameters"])
+        plain: dict[str, Any] = json.loads(json.dumps(rendered, default=_plain))
+        return plain
 
 
 @functools.cache
@@ -87,6 +89,11 @@ def shared_engine() -> GxEngine:
     """One for this process, for those who do not need another process's memory bound."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     return GxEngine()
+
+
+def _plain(value: Any) -> Any:
+    """What GX leaves in its JSON that is none: numpy's booleans and numbers."""
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 def _answer(engine: GxEngine, message: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,25 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from batch_scorer.core.errors import DamageFound
 from batch_scorer.core.validation import SuiteVerdict
 
 
 def native_result(verdict: SuiteVerdict) -> Mapping[str, Any]:
-    """GX's ExpectationSuiteValidationResult as JSON. Imports GX, unless it was rendered when something failed."""
+    """GX's ExpectationSuiteValidationResult as JSON. Imports GX, unless something failed and it is there.
+
+    Raises: DamageFound, when what is stored is not what we wrote.
+    """
     if verdict.result is not None:
         return verdict.result
     assert verdict.evidence is not None  # noqa: S101 (one of the two is there)
     from batch_scorer.validation.gx_worker import shared_engine
 
-    kept = verdict.evidence
-    message = {
+    try:
+        return shared_engine().validate(_message(verdict.evidence))
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise DamageFound(
+            f"what Great Expectations renders suite {verdict.suite}'s result from cannot be read: "
+            f"{type(error).__name__}: {error}",
+            fix="restore the file from a backup; predictions and ledger do not depend on it",
+        ) from None
+
+
+def _message(kept: Mapping[str, Any]) -> dict[str, Any]:
+    nothing_left = dict.fromkeys(("files", "columns", "limit_rows", "refused"))
+    return {
         "suite": kept["suite"],
         "parameters": {},
         "evidence": kept["evidence"],
         "result_format": kept["result_format"],
-        "files": None,
-        "columns": None,
-        "limit_rows": None,
-        "refused": None,
+        **nothing_left,
     }
-    return shared_engine().validate(message)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batch_scorer.core.validation import OnFail, Suite
 from batch_scorer.validation.catalogue import columns_read
-from batch_scorer.validation.evidence import Evidence
-from batch_scorer.validation.streaming.compile import Check
+
+if TYPE_CHECKING:
+    from batch_scorer.validation.evidence import Evidence
+    from batch_scorer.validation.streaming.compile import Check
 
 DEFAULT_FORMAT: Mapping[str, Any] = {"result_format": "SUMMARY"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from batch_scorer.config.mistakes import suggestion
 from batch_scorer.core.validation import Severity
 from batch_scorer.validation.catalogue import CATALOGUE, RUNTIME_KWARGS, Kind
 from batch_scorer.validation.json_text import JsonPath
+from batch_scorer.validation.parameters import name_in, parameters_in
 
 _SUITE_KEYS = ("name", "id", "expectations", "suite_parameters", "meta", "notes")
 _EXPECTATION_KEYS = (
@@ -57,11 +58,15 @@ def mistakes_in(document: object, *, custom_allowed: bool) -> Iterator[SuiteMist
             message="expectations must be a list that is not empty: such a suite would pass whatever comes",
         )
         return
+    parameters = document.get("suite_parameters")
+    known = tuple(parameters) if isinstance(parameters, dict) else ()
     for index, expectation in enumerate(expectations):
-        yield from _expectation(expectation, ("expectations", index), custom_allowed)
+        yield from _expectation(expectation, ("expectations", index), custom_allowed, known)
 
 
-def _expectation(expectation: object, path: JsonPath, custom_allowed: bool) -> Iterator[SuiteMistake]:
+def _expectation(
+    expectation: object, path: JsonPath, custom_allowed: bool, known: Collection[str]
+) -> Iterator[SuiteMistake]:
     if not isinstance(expectation, dict):
         yield SuiteMistake(path=path, message="an expectation is a JSON object with type and kwargs")
         return
@@ -87,7 +92,7 @@ def _expectation(expectation: object, path: JsonPath, custom_allowed: bool) -> I
             path=(*path, "type"),
             message=f'unknown expectation "{type_}"{suggestion(type_, CATALOGUE)}',
         )
-    yield from _parameters(kwargs, (*path, "kwargs"))
+    yield from _parameters(kwargs, (*path, "kwargs"), known)
 
 
 def _unknown_keys(
@@ -121,7 +126,7 @@ def _kwargs(type_: str, kind: Kind, kwargs: Mapping[str, Any], path: JsonPath) -
 
 
 def _wrong_value(name: str, value: Any) -> str | None:
-    if value is None or _is_parameter(value):
+    if value is None or name_in(value) is not None:
         return None
     if name in ("column", "column_A", "column_B") and not isinstance(value, str):
         return f"{name} must name a column, not {_shown(value)}"
@@ -133,21 +138,15 @@ def _wrong_value(name: str, value: Any) -> str | None:
     return None
 
 
-def _parameters(value: object, path: JsonPath) -> Iterator[SuiteMistake]:
-    if _is_parameter(value):
-        yield SuiteMistake(
-            path=path, message="suite parameters are not supported yet: write the value itself"
-        )
-    elif isinstance(value, dict):
-        for name, member in value.items():
-            yield from _parameters(member, (*path, name))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _parameters(item, (*path, index))
-
-
-def _is_parameter(value: object) -> bool:
-    return isinstance(value, dict) and "$PARAMETER" in value
+def _parameters(kwargs: dict[str, Any], path: JsonPath, known: Collection[str]) -> Iterator[SuiteMistake]:
+    """A parameter that the suite gives no value for: whoever runs a job cannot give one."""
+    for place, name in parameters_in(kwargs):
+        if name not in known:
+            yield SuiteMistake(
+                path=(*path, *place),
+                message=f'no value for the parameter "{name}" in suite_parameters'
+                + suggestion(str(name), known),
+            )
 
 
 def _shown(value: object) -> str:

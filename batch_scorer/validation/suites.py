@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from batch_scorer.core.errors import ConfigInvalid
 from batch_scorer.core.validation import OnFail, Severity, Suite
 from batch_scorer.validation.catalogue import DEFAULTS, RUNTIME_KWARGS, columns_of
 from batch_scorer.validation.json_text import JsonInvalid, JsonText, Span, parse_json
+from batch_scorer.validation.parameters import with_parameters
 from batch_scorer.validation.suite_rules import SuiteMistake, mistakes_in
 
 _MAX_BYTES = 2 << 20
@@ -37,7 +39,7 @@ def load_suite(path: Path, *, custom_allowed: bool = False) -> Suite:
     ]
     if mistakes:
         raise JobInvalid(mistakes, next_command=_NEXT)
-    document: Mapping[str, Any] = parsed.document
+    document = {**parsed.document, "expectations": with_parameters(parsed.document, {})}
     return Suite(
         name=path.stem,
         path=str(path),
@@ -52,21 +54,37 @@ def suite_fingerprint(document: Mapping[str, Any]) -> str:
     """sha256 over what the expectations say: type, kwargs, severity. Neither their order nor ids, notes,
     GX's version or how GX writes a default change it.
     """
-    return _digest(_canonical(expectation) for expectation in document["expectations"])
+    return _digest(
+        [said.type, said.kwargs, said.severity] for said in map(canonical, document["expectations"])
+    )
 
 
-def suites_fingerprint(uses: Sequence[tuple[Suite, OnFail, str]]) -> str:
-    """sha256 over (suite, what its failure does, stage) of a job, in any order."""
-    return _digest([suite.fingerprint, str(on_fail), stage] for suite, on_fail, stage in uses)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What an expectation says, however it is written: no defaults, no run-time arguments, 0 for GX's 0.0."""
+
+    type: str
+    kwargs: Mapping[str, Any]
+    severity: str
 
 
-def _canonical(expectation: Mapping[str, Any]) -> object:
+def canonical(expectation: Mapping[str, Any]) -> Said:
+    """expectation: as in a suite's JSON."""
     kwargs = {
         name: _same_number(value)
         for name, value in expectation["kwargs"].items()
         if value is not None and name not in RUNTIME_KWARGS and not _is_default(name, value)
     }
-    return [expectation["type"], kwargs, expectation.get("severity") or Severity.CRITICAL.value]
+    return Said(
+        type=expectation["type"],
+        kwargs=kwargs,
+        severity=expectation.get("severity") or Severity.CRITICAL.value,
+    )
+
+
+def suites_fingerprint(uses: Sequence[tuple[Suite, OnFail, str]]) -> str:
+    """sha256 over (suite, what its failure does, stage) of a job, in any order."""
+    return _digest([suite.fingerprint, str(on_fail), stage] for suite, on_fail, stage in uses)
 
 
 def _is_default(name: str, value: object) -> bool:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batch_scorer.core.validation import FailedExpectation, Severity, SuiteVerdict
-from batch_scorer.validation.evidence import Evidence
 from batch_scorer.validation.phrases import rule_in_words, value_in_words
-from batch_scorer.validation.request import ValidationRequest
 
+if TYPE_CHECKING:
+    from batch_scorer.validation.evidence import Evidence
+    from batch_scorer.validation.request import ValidationRequest
+
+OUT_OF_MEMORY = "out of memory"
 _MAX_EXAMPLES = 5
 _MAX_REASONS = 3
 _MAX_REASON_CHARS = 300
+_NOT_TRIED = "NotEvaluated: "  # our own exception, on its way through GX
 
 
 def verdict_from_gx(
@@ -42,7 +46,7 @@ def verdict_from_gx(
 
 
 def verdict_that_holds(evidence: Evidence, request: ValidationRequest, seconds: float) -> SuiteVerdict:
-    """Every expectation holds by our own rules; GX renders its result from the evidence when somebody looks."""
+    """Every expectation holds by our own rules; GX renders its result from evidence when somebody looks."""
     return SuiteVerdict(
         suite=request.suite.name,
         fingerprint=request.suite.fingerprint,
@@ -196,8 +200,11 @@ def why_it_raised(one: Mapping[str, Any]) -> str | None:
     info = one.get("exception_info") or {}
     for exception in (info, *info.values()):
         if isinstance(exception, Mapping) and exception.get("raised_exception"):
-            if "MemoryError" in str(exception.get("exception_traceback")):
-                return "out of memory"  # where GX keeps no message, or one about an array's shape
-            message = exception.get("exception_message") or "it raised an exception"
-            return str(message).removeprefix("Error: ").strip()[:_MAX_REASON_CHARS]
+            message = str(exception.get("exception_message") or "it raised an exception")
+            if not message.startswith(_NOT_TRIED) and "MemoryError" in str(
+                exception.get("exception_traceback")
+            ):
+                return OUT_OF_MEMORY  # where GX keeps no message, or one about an array's shape
+            told = message.removeprefix("Error: ").removeprefix(_NOT_TRIED)
+            return told.strip()[:_MAX_REASON_CHARS]
     return None

@@ -3,6 +3,8 @@
 Our CPU seconds are those of the driver and the validation process as the system counts them, plus what the
 workers say their chunks took; their imports are missing, since the system counts workers for the fork server.
 
+With --share, the other side is the same job without its suites: what validation adds.
+
 Both sides are whole processes on the same lake with the same model file, in turn (A B A B …); what is
 reported is the median of the pairwise ratios, because machines drift and ratios do not.
 """
@@ -49,6 +51,9 @@ def main() -> None:
     work: Path = options.work
     lake, models = work / "lake", work / "models"
     _make_inputs(peers, lake, models, options)
+    if options.share:
+        print(_share(options, lake, models, work))
+        return
     lines = [_heading(options), ""]
     lines += [
         "| model | ours, s | loop_pool, s | ratio (median of pairs) | ours CPU s | loop CPU s "
@@ -75,6 +80,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--models", default="linear,boosted,forest")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "bench")
     parser.add_argument("--peers", type=Path, default=ROOT.parent / "shared" / "bench")
+    parser.add_argument("--share", action="store_true", help="against the same job without suites")
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     return parser.parse_args()
 
@@ -110,7 +116,51 @@ def _make_inputs(peers: Path, lake: Path, models: Path, options: argparse.Namesp
         _run([sys.executable, "-c", code])
 
 
-def _make_project(root: Path, lake: Path, artefact: Path, name: str) -> Path:
+def _share(options: argparse.Namespace, lake: Path, models: Path, work: Path) -> str:
+    """What a suite of 12 expectations adds to a whole run, in one row for each model."""
+    lines = [
+        _heading(options),
+        "",
+        "| model | 12 expectations, s | without, s | ratio (median of pairs) | CPU s | CPU s without |",
+        "|---|---|---|---|---|---|",
+    ]
+    for model in options.models.split(","):
+        artefact = models / f"{model}.joblib"
+        sides = {
+            suites: _make_project(
+                work / f"share-{suites}" / f"project-{model}", lake, artefact, model, suites
+            )
+            for suites in ("with", "without")
+        }
+        found: dict[str, list[Measured]] = {"with": [], "without": []}
+        for _ in range(options.runs):
+            for side, project in sides.items():
+                found[side].append(_night(project))
+        lines.append(_share_row(model, found["with"], found["without"]))
+        print(lines[-1], flush=True)
+    return "\n".join(lines)
+
+
+def _night(project: Path) -> Measured:
+    for directory in ("predictions", "state"):
+        shutil.rmtree(project / "data" / directory, ignore_errors=True)
+    return _measure([BATCH_SCORER, "-p", project, "-q", "run", project.name.removeprefix("project-")])
+
+
+def _share_row(model: str, validated: list[Measured], bare: list[Measured]) -> str:
+    ratio = statistics.median(a.wall_s / b.wall_s for a, b in zip(validated, bare, strict=True))
+    cells = [
+        model,
+        f"{statistics.median(m.wall_s for m in validated):.1f}",
+        f"{statistics.median(m.wall_s for m in bare):.1f}",
+        f"{ratio:.3f}×",
+        f"{statistics.median(m.cpu_s for m in validated):.1f}",
+        f"{statistics.median(m.cpu_s for m in bare):.1f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _make_project(root: Path, lake: Path, artefact: Path, name: str, suites: str = "with") -> Path:
     shutil.rmtree(root, ignore_errors=True)
     (root / "jobs" / "suites").mkdir(parents=True)
     shutil.copy(ROOT / "scripts" / "benchmarks" / "rides_12.json", root / "jobs" / "suites")
@@ -119,7 +169,7 @@ def _make_project(root: Path, lake: Path, artefact: Path, name: str) -> Path:
         "name": name,
         "schedule": {"timezone": "America/Chicago"},
         "input": {"path": str(lake), "partition_by": {"ride_date": "date"}, "key": ["ride_id"]},
-        "validate": {"input": [{"suite": "rides_12", "on_fail": "warn"}]},
+        "validate": {"input": [{"suite": "rides_12", "on_fail": "warn"}] if suites == "with" else []},
         "model": {
             "uri": f"{name}@champion",
             "method": "predict_proba",
@@ -139,11 +189,7 @@ def _in_turn(
     ours, loops = [], []
     out = work / "loop-out"
     for _ in range(n_runs):
-        for directory in ("predictions", "state"):
-            shutil.rmtree(project / "data" / directory, ignore_errors=True)
-        ours.append(
-            _measure([BATCH_SCORER, "-p", project, "-q", "run", project.name.removeprefix("project-")])
-        )
+        ours.append(_night(project))
         shutil.rmtree(out, ignore_errors=True)
         loops.append(_measure([sys.executable, peers / "peers" / "loop_pool.py", lake, artefact, out]))
     shown = subprocess.run(

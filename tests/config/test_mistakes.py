@@ -123,8 +123,8 @@ def test_required_keys_are_listed_down_to_the_last(jobs: Jobs) -> None:
         (
             "on_fail: warn",
             "on_fail: warn, max_quarantined_rate: 1%",
-            "29:65: validate.input.1.max_quarantined_rate: needs on_fail: quarantine; with warn no row is set "
-            "aside",
+            "29:65: validate.input.1.max_quarantined_rate: needs on_fail: quarantine; with warn no row is "
+            "set aside",
         ),
         (
             "suite: rides_input",

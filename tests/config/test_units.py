@@ -66,7 +66,8 @@ def test_mb_is_a_million_and_mib_is_not(text: object, size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "rate"), [("1%", 0.01), ("12.5%", 0.125), ("0.7%", 0.007), ("0.01", 0.01), (0.01, 0.01), (1, 1.0)]
+    ("text", "rate"),
+    [("1%", 0.01), ("12.5%", 0.125), ("0.7%", 0.007), ("0.01", 0.01), (0.01, 0.01), (1, 1.0)],
 )
 def test_a_rate_is_a_share_or_a_percentage(text: object, rate: float) -> None:
     assert parse_rate(text) == rate

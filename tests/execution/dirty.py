@@ -59,8 +59,12 @@ def broken(frame: pd.DataFrame) -> dict[str, pd.Series]:
 def rules_by_ride(frame: pd.DataFrame) -> dict[int, list[str]]:
     """Of each ride that breaks a rule, the rules."""
     table = pd.DataFrame(broken(frame))
-    bad = table[table.any(axis=1)]
-    return {int(frame.ride_id[index]): [rule for rule in RULES if row[rule]] for index, row in bad.iterrows()}
+    bad = table.any(axis=1)
+    rides = frame.ride_id[bad].astype(int)
+    return {
+        ride: [rule for rule in RULES if row[rule]]
+        for ride, (_, row) in zip(rides, table[bad].iterrows(), strict=True)
+    }
 
 
 def quarantined(project: TaxiProject, index: int = 0, generation: int = 1) -> pd.DataFrame:
@@ -89,7 +93,8 @@ def read_day(project: TaxiProject, index: int = 0) -> pd.DataFrame:
     for path in sorted(project.day(index).glob("*.parquet")):
         frame = pq.ParquetFile(path).read().to_pandas()
         frames.append(frame.assign(_file=f"{path.parent.name}/{path.name}", _row=range(len(frame))))
-    return pd.concat(frames, ignore_index=True)
+    whole: pd.DataFrame = pd.concat(frames, ignore_index=True)
+    return whole
 
 
 def aside_file(project: TaxiProject, generation: int = 1) -> Path:

@@ -60,28 +60,31 @@ def test_exit_codes_follow_the_order_of_the_contract() -> None:
 
 
 def test_a_critical_failure_of_a_block_suite_stops_and_names_rule_share_and_keys() -> None:
-    why = why_blocked(ROWS, [_verdict(OnFail.BLOCK, Severity.CRITICAL)], volume=Volume(), baseline=None)
+    why = why_blocked(
+        ROWS.n_read, [_verdict(OnFail.BLOCK, Severity.CRITICAL)], volume=Volume(), baseline=None
+    )
     assert why == "rides: fare positive fails for 8.1 %, e.g. ride_id 1, 2"
 
 
 def test_a_warning_severity_or_a_warn_suite_only_warns() -> None:
     for verdict in (_verdict(OnFail.BLOCK, Severity.WARNING), _verdict(OnFail.WARN, Severity.CRITICAL)):
-        assert why_blocked(ROWS, [verdict], volume=Volume(), baseline=None) is None
+        assert why_blocked(ROWS.n_read, [verdict], volume=Volume(), baseline=None) is None
         assert len(warnings_of([verdict])) == 1
 
 
 def test_a_suite_that_was_not_evaluated_never_counts_as_passed() -> None:
     verdict = _verdict(OnFail.BLOCK, Severity.CRITICAL, not_evaluated="out of memory")
     assert (
-        why_blocked(ROWS, [verdict], volume=Volume(), baseline=None) == "rides: not evaluated: out of memory"
+        why_blocked(ROWS.n_read, [verdict], volume=Volume(), baseline=None)
+        == "rides: not evaluated: out of memory"
     )
     warned = _verdict(OnFail.WARN, Severity.CRITICAL, not_evaluated="out of memory")
-    assert why_blocked(ROWS, [warned], volume=Volume(), baseline=None) is None
+    assert why_blocked(ROWS.n_read, [warned], volume=Volume(), baseline=None) is None
     assert warnings_of([warned]) == ("rides: not evaluated: out of memory",)
 
 
 def test_too_few_rows_stop_a_partition_that_passes_every_rule() -> None:
-    why = why_blocked(Accounting(n_read=0, n_scored=0), [], volume=Volume(), baseline=None)
+    why = why_blocked(0, [], volume=Volume(), baseline=None)
     assert why == "0 rows read, validate.volume.min_rows is 1"
 
 
@@ -96,9 +99,7 @@ def _history(median_rows: float | None, n_published: int = 21) -> VolumeBaseline
 
 def _volume_fault(n_read: int, median_rows: float | None, tolerance: float | str = 0.5) -> str | None:
     volume = Volume.model_validate({"min_rows": 0, "against": "28d", "tolerance": tolerance})
-    return why_blocked(
-        Accounting(n_read=n_read, n_scored=n_read), [], volume=volume, baseline=_history(median_rows)
-    )
+    return why_blocked(n_read, [], volume=volume, baseline=_history(median_rows))
 
 
 def test_half_a_night_is_stopped_and_the_message_names_rule_share_and_limit() -> None:
@@ -155,8 +156,8 @@ def test_with_too_short_a_history_only_min_rows_decides_and_a_warning_says_so() 
     baseline = _history(None, n_published=6)
     volume = Volume.model_validate({"min_rows": 10, "against": "28d"})
     few = Accounting(n_read=9, n_scored=9)
-    assert why_blocked(ROWS, [], volume=volume, baseline=baseline) is None
-    assert why_blocked(few, [], volume=volume, baseline=baseline) == (
+    assert why_blocked(ROWS.n_read, [], volume=volume, baseline=baseline) is None
+    assert why_blocked(few.n_read, [], volume=volume, baseline=baseline) == (
         "9 rows read, validate.volume.min_rows is 10"
     )
     assert volume_warnings(baseline) == (
@@ -182,7 +183,7 @@ def _failure(rule: str, *, sets_aside: bool, severity: Severity = Severity.CRITI
 
 def test_what_sets_rows_aside_neither_blocks_nor_warns_unless_it_is_waived() -> None:
     verdict = _quarantine(_failure("fare positive", sets_aside=True))
-    assert why_blocked(ROWS, [verdict], volume=Volume(), baseline=None) is None
+    assert why_blocked(ROWS.n_read, [verdict], volume=Volume(), baseline=None) is None
     assert warnings_of([verdict]) == ()
     waived = Waived(rules=("rides: fare positive",), by="ana", at=dt.datetime.now(dt.UTC), why="tips")
     assert warnings_of([verdict], [waived]) == (
@@ -192,10 +193,10 @@ def test_what_sets_rows_aside_neither_blocks_nor_warns_unless_it_is_waived() -> 
 
 def test_what_sets_no_rows_aside_blocks_a_quarantine_suite_or_warns_by_its_severity() -> None:
     critical = _quarantine(_failure("a", sets_aside=True), _failure("row count", sets_aside=False))
-    why = why_blocked(ROWS, [critical], volume=Volume(), baseline=None)
+    why = why_blocked(ROWS.n_read, [critical], volume=Volume(), baseline=None)
     assert why == "rides: row count fails for 9 %, e.g. ride_id 1, 2"
     warning = _quarantine(_failure("row count", sets_aside=False, severity=Severity.WARNING))
-    assert why_blocked(ROWS, [warning], volume=Volume(), baseline=None) is None
+    assert why_blocked(ROWS.n_read, [warning], volume=Volume(), baseline=None) is None
     assert warnings_of([warning]) == ("rides: row count fails for 9 %, e.g. ride_id 1, 2",)
 
 
@@ -214,12 +215,11 @@ def test_what_sets_no_rows_aside_blocks_a_quarantine_suite_or_warns_by_its_sever
 def test_more_rows_aside_than_the_rate_block_and_never_read_like_what_is_allowed(
     n_aside: int, n_read: int, rate: float, told: str | None
 ) -> None:
-    rows = Accounting(n_read=n_read, n_scored=n_read - n_aside, n_quarantined=n_aside)
     aside = {"rides": SetAside(n_rows=n_aside, by_rule={"b": 1, "a": n_aside} if n_aside > 1 else {"a": 1})}
     why = why_blocked(
-        rows, [_quarantine(_failure("a", sets_aside=True))], volume=Volume(), baseline=None,
+        n_read, [_quarantine(_failure("a", sets_aside=True))], volume=Volume(), baseline=None,
         set_aside=aside, max_rates={"rides": rate},
     )  # fmt: skip
     more = " (and 1 more)" if n_aside > 1 else ""
     assert why == (told and f"rides: a{more} fails for {told}, e.g. ride_id 1, 2")
-    assert why_blocked(rows, [], volume=Volume(), baseline=None, set_aside=aside) is None
+    assert why_blocked(n_read, [], volume=Volume(), baseline=None, set_aside=aside) is None

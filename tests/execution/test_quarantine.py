@@ -82,7 +82,8 @@ def test_quarantined_rows_keep_the_columns_that_were_read_as_they_are_for_any_re
     pd.testing.assert_frame_equal(aside[same], expected)
     files = str(project.state / "quarantine" / "taxi_tips" / "*" / "*" / "*.parquet")
     rules = f"SELECT unnest(_rules) AS rule FROM read_parquet('{files}')"
-    found = duckdb.sql(f"SELECT rule, count(*) FROM ({rules}) GROUP BY rule").fetchall()
+    with duckdb.connect() as reader:
+        found = reader.execute(f"SELECT rule, count(*) FROM ({rules}) GROUP BY rule").fetchall()
     assert dict(found) == {rule: int(mask.sum()) for rule, mask in broken(rides).items()}
 
 

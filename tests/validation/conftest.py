@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,22 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_scorer.core.validation import OnFail, Suite
+from batch_scorer.validation.evidence import Evidence, gathered
+from batch_scorer.validation.formats import columns_kept, rows_kept
 from batch_scorer.validation.gx_process import GxProcess, ValidationRequest
+from batch_scorer.validation.streaming.compile import compile_suite
+from batch_scorer.validation.streaming.measures import Sampling
+from batch_scorer.validation.streaming.rows import Rows
+from batch_scorer.validation.streaming.scan import scan
 from batch_scorer.validation.suites import load_suite
 
 SuiteMaker = Callable[..., Suite]
+
+# Holds, and is left to GX: its process is asked, and reads the files.
+LEFT_TO_GX = (
+    "expect_column_value_z_scores_to_be_less_than",
+    {"column": "ride_id", "threshold": 3, "double_sided": True},
+)
 
 
 @pytest.fixture(scope="session")
@@ -103,16 +117,49 @@ def document_of(expectations: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
     }
 
 
+def without_names(result: dict[str, Any]) -> dict[str, Any]:
+    """A result without the names and times that two runs of GX never share, and without our note."""
+    for one in result["results"]:
+        one["expectation_config"]["kwargs"].pop("batch_id", None)
+        one["meta"].pop("batch_scorer", None)
+    return {name: result[name] for name in ("success", "results", "statistics", "suite_name")}
+
+
 def request_for(suite: Suite, files: tuple[str, ...], **others: Any) -> ValidationRequest:
+    """Its evidence is that of the rows in `files`, unless another `gather` is given."""
     request = ValidationRequest(
         partition="2024-01-01",
         suite=suite,
         on_fail=OnFail.BLOCK,
         stage="input",
         files=files,
+        gather=_unasked,
         key=("ride_id",),
     )
-    return replace(request, **others)
+    request = replace(request, **others)
+    return request if "gather" in others else replace(request, gather=partial(_evidence_in_files, request))
+
+
+def evidence_of(suite: Suite, table: pa.Table, result_format: dict[str, Any] | None = None) -> Evidence:
+    """What the workers and the driver make of a table, here in one piece."""
+    format_ = result_format or {}
+    expectations = suite.document["expectations"]
+    sampling = Sampling(keep=rows_kept(format_), columns=columns_kept(format_, table.column_names))
+    compiled = compile_suite(expectations, table.schema, sample_columns=sampling.columns)
+    scanned = scan(Rows(table), compiled.measures, sampling)
+    with tempfile.TemporaryDirectory() as spills:
+        return gathered(expectations, table.schema, sampling, scanned, Path(spills))
+
+
+def _unasked() -> Evidence:
+    raise AssertionError("nobody asks")
+
+
+def _evidence_in_files(request: ValidationRequest) -> Evidence:
+    table = pa.concat_tables(pq.read_table(file).replace_schema_metadata() for file in request.files)
+    if request.limit_rows is not None:
+        table = table.slice(0, request.limit_rows)
+    return evidence_of(request.suite, table, request.format)
 
 
 @pytest.fixture(scope="module")

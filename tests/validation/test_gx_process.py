@@ -19,13 +19,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from batch_scorer.core.validation import SuiteVerdict
+from batch_scorer.core.validation import OnFail, SuiteVerdict
+from batch_scorer.execution.checking import scan_of
+from batch_scorer.execution.parts import BoundSuite
 from batch_scorer.validation.gx_process import GxProcess
-from tests.validation.conftest import SuiteMaker, document_of, request_for
+from batch_scorer.validation.rendering import native_result
+from tests.validation.conftest import (
+    LEFT_TO_GX,
+    SuiteMaker,
+    document_of,
+    evidence_of,
+    request_for,
+    without_names,
+)
 
 AskGx = Callable[..., dict[str, Any]]
 
-_WAIT_S = 60
+_WAIT_S = 150
 _HOLDS = ("expect_column_values_to_not_be_null", {"column": "ride_id"})
 _MIXED = (
     _HOLDS,
@@ -40,14 +50,6 @@ _MIXED = (
     ("expect_compound_columns_to_be_unique", {"column_list": ["company", "passengers"]}),
     ("expect_table_row_count_to_be_between", {"min_value": 1000}),
 )
-
-
-def _without_names(result: dict[str, Any]) -> dict[str, Any]:
-    """A result without the names and times that two runs of GX never share."""
-    configs = [one["expectation_config"] for one in result["results"]]
-    for config in configs:
-        config["kwargs"].pop("batch_id", None)
-    return {name: result[name] for name in ("success", "results", "statistics", "suite_name")}
 
 
 def _is_gone(pid: int) -> bool:
@@ -74,42 +76,37 @@ def test_results_are_those_of_gx_on_the_whole_partition(
     make_suite: SuiteMaker,
     result_format: str,
 ) -> None:
-    suite = make_suite(*_MIXED)
-    request = request_for(suite, ride_files, result_format=result_format)
+    suite = make_suite(*_MIXED, LEFT_TO_GX)
+    request = request_for(suite, ride_files, result_format={"result_format": result_format})
     verdict = gx_process.submit(request).result(_WAIT_S)
     wanted = {"result_format": result_format, "unexpected_index_column_names": ["ride_id"]}
-    assert len(verdict.result["results"]) == len(_MIXED)
-    assert _without_names(dict(verdict.result)) == _without_names(ask_gx(rides, suite.document, wanted))
+    assert len(native_result(verdict)["results"]) == len(_MIXED) + 1
+    assert without_names(dict(native_result(verdict))) == without_names(ask_gx(rides, suite.document, wanted))
 
 
-def test_complete_results_list_only_the_first_keys_and_are_gx_s_own_otherwise(
+def test_complete_results_are_gx_s_own_as_well(
     gx_process: GxProcess,
     ask_gx: AskGx,
     rides: pa.Table,
     ride_files: tuple[str, ...],
     make_suite: SuiteMaker,
 ) -> None:
-    suite = make_suite(("expect_column_values_to_be_between", {"column": "fare", "min_value": 0}))
-    verdict = gx_process.submit(request_for(suite, ride_files, result_format="COMPLETE")).result(_WAIT_S)
-    ours = verdict.result["results"][0]["result"]
-    theirs = ask_gx(
-        rides,
-        suite.document,
-        {"result_format": "COMPLETE", "unexpected_index_column_names": ["ride_id"]},
-    )["results"][0]["result"]
-    assert ours.pop("unexpected_index_list") == theirs.pop("unexpected_index_list")[:20]
-    assert ours == theirs
+    suite = make_suite(*_MIXED, LEFT_TO_GX)
+    request = request_for(suite, ride_files, result_format={"result_format": "COMPLETE"})
+    verdict = gx_process.submit(request).result(_WAIT_S)
+    wanted = {"result_format": "COMPLETE", "unexpected_index_column_names": ["ride_id"]}
+    assert without_names(dict(native_result(verdict))) == without_names(ask_gx(rides, suite.document, wanted))
 
 
 def test_only_the_first_rows_of_the_partition_are_read_under_a_limit(
     gx_process: GxProcess, ask_gx: AskGx, rides: pa.Table, ride_files: tuple[str, ...], make_suite: SuiteMaker
 ) -> None:
-    suite = make_suite(*_MIXED)
+    suite = make_suite(*_MIXED, LEFT_TO_GX)
     for limit in (0, 60, 130, 500):
         verdict = gx_process.submit(request_for(suite, ride_files, limit_rows=limit)).result(_WAIT_S)
         wanted = {"result_format": "SUMMARY", "unexpected_index_column_names": ["ride_id"]}
         oracle = ask_gx(rides.slice(0, limit), suite.document, wanted)
-        assert _without_names(dict(verdict.result)) == _without_names(oracle), limit
+        assert without_names(dict(native_result(verdict))) == without_names(oracle), limit
 
 
 def test_a_suite_about_the_schema_sees_every_column(
@@ -132,15 +129,18 @@ def test_an_index_that_pandas_kept_in_the_file_does_not_hide_its_column(
 ) -> None:
     path = tmp_path / "part.parquet"
     pd.DataFrame({"ride_id": [7, 3, 4], "fare": [1.0, 2.0, 3.0]}).set_index("ride_id").to_parquet(path)
-    verdict = gx_process.submit(request_for(make_suite(_HOLDS), (str(path),))).result(_WAIT_S)
+    verdict = gx_process.submit(request_for(make_suite(_HOLDS, LEFT_TO_GX), (str(path),))).result(_WAIT_S)
     assert verdict.success
+    assert verdict.result is not None
 
 
 def test_a_key_that_the_files_lack_costs_only_the_examples(
-    gx_process: GxProcess, ride_files: tuple[str, ...], make_suite: SuiteMaker
+    gx_process: GxProcess, rides: pa.Table, ride_files: tuple[str, ...], make_suite: SuiteMaker
 ) -> None:
     suite = make_suite(("expect_column_values_to_be_between", {"column": "fare", "min_value": 0}))
-    verdict = gx_process.submit(request_for(suite, ride_files, key=("no_such_key",))).result(_WAIT_S)
+    use = BoundSuite(suite=suite, on_fail=OnFail.BLOCK, stage="input")
+    one = scan_of(use, rides.schema, ("no_such_key",))
+    verdict = gx_process.submit(request_for(suite, ride_files, key=one.key)).result(_WAIT_S)
     assert [failure.examples for failure in verdict.failed] == [("-5",)]
     assert verdict.not_evaluated is None
 
@@ -163,8 +163,16 @@ def test_files_that_do_not_fit_together_are_not_evaluated(
         paths[1].write_bytes(second)
     elif second is not None:
         pq.write_table(second, paths[1])
-    suite = make_suite(_HOLDS, ("expect_column_max_to_be_between", {"column": "fare", "max_value": 9}))
-    verdict = gx_process.submit(request_for(suite, tuple(map(str, paths)))).result(_WAIT_S)
+    suite = make_suite(
+        LEFT_TO_GX,
+        (
+            "expect_column_value_z_scores_to_be_less_than",
+            {"column": "fare", "threshold": 3, "double_sided": True},
+        ),
+    )
+    evidence = evidence_of(suite, pq.read_table(paths[0]))
+    request = request_for(suite, tuple(map(str, paths)), gather=lambda: evidence)
+    verdict = gx_process.submit(request).result(_WAIT_S)
     assert verdict.not_evaluated is not None
     assert why in verdict.not_evaluated
     assert (verdict.success, verdict.blocks) == (False, True)
@@ -179,7 +187,9 @@ def test_a_flipped_bit_in_a_page_is_not_evaluated(
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    verdict = gx_process.submit(request_for(make_suite(_HOLDS), (str(path),))).result(_WAIT_S)
+    suite = make_suite(LEFT_TO_GX)
+    evidence = evidence_of(suite, table)
+    verdict = gx_process.submit(request_for(suite, (str(path),), gather=lambda: evidence)).result(_WAIT_S)
     assert "checksum" in str(verdict.not_evaluated).lower() or "crc" in str(verdict.not_evaluated).lower()
 
 
@@ -198,7 +208,7 @@ def test_memory_is_given_back_between_requests(
 ) -> None:
     path = tmp_path / "part.parquet"
     pq.write_table(pa.table({"ride_id": np.arange(4_000_000)}), path)
-    request = request_for(make_suite(_HOLDS), (str(path),), key=())
+    request = request_for(make_suite(LEFT_TO_GX), (str(path),), key=())
 
     def resident_bytes() -> int:
         assert gx_process.submit(request).result(_WAIT_S).success
@@ -214,7 +224,7 @@ def test_a_process_killed_once_mid_request_is_asked_about_again_in_a_fresh_one(
     ride_files: tuple[str, ...], make_suite: SuiteMaker
 ) -> None:
     with GxProcess(max_bytes=4 << 30) as process:
-        pending = process.submit(request_for(make_suite(_HOLDS), ride_files))
+        pending = process.submit(request_for(make_suite(LEFT_TO_GX), ride_files))
         killed = _kill_next(process, None)
         assert pending.result(_WAIT_S).success
         assert process.pid != killed
@@ -223,12 +233,13 @@ def test_a_process_killed_once_mid_request_is_asked_about_again_in_a_fresh_one(
 def test_a_process_killed_twice_mid_request_is_not_evaluated_and_the_next_request_gets_a_fresh_one(
     ride_files: tuple[str, ...], make_suite: SuiteMaker
 ) -> None:
-    request = request_for(make_suite(_HOLDS), ride_files)
+    request = request_for(make_suite(LEFT_TO_GX), ride_files)
     with GxProcess(max_bytes=4 << 30) as process:
         pending, after = process.submit(request), process.submit(request)
         killed = _kill_next(process, _kill_next(process, None))
         verdict = pending.result(_WAIT_S)
         assert verdict.not_evaluated == (
+            "z-score of ride_id less than 3: "
             "the validation process was killed by signal 9 (memory bound 4.3 GB?)"
         )
         assert (verdict.success, verdict.blocks) == (False, True)
@@ -250,20 +261,23 @@ def test_a_partition_beyond_the_memory_bound_is_not_evaluated_and_a_smaller_one_
     path = tmp_path / "part.parquet"
     # 4 KB on disk for every 8 MB in memory: 960 MB, more than the bound.
     pq.write_table(pa.table({"ride_id": np.zeros(120_000_000, dtype=np.int64)}), path)
-    suite = make_suite(_HOLDS)
+    suite = make_suite(LEFT_TO_GX, _HOLDS, ("expect_table_row_count_to_equal", {"value": 3}))
+    evidence = evidence_of(suite, pa.table({"ride_id": [7, 8, 9]}))
     with GxProcess(max_bytes=600_000_000) as process:
-        verdict = process.submit(request_for(suite, (str(path),))).result(_WAIT_S)
+        verdict = process.submit(request_for(suite, (str(path),), gather=lambda: evidence)).result(_WAIT_S)
         assert verdict.not_evaluated is not None
         assert "memory bound 0.6 GB" in verdict.not_evaluated
+        # What was streamed has its answer all the same.
+        assert [one["success"] for one in native_result(verdict)["results"]] == [False, True, True]
         assert not verdict.success
-        assert process.submit(request_for(suite, ride_files)).result(_WAIT_S).success
+        assert process.submit(request_for(make_suite(LEFT_TO_GX), ride_files)).result(_WAIT_S).success
 
 
 def test_a_bound_too_small_for_gx_itself_is_told_and_not_passed(
     ride_files: tuple[str, ...], make_suite: SuiteMaker
 ) -> None:
     with GxProcess(max_bytes=200_000_000) as process:
-        verdict = process.submit(request_for(make_suite(_HOLDS), ride_files)).result(_WAIT_S)
+        verdict = process.submit(request_for(make_suite(LEFT_TO_GX), ride_files)).result(_WAIT_S)
     assert "Great Expectations itself takes 0." in str(verdict.not_evaluated)
     assert "memory bound 0.2 GB" in str(verdict.not_evaluated)
     assert not verdict.success
@@ -294,7 +308,7 @@ def test_closing_ends_the_process_at_once_and_the_pending_request_is_not_evaluat
     ride_files: tuple[str, ...], make_suite: SuiteMaker
 ) -> None:
     process = GxProcess(max_bytes=4 << 30)
-    request = request_for(make_suite(_HOLDS), ride_files)
+    request = request_for(make_suite(LEFT_TO_GX), ride_files)
     running, waiting = process.submit(request), process.submit(request)
     _wait_until(lambda: process.pid is not None)
     pid = process.pid
@@ -313,21 +327,23 @@ def test_nothing_is_started_before_the_first_request() -> None:
 
 def test_no_process_outlives_a_driver_that_is_killed(tmp_path: Path, ride_files: tuple[str, ...]) -> None:
     suite = tmp_path / "rides.json"
-    suite.write_text(json.dumps(document_of([_HOLDS])))
+    suite.write_text(json.dumps(document_of([LEFT_TO_GX])))
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from batch_scorer.core.validation import OnFail\n"
-        "from batch_scorer.validation.gx_process import GxProcess, ValidationRequest\n"
+        "from batch_scorer.validation.gx_process import GxProcess\n"
         "from batch_scorer.validation.suites import load_suite\n"
+        "from tests.validation.conftest import request_for\n"
         "process = GxProcess(max_bytes=4 << 30)\n"
-        "request = ValidationRequest(partition='p', suite=load_suite(Path(sys.argv[1])),\n"
-        "    on_fail=OnFail.BLOCK, stage='input', files=tuple(sys.argv[2:]))\n"
+        "request = request_for(load_suite(Path(sys.argv[1])), tuple(sys.argv[2:]))\n"
         "assert process.submit(request).result().success\n"
         "print(process.pid, flush=True)\n"
         "time.sleep(600)\n"
     )
     driver = subprocess.Popen(
-        [sys.executable, "-c", code, str(suite), *ride_files], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, str(suite), *ride_files],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
     )
     assert driver.stdout is not None
     pid = int(driver.stdout.readline())
@@ -341,7 +357,7 @@ def test_no_process_outlives_a_driver_that_is_killed(tmp_path: Path, ride_files:
 def test_ctrl_c_reaches_neither_the_process_nor_its_answer(
     gx_process: GxProcess, ride_files: tuple[str, ...], make_suite: SuiteMaker
 ) -> None:
-    request = request_for(make_suite(_HOLDS), ride_files)
+    request = request_for(make_suite(LEFT_TO_GX), ride_files)
     before: SuiteVerdict = gx_process.submit(request).result(_WAIT_S)
     pid = gx_process.pid
     assert pid is not None

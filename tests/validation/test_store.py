@@ -12,9 +12,10 @@ import pytest
 
 from batch_scorer.core.errors import DamageFound
 from batch_scorer.core.validation import OnFail
+from batch_scorer.validation.rendering import native_result
 from batch_scorer.validation.store import ValidationStore
-from batch_scorer.validation.verdicts import verdict_from_gx, verdict_without_answer
-from tests.validation.conftest import SuiteMaker, request_for
+from batch_scorer.validation.verdicts import verdict_from_gx, verdict_that_holds, verdict_without_answer
+from tests.validation.conftest import SuiteMaker, evidence_of, request_for, without_names
 
 
 def test_a_stored_verdict_comes_back_as_it_was_and_the_file_is_gx_json(
@@ -31,6 +32,47 @@ def test_a_stored_verdict_comes_back_as_it_was_and_the_file_is_gx_json(
 
     loaded = expectationSuiteValidationResultSchema.load(json.loads((tmp_path / path).read_text()))
     assert loaded["statistics"]["unsuccessful_expectations"] == 1
+
+
+def test_a_verdict_that_needed_no_gx_comes_back_and_gx_renders_its_own_result_from_it(
+    ask_gx: Callable[..., dict[str, Any]], rides: pa.Table, make_suite: SuiteMaker, tmp_path: Path
+) -> None:
+    suite = make_suite(
+        ("expect_column_values_to_be_between", {"column": "fare", "min_value": 0, "mostly": 0.7}),
+        ("expect_column_values_to_be_unique", {"column": "ride_id", "mostly": 0.9}),
+        ("expect_column_median_to_be_between", {"column": "passengers", "min_value": 0}),
+        ("expect_column_distinct_values_to_be_in_set",
+         {"column": "company", "value_set": ["Cab 0", "Cab 1", "Cab 2", "Cab 3"]}),
+    )  # fmt: skip
+    request = request_for(suite, ())
+    verdict = verdict_that_holds(evidence_of(suite, rides, request.format), request, 0.1)
+    store = ValidationStore(tmp_path)
+    stored = store.read(store.write("j", "d=1", "r", verdict))
+    assert stored == verdict
+    assert (stored.success, stored.result) == (True, None)
+    theirs = ask_gx(rides, suite.document, request.format)
+    assert without_names(dict(native_result(stored))) == without_names(theirs)
+
+
+def test_a_passed_result_of_before_there_was_evidence_is_read(
+    ask_gx: Callable[..., dict[str, Any]], rides: pa.Table, make_suite: SuiteMaker, tmp_path: Path
+) -> None:
+    suite = make_suite(("expect_column_values_to_not_be_null", {"column": "ride_id"}))
+    result = json.loads(json.dumps(ask_gx(rides, suite.document, {"result_format": "SUMMARY"})))
+    note = {
+        "suite": "rides",
+        "fingerprint": "703db6775edb",
+        "on_fail": "block",
+        "stage": "input",
+        "success": True,
+        "not_evaluated": None,
+        "seconds": 0.132,
+    }
+    result["meta"]["batch_scorer"] = note
+    (tmp_path / "old.json").write_text(json.dumps(result, indent=1))
+    verdict = ValidationStore(tmp_path).read("old.json")
+    assert (verdict.success, verdict.failed, verdict.evidence) == (True, (), None)
+    assert native_result(verdict)["results"] == result["results"]
 
 
 def test_a_verdict_without_an_answer_is_stored_as_such(make_suite: SuiteMaker, tmp_path: Path) -> None:

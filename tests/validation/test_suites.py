@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_scorer.core.errors import ConfigInvalid
-from batch_scorer.core.validation import OnFail
+from batch_scorer.core.validation import OnFail, Suite
 from batch_scorer.validation.json_text import JsonInvalid, parse_json
 from batch_scorer.validation.suites import load_suite, suite_fingerprint, suites_fingerprint
 from tests.validation.conftest import SuiteMaker, document_of
@@ -108,7 +108,10 @@ def test_what_is_no_suite_is_refused_in_its_place(
         ({"min_value": 0}, 'needs "column"'),
         ({"column": ["fare"], "min_value": 0}, "column must name a column"),
         ({"column": "fare", "min_value": 0, "mostly": 99}, "mostly must be a share between 0 and 1, not 99"),
-        ({"column": "fare", "min_value": {"$PARAMETER": "low"}}, "suite parameters are not supported yet"),
+        (
+            {"column": "fare", "min_value": {"$PARAMETER": "low"}},
+            'no value for the parameter "low" in suite_',
+        ),
     ],
 )
 def test_arguments_that_gx_would_refuse_or_misread_are_refused(
@@ -116,6 +119,20 @@ def test_arguments_that_gx_would_refuse_or_misread_are_refused(
 ) -> None:
     document = document_of([("expect_column_values_to_be_between", kwargs)])
     assert message in _refusal(tmp_path / "rides.json", json.dumps(document))
+
+
+def test_parameters_that_the_suite_gives_are_put_in_and_count_in_its_fingerprint(tmp_path: Path) -> None:
+    rule = ("expect_column_values_to_be_between", {"column": "fare", "min_value": {"$PARAMETER": "low"}})
+
+    def loaded(low: float) -> Suite:
+        path = tmp_path / f"{low}.json"
+        path.write_text(json.dumps({**document_of([rule]), "suite_parameters": {"low": low}}))
+        return load_suite(path)
+
+    assert loaded(3).document["expectations"][0]["kwargs"]["min_value"] == 3
+    assert loaded(3).fingerprint != loaded(4).fingerprint
+    plain = document_of([("expect_column_values_to_be_between", {"column": "fare", "min_value": 3})])
+    assert loaded(3).fingerprint == suite_fingerprint(plain)
 
 
 def test_a_suite_of_gx_0_is_told_the_new_names(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
+from great_expectations.exceptions import MetricResolutionError
 from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
@@ -44,7 +45,7 @@ def _plain(value: Any) -> Any:
             return value
 
 
-class ReplayEngine(PandasExecutionEngine):
+class ReplayEngine(PandasExecutionEngine):  # type: ignore[misc]  # GX publishes no types
     """answers: by metric. real: metrics to compute on the frame that was loaded.
 
     Every other metric is a step on the way to one that is answered: it is given no value.
@@ -63,15 +64,24 @@ class ReplayEngine(PandasExecutionEngine):
         resolved: dict[Any, Any] = {}
         for metric in metrics_to_resolve:
             key = key_of(metric)
-            if metric.metric_name in self.of_table:
-                resolved[metric.id] = self.of_table[metric.metric_name]()
-            elif key in self.answers:
-                resolved[metric.id] = self.answers[key]()
+            answer = self.of_table.get(metric.metric_name) or self.answers.get(key)
+            if answer is not None:
+                resolved[metric.id] = _answered(metric, answer)
             elif key in self.real:
                 resolved |= super().resolve_metrics([metric], metrics, runtime_configuration)
             else:
                 resolved[metric.id] = None
         return resolved
+
+
+def _answered(metric: MetricConfiguration, answer: Answer) -> Any:
+    """Raises: MetricResolutionError, which GX reports with the one expectation that needs the metric."""
+    try:
+        return answer()
+    except Exception as error:
+        raise MetricResolutionError(
+            message=f"{type(error).__name__}: {error}", failed_metrics=(metric,)
+        ) from error
 
 
 def replay_engine(

@@ -47,7 +47,7 @@ class Replay:
     refused: str | None = None
 
     def render(self, context: Any, document: Mapping[str, Any], parameters: Mapping[str, Any]) -> Json:
-        """document: the suite as JSON; parameters: of the suite. Raises: what GX raises of the suite itself."""
+        """document: the suite as JSON; parameters: of the suite. Raises: what GX raises of the suite."""
         suite = _suite(document)
         configurations = suite.expectation_configurations
         known = {**(document.get("suite_parameters") or {}), **parameters}
@@ -87,15 +87,22 @@ class Replay:
     def _engine(self, configurations: list[ExpectationConfiguration]) -> ReplayEngine:
         blank, found = self._blank(), self.evidence.found()
         answers: dict[MetricKey, Answer] = {}
+        asked: set[MetricKey] = set()
         real: set[MetricKey] = set()
         for check, configuration in zip(self.evidence.compiled.checks, configurations, strict=True):
             if check.way is Way.STREAMED:
                 answers |= dict(_answers(check, configuration, blank, self.result_format, found))
-            else:
-                real |= {key_of(metric) for metric in _needed(configuration, blank, self.result_format)}
-        real -= set(answers)
+                continue
+            wanted, steps = _needed(configuration, blank, self.result_format)
+            asked |= {key_of(metric) for metric in wanted}
+            real |= {key_of(metric) for metric in steps}
         if self.refused is not None:
-            answers |= dict.fromkeys(real, partial(_refuse, self.refused))
+            # Not the steps to it: a streamed expectation may have them on its way, too.
+            refused = dict.fromkeys(asked - set(answers), partial(_refuse, self.refused))
+            return replay_engine(
+                _empty(found), answers={**answers, **refused}, real=(), of_table=blank.of_table
+            )
+        real -= set(answers)
         frame = _empty(found) if self.frame is None else self.frame
         return replay_engine(frame, answers=answers, real=real, of_table=blank.of_table)
 
@@ -148,13 +155,14 @@ def _wanted(
 
 def _needed(
     configuration: ExpectationConfiguration, engine: ReplayEngine, result_format: Json
-) -> list[MetricConfiguration]:
+) -> tuple[list[MetricConfiguration], list[MetricConfiguration]]:
     """Those, and all that they are computed from. An expectation that GX cannot evaluate needs none."""
     runtime = {"result_format": dict(result_format)}
     graph = ValidationGraph(execution_engine=engine)
     try:
-        for metric in _wanted(configuration, engine, result_format):
+        wanted = _wanted(configuration, engine, result_format)
+        for metric in wanted:
             graph.build_metric_dependency_graph(metric, runtime)
     except Exception:  # GX will say it of this expectation alone
-        return []
-    return [end for edge in graph.edges for end in (edge.left, edge.right) if end is not None]
+        return [], []
+    return wanted, [end for edge in graph.edges for end in (edge.left, edge.right) if end is not None]

@@ -1,4 +1,4 @@
-"""From a suite and the table's Arrow schema to checks: what is streamed, what is left to GX, and why. Pure."""
+"""From a suite and the table's Arrow schema to checks: what is streamed, what is left to GX, why. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from batch_scorer.validation.streaming.measures import Counted, Measure, columns_read
+from batch_scorer.validation.streaming.measures import SHOWING_ROWS, Counted, Measure, columns_read
 from batch_scorer.validation.streaming.rules.rule import NotStreamed, widens
 from batch_scorer.validation.streaming.rules.table import NO_RULE, RULES
 
@@ -35,7 +35,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
-    """A suite for a table of one schema. sample_columns: kept with each failing row, besides the rule's own."""
+    """A suite for a table of one schema. sample_columns: kept with each failing row, besides the rule's."""
 
     checks: tuple[Check, ...]
     schema: pa.Schema
@@ -67,13 +67,28 @@ class Compiled:
 def compile_suite(
     expectations: Sequence[Mapping[str, Any]], schema: pa.Schema, *, sample_columns: Sequence[str] = ()
 ) -> Compiled:
-    """expectations: of GX's own JSON, suite parameters resolved."""
+    """expectations: of GX's own JSON, suite parameters resolved.
+
+    sample_columns: where the table lacks one, GX says so for every expectation that would show a row.
+    """
+    unknown = tuple(name for name in sample_columns if schema.get_field_index(name) < 0)
     checks = tuple(
-        _check(index, expectation["type"], expectation["kwargs"], schema)
+        _nameable(_check(index, expectation["type"], expectation["kwargs"], schema), unknown)
         for index, expectation in enumerate(expectations)
     )
-    known = tuple(name for name in sample_columns if schema.get_field_index(name) >= 0)
+    known = tuple(name for name in sample_columns if name not in unknown)
     return Compiled(checks=checks, schema=schema, sample_columns=known)
+
+
+def _nameable(check: Check, unknown: tuple[str, ...]) -> Check:
+    if not unknown or not any(isinstance(measure, SHOWING_ROWS) for measure in check.measures):
+        return check
+    return left(check, f"there is no column {unknown[0]} to name its rows by")
+
+
+def left(check: Check, why: str) -> Check:
+    """The same expectation, left to GX."""
+    return Check(index=check.index, type=check.type, kwargs=check.kwargs, way=Way.GX, why=why)
 
 
 def _check(index: int, type_: str, kwargs: Mapping[str, Any], schema: pa.Schema) -> Check:

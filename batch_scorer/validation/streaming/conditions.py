@@ -1,4 +1,4 @@
-"""GX's row conditions on Arrow columns, as `DataFrame.query` decides them: a null compares False, but for !=."""
+"""GX's row conditions on Arrow columns, as `DataFrame.query` decides them: a null is unequal only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_scorer.validation.streaming.rows import Column, Kind, Mask, Rows
+from batch_scorer.validation.streaming.rows import Column, Kind, Mask, Rows, to_numpy
 
 _NUMBERS = (Kind.INT, Kind.FLOAT)
 _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -37,9 +37,9 @@ def streams_condition(condition: object, kinds: Mapping[str, Kind]) -> bool:
         case {"type": "and" | "or", "conditions": [_, *_] as parts}:
             return all(streams_condition(part, kinds) for part in parts)
         case {"type": "nullity", "column": {"name": str(name)}, "is_null": bool()}:
-            return name in kinds
+            return name in kinds and "`" not in name  # which it is quoted with in a query
         case {"type": "comparison", "column": {"name": str(name)}, "operator": str(op), "parameter": given}:
-            return _streams_comparison(kinds.get(name), op, given)
+            return "`" not in name and _streams_comparison(kinds.get(name), op, given)
         case _:
             return False
 
@@ -54,12 +54,14 @@ def _streams_comparison(kind: Kind | None, operator: str, given: object) -> bool
     if operator not in _COMPARE:
         return False
     if kind in _NUMBERS:
-        return _is_number(given) and math.isfinite(given) and abs(given) < 2**53
+        return _is_exact_number(given)
     return kind is Kind.TEXT and isinstance(given, str)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_exact_number(value: object) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return math.isfinite(value) and abs(value) < 2**53
 
 
 def condition_mask(condition: Mapping[str, Any], rows: Rows) -> Mask:
@@ -67,7 +69,8 @@ def condition_mask(condition: Mapping[str, Any], rows: Rows) -> Mask:
     match condition:
         case {"type": ("and" | "or") as joint, "conditions": parts}:
             masks = [condition_mask(part, rows) for part in parts]
-            return np.logical_and.reduce(masks) if joint == "and" else np.logical_or.reduce(masks)
+            whole: Mask = (np.logical_and if joint == "and" else np.logical_or).reduce(masks)
+            return whole
         case {"type": "nullity", "column": {"name": name}, "is_null": is_null}:
             valid = rows.column(name).valid
             is_valid = np.ones(rows.n_rows, dtype=bool) if valid is None else valid
@@ -84,9 +87,7 @@ def _compared(column: Column, operator: str, given: Any) -> Mask:
         holds = _is_in(column, given)
         holds = ~holds if holds_for_null else holds
     elif column.kind is Kind.TEXT:
-        holds = pc.fill_null(_COMPARE_TEXT[operator](column.arrow, given), holds_for_null).to_numpy(
-            zero_copy_only=False
-        )
+        holds = to_numpy(pc.fill_null(_COMPARE_TEXT[operator](column.arrow, given), holds_for_null))
     else:
         holds = _COMPARE[operator](column.numbers, given)
     if column.valid is not None:
@@ -97,5 +98,5 @@ def _compared(column: Column, operator: str, given: Any) -> Mask:
 def _is_in(column: Column, given: Sequence[Any]) -> Mask:
     if column.kind is Kind.TEXT:
         found = pc.is_in(column.arrow, value_set=pa.array(given, column.arrow.type))
-        return found.to_numpy(zero_copy_only=False)
+        return to_numpy(found)
     return np.isin(column.numbers, np.array(given))

@@ -40,16 +40,10 @@ def without_nulls(mask: Mask | None, columns: Sequence[Column], ignore: Ignore) 
     """A domain less the rows that its nulls exclude."""
     if ignore is Ignore.NONE:
         return mask
-    valid = [column.valid for column in columns]
-    if ignore is Ignore.ALL:
-        if any(one is None for one in valid):
-            return mask
-        kept = np.logical_or.reduce(valid)
-    else:
-        masks = [one for one in valid if one is not None]
-        if not masks:
-            return mask
-        kept = masks[0] if len(masks) == 1 else np.logical_and.reduce(masks)
+    masks = [column.valid for column in columns if column.valid is not None]
+    if not masks or (ignore is Ignore.ALL and len(masks) < len(columns)):
+        return mask
+    kept: Mask = (np.logical_or if ignore is Ignore.ALL else np.logical_and).reduce(masks)
     return kept if mask is None else mask & kept
 
 

@@ -9,15 +9,17 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_scorer.validation.streaming.hashing import integers_under
+from batch_scorer.validation.streaming.hashing import hashes_of, integers_under
 from batch_scorer.validation.streaming.runs import RowRuns
 from batch_scorer.validation.streaming.spill_files import SpillFile
 
 MAX_IN_MEMORY_ROWS = 262_144
 POSITION = "_position"
+_PROBED = 4_096  # rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,24 @@ def _first_by_position(rows: pa.Table, first: int) -> pa.Table:
 
 def _is_repeated(rows: pa.Table, keys: Sequence[str]) -> npt.NDArray[np.bool_]:
     """(n_rows,) whether another row has the same key."""
+    if len(keys) == 1 and _are_plain_numbers(column := rows[keys[0]]):
+        # Of one number pandas' own hash table is the fastest.
+        return _repeated(_numbers(column))
+    if len(set(hashes_of(rows.slice(0, _PROBED), keys).tolist())) < 0.9 * min(_PROBED, rows.num_rows):
+        return _has_repeated_codes(rows, keys)
+    # Only keys with a hash that occurs twice can be equal: few, where most keys differ.
+    found = _repeated(hashes_of(rows, keys))
+    where = np.flatnonzero(found)
+    found[where] = _has_repeated_codes(rows.take(pa.array(where)), keys)
+    return found
+
+
+def _repeated(numbers: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    return np.array(pd.Series(numbers).duplicated(keep=False))
+
+
+def _has_repeated_codes(rows: pa.Table, keys: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Compares the keys themselves."""
     codes, n_codes = np.zeros(rows.num_rows, np.int64), 1
     for name in keys:
         own, n_own = _codes(rows[name])
@@ -124,11 +144,26 @@ def _is_repeated(rows: pa.Table, keys: Sequence[str]) -> npt.NDArray[np.bool_]:
     return repeated
 
 
+def _are_plain_numbers(column: pa.ChunkedArray) -> bool:
+    kind = column.type
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_timestamp(kind)
+    return is_number and not column.null_count
+
+
+def _numbers(column: pa.ChunkedArray) -> npt.NDArray[Any]:
+    numbers: npt.NDArray[Any] = _whole(column).to_numpy()
+    return numbers
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    """In one piece, times as integers."""
+    values = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    return values.view(integers_under(values.type)) if pa.types.is_temporal(values.type) else values
+
+
 def _codes(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], int]:
     """(n_rows,) a number below the second answer for each value, equal when the values are; null is one."""
-    values = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-    if pa.types.is_temporal(values.type):
-        values = values.view(integers_under(values.type))
+    values = _whole(column)
     encoded = pc.dictionary_encode(values, null_encoding="encode")
     codes: npt.NDArray[np.int64] = encoded.indices.to_numpy().astype(np.int64)
     return codes, len(encoded.dictionary)

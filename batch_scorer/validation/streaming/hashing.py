@@ -32,13 +32,18 @@ def buckets_of(table: pa.Table, keys: Sequence[str]) -> npt.NDArray[np.uint8]:
     Neither the cut into Arrow chunks nor a dictionary encoding matters.
     Raises: TypeError, when a key is a list, a struct or another nested type.
     """
+    return (hashes_of(table, keys) >> _TOP_BITS).astype(np.uint8)
+
+
+def hashes_of(table: pa.Table, keys: Sequence[str]) -> Hashes:
+    """(n_rows,) equal for equal keys, mostly different for others. Raises: TypeError, as buckets_of."""
     hashes = np.zeros(table.num_rows, np.uint64)
     for name in keys:
         column = table.column(name)
         chunks = [_hashes(chunk) for chunk in column.chunks]
         own = np.concatenate(chunks) if chunks else np.zeros(0, np.uint64)
         hashes = _mixed(hashes * _GOLDEN + own)
-    return (hashes >> _TOP_BITS).astype(np.uint8)
+    return hashes
 
 
 def plain(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:

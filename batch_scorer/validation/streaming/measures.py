@@ -79,11 +79,21 @@ class RowsThatFail:
     def mask(self, rows: Rows) -> Mask:
         """The rows that fail. Raises: whatever GX's own rule would raise."""
         if self not in rows.failing:
-            columns = tuple(rows.column(name) for name in self.columns)
-            _, domain = self._domain(rows)
-            failing = ~KERNELS[self.metric].meets(columns, json.loads(self.kwargs))
-            rows.failing[self] = failing if domain is None else failing & domain
+            rows.failing[self] = self._mask(rows)
         return rows.failing[self]
+
+    def _mask(self, rows: Rows) -> Mask:
+        columns = tuple(rows.column(name) for name in self.columns)
+        _, domain = self._domain(rows)
+        kernel, kwargs = KERNELS[self.metric], json.loads(self.kwargs)
+        if domain is None:
+            return ~kernel.meets(columns, kwargs)
+        if not kernel.raises:
+            return ~kernel.meets(columns, kwargs) & domain
+        within = tuple(Column(column.arrow.filter(pa.array(domain))) for column in columns)
+        failing = np.zeros(rows.n_rows, dtype=bool)
+        failing[domain] = ~kernel.meets(within, kwargs)
+        return failing
 
     def _domain(self, rows: Rows) -> tuple[Mask | None, Mask | None]:
         columns = [rows.column(name) for name in self.columns]
@@ -172,7 +182,13 @@ class ValuesCounted:
     condition: str | None = None
 
     def of(self, rows: Rows, sampling: Sampling) -> ValueCounts:  # noqa: ARG002
-        return ValueCounts.of(values_of(rows, self.columns[0], self.condition))
+        column = rows.column(self.columns[0])
+        if column.kind is not Kind.TEXT or column.distinct is None:
+            return ValueCounts.of(values_of(rows, self.columns[0], self.condition))
+        domain = without_nulls(held(self.condition, rows), [column], Ignore.ANY)
+        codes, values = column.distinct
+        coded = pa.DictionaryArray.from_arrays(pa.array(codes if domain is None else codes[domain]), values)
+        return ValueCounts.of(coded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +237,8 @@ def out_of_order(
 
 def partial_from_json(document: Mapping[str, Any]) -> Partial:
     """The inverse of `partial_as_json`. Raises: KeyError, ValueError."""
-    return _PARTIALS[document["partial"]].from_json(document["of"])
+    partial: Partial = _PARTIALS[document["partial"]].from_json(document["of"])
+    return partial
 
 
 def partial_as_json(partial: Partial) -> dict[str, Any]:
@@ -231,3 +248,5 @@ def partial_as_json(partial: Partial) -> dict[str, Any]:
 _PARTIALS: Mapping[str, Any] = {
     kind.__name__: kind for kind in (FailingRows, OrderedRows, Extremes, Moments, Tally, ValueCounts, KeyRows)
 }
+
+SHOWING_ROWS = (RowsThatFail, RowsOutOfOrder, KeysGathered)

@@ -1,4 +1,4 @@
-"""The partial of a rule about the order of rows: it remembers its ends, which meet those of its neighbours."""
+"""The partial of a rule about the order of rows: it remembers its ends, to meet those of its neighbours."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 
 def kind_of(type_: pa.DataType) -> Kind:
-    """The kind of an Arrow type. What GX's pandas engine treats in its own way (uint64, half floats) is OTHER."""
+    """Of an Arrow type. What GX's pandas engine treats in its own way (uint64, half floats) is OTHER."""
     if pa.types.is_integer(type_):
         return Kind.OTHER if pa.types.is_uint64(type_) else Kind.INT
     if pa.types.is_float64(type_):
@@ -48,6 +48,12 @@ def kind_of(type_: pa.DataType) -> Kind:
     if pa.types.is_timestamp(type_):
         return Kind.TIME
     return Kind.DATE if pa.types.is_date32(type_) else Kind.OTHER
+
+
+def to_numpy(values: pa.Array) -> np.ndarray[Any, Any]:
+    """A copy where the layouts differ, as they do for booleans."""
+    numbers: np.ndarray[Any, Any] = values.to_numpy(zero_copy_only=False)
+    return numbers
 
 
 class Column:
@@ -77,7 +83,7 @@ class Column:
         """Rows that hold a value; None: all of them."""
         mask: Mask | None = None
         if self._given.null_count:
-            mask = self._given.is_valid().to_numpy(zero_copy_only=False)
+            mask = to_numpy(self._given.is_valid())
         if pa.types.is_floating(self._given.type):
             numbers = ~np.isnan(self.numbers)
             if not numbers.all():
@@ -99,16 +105,16 @@ class Column:
         if pa.types.is_date32(values.type):
             return self._integers(pa.int32())
         if pa.types.is_boolean(values.type):
-            return pc.fill_null(values, False).to_numpy(zero_copy_only=False)
+            return to_numpy(pc.fill_null(values, False))
         if values.null_count:
             values = pc.fill_null(values, pa.scalar(0, values.type))
-        return values.to_numpy(zero_copy_only=False)
+        return to_numpy(values)
 
     def _integers(self, type_: pa.DataType) -> np.ndarray[Any, Any]:
         values = self.arrow.view(type_)
         if values.null_count:
             values = pc.fill_null(values, pa.scalar(0, type_))
-        return values.to_numpy(zero_copy_only=False)
+        return to_numpy(values)
 
     @cached_property
     def distinct(self) -> tuple[np.ndarray[Any, Any], pa.Array] | None:
@@ -123,7 +129,7 @@ class Column:
         else:
             encoded = self.arrow.dictionary_encode()
         codes = pc.fill_null(encoded.indices, pa.scalar(0, encoded.indices.type))
-        return codes.to_numpy(zero_copy_only=False), encoded.dictionary
+        return to_numpy(codes), encoded.dictionary
 
     def _repeats(self) -> bool:
         if len(self.arrow) <= _PROBE_ROWS:
@@ -137,7 +143,8 @@ class Column:
         codes, _ = self.distinct
         if not len(decided):  # only nulls
             return np.zeros(len(codes), dtype=bool)
-        return decided[codes]
+        spread: Mask = decided[codes]
+        return spread
 
 
 class Rows:

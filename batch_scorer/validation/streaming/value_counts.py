@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,13 +18,14 @@ from batch_scorer.validation.streaming.order_keys import order_keys, smallest, v
 from batch_scorer.validation.streaming.runs import RowRuns
 
 MAX_IN_MEMORY = 65_536  # distinct values
-_N_SAMPLE = 16_384
 VALUE, COUNT = "value", "count"
+_MAX_TABLES = 32  # in memory
+_PROBED = 4_096  # values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueCounts:
-    """Distinct values with their counts; what is in memory holds each value once, each file as well.
+    """Values with their counts. A file holds each value once; in memory one may come several times.
 
     Every question that takes a directory reads the files there, a bucket at a time, and raises DamageFound.
     """
@@ -37,16 +39,19 @@ class ValueCounts:
         is_coded = pa.types.is_dictionary(values.type)
         if is_coded and isinstance(values, pa.ChunkedArray):
             values = values.unify_dictionaries()
-        table = _counted(values if is_coded else plain(values))
+        if not is_coded and _are_mostly_different(values):
+            ones = pa.array(np.ones(len(values), np.int64))
+            return cls(rows=RowRuns.of(pa.table({VALUE: values, COUNT: ones}), (VALUE,)), n=len(values))
+        counted = pc.value_counts(values if is_coded else plain(values))
+        table = pa.table({VALUE: plain(counted.field("values")), COUNT: counted.field("counts")})
         # A dictionary may hold a value twice, or two zeros; its values are made plain after counting.
         return cls(rows=RowRuns.of(_once(table) if is_coded else table, (VALUE,)), n=len(values))
 
     def __add__(self, other: Self) -> Self:
         """Both must be of the same Arrow type."""
         rows = self.rows + other.rows
-        if len(rows.tables_in_memory) > 1:
-            table = _once(pa.concat_tables(rows.tables_in_memory))
-            rows = RowRuns(keys=rows.keys, runs=(*rows.files, table))
+        # Not after every addition: where most values differ, that takes the square of their number.
+        rows = _compact(rows) if len(rows.tables_in_memory) > _MAX_TABLES else rows
         return type(self)(rows=rows, n=self.n + other.n)
 
     def settled(self, directory: Path, name: str, max_in_memory: int = MAX_IN_MEMORY) -> Self:
@@ -56,13 +61,18 @@ class ValueCounts:
         """
         if self.rows.n_rows_in_memory <= max_in_memory:
             return self
-        return type(self)(rows=self.rows.spilled(directory, name), n=self.n)
+        rows = _compact(self.rows)
+        if rows.n_rows_in_memory > max_in_memory:
+            rows = rows.spilled(directory, name)
+        return type(self)(rows=rows, n=self.n)
 
     def n_values(self) -> int:
         """How many values were counted, equal ones too."""
         return self.n
 
     def n_distinct(self, directory: Path) -> int:
+        if self.rows.tables_in_memory and not self.rows.files:
+            return _n_different(pa.concat_tables(self.rows.tables_in_memory)[VALUE])
         return sum(len(group) for group in self._groups(directory))
 
     def modes(self, directory: Path) -> pa.Array | None:
@@ -126,9 +136,7 @@ class ValueCounts:
         if self.rows.files:
             found = smallest(ranks, lambda: map(_keys_and_counts, self.rows.tables(directory)))
         else:
-            keys, counts = _keys_and_counts(pa.concat_tables(self.rows.tables(directory)))
-            order = np.argsort(keys)
-            found = keys[order[np.searchsorted(np.cumsum(counts[order]), ranks, side="right")]]
+            found = _at_ranks(*_keys_and_counts(pa.concat_tables(self.rows.tables(directory))), ranks)
         answer: list[Any] = values_of(found, kind).to_pylist()
         return answer
 
@@ -143,30 +151,41 @@ class ValueCounts:
     def _groups(self, directory: Path) -> Iterator[pa.Table]:
         """All values with their counts, each once; no group is empty."""
         for parts in self.rows.groups(directory):
-            group = _once(pa.concat_tables(parts)) if len(parts) > 1 else parts[0]
+            group = _once(pa.concat_tables(parts))
             if group.num_rows:
                 yield group
 
 
-def _counted(values: pa.Array | pa.ChunkedArray) -> pa.Table:
-    if _is_mostly_distinct_numbers(values):
-        numbers = plain(values).combine_chunks()
-        if not pa.types.is_floating(numbers.type):
-            numbers = numbers.view(integers_under(numbers.type))
-        found, counts = np.unique(numbers.to_numpy(), return_counts=True)
-        return pa.table({VALUE: pa.array(found, numbers.type).view(values.type), COUNT: counts})
-    counted = pc.value_counts(values)
-    return pa.table({VALUE: plain(counted.field("values")), COUNT: counted.field("counts")})
-
-
-def _is_mostly_distinct_numbers(values: pa.Array | pa.ChunkedArray) -> bool:
-    """By a sample: for such values sorting is several times as fast as hashing, for others it is slower."""
-    kind = values.type
-    is_number = pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_temporal(kind)
-    if not is_number or len(values) < _N_SAMPLE:
+def _are_mostly_different(values: pa.Array | pa.ChunkedArray) -> bool:
+    """Then counting them would find next to no two alike, and cost more than it saves."""
+    if len(values) <= _PROBED:
         return False
-    sample = values.take(pa.array(np.linspace(0, len(values) - 1, _N_SAMPLE).astype(np.int64)))
-    return bool(len(sample.unique()) > 0.9 * _N_SAMPLE)
+    return bool(pc.count_distinct(values.slice(0, _PROBED)).as_py() > _PROBED * 0.9)
+
+
+def _n_different(values: pa.ChunkedArray) -> int:
+    kind = values.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_timestamp(kind):
+        one = _one(values)
+        numbers = one.view(integers_under(kind)) if pa.types.is_timestamp(kind) else one
+        return len(pd.unique(numbers.to_numpy()))  # whose hash table is the fastest for numbers
+    return int(pc.count_distinct(values).as_py())
+
+
+def _at_ranks(
+    keys: npt.NDArray[np.uint64], counts: npt.NDArray[np.int64], ranks: Sequence[int]
+) -> npt.NDArray[np.uint64]:
+    if len(keys) == int(counts.sum()):  # every value once: they need no full sort
+        return np.partition(keys, sorted(set(ranks)))[list(ranks)]
+    order = np.argsort(keys)
+    return keys[order[np.searchsorted(np.cumsum(counts[order]), ranks, side="right")]]
+
+
+def _compact(rows: RowRuns) -> RowRuns:
+    """The same rows, each value in memory once."""
+    if not rows.tables_in_memory:
+        return rows
+    return RowRuns(keys=rows.keys, runs=(*rows.files, _once(pa.concat_tables(rows.tables_in_memory))))
 
 
 def _once(table: pa.Table) -> pa.Table:

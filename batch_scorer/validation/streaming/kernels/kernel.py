@@ -20,7 +20,9 @@ class Kernel:
 
     meets: of the expectation's columns, the rows that satisfy it; on rows outside its domain (nulls, mostly)
     the answer does not matter. streams: whether `meets` decides as GX does, from Arrow types and arguments.
+    raises: `meets` may raise on some values, so it must see none that is outside the domain.
     """
 
     streams: Callable[[Types, Kwargs], bool]
     meets: Callable[[tuple[Column, ...], Kwargs], Mask]
+    raises: bool = False

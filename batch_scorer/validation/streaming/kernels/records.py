@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from batch_scorer.validation.streaming.kernels.kernel import Kernel, Kwargs, Types
-from batch_scorer.validation.streaming.rows import Column, Kind, Mask, kind_of
+from batch_scorer.validation.streaming.rows import Column, Kind, Mask, kind_of, to_numpy
 
 _NUMBERS = (Kind.INT, Kind.FLOAT)
 _MAX_SUMMED = 7  # numpy adds up to seven columns one after the other, more of them in another order
@@ -29,11 +29,12 @@ def _equal(one: Column, other: Column) -> Mask:
     """Where both hold a value; elsewhere the answer means nothing."""
     if one.kind is Kind.TEXT:
         return _of_texts(pc.equal, one, other)
-    return one.numbers == other.numbers
+    equal: Mask = one.numbers == other.numbers
+    return equal
 
 
 def _of_texts(compare: Any, one: Column, other: Column) -> Mask:
-    return pc.fill_null(compare(one.arrow, other.arrow), False).to_numpy(zero_copy_only=False)
+    return to_numpy(pc.fill_null(compare(one.arrow, other.arrow), False))
 
 
 def _both_valid(one: Column, other: Column) -> Mask | None:
@@ -102,7 +103,7 @@ def _codes(column: Column) -> tuple[np.ndarray[Any, Any], list[Any]]:
     values = column.arrow if column.valid is None else pc.if_else(pa.array(column.valid), column.arrow, nulls)
     encoded = values.dictionary_encode()
     known = encoded.dictionary.to_pylist()
-    codes = pc.fill_null(encoded.indices.cast(pa.int64()), len(known)).to_numpy(zero_copy_only=False)
+    codes = to_numpy(pc.fill_null(encoded.indices.cast(pa.int64()), len(known)))
     return codes, [*known, None]
 
 
@@ -150,9 +151,11 @@ def _streams_sum(types: Types, kwargs: Kwargs) -> bool:
 
 
 def _sums_to(columns: tuple[Column, ...], kwargs: Kwargs) -> Mask:
-    """A row with a null sums to nothing."""
-    total = reduce(np.add, [column.numbers for column in columns])
-    equal = total == float(kwargs["sum_total"])
+    """A row with a null sums to nothing. As pandas does, in one type for all columns."""
+    common = np.float64 if any(column.kind is Kind.FLOAT for column in columns) else np.int64
+    with np.errstate(all="ignore"):  # infinities cancel out, integers wrap: in pandas, too
+        total = reduce(np.add, [column.numbers.astype(common, copy=False) for column in columns])
+    equal: Mask = total == float(kwargs["sum_total"])
     for column in columns:
         if column.valid is not None:
             equal = equal & column.valid

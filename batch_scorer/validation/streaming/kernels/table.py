@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from batch_scorer.validation.streaming.kernels import records, texts, values
+from batch_scorer.validation.streaming.kernels import parsed, records, texts, values
 from batch_scorer.validation.streaming.kernels.kernel import Kernel, Kwargs
 from batch_scorer.validation.streaming.rows import Column, Mask
 
@@ -31,10 +31,10 @@ KERNELS: Mapping[str, Kernel] = {
     "column_values.not_match_regex": texts.NOT_MATCH_REGEX,
     "column_values.match_regex_list": texts.MATCH_REGEX_LIST,
     "column_values.not_match_regex_list": texts.NOT_MATCH_REGEX_LIST,
-    "column_values.match_strftime_format": texts.STRFTIME,
-    "column_values.dateutil_parseable": texts.DATEUTIL,
-    "column_values.json_parseable": texts.JSON,
-    "column_values.match_json_schema": texts.JSON_SCHEMA,
+    "column_values.match_strftime_format": parsed.STRFTIME,
+    "column_values.dateutil_parseable": parsed.DATEUTIL,
+    "column_values.json_parseable": parsed.JSON,
+    "column_values.match_json_schema": parsed.JSON_SCHEMA,
     "column_pair_values.equal": records.PAIR_EQUAL,
     "column_pair_values.a_greater_than_b": records.PAIR_GREATER,
     "column_pair_values.in_set": records.PAIR_IN_SET,

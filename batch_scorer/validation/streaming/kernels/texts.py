@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import json
 import re
 import warnings
 from collections.abc import Callable
@@ -40,16 +38,17 @@ def _series(values: pa.Array) -> pd.Series[str]:
     return pd.Series(pd.array(values, dtype="str"))
 
 
-def _one_by_one(column: Column, holds: Callable[[str], bool]) -> Mask:
-    return _decided(column, lambda texts: np.fromiter(map(holds, texts), dtype=bool, count=len(texts)))
+# Regular expressions: pandas' own `str.contains`, so that its choice between RE2 and Python's re is GX's.
 
 
-# Regular expressions: pandas' own `str.contains`, so that its choice between RE2 and Python's re is GX's, too.
+# pandas takes Python's re for a whole column where it holds one text beyond ASCII or a line break, else RE2.
+# A chunk knows its own texts only, so a pattern must mean the same to both: a POSIX class and {,3} do not.
+_READ_IN_TWO_WAYS = re.compile(r"\[:|\{,|\\0")
 
 
 def _contains(column: Column, regex: str) -> Mask:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # about groups in the pattern
+        warnings.simplefilter("ignore")  # about groups in the pattern, and sets in sets
         return _decided(column, lambda texts: texts.str.contains(regex).to_numpy(dtype=bool))
 
 
@@ -57,10 +56,13 @@ def _is_regex(pattern: object) -> bool:
     if not isinstance(pattern, str):
         return False
     try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            re.compile(pattern)
+            pd.Series(["a"], dtype="str").str.contains(pattern)
+    except Exception:
         return False
-    return True
+    return not _READ_IN_TWO_WAYS.search(pattern)
 
 
 def _streams_regex(types: Types, kwargs: Kwargs) -> bool:
@@ -139,82 +141,3 @@ LENGTH_EQUALS = Kernel(
     meets=lambda columns, kwargs: _lengths(columns[0], lambda lengths: lengths == float(kwargs["value"])),
 )
 LENGTH_BETWEEN = Kernel(streams=_streams_lengths, meets=_has_length_between)
-
-
-# What Python's own parsers say of each value
-
-
-def _are_plain_texts(types: Types, _: Kwargs) -> bool:
-    return all(kind_of(type_) is Kind.TEXT for type_ in types)
-
-
-def _streams_strftime(types: Types, kwargs: Kwargs) -> bool:
-    return _are_plain_texts(types, kwargs) and isinstance(kwargs.get("strftime_format"), str)
-
-
-def _has_format(columns: tuple[Column, ...], kwargs: Kwargs) -> Mask:
-    format_ = kwargs["strftime_format"]
-
-    def holds(text: str) -> bool:
-        try:
-            dt.datetime.strptime(text, format_)  # noqa: DTZ007 (as GX does)
-        except ValueError:
-            return False
-        return True
-
-    return _one_by_one(columns[0], holds)
-
-
-def _is_dateutil(columns: tuple[Column, ...], _: Kwargs) -> Mask:
-    from dateutil.parser import parse
-
-    def holds(text: str) -> bool:
-        try:
-            parse(text)
-        except (ValueError, OverflowError):
-            return False
-        return True
-
-    return _one_by_one(columns[0], holds)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except Exception:
-        return False
-    return True
-
-
-def _is_schema(types: Types, kwargs: Kwargs) -> bool:
-    from jsonschema import SchemaError
-    from jsonschema.validators import validator_for
-
-    schema = kwargs.get("json_schema")
-    if not isinstance(schema, dict) or not _are_plain_texts(types, kwargs):
-        return False
-    try:
-        validator_for(schema).check_schema(schema)
-    except SchemaError:
-        return False
-    return True
-
-
-def _has_schema(columns: tuple[Column, ...], kwargs: Kwargs) -> Mask:
-    """Raises: ValueError, when a text is no JSON: so does GX."""
-    import jsonschema
-
-    def holds(text: str) -> bool:
-        try:
-            jsonschema.validate(json.loads(text), kwargs["json_schema"])
-        except jsonschema.ValidationError:
-            return False
-        return True
-
-    return _one_by_one(columns[0], holds)
-
-
-STRFTIME = Kernel(streams=_streams_strftime, meets=_has_format)
-DATEUTIL = Kernel(streams=_are_plain_texts, meets=_is_dateutil)
-JSON = Kernel(streams=_are_plain_texts, meets=lambda columns, _: _one_by_one(columns[0], _is_json))
-JSON_SCHEMA = Kernel(streams=_is_schema, meets=_has_schema)

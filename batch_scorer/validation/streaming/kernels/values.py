@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from batch_scorer.validation.streaming.bounds import NotABound, bounds_of
 from batch_scorer.validation.streaming.kernels.kernel import Kernel, Kwargs, Types
-from batch_scorer.validation.streaming.rows import Column, Kind, Mask, kind_of
+from batch_scorer.validation.streaming.rows import Column, Kind, Mask, kind_of, to_numpy
 
 _FEW = 16  # members that are compared one by one
 
@@ -62,11 +62,11 @@ def is_in_set(column: Column, members: Sequence[Any]) -> Mask:
 
 def _texts_in(column: Column, members: Sequence[Any]) -> Mask:
     if column.distinct is not None:
-        codes_, values = column.distinct
-        known = pc.is_in(values, value_set=pa.array(members, values.type)).to_numpy(zero_copy_only=False)
+        _, values = column.distinct
+        known = to_numpy(pc.is_in(values, value_set=pa.array(members, values.type)))
         return column.spread(known)
     found = pc.is_in(column.arrow, value_set=pa.array(members, column.arrow.type))
-    return found.to_numpy(zero_copy_only=False)
+    return to_numpy(found)
 
 
 def _streams_members(types: Types, kwargs: Kwargs) -> bool:

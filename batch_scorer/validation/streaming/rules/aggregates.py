@@ -94,7 +94,7 @@ def lies_between(value: Any, kwargs: Kwargs) -> bool:
 def _extreme(end: int) -> Callable[[Any, str, Kwargs, Found], Any]:
     def value(extremes: Any, name: str, _: Kwargs, found: Found) -> Any:
         if extremes.ends is None:
-            return np.nan
+            return pd.NaT if pa.types.is_timestamp(found.schema.field(name).type) else np.nan
         return found.series(name, extremes.ends).iloc[end]
 
     return value

@@ -62,7 +62,8 @@ def _values(frame: pd.DataFrame, kwargs: Kwargs) -> list[Any]:
     if "column" in kwargs:
         return list(frame[kwargs["column"]])
     if "column_A" in kwargs:
-        one, other = (frame[kwargs[name]].to_numpy() for name in ("column_A", "column_B"))
+        # `.values`, as GX does: times with a zone become UTC without one.
+        one, other = (frame[kwargs[name]].values for name in ("column_A", "column_B"))
         return list(zip(one, other, strict=True))
     return frame[list(kwargs["column_list"])].to_dict("records")
 

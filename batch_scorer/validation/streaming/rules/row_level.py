@@ -48,7 +48,7 @@ class RowRule:
 
     def measures(self, kwargs: Kwargs, schema: pa.Schema) -> tuple[Measure, ...]:
         check_mostly(kwargs)
-        if self.ignores_conditions and kwargs.get("row_condition"):
+        if self.ignores_conditions and kwargs.get("row_condition") is not None:
             raise NotStreamed("GX applies its row condition to the row count alone")
         return (self._measure(kwargs, schema),)
 
@@ -89,7 +89,9 @@ class OrderRule:
     def measures(self, kwargs: Kwargs, schema: pa.Schema) -> tuple[Measure, ...]:
         check_mostly(kwargs)
         (type_,) = types_of(columns_of(kwargs), schema)
-        if kind_of(type_) not in (Kind.INT, Kind.FLOAT, Kind.TIME):
+        # GX subtracts neighbours, and 1 - 2 of unsigned integers is 2**64 - 1.
+        is_unsigned = pa.types.is_unsigned_integer(type_)
+        if kind_of(type_) not in (Kind.INT, Kind.FLOAT, Kind.TIME) or is_unsigned:
             raise NotStreamed(f"the order of a column of type {type_}")
         condition_of(kwargs, schema)
         return (self._measure(kwargs),)
@@ -113,7 +115,7 @@ class OrderRule:
 
 def known_condition(kwargs: Kwargs) -> str | None:
     condition = kwargs.get("row_condition")
-    return None if condition in (None, "") else canonical(condition)
+    return None if condition is None else canonical(condition)
 
 
 def ignored(kwargs: Kwargs) -> Ignore:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -45,8 +44,8 @@ class Found:
         """Values of a column, typed as pandas types the column of the whole table."""
         if widens(self.schema.field(name).type) and self.has_null(name):
             padded = pa.concat_arrays([values, pa.nulls(1, values.type)])
-            return padded.to_pandas().iloc[:-1]
-        return values.to_pandas()
+            return _as_pandas(padded).iloc[:-1]
+        return _as_pandas(values)
 
     def frame(self, rows: pa.Table) -> pd.DataFrame:
         """Kept rows, indexed by their position, typed as in the whole table."""
@@ -55,6 +54,11 @@ class Found:
         frame = pd.DataFrame(columns)
         frame.index = pd.Index(rows.column(POSITION).to_numpy())
         return frame
+
+
+def _as_pandas(values: pa.Array) -> pd.Series[Any]:
+    series: pd.Series[Any] = values.to_pandas()
+    return series
 
 
 def widens(type_: pa.DataType) -> bool:
@@ -84,13 +88,13 @@ def uneven(field: pa.Field) -> pa.Field:
 
 
 def is_uneven(field: pa.Field) -> bool:
-    return field.metadata == _UNEVEN
+    return bool(field.metadata == _UNEVEN)
 
 
 def condition_of(kwargs: Kwargs, schema: pa.Schema) -> str | None:
     """Canonical. Raises: NotStreamed."""
     condition = kwargs.get("row_condition")
-    if condition in (None, ""):
+    if condition is None:
         return None
     kinds = {field.name: kind_of(field.type) for field in schema if not is_uneven(field)}
     if not streams_condition(condition, kinds):
@@ -107,12 +111,11 @@ def types_of(names: tuple[str, ...], schema: pa.Schema) -> tuple[pa.DataType, ..
             raise NotStreamed(f"there is no column {name}, or more than one")
         if is_uneven(schema.field(name)):
             raise NotStreamed(f"the files disagree about column {name}")
+        # GX may take another one, for it does not look at case.
+        if sum(other.lower() == name.lower() for other in schema.names) > 1:
+            raise NotStreamed(f"other columns differ from {name} in case alone")
     return tuple(schema.field(name).type for name in names)
 
 
 def plain_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def nothing() -> Any:
-    return np.nan

@@ -1,19 +1,28 @@
-"""Rules about the table's columns: their names, number and types. They need no rows, but for nulls that widen a type."""
+"""Rules about the table's columns: their names, number and types. No rows but for nulls that widen."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pandas.core.dtypes.dtypes
 import pyarrow as pa
 
 from batch_scorer.validation.streaming.measures import Counted, Measure
 from batch_scorer.validation.streaming.rows import Kind, kind_of
 from batch_scorer.validation.streaming.rules.aggregates import lies_between
-from batch_scorer.validation.streaming.rules.rule import Found, Kwargs, NotStreamed, types_of, widens
+from batch_scorer.validation.streaming.rules.rule import (
+    Found,
+    Kwargs,
+    NotStreamed,
+    condition_of,
+    types_of,
+    widens,
+)
 
 _TYPED = (Kind.INT, Kind.FLOAT, Kind.FLOAT32, Kind.TEXT, Kind.CATEGORY, Kind.TIME)
 _NATIVE: Mapping[str, type] = {
@@ -33,7 +42,7 @@ _NATIVE: Mapping[str, type] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamesRule:
-    """decide: success, from the arguments and the table's column names. takes: arguments it can decide for."""
+    """decide: success, from the arguments and the table's column names. takes: arguments it decides for."""
 
     decide: Callable[[Kwargs, list[str]], bool]
     takes: Callable[[Kwargs], bool]
@@ -62,18 +71,17 @@ def _exists(kwargs: Kwargs, names: list[str]) -> bool:
     index = kwargs.get("column_index")
     if not index:
         return kwargs["column"] in names
-    return -len(names) <= index < len(names) and names[index] == kwargs["column"]
+    return -len(names) <= index < len(names) and bool(names[index] == kwargs["column"])
 
 
 def _matches_set(kwargs: Kwargs, names: list[str]) -> bool:
     expected, actual = set(kwargs.get("column_set") or ()), set(names)
-    exact = kwargs.get("exact_match")
-    return expected == actual if exact is None or exact else expected <= actual
+    return expected == actual if kwargs.get("exact_match", True) else expected <= actual
 
 
 def _matches_list(kwargs: Kwargs, names: list[str]) -> bool:
-    expected = kwargs.get("column_list")
-    return expected is None or list(expected) == names
+    expected: list[str] | None = kwargs.get("column_list")
+    return expected is None or expected == names
 
 
 def _are_names(value: object) -> bool:
@@ -96,6 +104,7 @@ class TypeRule:
         (type_,) = types_of((name,), schema)
         if kind_of(type_) not in _TYPED or not self.named(kwargs):
             raise NotStreamed(f"the type of a column that is {type_}")
+        condition_of(kwargs, schema)  # the rows do not matter, but GX filters them
         return (Counted(columns=(name,)),) if widens(type_) else ()
 
     def holds(self, kwargs: Kwargs, found: Found) -> bool:
@@ -121,7 +130,7 @@ def _types_named(name: str) -> list[Any]:
     try:
         found.append(np.dtype(name).type)
     except TypeError:
-        for module in (pd, pd.core.dtypes.dtypes):
+        for module in (pd, pandas.core.dtypes.dtypes):
             candidate = getattr(module, name, None)
             if isinstance(candidate, type):
                 found.append(candidate)
@@ -129,12 +138,24 @@ def _types_named(name: str) -> list[Any]:
     return found if native is None else [*found, native]
 
 
+def _dtypes_named(name: str) -> list[Any]:
+    """What GX takes a name in a list for: there it looks for the column's dtype, not its scalar type."""
+    found = _types_named(name)
+    try:
+        found.append(np.dtype(name))
+    except TypeError:
+        with contextlib.suppress(TypeError, AttributeError):
+            dtype = getattr(pd, name)()
+            found += [dtype] if isinstance(dtype, pandas.api.extensions.ExtensionDtype) else []
+    return found
+
+
 def _is_of_type(kwargs: Kwargs, dtype: Any) -> bool:
     return dtype.type in _types_named(kwargs["type_"])
 
 
 def _is_in_types(kwargs: Kwargs, dtype: Any) -> bool:
-    return any(dtype.type in _types_named(name) for name in kwargs["type_list"])
+    return any(dtype in _dtypes_named(name) for name in kwargs["type_list"])
 
 
 def _knows_type(kwargs: Kwargs) -> bool:
@@ -150,7 +171,7 @@ def _is_type(kwargs: Kwargs, dtype: Any) -> bool:
     """GX compares types, not their scalars, and a unit-less datetime64 with any unit."""
     name = kwargs["type_"]
     parsed = pd.api.types.pandas_dtype(name)
-    if isinstance(parsed, np.dtype) and parsed.kind in "mM" and np.datetime_data(parsed)[0] == "generic":
+    if isinstance(parsed, np.dtype) and parsed.kind in "mM" and parsed == np.dtype(parsed.kind + "8"):
         return isinstance(dtype, np.dtype) and dtype.kind == parsed.kind
     if isinstance(dtype, pd.StringDtype) and isinstance(parsed, pd.StringDtype):
         return str(dtype) == str(parsed)
@@ -176,7 +197,7 @@ SCHEMAS: Mapping[str, Any] = {
         decide=_matches_list, takes=lambda kwargs: _are_names(kwargs.get("column_list"))
     ),
     "expect_table_column_count_to_equal": NamesRule(
-        decide=lambda kwargs, names: len(names) == kwargs["value"],
+        decide=lambda kwargs, names: bool(len(names) == kwargs["value"]),
         takes=lambda kwargs: type(kwargs.get("value")) is int,
     ),
     "expect_table_column_count_to_be_between": NamesRule(

@@ -60,3 +60,5 @@ NO_RULE: Mapping[str, str] = {
     "expect_column_values_to_not_be_outliers": _WHOLE_COLUMN,
     "expect_column_kl_divergence_to_be_less_than": "it bins the whole column",
 }
+
+NEVER_EVALUATED = frozenset(type_ for type_, why in NO_RULE.items() if why == _NO_PANDAS)
