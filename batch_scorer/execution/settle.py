@@ -60,9 +60,11 @@ def conclude(
         *_nothing_left(work),
         *warnings_of(verdicts, work.prepared.waived),
     )
+    # Of rows that were only validated nobody counted which would be set aside.
+    set_aside = None if work.accounted is None else work.set_aside
     entries: VerdictEntries = ()
     try:
-        entries = tuple(store_verdict(parts, work.prepared, v, run_id, work.set_aside) for v in verdicts)
+        entries = tuple(store_verdict(parts, work.prepared, v, run_id, set_aside) for v in verdicts)
         why = gate(parts, work) or _duplicates(parts, work)
         if why is not None:
             return _blocked(work, why, verdicts, warnings), entries

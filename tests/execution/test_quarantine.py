@@ -507,3 +507,18 @@ def test_the_page_of_a_run_with_quarantined_rows_can_be_written(
     page = project.cli("suites", "docs", "last", "-o", "-")
     assert page.code == 0, page.stderr
     assert f"{600 - n_aside} scored + {n_aside} quarantined + 0 dropped" in page.stdout
+
+
+def test_a_partition_that_another_suite_blocks_early_tells_no_count_of_half_its_rows(
+    make_dirty: Callable[..., TaxiProject],
+) -> None:
+    uses = [{"suite": "rides_input", "on_fail": "quarantine"}, {"suite": "whole", "on_fail": "block"}]
+    project = make_dirty(validate={"input": uses})
+    write_suite(project, expectation("expect_column_values_to_not_be_null", column="company"), name="whole")
+    assert project.cli("run", "taxi_tips", "--cluster", "inline").code == 4
+    (attempt,) = [
+        line for line in project.cli("--json", "show", "last").lines if line["message_type"] == "attempt"
+    ]
+    assert attempt["rows"] is None
+    assert all("set_aside" not in verdict for verdict in attempt["verdicts"])
+    assert project.cli("quarantine", "list", "taxi_tips").stdout == ""

@@ -131,14 +131,16 @@ def store_verdict(
     prepared: Prepared,
     verdict: SuiteVerdict,
     run_id: str,
-    set_aside: Mapping[str, SetAside],
+    set_aside: Mapping[str, SetAside] | None,
 ) -> Mapping[str, Any]:
     """Keep GX's own result as a file, and a line about it for the manifest and the ledger.
 
-    set_aside: by input suite; told of those that set rows aside, zero rows included.
+    set_aside: by input suite; told of those that set rows aside, zero rows included. None: not counted.
     """
     file = parts.validations.write(parts.job.name, prepared.partition.path, run_id, verdict)
-    aside = verdict.on_fail is OnFail.QUARANTINE and verdict.stage == "input"
+    found = None
+    if set_aside is not None and verdict.on_fail is OnFail.QUARANTINE and verdict.stage == "input":
+        found = set_aside.get(verdict.suite, NONE_ASIDE)
     return {
         "suite": verdict.suite,
         "stage": verdict.stage,
@@ -149,7 +151,7 @@ def store_verdict(
         "failed": [failure.summary for failure in verdict.failed],
         "file": file,
         "seconds": round(verdict.seconds, 3),
-        **({"set_aside": asdict(set_aside.get(verdict.suite, NONE_ASIDE))} if aside else {}),
+        **({} if found is None else {"set_aside": asdict(found)}),
     }
 
 
