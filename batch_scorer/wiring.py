@@ -25,7 +25,7 @@ from batch_scorer.core.errors import (
 from batch_scorer.core.findings import PartitionReport
 from batch_scorer.core.plans import Plan, Selection
 from batch_scorer.core.runs import RunListener, RunOptions, RunReport
-from batch_scorer.core.validation import OnFail, SuiteVerdict
+from batch_scorer.core.validation import OnFail
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.environment import environment
 from batch_scorer.execution.parts import BoundSuite, JobParts
@@ -44,8 +44,6 @@ from batch_scorer.validation.suites import load_suite, suites_fingerprint
 if TYPE_CHECKING:
     from batch_scorer.execution.auditing.audit import AuditReport
     from batch_scorer.execution.auditing.rebuild import History
-    from batch_scorer.execution.coverage import Covered
-    from batch_scorer.execution.suite_draft import DraftedSuite
 
 
 def open_job(
@@ -218,40 +216,6 @@ def run_job(
 
     check_places(parts)
     return execute(parts, lambda: plan_job(parts, selection, model=model), options, listener)
-
-
-def check_suite(project: Project, suite: str, job: str, partition: str, target: str | None) -> SuiteVerdict:
-    """Run one suite on one input partition, in the validation process. Raises: UsageError, ConfigInvalid."""
-    from batch_scorer.execution.suite_check import check_one
-
-    parts = open_job_for_reading(project, job, target=target)
-    bound = load_suite(project.suite_path(suite), custom_allowed=bool(parts.code))
-    return check_one(parts, bound, partition)
-
-
-def draft_suite(name: str, table: Path) -> DraftedSuite:
-    """A suite to review, from a Parquet file or a directory of them. Writes nothing.
-
-    Raises: UsageError, FileUnreadable, InputMoved, StoreUnavailable.
-    """
-    from batch_scorer.execution.suite_draft import draft_from_parquet
-
-    return draft_from_parquet(name, table)
-
-
-def suite_coverage(
-    project: Project, job: str, partition: str | None, target: str | None
-) -> tuple[str, tuple[Covered, ...]]:
-    """The partition looked at, the newest one unless it is named, and the way of every expectation.
-
-    Raises: UsageError, ConfigInvalid, InputError.
-    """
-    from batch_scorer.execution.coverage import coverage
-    from batch_scorer.execution.suite_check import find_partition
-
-    parts = open_job_for_reading(project, job, target=target)
-    found = find_partition(parts, partition)
-    return found.partition.label, tuple(coverage(parts, found))
 
 
 def diagnose(project: Project, name: str, target: str | None) -> Iterator[Check]:

@@ -40,9 +40,9 @@ _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 @global_options
 def new(settings: Settings, name: str, table: Path, force: bool, file: Path | None) -> None:
     """Draft the suite NAME from what a table holds, to be reviewed: jobs/suites/NAME.json."""
-    from batch_scorer import wiring
     from batch_scorer.config.project import NAME
     from batch_scorer.core.durable import write_whole
+    from batch_scorer.execution.suite_draft import draft_from_parquet
 
     if not NAME.fullmatch(name):
         raise UsageError(
@@ -51,7 +51,7 @@ def new(settings: Settings, name: str, table: Path, force: bool, file: Path | No
         )
     target = file or settings.find_project().suites / f"{name}.json"
     _check_free(target, may_replace=force)
-    drafted = wiring.draft_suite(name, table)
+    drafted = draft_from_parquet(name, table)
     write_whole(target, drafted.draft.text.encode())
     _show_draft(settings, drafted, name, target)
 
@@ -152,8 +152,12 @@ def _suite(settings: Settings, text: str) -> Suite:
 def coverage(settings: Settings, job: str, partition: str | None) -> None:
     """How each expectation of JOB's suites is evaluated: streamed, by Great Expectations, or not at all."""
     from batch_scorer import wiring
+    from batch_scorer.execution import coverage as covering
+    from batch_scorer.execution.suite_check import find_partition
 
-    label, covered = wiring.suite_coverage(settings.find_project(), job, partition, settings.target)
+    parts = wiring.open_job_for_reading(settings.find_project(), job, target=settings.target)
+    found = find_partition(parts, partition)
+    label, covered = found.partition.label, tuple(covering.coverage(parts, found))
     if settings.json:
         for one in covered:
             output.emit("coverage", **dataclasses.asdict(one))

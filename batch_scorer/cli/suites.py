@@ -56,8 +56,13 @@ def list_suites(settings: Settings) -> None:
 def check(settings: Settings, suite: str, job: str, partition: str) -> int:
     """Run SUITE on one input partition of JOB and say what fails. Publishes nothing."""
     from batch_scorer import wiring
+    from batch_scorer.execution.suite_check import check_one
+    from batch_scorer.validation.suites import load_suite
 
-    verdict = wiring.check_suite(settings.find_project(), suite, job, partition, settings.target)
+    project = settings.find_project()
+    parts = wiring.open_job_for_reading(project, job, target=settings.target)
+    bound = load_suite(project.suite_path(suite), custom_allowed=bool(parts.code))
+    verdict = check_one(parts, bound, partition)
     code = 0 if verdict.success else _GATED
     if settings.json:
         from batch_scorer.validation.rendering import native_result

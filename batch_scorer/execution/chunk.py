@@ -75,28 +75,13 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
     with clock.stage("load_s"):
         make_importable(task.code)
         model = load_model(task.model)
-    rows = NO_ROWS
     suites = ChunkScan(task.scans)
     with (
         StagedWriter(task.output, task.chunk.index) as writer,
         AsideWriter(task.output, task.chunk.index, task.chunk.file.path) as quarantine,
     ):
         aside = AsideRows(suites, quarantine, clock.stage)
-        for batch in clock.drawn_from(read_chunk(task.chunk, task.read, aside.leave_out)):
-            fault_point(FaultPoint.CHUNK_READ)
-            n_quarantined = aside.take(batch)
-            with clock.stage("score_s"):
-                outputs = _outputs(task, model, batch)
-            with clock.stage("write_s"):
-                staged = writer.write(_beside(batch.carried, outputs))
-            with clock.stage("validate_s"):
-                suites.take("output", staged)
-            rows += Accounting(
-                n_read=batch.n_read,
-                n_scored=outputs.num_rows,
-                n_quarantined=n_quarantined,
-                n_dropped=batch.n_dropped,
-            )
+        rows = _score_rows(task, model, clock, writer, suites, aside)
         fault_point(FaultPoint.CHUNK_SCORED)
         with clock.stage("write_s"):
             files, set_aside = writer.finish(), quarantine.finish()
@@ -118,6 +103,33 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
             write_record(Path(task.output.records), scored)
         fault_point(FaultPoint.CHUNK_RECORDED)
     return replace(scored, cost=clock.cost())
+
+
+def _score_rows(
+    task: ChunkTask,
+    model: LoadedModel,
+    clock: _Clock,
+    writer: StagedWriter,
+    suites: ChunkScan,
+    aside: AsideRows,
+) -> Accounting:
+    rows = NO_ROWS
+    for batch in clock.drawn_from(read_chunk(task.chunk, task.read, aside.leave_out)):
+        fault_point(FaultPoint.CHUNK_READ)
+        n_quarantined = aside.take(batch)
+        with clock.stage("score_s"):
+            outputs = _outputs(task, model, batch)
+        with clock.stage("write_s"):
+            staged = writer.write(_beside(batch.carried, outputs))
+        with clock.stage("validate_s"):
+            suites.take("output", staged)
+        rows += Accounting(
+            n_read=batch.n_read,
+            n_scored=outputs.num_rows,
+            n_quarantined=n_quarantined,
+            n_dropped=batch.n_dropped,
+        )
+    return rows
 
 
 def _staged(spills: Sequence[SpillFile]) -> tuple[StagedFile, ...]:

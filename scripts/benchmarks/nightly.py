@@ -1,7 +1,8 @@
 """A whole nightly run against `loop_pool.py`, the floor: no validation, no audit, no atomic publish.
 
-Our CPU seconds are those of the driver and the validation process as the system counts them, plus what the
-workers say their chunks took; their imports are missing, since the system counts workers for the fork server.
+Our CPU seconds are those of the driver (and of GX's process, when something failed) as the system counts them,
+plus what the workers say their chunks took; their imports are missing, since the system counts workers for the
+fork server.
 
 With --share, the other side is the same job without its suites: what validation adds.
 
@@ -218,7 +219,9 @@ def _measure(command: list[Any]) -> Measured:
 
 def _row(model: str, ours: list[Measured], loops: list[Measured], cost: dict[str, Any]) -> str:
     ratio = statistics.median(a.wall_s / b.wall_s for a, b in zip(ours, loops, strict=True))
-    split = ", ".join(f"{name} {cost[f'{name}_s']:.1f}" for name in ("read", "score", "write", "load"))
+    split = ", ".join(
+        f"{name} {cost[f'{name}_s']:.1f}" for name in ("read", "validate", "score", "write", "load")
+    )
     cells = [
         model,
         f"{statistics.median(m.wall_s for m in ours):.1f}",
@@ -227,7 +230,7 @@ def _row(model: str, ours: list[Measured], loops: list[Measured], cost: dict[str
         f"{statistics.median(m.cpu_s for m in ours) + cost['cpu_s']:.1f}",
         f"{statistics.median(m.cpu_s for m in loops):.1f}",
         f"{max(cost['peak_bytes'], *(m.peak_bytes for m in ours)) / 1e6:.0f} MB",
-        f"{split}, validate (own process) {cost['suites_s']:.1f}",
+        f"{split}; verdicts {cost['suites_s']:.1f}",
     ]
     return f"| {' | '.join(cells)} |"
 
