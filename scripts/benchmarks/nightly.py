@@ -1,8 +1,8 @@
 """A whole nightly run against `loop_pool.py`, the floor: no validation, no audit, no atomic publish.
 
-Our CPU seconds are those of the driver (and of GX's process, when something failed) as the system counts them,
-plus what the workers say their chunks took; their imports are missing, since the system counts workers for the
-fork server.
+Our CPU seconds are those of the driver (and of GX's process, when something failed) as the system counts
+them, plus what the workers say their chunks took; their imports are missing, since the system counts workers
+for the fork server.
 
 With --share, the other side is the same job without its suites: what validation adds.
 
