@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +210,25 @@ def test_a_broken_suite_is_told_with_its_place(bare: TaxiProject) -> None:
     result = bare.cli("suites", "diff", "rides", "broken")
     assert result.code == CONFIG
     assert "broken.json:1:" in result.stderr
+
+
+def test_coverage_says_how_each_expectation_is_evaluated_and_what_its_failure_does(
+    make_project: Callable[..., TaxiProject],
+) -> None:
+    project = make_project(1, validate={"input": [{"suite": "rides", "on_fail": "quarantine"}]})
+    scores = {"type": "expect_column_value_z_scores_to_be_less_than", "kwargs": {}}
+    scores["kwargs"] = {"column": "fare", "threshold": 3, "double_sided": True}
+    like = {"type": "expect_column_values_to_match_like_pattern", "kwargs": {}, "severity": "warning"}
+    like["kwargs"] = {"column": "company", "like_pattern": "A%"}
+    write_suite(project, "rides", fare(min_value=0), fare(min_value=0, mostly=0.9), scores, like)
+    shown = project.cli("suites", "coverage", "taxi_tips")
+    assert shown.code == 0
+    assert "2 of 4 streamed, with the columns of 2024-01-01" in shown.stdout
+    told = project.cli("--json", "suites", "coverage", "taxi_tips", "--partition", "2024-01-01").lines
+    assert [(one["path"], one["does"]) for one in told[:-1]] == [
+        ("streamed", "sets rows aside"),
+        ("streamed", "blocks"),
+        ("gx", "blocks"),
+        ("not evaluated", "warns"),
+    ]
+    assert project.cli("suites", "coverage", "taxi_tips", "--partition", "2023-01-01").code == USAGE

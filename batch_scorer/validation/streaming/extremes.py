@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_scorer.validation.streaming.failing import table_as_text, table_from_text
+from batch_scorer.validation.streaming.arrow_text import table_as_text, table_from_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

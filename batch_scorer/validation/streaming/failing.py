@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
+
+from batch_scorer.validation.streaming.arrow_text import table_as_text, table_from_text
 
 POSITION = "_position"  # of a row in its partition, from 0
 
@@ -66,15 +67,3 @@ def moved(rows: pa.Table, by: int) -> pa.Table:
 
     index = rows.column_names.index(POSITION)
     return rows.set_column(index, POSITION, pc.add(rows.column(POSITION), by))
-
-
-def table_as_text(table: pa.Table) -> str:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return base64.b64encode(sink.getvalue()).decode("ascii")
-
-
-def table_from_text(text: str) -> pa.Table:
-    with pa.ipc.open_stream(base64.b64decode(text)) as reader:
-        return reader.read_all()

@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from batch_scorer.validation.streaming.failing import FailingRows, moved, table_as_text, table_from_text
+from batch_scorer.validation.streaming.arrow_text import table_as_text, table_from_text
+from batch_scorer.validation.streaming.failing import FailingRows, moved
 from batch_scorer.validation.streaming.rows import Column
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from batch_scorer.validation.streaming.arrow_text import table_as_text, table_from_text
 from batch_scorer.validation.streaming.domains import canonical
 from batch_scorer.validation.streaming.duplicates import Duplicates, KeyRows
-from batch_scorer.validation.streaming.failing import table_as_text, table_from_text
 from batch_scorer.validation.streaming.value_counts import ValueCounts
 
 

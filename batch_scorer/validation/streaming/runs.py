@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,12 @@ from typing import Any, Self
 
 import pyarrow as pa
 
+from batch_scorer.validation.streaming.arrow_text import (
+    table_as_bytes,
+    table_as_text,
+    table_from_bytes,
+    table_from_text,
+)
 from batch_scorer.validation.streaming.hashing import N_BUCKETS, plain
 from batch_scorer.validation.streaming.spill_files import SpillFile, by_bucket, write_spill_file
 
@@ -103,13 +108,14 @@ class RowRuns:
         """Arrow would pickle the whole of a table that a run is a slice of."""
         return _unpickled, (
             self.keys,
-            [run if isinstance(run, SpillFile) else _to_stream(run) for run in self.runs],
+            [run if isinstance(run, SpillFile) else table_as_bytes(run) for run in self.runs],
         )
 
     def as_json(self) -> dict[str, Any]:
         """Rows in memory as base64 of an Arrow IPC stream, files by their names."""
         runs = [
-            run.as_json() if isinstance(run, SpillFile) else {"arrow": _to_text(run)} for run in self.runs
+            run.as_json() if isinstance(run, SpillFile) else {"arrow": table_as_text(run)}
+            for run in self.runs
         ]
         return {"keys": list(self.keys), "runs": runs}
 
@@ -117,7 +123,8 @@ class RowRuns:
     def from_json(cls, parts: Mapping[str, Any]) -> Self:
         """What as_json gave. Raises: ValueError, KeyError, TypeError."""
         runs = [
-            _from_text(run["arrow"]) if "arrow" in run else SpillFile.from_json(run) for run in parts["runs"]
+            table_from_text(run["arrow"]) if "arrow" in run else SpillFile.from_json(run)
+            for run in parts["runs"]
         ]
         return cls(keys=tuple(parts["keys"]), runs=tuple(runs))
 
@@ -139,35 +146,7 @@ def _n_rows(run: pa.Table | SpillFile) -> int:
     return run.n_rows if isinstance(run, SpillFile) else int(run.num_rows)
 
 
-def _run_as_json(run: pa.Table | SpillFile) -> dict[str, Any]:
-    return run.as_json() if isinstance(run, SpillFile) else {"arrow": _to_text(run)}
-
-
-def _to_text(table: pa.Table) -> str:
-    return base64.b64encode(_to_stream(table)).decode("ascii")
-
-
-def _from_text(text: str) -> pa.Table:
-    return _from_stream(base64.b64decode(text, validate=True))
-
-
-def _to_stream(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    stream: bytes = sink.getvalue().to_pybytes()
-    return stream
-
-
-def _from_stream(stream: bytes) -> pa.Table:
-    try:
-        with pa.ipc.open_stream(stream) as reader:
-            return reader.read_all()
-    except OSError as error:  # Arrow's word for bytes that end too early
-        raise ValueError(f"no rows in Arrow's format: {error}") from None
-
-
 def _unpickled(keys: tuple[str, ...], runs: Sequence[bytes | SpillFile]) -> RowRuns:
     return RowRuns(
-        keys=keys, runs=tuple(run if isinstance(run, SpillFile) else _from_stream(run) for run in runs)
+        keys=keys, runs=tuple(run if isinstance(run, SpillFile) else table_from_bytes(run) for run in runs)
     )
