@@ -39,7 +39,7 @@ from batch_scorer.ledger.ledger import Ledger, open_ledger, open_ledger_for_read
 from batch_scorer.ledger.manifests import ManifestStore
 from batch_scorer.models.registry import FileRegistry
 from batch_scorer.validation.store import ValidationStore
-from batch_scorer.validation.suites import load_suite, suites_fingerprint
+from batch_scorer.validation.suites.reading import load_suite, suites_fingerprint
 
 if TYPE_CHECKING:
     from batch_scorer.execution.auditing.audit import AuditReport

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from batch_scorer.core.validation import Suite
     from batch_scorer.execution.coverage import Covered
     from batch_scorer.execution.suite_draft import DraftedSuite
-    from batch_scorer.validation.comparing import Difference
+    from batch_scorer.validation.suites.comparing import Difference
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
@@ -98,7 +98,7 @@ def _show_draft(settings: Settings, drafted: DraftedSuite, name: str, target: Pa
 @global_options
 def diff(settings: Settings, old: str, new: str) -> None:
     """What B checks otherwise than A; each is a suite's name, or a file."""
-    from batch_scorer.validation.comparing import compare_suites
+    from batch_scorer.validation.suites.comparing import compare_suites
 
     differences = compare_suites(_suite(settings, old), _suite(settings, new))
     for difference in differences:
@@ -131,7 +131,7 @@ def _suite(settings: Settings, text: str) -> Suite:
 
     Raises: UsageError, ConfigInvalid.
     """
-    from batch_scorer.validation.suites import load_suite
+    from batch_scorer.validation.suites.reading import load_suite
 
     path = Path(text)
     if path.suffix != ".json" and path.name == text:

@@ -31,7 +31,7 @@ for _command in drafting.commands:
 @global_options
 def list_suites(settings: Settings) -> None:
     """Every suite in jobs/suites and how many expectations it holds."""
-    from batch_scorer.validation.suites import load_suite
+    from batch_scorer.validation.suites.reading import load_suite
 
     project = settings.find_project()
     rows = []
@@ -57,7 +57,7 @@ def check(settings: Settings, suite: str, job: str, partition: str) -> int:
     """Run SUITE on one input partition of JOB and say what fails. Publishes nothing."""
     from batch_scorer import wiring
     from batch_scorer.execution.suite_check import check_one
-    from batch_scorer.validation.suites import load_suite
+    from batch_scorer.validation.suites.reading import load_suite
 
     project = settings.find_project()
     parts = wiring.open_job_for_reading(project, job, target=settings.target)
@@ -65,7 +65,7 @@ def check(settings: Settings, suite: str, job: str, partition: str) -> int:
     verdict = check_one(parts, bound, partition)
     code = 0 if verdict.success else _GATED
     if settings.json:
-        from batch_scorer.validation.rendering import native_result
+        from batch_scorer.validation.gx.rendering import native_result
 
         output.emit("suite_result", suite=suite, partition=partition, result=native_result(verdict))
         output.emit_summary(

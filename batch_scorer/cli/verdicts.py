@@ -24,7 +24,7 @@ def echo_verdicts(verdicts: Sequence[Mapping[str, Any]], *, state: Path, detaile
 
 def emit_results(partition: str, verdicts: Sequence[Mapping[str, Any]], *, state: Path) -> None:
     """One JSON line for each suite: GX's own result, rendered now where it passed without GX."""
-    from batch_scorer.validation.rendering import native_result
+    from batch_scorer.validation.gx.rendering import native_result
     from batch_scorer.validation.store import ValidationStore
 
     for verdict in verdicts:
@@ -52,8 +52,8 @@ def _summary(verdict: Mapping[str, Any]) -> str:
 
 def _expectations(verdict: Mapping[str, Any], state: Path) -> list[str]:
     """One line for each expectation, as GX answered it; failures keep their share and examples."""
-    from batch_scorer.validation.phrases import rule_in_words
     from batch_scorer.validation.store import ValidationStore
+    from batch_scorer.validation.suites.phrases import rule_in_words
 
     try:
         stored = ValidationStore(state).read(verdict["file"])

@@ -35,9 +35,9 @@ def coverage(parts: JobParts, found: PartitionFiles) -> Iterator[Covered]:
     from batch_scorer.lake.footers import read_footer
     from batch_scorer.lake.schema import carried_types
     from batch_scorer.validation.chunk_scan import compiled_scan
-    from batch_scorer.validation.phrases import rule_in_words
     from batch_scorer.validation.streaming.compile import Way
     from batch_scorer.validation.streaming.rules.table import NEVER_EVALUATED
+    from batch_scorer.validation.suites.phrases import rule_in_words
 
     footers: Sequence[Footer] = [read_footer(parts.storage, parts.input_root, file) for file in found.files]
     carried = carried_types(found.files, footers, parts.job.carried_columns)

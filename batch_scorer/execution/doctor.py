@@ -134,7 +134,7 @@ def _columns(parts: JobParts, found: PartitionFiles, footers: list[Footer], mode
 
 def _suite_columns(parts: JobParts, footers: list[Footer]) -> str:
     from batch_scorer.core.errors import ConfigInvalid
-    from batch_scorer.validation.check import check_columns
+    from batch_scorer.validation.suites.check import check_columns
 
     available = [name for name, _type in footers[0].columns]
     on_input = [use for use in parts.suites if use.stage == "input"]

@@ -42,7 +42,7 @@ from batch_scorer.execution.queue import Queue
 from batch_scorer.execution.settle import VerdictEntries, conclude, failed
 from batch_scorer.execution.stop import StopRequest
 from batch_scorer.execution.work import PartitionWork
-from batch_scorer.validation.gx_process import GxProcess
+from batch_scorer.validation.gx.process import GxProcess
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2

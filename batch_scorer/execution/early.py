@@ -54,9 +54,9 @@ def _blocks_input(use: Any) -> bool:
 
 def _row_counts(one: SuiteScan, n_rows: int) -> Iterator[str]:
     from batch_scorer.validation.chunk_scan import compiled_scan
-    from batch_scorer.validation.phrases import rule_in_words
     from batch_scorer.validation.streaming.compile import Way
     from batch_scorer.validation.streaming.rules.aggregates import lies_between
+    from batch_scorer.validation.suites.phrases import rule_in_words
 
     expectations = json.loads(one.expectations)
     for check in compiled_scan(one).checks:

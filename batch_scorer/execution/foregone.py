@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from batch_scorer.core.validation import OnFail, Severity, SuiteScan
 from batch_scorer.execution.parts import BoundSuite
-from batch_scorer.validation.phrases import rule_in_words
+from batch_scorer.validation.suites.phrases import rule_in_words
 
 if TYPE_CHECKING:
     from batch_scorer.validation.streaming.compile import Check

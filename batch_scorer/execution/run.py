@@ -208,7 +208,7 @@ def _drive(
         return
     cluster = _cluster(parts, plan, options, stop)
     from batch_scorer.execution.driver import Driver
-    from batch_scorer.validation.gx_process import GxProcess
+    from batch_scorer.validation.gx.process import GxProcess
 
     try:
         with GxProcess(max_bytes=_GX_BYTES, code=parts.code) as judge:

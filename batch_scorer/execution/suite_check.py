@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def check_one(parts: JobParts, suite: Suite, partition: str) -> SuiteVerdict:
     """partition: `2024-01-01` or `ride_date=2024-01-01`. Raises: UsageError, InputError."""
     from batch_scorer.lake.footers import read_footer
-    from batch_scorer.validation.gx_process import GxProcess, ValidationRequest
+    from batch_scorer.validation.gx.process import GxProcess, ValidationRequest
 
     found = find_partition(parts, partition)
     footers = [read_footer(parts.storage, parts.input_root, file) for file in found.files]

@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 
 from batch_scorer.validation.evidence import Evidence, gathered
 from batch_scorer.validation.formats import as_format, columns_kept, rows_kept
-from batch_scorer.validation.parameters import with_parameters
 from batch_scorer.validation.request import columns_left, gx_message
 from batch_scorer.validation.streaming.compile import Compiled, compile_suite
 from batch_scorer.validation.streaming.measures import RowsThatFail, Sampling
 from batch_scorer.validation.streaming.rows import Rows
 from batch_scorer.validation.streaming.scan import Scanned, scan
+from batch_scorer.validation.suites.parameters import with_parameters
 
 _MAX_BATCH_ROWS = 131_072
 _SETTLE_EVERY_ROWS = 1 << 18
@@ -159,8 +159,8 @@ class _Spool:
 
 
 def _render(message: Mapping[str, Any]) -> dict[str, Any]:
-    from batch_scorer.validation.gx_process import GxProcess
-    from batch_scorer.validation.gx_worker import shared_engine
+    from batch_scorer.validation.gx.process import GxProcess
+    from batch_scorer.validation.gx.worker import shared_engine
 
     if message["files"] is None:
         return shared_engine().validate(message)

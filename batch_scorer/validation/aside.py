@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 
 from batch_scorer.core.validation import Severity
-from batch_scorer.validation.phrases import rule_in_words
 from batch_scorer.validation.streaming.compile import Check, Way
 from batch_scorer.validation.streaming.measures import RowsThatFail
 from batch_scorer.validation.streaming.rows import Mask, Rows
 from batch_scorer.validation.streaming.rules.row_level import RowRule
 from batch_scorer.validation.streaming.rules.table import RULES
+from batch_scorer.validation.suites.phrases import rule_in_words
 
 
 def setting_aside(check: Check) -> RowsThatFail | None:

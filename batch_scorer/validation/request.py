@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from batch_scorer.core.validation import OnFail, Suite
-from batch_scorer.validation.catalogue import columns_read
+from batch_scorer.validation.suites.catalogue import columns_read
 
 if TYPE_CHECKING:
     from batch_scorer.validation.evidence import Evidence

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from batch_scorer.core.validation import FailedExpectation, Severity, SuiteVerdict
-from batch_scorer.validation.phrases import rule_in_words, value_in_words
+from batch_scorer.validation.suites.phrases import rule_in_words, value_in_words
 
 if TYPE_CHECKING:
     from batch_scorer.validation.evidence import Evidence

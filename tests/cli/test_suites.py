@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from batch_scorer.validation.suites import load_suite
+from batch_scorer.validation.suites.reading import load_suite
 from tests import taxi
 from tests.conftest import TaxiProject
 

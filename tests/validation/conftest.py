@@ -19,12 +19,12 @@ import pytest
 from batch_scorer.core.validation import OnFail, Suite
 from batch_scorer.validation.evidence import Evidence, gathered
 from batch_scorer.validation.formats import columns_kept, rows_kept
-from batch_scorer.validation.gx_process import GxProcess, ValidationRequest
+from batch_scorer.validation.gx.process import GxProcess, ValidationRequest
 from batch_scorer.validation.streaming.compile import compile_suite
 from batch_scorer.validation.streaming.measures import Sampling
 from batch_scorer.validation.streaming.rows import Rows
 from batch_scorer.validation.streaming.scan import scan
-from batch_scorer.validation.suites import load_suite
+from batch_scorer.validation.suites.reading import load_suite
 
 SuiteMaker = Callable[..., Suite]
 

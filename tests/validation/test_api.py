@@ -13,7 +13,7 @@ import pytest
 
 import batch_scorer.validation.api as api
 from batch_scorer.validation import validate
-from batch_scorer.validation.gx_process import NoAnswer
+from batch_scorer.validation.gx.process import NoAnswer
 from tests.validation.conftest import LEFT_TO_GX, document_of, without_names
 
 AskGx = Callable[..., dict[str, Any]]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from batch_scorer.validation.catalogue import CATALOGUE, DEFAULTS, RUNTIME_KWARGS, columns_of
+from batch_scorer.validation.suites.catalogue import CATALOGUE, DEFAULTS, RUNTIME_KWARGS, columns_of
 from tests.validation.conftest import document_of
 
 _BESIDE_KWARGS = {"id", "meta", "notes", "description", "rendered_content", "severity"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batch_scorer.validation.check import check_columns
+from batch_scorer.validation.suites.check import check_columns
 from tests.validation.conftest import SuiteMaker
 
 

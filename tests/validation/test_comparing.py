@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_scorer.core.validation import Suite
-from batch_scorer.validation.comparing import Difference, compare_suites
-from batch_scorer.validation.suites import suite_fingerprint
+from batch_scorer.validation.suites.comparing import Difference, compare_suites
+from batch_scorer.validation.suites.reading import suite_fingerprint
 from tests.validation.conftest import document_of
 
 BETWEEN, NOT_NULL = "expect_column_values_to_be_between", "expect_column_values_to_not_be_null"

@@ -15,7 +15,7 @@ import pytest
 
 from batch_scorer.validation.drafting.looking import look_at
 from batch_scorer.validation.drafting.suite_text import Draft, draft_suite
-from batch_scorer.validation.suites import load_suite
+from batch_scorer.validation.suites.reading import load_suite
 
 TAXI = Path("/work/shared/data/chicago_taxi.csv")
 N = 60

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from batch_scorer.core.validation import Suite, SuiteVerdict
-from batch_scorer.validation.suites import load_suite
+from batch_scorer.validation.suites.reading import load_suite
 from batch_scorer.validation.verdicts import verdict_from_gx
 from tests.validation.conftest import request_for
 

@@ -22,8 +22,8 @@ import pytest
 from batch_scorer.core.validation import OnFail, SuiteVerdict
 from batch_scorer.execution.checking import scan_of
 from batch_scorer.execution.parts import BoundSuite
-from batch_scorer.validation.gx_process import GxProcess
-from batch_scorer.validation.rendering import native_result
+from batch_scorer.validation.gx.process import GxProcess
+from batch_scorer.validation.gx.rendering import native_result
 from tests.validation.conftest import (
     LEFT_TO_GX,
     SuiteMaker,
@@ -330,8 +330,8 @@ def test_no_process_outlives_a_driver_that_is_killed(tmp_path: Path, ride_files:
     suite.write_text(json.dumps(document_of([LEFT_TO_GX])))
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from batch_scorer.validation.gx_process import GxProcess\n"
-        "from batch_scorer.validation.suites import load_suite\n"
+        "from batch_scorer.validation.gx.process import GxProcess\n"
+        "from batch_scorer.validation.suites.reading import load_suite\n"
         "from tests.validation.conftest import request_for\n"
         "process = GxProcess(max_bytes=4 << 30)\n"
         "request = request_for(load_suite(Path(sys.argv[1])), tuple(sys.argv[2:]))\n"

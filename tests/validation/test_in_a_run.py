@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from batch_scorer.validation.rendering import native_result
+from batch_scorer.validation.gx.rendering import native_result
 from batch_scorer.validation.store import ValidationStore
 from tests.conftest import TaxiProject
 from tests.validation.conftest import LEFT_TO_GX, document_of, without_names
@@ -100,7 +100,7 @@ def test_when_an_expectation_fails_its_own_process_alone_imports_gx(
     result = project.shell("run", "taxi_tips", "--partition", _DAY)
     assert "not evaluated" in result.stderr  # GX cannot be imported here, and that is no success
     assert importers()
-    assert all("-m batch_scorer.validation.gx_worker" in command for command in importers())
+    assert all("-m batch_scorer.validation.gx.worker" in command for command in importers())
 
 
 def test_looking_at_what_held_in_words_imports_no_gx(

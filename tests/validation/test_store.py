@@ -12,7 +12,7 @@ import pytest
 
 from batch_scorer.core.errors import DamageFound
 from batch_scorer.core.validation import OnFail
-from batch_scorer.validation.rendering import native_result
+from batch_scorer.validation.gx.rendering import native_result
 from batch_scorer.validation.store import ValidationStore
 from batch_scorer.validation.verdicts import verdict_from_gx, verdict_that_holds, verdict_without_answer
 from tests.validation.conftest import SuiteMaker, evidence_of, request_for, without_names

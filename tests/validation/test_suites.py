@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from batch_scorer.core.errors import ConfigInvalid
 from batch_scorer.core.validation import OnFail, Suite
-from batch_scorer.validation.json_text import JsonInvalid, parse_json
-from batch_scorer.validation.suites import load_suite, suite_fingerprint, suites_fingerprint
+from batch_scorer.validation.suites.json_text import JsonInvalid, parse_json
+from batch_scorer.validation.suites.reading import load_suite, suite_fingerprint, suites_fingerprint
 from tests.validation.conftest import SuiteMaker, document_of
 
 _FARE = ("expect_column_values_to_be_between", {"column": "fare", "min_value": 0, "max_value": 500})
@@ -167,8 +167,8 @@ def test_a_file_too_large_for_a_suite_or_too_deep_is_refused(tmp_path: Path) -> 
 
 def test_loading_a_suite_imports_neither_gx_nor_pandas_nor_arrow() -> None:
     code = (
-        "import sys, batch_scorer.validation.suites, batch_scorer.validation.gx_process,"
-        " batch_scorer.validation.store, batch_scorer.validation.check\n"
+        "import sys, batch_scorer.validation.suites.reading, batch_scorer.validation.gx.process,"
+        " batch_scorer.validation.store, batch_scorer.validation.suites.check\n"
         "print({'great_expectations', 'pandas', 'pyarrow', 'numpy'} & set(sys.modules))"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"

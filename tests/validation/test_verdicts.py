@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_scorer.core.validation import Severity, Suite, SuiteVerdict
-from batch_scorer.validation.catalogue import CATALOGUE
-from batch_scorer.validation.phrases import rule_in_words
+from batch_scorer.validation.suites.catalogue import CATALOGUE
+from batch_scorer.validation.suites.phrases import rule_in_words
 from batch_scorer.validation.verdicts import verdict_from_gx
 from tests.validation.conftest import SuiteMaker, document_of, request_for
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from batch_scorer.validation.drafting.rules import expectations_for, left_out
 from batch_scorer.validation.drafting.seen import LeftOut, TableSeen
-from batch_scorer.validation.phrases import rule_in_words
+from batch_scorer.validation.suites.phrases import rule_in_words
 
 _GX_VERSION = "1.24.1"
 

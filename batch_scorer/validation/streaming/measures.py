@@ -19,7 +19,7 @@ from batch_scorer.validation.streaming.exact_sums import Moments
 from batch_scorer.validation.streaming.extremes import Extremes, Tally
 from batch_scorer.validation.streaming.failing import POSITION, FailingRows
 from batch_scorer.validation.streaming.kernels.table import KERNELS
-from batch_scorer.validation.streaming.order import OrderedRows
+from batch_scorer.validation.streaming.order import OrderedRows, out_of_order
 from batch_scorer.validation.streaming.rows import Column, Kind, Mask, Rows
 from batch_scorer.validation.streaming.value_counts import ValueCounts
 
@@ -220,19 +220,6 @@ def values_of(rows: Rows, name: str, condition: str | None) -> pa.Array:
 def sample(rows: Rows, positions: np.ndarray[Any, Any], names: tuple[str, ...]) -> pa.Table:
     taken = rows.take(positions, tuple(dict.fromkeys(names)))
     return taken.append_column(POSITION, pa.array(positions, pa.int64()))
-
-
-def out_of_order(
-    before: np.ndarray[Any, Any], after: np.ndarray[Any, Any], *, rising: bool, strictly: bool
-) -> Mask:
-    """inf next to inf has no difference, which GX lets pass."""
-    if before.dtype.kind == "b":
-        before, after = before.astype(np.int8), after.astype(np.int8)
-    low, high = (before, after) if rising else (after, before)
-    wrong = low >= high if strictly else low > high
-    if before.dtype.kind == "f":
-        wrong &= ~(np.isinf(before) & (before == after))
-    return wrong
 
 
 def partial_from_json(document: Mapping[str, Any]) -> Partial:

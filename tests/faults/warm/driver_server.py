@@ -25,7 +25,7 @@ import batch_scorer.execution.run
 import batch_scorer.lake.footers
 import batch_scorer.lake.keys
 import batch_scorer.lake.schema
-import batch_scorer.validation.gx_process
+import batch_scorer.validation.gx.process
 import batch_scorer.wiring
 from batch_scorer.core import faults
 

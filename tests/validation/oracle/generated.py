@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from batch_scorer.validation.catalogue import CATALOGUE
 from batch_scorer.validation.streaming.compile import Way, compile_suite
+from batch_scorer.validation.suites.catalogue import CATALOGUE
 from tests.validation.oracle.arguments import ARGUMENTS
 from tests.validation.oracle.columns import ColumnType
 from tests.validation.oracle.oracle import Json, expectation

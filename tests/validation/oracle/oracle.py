@@ -99,7 +99,7 @@ class Oracle:
             return _by_place(answer.to_json_dict())
 
     def ours(self, evidence: Evidence, result_format: Json) -> dict[int, Json]:
-        from batch_scorer.validation.replay.render import Replay
+        from batch_scorer.validation.gx.render import Replay
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
-from batch_scorer.validation.catalogue import CATALOGUE
 from batch_scorer.validation.streaming.rules.table import NO_RULE
+from batch_scorer.validation.suites.catalogue import CATALOGUE
 from tests.validation.oracle.arguments import ARGUMENTS
 from tests.validation.oracle.columns import COLUMN_TYPES
 from tests.validation.oracle.generated import streamed

@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from batch_scorer.validation.catalogue import CATALOGUE
 from batch_scorer.validation.streaming.rules.table import NO_RULE
+from batch_scorer.validation.suites.catalogue import CATALOGUE
 from tests.validation.oracle import generated
 from tests.validation.oracle.columns import COLUMN_TYPES, NULLS, table_of
 from tests.validation.oracle.oracle import Compared, Oracle

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from batch_scorer.validation.catalogue import columns_named
 from batch_scorer.validation.formats import rows_kept
 from batch_scorer.validation.streaming.compile import Way, compile_suite
 from batch_scorer.validation.streaming.measures import Sampling
@@ -27,6 +26,7 @@ from batch_scorer.validation.streaming.rows import Rows
 from batch_scorer.validation.streaming.rules.rule import Found
 from batch_scorer.validation.streaming.rules.table import RULES
 from batch_scorer.validation.streaming.scan import scan
+from batch_scorer.validation.suites.catalogue import columns_named
 from tests.validation.oracle.oracle import Json, Oracle, expectation
 
 _BATCH_ROWS = 131_072

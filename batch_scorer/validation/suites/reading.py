@@ -12,10 +12,10 @@ from typing import Any
 from batch_scorer.config.mistakes import JobInvalid, Mistake, suggestion
 from batch_scorer.core.errors import ConfigInvalid
 from batch_scorer.core.validation import OnFail, Severity, Suite
-from batch_scorer.validation.catalogue import DEFAULTS, RUNTIME_KWARGS, columns_of
-from batch_scorer.validation.json_text import JsonInvalid, JsonText, Span, parse_json
-from batch_scorer.validation.parameters import with_parameters
-from batch_scorer.validation.suite_rules import SuiteMistake, mistakes_in
+from batch_scorer.validation.suites.catalogue import DEFAULTS, RUNTIME_KWARGS, columns_of
+from batch_scorer.validation.suites.json_text import JsonInvalid, JsonText, Span, parse_json
+from batch_scorer.validation.suites.parameters import with_parameters
+from batch_scorer.validation.suites.rules import SuiteMistake, mistakes_in
 
 _MAX_BYTES = 2 << 20
 _NEXT = "batch-scorer validate-config"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from batch_scorer.config.mistakes import suggestion
 from batch_scorer.core.validation import Suite
-from batch_scorer.validation.catalogue import columns_named, columns_read
+from batch_scorer.validation.suites.catalogue import columns_named, columns_read
 
 
 def check_columns(suite: Suite, available: Sequence[str]) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from itertools import zip_longest
 from typing import Any, TypeVar
 
 from batch_scorer.core.validation import Suite
-from batch_scorer.validation.phrases import rule_in_words, value_in_words
-from batch_scorer.validation.suites import Said, canonical
+from batch_scorer.validation.suites.phrases import rule_in_words, value_in_words
+from batch_scorer.validation.suites.reading import Said, canonical
 
 Item = TypeVar("Item")
 

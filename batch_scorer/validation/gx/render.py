@@ -17,7 +17,7 @@ from great_expectations.validator.validation_graph import ValidationGraph
 from great_expectations.validator.validator import Validator, calc_validation_statistics
 
 from batch_scorer.validation.evidence import Evidence
-from batch_scorer.validation.replay.engine import (
+from batch_scorer.validation.gx.engine import (
     Answer,
     MetricKey,
     NotEvaluated,
@@ -25,7 +25,7 @@ from batch_scorer.validation.replay.engine import (
     key_of,
     replay_engine,
 )
-from batch_scorer.validation.replay.told import NUMBER, told_how
+from batch_scorer.validation.gx.told import NUMBER, told_how
 from batch_scorer.validation.streaming.compile import Check, Way
 from batch_scorer.validation.streaming.rules.rule import Found
 from batch_scorer.validation.streaming.rules.schemas import dtype_of

@@ -8,9 +8,9 @@ from typing import Any
 
 from batch_scorer.config.mistakes import suggestion
 from batch_scorer.core.validation import Severity
-from batch_scorer.validation.catalogue import CATALOGUE, RUNTIME_KWARGS, Kind
-from batch_scorer.validation.json_text import JsonPath
-from batch_scorer.validation.parameters import name_in, parameters_in
+from batch_scorer.validation.suites.catalogue import CATALOGUE, RUNTIME_KWARGS, Kind
+from batch_scorer.validation.suites.json_text import JsonPath
+from batch_scorer.validation.suites.parameters import name_in, parameters_in
 
 _SUITE_KEYS = ("name", "id", "expectations", "suite_parameters", "meta", "notes")
 _EXPECTATION_KEYS = (

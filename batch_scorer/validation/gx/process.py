@@ -30,7 +30,7 @@ from batch_scorer.validation.verdicts import (
 __all__ = ["GxProcess", "ValidationRequest"]
 
 _log = logging.getLogger(__name__)
-_WORKER = "batch_scorer.validation.gx_worker"
+_WORKER = "batch_scorer.validation.gx.worker"
 _ENVIRONMENT = {
     "GX_ANALYTICS_ENABLED": "false",
     "OMP_NUM_THREADS": "1",

@@ -17,7 +17,7 @@ def native_result(verdict: SuiteVerdict) -> Mapping[str, Any]:
     if verdict.result is not None:
         return verdict.result
     assert verdict.evidence is not None  # noqa: S101 (one of the two is there)
-    from batch_scorer.validation.gx_worker import shared_engine
+    from batch_scorer.validation.gx.worker import shared_engine
 
     try:
         return shared_engine().validate(_message(verdict.evidence))

@@ -1,6 +1,6 @@
 """The validation process: the only module that imports Great Expectations.
 
-    python -m batch_scorer.validation.gx_worker MAX_BYTES PARENT_PID [CODE_DIRECTORY …]
+    python -m batch_scorer.validation.gx.worker MAX_BYTES PARENT_PID [CODE_DIRECTORY …]
 
 One JSON request a line on stdin (`request.gx_message`), one JSON answer a line on stdout:
 `{"result": GX's suite result, "seconds": s}`, or `{"error": why not, "exhausted": memory ran out}`.
@@ -66,7 +66,7 @@ class GxEngine:
     def validate(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """GX's ExpectationSuiteValidationResult as JSON. Raises: whatever reading or GX raises."""
         from batch_scorer.validation.evidence import Evidence
-        from batch_scorer.validation.replay.render import Replay
+        from batch_scorer.validation.gx.render import Replay
 
         document = message["suite"]
         _import_custom(expectation["type"] for expectation in document["expectations"])
