@@ -217,7 +217,9 @@ def test_memory_is_given_back_between_requests(
 
     settled = [resident_bytes() for _ in range(3)][-1]
     later = [resident_bytes() for _ in range(5)]
-    assert max(later) - settled < 64 << 20  # five kept frames would be 160 MB
+    # What malloc keeps for itself goes up and down by a frame or two; what is kept for good only goes up:
+    # after three more requests it would be 96 MB at least.
+    assert min(later[2:]) - settled < 64 << 20
 
 
 def test_a_process_killed_once_mid_request_is_asked_about_again_in_a_fresh_one(
