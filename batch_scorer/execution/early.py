@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -97,10 +99,12 @@ def _statistics(
         for index in range(metadata.num_row_groups):
             group = metadata.row_group(index)
             columns = [group.column(number) for number in range(group.num_columns)]
+            # A column "a.b" and a field b within a column a are called alike here.
+            called = Counter(column.path_in_schema for column in columns)
             yield {
-                column.path_in_schema: column.statistics
+                name: column.statistics
                 for column in columns
-                if column.path_in_schema in names and column.is_stats_set
+                if (name := column.path_in_schema) in names and column.is_stats_set and called[name] == 1
             }
 
 
@@ -115,10 +119,12 @@ def _at_least(rule: Decisive, columns: Mapping[str, pq.Statistics]) -> int:
 
 
 def _lie_between(rule: Decisive, statistics: pq.Statistics) -> bool:
+    import numpy as np
+
     from batch_scorer.validation.streaming.bounds import bounds_of
 
     ends = (statistics.min, statistics.max)
-    if not all(isinstance(end, int | float) for end in ends):
-        return True  # of times: let the scan tell
-    bounds = bounds_of(rule.check.kwargs)
-    return all(bounds.admit(end) for end in ends)
+    if not all(isinstance(end, int | float) and not math.isnan(end) for end in ends):
+        return True  # of times, or of nothing: let the scan tell
+    # As the scan compares: large integers as floats.
+    return bool(bounds_of(rule.check.kwargs).mask(np.array(ends)).all())

@@ -6,10 +6,12 @@ does not count. `docs/format.md` describes it.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from batch_scorer.core.chunks import (
     FILES,
@@ -42,16 +44,17 @@ def write_record(directory: Path, scored: ChunkScored) -> None:
         "aside": [asdict(file) for file in scored.aside],
         "set_aside": {suite: asdict(found) for suite, found in scored.set_aside.items()},
     }
-    content = json.dumps(document, sort_keys=True).encode()
+    content = json.dumps({"sha256": _digest(document), "chunk": document}, sort_keys=True).encode()
     write_beside(directory / f"{scored.chunk.index:05d}.json", content)
 
 
 def recorded_chunks(staging: Path, chunks: tuple[Chunk, ...]) -> Iterator[ChunkScored]:
-    """The chunks that need not be scored again: each file of theirs has its size and its sha256 still."""
+    """The chunks that need not be scored again: their record is whole, and each of their files as it says."""
     records = staging / RECORDS
     for chunk in chunks:
         try:
-            found = json.loads((records / f"{chunk.index:05d}.json").read_bytes())
+            record = json.loads((records / f"{chunk.index:05d}.json").read_bytes())
+            found = record["chunk"]
             scored = ChunkScored(
                 chunk=chunk,
                 rows=Accounting(**found["rows"]),
@@ -64,13 +67,17 @@ def recorded_chunks(staging: Path, chunks: tuple[Chunk, ...]) -> Iterator[ChunkS
                 set_aside={suite: SetAside(**counts) for suite, counts in found["set_aside"].items()},
             )
             kept = {FILES: scored.files, SPILLS: scored.spills, QUARANTINE: scored.aside}
-            intact = found["index"] == chunk.index and all(
+            intact = (found["index"], record["sha256"]) == (chunk.index, _digest(found)) and all(
                 _is_intact(staging / part, file) for part, files in kept.items() for file in files
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             continue  # never finished, or damaged since: it is scored again
         if intact:
             yield scored
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def _is_intact(directory: Path, file: StagedFile) -> bool:

@@ -16,6 +16,7 @@ from batch_scorer.validation.evidence import Evidence, gathered
 from batch_scorer.validation.formats import as_format, columns_kept, rows_kept
 from batch_scorer.validation.request import columns_left, gx_message
 from batch_scorer.validation.streaming.compile import Compiled, compile_suite
+from batch_scorer.validation.streaming.kernels.table import KERNELS
 from batch_scorer.validation.streaming.measures import RowsThatFail, Sampling
 from batch_scorer.validation.streaming.rows import Rows
 from batch_scorer.validation.streaming.scan import Scanned, scan
@@ -25,7 +26,6 @@ _MAX_BATCH_ROWS = 131_072
 _SETTLE_EVERY_ROWS = 1 << 18
 _MAX_KEYS = 1 << 20  # that a uniqueness rule keeps in memory: some 20 MB
 _GX_MAX_BYTES = 4 << 30
-_MAY_RAISE = "column_values.match_json_schema"  # of a text that is no JSON, which is known when it comes
 
 
 class GxSuite(Protocol):
@@ -50,8 +50,8 @@ def validate(
     kept on disk meanwhile; without an answer it is a failed result that says why. The way each expectation
     took is in its result's `meta["batch_scorer"]["path"]`: streamed | gx | not evaluated.
     A custom expectation lies in a module of its name, on the caller's sys.path.
-    Raises: ValueError: no batch, or batches of different schemas; NoAnswer, or what GX raises: of a suite
-    that it cannot read.
+    Raises: ValueError: no batch, batches of different schemas, two columns of one name; NoAnswer, or what GX
+    raises: of a suite that it cannot read.
     """
     document = _document(suite)
     format_ = as_format(result_format)
@@ -117,13 +117,20 @@ def _tables(batches: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[pa.Table]:
     for batch in batches:
         table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
         table = table.replace_schema_metadata()
-        schema = schema or table.schema
+        schema = schema or _unambiguous(table.schema)
         if table.schema != schema:
             raise ValueError(f"a batch has another schema than the first one: {table.schema}, not {schema}")
         if not table.num_rows:
             yield table
         for start in range(0, table.num_rows, _MAX_BATCH_ROWS):
             yield table.slice(start, _MAX_BATCH_ROWS)
+
+
+def _unambiguous(schema: pa.Schema) -> pa.Schema:
+    twice = [name for name in schema.names if schema.names.count(name) > 1]
+    if twice:
+        raise ValueError(f"there are {schema.names.count(twice[0])} columns named {twice[0]}")
+    return schema
 
 
 class _Spool:
@@ -133,7 +140,7 @@ class _Spool:
         may_raise = [
             check
             for check in compiled.checks
-            if any(isinstance(one, RowsThatFail) and one.metric == _MAY_RAISE for one in check.measures)
+            if any(isinstance(one, RowsThatFail) and KERNELS[one.metric].raises for one in check.measures)
         ]
         left = (*compiled.left_to_gx, *may_raise)
         self._columns = columns_left(left, format_)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from batch_scorer.validation import gx_process
+from batch_scorer.validation.gx import process as gx_process
 from batch_scorer.validation.gx.process import GxProcess
 from tests.conftest import TaxiProject
 from tests.execution.dirty import ROW_RULES, add_dirty, write_suite

@@ -17,6 +17,7 @@ from tests import taxi
 from tests.conftest import TaxiProject
 
 GROUP_ROWS = 100
+pytestmark = pytest.mark.usefixtures("shared_judge")
 
 
 def an_expectation(type_: str, **kwargs: Any) -> dict[str, Any]:
@@ -147,6 +148,19 @@ def test_a_failing_rule_that_does_not_block_stops_nothing(
     warning = an_expectation("expect_column_values_to_be_in_set", column="company", value_set=["A"])
     project = strict({**warning, "severity": "warning"})
     rewritten(project, 0, lambda rides: rides.assign(company="B"))
+    assert project.cli("run", "taxi_tips").code == 0
+    assert sum(rows_scored) == 10 * GROUP_ROWS
+
+
+def test_what_only_rounding_lets_pass_passes_in_footers_too(
+    strict: Callable[..., TaxiProject], rows_scored: list[int]
+) -> None:
+    """GX compares integers with its bounds as floats, and so does the scan."""
+    bound = an_expectation("expect_column_values_to_be_between", column="ride_id", max_value=2.0**53)
+    project = strict(bound)
+    ids = np.arange(10 * GROUP_ROWS)
+    ids[-1] = 2**53 + 1
+    rewritten(project, 0, lambda rides: rides.assign(ride_id=ids))
     assert project.cli("run", "taxi_tips").code == 0
     assert sum(rows_scored) == 10 * GROUP_ROWS
 

@@ -63,6 +63,33 @@ def test_a_record_of_before_suites_were_scanned_counts_as_none(
 ) -> None:
     path = tmp_path / RECORDS / "00000.json"
     record = json.loads(path.read_bytes())
-    del record[lacking]
+    del record["chunk"][lacking]
+    path.write_text(json.dumps(record))
+    assert list(recorded_chunks(tmp_path, (scored.chunk,))) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        b'{"chunk": [], "sha256": ""}',
+        b'{"chunk": {"index": 0, "rows": [], "set_aside": []}, "sha256": "x"}',
+    ],
+)
+def test_a_record_that_is_none_is_scored_again(tmp_path: Path, scored: ChunkScored, content: bytes) -> None:
+    (tmp_path / RECORDS / "00000.json").write_bytes(content)
+    assert list(recorded_chunks(tmp_path, (scored.chunk,))) == []
+
+
+@pytest.mark.parametrize(("name", "value"), [("scanned", []), ("warnings", ["odd"]), ("set_aside", [])])
+def test_a_record_that_was_edited_is_not_trusted(
+    tmp_path: Path, scored: ChunkScored, name: str, value: object
+) -> None:
+    path = tmp_path / RECORDS / "00000.json"
+    record = json.loads(path.read_bytes())
+    record["chunk"][name] = value
     path.write_text(json.dumps(record))
     assert list(recorded_chunks(tmp_path, (scored.chunk,))) == []

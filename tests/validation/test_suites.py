@@ -108,6 +108,7 @@ def test_what_is_no_suite_is_refused_in_its_place(
         ({"min_value": 0}, 'needs "column"'),
         ({"column": ["fare"], "min_value": 0}, "column must name a column"),
         ({"column": "fare", "min_value": 0, "mostly": 99}, "mostly must be a share between 0 and 1, not 99"),
+        ({"column": "fare", "min_value": 10**400}, "min_value is a number too large for GX to read"),
         (
             {"column": "fare", "min_value": {"$PARAMETER": "low"}},
             'no value for the parameter "low" in suite_',

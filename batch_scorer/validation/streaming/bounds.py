@@ -7,9 +7,11 @@ GX's `Comparable` is a number first, a date second, a time third: "5" is 5.0, "2
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,8 @@ Bound = float | dt.date | dt.datetime
 
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})$")
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?$")
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_BEYOND = 2**64
 _NUMBERS = (Kind.INT, Kind.FLOAT, Kind.FLOAT32, Kind.BOOL)
 
 
@@ -43,6 +47,8 @@ class Bounds:
     def mask(self, values: np.ndarray[Any, Any]) -> Mask:
         """Of numbers, of datetime64, or of dates as days."""
         mask: Mask | None = None
+        if values.dtype.kind == "M":
+            return self._in_units(np.datetime_data(values.dtype)[0]).mask(values.view(np.int64))
         if self.low is not None:
             low = _comparable(self.low)
             mask = values > low if self.strict_low else values >= low
@@ -51,6 +57,15 @@ class Bounds:
             below = values < high if self.strict_high else values <= high
             mask = below if mask is None else np.logical_and(mask, below, out=mask)
         return np.ones(len(values), dtype=bool) if mask is None else mask
+
+    def _in_units(self, unit: str) -> Bounds:
+        """Of points in time, as whole numbers of a column's unit: NumPy would let far ones overflow."""
+        # For whole v: v > b is v > floor(b), and v >= b is v >= ceil(b); the other way round above.
+        return replace(
+            self,
+            low=_whole(self.low, unit, math.floor if self.strict_low else math.ceil),
+            high=_whole(self.high, unit, math.ceil if self.strict_high else math.floor),
+        )
 
     def fit(self, kind: Kind, tz: str | None) -> bool:
         """Whether both can be compared with a column of a kind; tz: of its timestamps."""
@@ -86,6 +101,8 @@ def _bound(value: object) -> Bound | None:
         case bool():
             raise NotABound(f"{value} is no number")
         case int() | float():
+            if not plain_number(value):
+                raise NotABound(f"{value} is beyond what a column can hold")
             return float(value)
         case str() if _DATE.match(value) or _TIME.match(value):
             try:
@@ -108,11 +125,24 @@ def _fits(bound: Bound, kind: Kind, tz: str | None) -> bool:
             return kind in _NUMBERS
 
 
+def plain_number(value: object) -> bool:
+    """One that a column of numbers may hold: Python's integers, and JSON's, have no end."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, float) or abs(value) < _BEYOND
+
+
+def _whole(bound: Bound | None, unit: str, rounded: Callable[[Fraction], int]) -> int | None:
+    """A point in time in units since 1970."""
+    if not isinstance(bound, dt.datetime):
+        return None
+    epoch = dt.datetime(1970, 1, 1, tzinfo=None if bound.tzinfo is None else dt.UTC)
+    n_us = (bound - epoch) // dt.timedelta(microseconds=1)
+    return rounded(Fraction(n_us * _PER_SECOND[unit], 1_000_000))
+
+
 def _comparable(bound: Bound) -> Any:
     match bound:
-        case dt.datetime():
-            utc = bound if bound.tzinfo is None else bound.astimezone(dt.UTC).replace(tzinfo=None)
-            return np.datetime64(utc, "us")
         case dt.date():
             return (bound - dt.date(1970, 1, 1)).days
         case _:

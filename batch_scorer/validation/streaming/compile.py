@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from batch_scorer.validation.streaming.failing import POSITION
 from batch_scorer.validation.streaming.measures import SHOWING_ROWS, Counted, Measure, columns_read
 from batch_scorer.validation.streaming.rules.rule import NotStreamed, widens
 from batch_scorer.validation.streaming.rules.table import NO_RULE, RULES
@@ -73,17 +74,19 @@ def compile_suite(
     """
     unknown = tuple(name for name in sample_columns if schema.get_field_index(name) < 0)
     checks = tuple(
-        _nameable(_check(index, expectation["type"], expectation["kwargs"], schema), unknown)
+        _nameable(_check(index, expectation["type"], expectation["kwargs"], schema), unknown, schema.names)
         for index, expectation in enumerate(expectations)
     )
     known = tuple(name for name in sample_columns if name not in unknown)
     return Compiled(checks=checks, schema=schema, sample_columns=known)
 
 
-def _nameable(check: Check, unknown: tuple[str, ...]) -> Check:
-    if not unknown or not any(isinstance(measure, SHOWING_ROWS) for measure in check.measures):
+def _nameable(check: Check, unknown: tuple[str, ...], names: Sequence[str]) -> Check:
+    if not any(isinstance(measure, SHOWING_ROWS) for measure in check.measures):
         return check
-    return left(check, f"there is no column {unknown[0]} to name its rows by")
+    if POSITION in names:
+        return left(check, f"a column is called {POSITION}, as we call a row's place")
+    return left(check, f"there is no column {unknown[0]} to name its rows by") if unknown else check
 
 
 def left(check: Check, why: str) -> Check:

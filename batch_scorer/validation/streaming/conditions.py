@@ -37,11 +37,16 @@ def streams_condition(condition: object, kinds: Mapping[str, Kind]) -> bool:
         case {"type": "and" | "or", "conditions": [_, *_] as parts}:
             return all(streams_condition(part, kinds) for part in parts)
         case {"type": "nullity", "column": {"name": str(name)}, "is_null": bool()}:
-            return name in kinds and "`" not in name  # which it is quoted with in a query
+            return name in kinds and _can_be_queried(name)
         case {"type": "comparison", "column": {"name": str(name)}, "operator": str(op), "parameter": given}:
-            return "`" not in name and _streams_comparison(kinds.get(name), op, given)
+            return _can_be_queried(name) and _streams_comparison(kinds.get(name), op, given)
         case _:
             return False
+
+
+def _can_be_queried(name: str) -> bool:
+    """Of a name that is written between backticks, on one line."""
+    return "`" not in name and name.isprintable()
 
 
 def _streams_comparison(kind: Kind | None, operator: str, given: object) -> bool:

@@ -13,12 +13,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from batch_scorer.validation.streaming.failing import POSITION
 from batch_scorer.validation.streaming.hashing import hashes_of, integers_under
 from batch_scorer.validation.streaming.runs import RowRuns
 from batch_scorer.validation.streaming.spill_files import SpillFile
 
 MAX_IN_MEMORY_ROWS = 262_144
-POSITION = "_position"
 _PROBED = 4_096  # rows
 
 

@@ -39,7 +39,8 @@ class Extremes:
         if not len(values):
             return cls(None)
         found = pc.min_max(values)
-        return cls(pa.array([found["min"].as_py(), found["max"].as_py()], values.type))
+        # Arrow's own scalars: Python has no time that far away, nor every zone.
+        return cls(pa.array([found["min"], found["max"]], values.type))
 
     def __add__(self, after: Extremes) -> Extremes:
         if self.ends is None or after.ends is None:

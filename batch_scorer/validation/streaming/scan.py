@@ -64,10 +64,6 @@ class Scanned:
         spilling = [partial for partial in self.partials if isinstance(partial, _SPILLING)]
         return tuple(file for partial in spilling for file in partial.rows.files)
 
-    def by_measure(self, measures: Sequence[Measure]) -> dict[Measure, Partial]:
-        pairs = zip(measures, self.partials, strict=True)
-        return {measure: partial for measure, partial in pairs if partial is not None}
-
     def as_json(self) -> dict[str, Any]:
         return {
             "n_rows": self.n_rows,

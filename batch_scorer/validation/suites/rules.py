@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -133,6 +134,8 @@ def _wrong_value(name: str, value: Any) -> str | None:
     if name == "column_list" and not (isinstance(value, list) and all(isinstance(c, str) for c in value)):
         return f"column_list must be a list of column names, not {_shown(value)}"
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and abs(value) > sys.float_info.max:
+        return f"{name} is a number too large for GX to read"
     if name == "mostly" and not (is_number and 0 <= value <= 1):
         return f"mostly must be a share between 0 and 1, not {_shown(value)}"
     return None

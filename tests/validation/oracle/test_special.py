@@ -324,3 +324,41 @@ def test_keys_of_dates_booleans_and_categories(oracle: Oracle) -> None:
         for how in ("never", "any_value_is_missing", "all_values_are_missing")
     ]
     assert _n_equal(_agree(oracle, pa.table(columns), suite)) == len(suite)
+
+
+_MOMENTS = (
+    "9999-12-31T00:00:00",
+    "2300-01-01T00:00:00",
+    "2025-01-01T01:02:03.000001",
+    "2025-01-01T01:02:03",
+    "1600-01-01T00:00:00",
+)
+
+
+@pytest.mark.parametrize("tz", [None, "America/Chicago"])
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_bounds_beyond_what_a_unit_can_hold_are_compared_all_the_same(
+    oracle: Oracle, unit: str, tz: str | None
+) -> None:
+    moments = pa.array(["2024-01-01", "2025-01-01 01:02:03", None]).cast(pa.timestamp("us"))
+    table = pa.table({"v": moments.cast(pa.timestamp(unit)).cast(pa.timestamp(unit, tz))})
+    zone = "+00:00" if tz else ""
+    bounds = [
+        {f"{end}_value": moment + zone, f"strict_{end}": strict}
+        for moment in _MOMENTS
+        for end in ("min", "max")
+        for strict in (False, True)
+    ]
+    assert _n_equal(_agree(oracle, table, _bounds(["values"], "v", *bounds))) == len(bounds)
+
+
+def test_times_that_python_cannot_hold_have_a_smallest_and_a_largest(oracle: Oracle) -> None:
+    table = pa.table({"v": pa.array([10**18, 2, 3], pa.timestamp("us"))})
+    suite = _bounds(["max"], "v", {})
+    assert _n_equal(_agree(oracle, table, suite, {"result_format": "BOOLEAN_ONLY"})) == 1
+
+
+def test_a_column_called_as_we_call_a_rows_place_is_left_to_gx(oracle: Oracle) -> None:
+    table = pa.table({"_position": [1, 2], "v": [1, -1]})
+    (result,) = _agree(oracle, table, _bounds(["values", "mean"], "v", {"min_value": 0}))
+    assert [type_ for type_, _ in result.left] == ["expect_column_values_to_be_between"]

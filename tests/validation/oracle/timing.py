@@ -14,17 +14,17 @@ import logging
 import time
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from batch_scorer.validation.evidence import gathered
 from batch_scorer.validation.formats import rows_kept
 from batch_scorer.validation.streaming.compile import Way, compile_suite
 from batch_scorer.validation.streaming.measures import Sampling
 from batch_scorer.validation.streaming.rows import Rows
-from batch_scorer.validation.streaming.rules.rule import Found
-from batch_scorer.validation.streaming.rules.table import RULES
 from batch_scorer.validation.streaming.scan import scan
 from batch_scorer.validation.suites.catalogue import columns_named
 from tests.validation.oracle.oracle import Json, Oracle, expectation
@@ -64,8 +64,7 @@ def _ours(table: pa.Table, one: Json) -> float:
         part = scan(Rows(table.slice(at, _BATCH_ROWS)), compiled.measures, sampling)
         total = part if total is None else total + part
     assert total is not None
-    found = Found(partials=total.by_measure(compiled.measures), schema=table.schema)
-    RULES[check.type].holds(check.kwargs, found)
+    gathered([one], table.schema, sampling, total, Path("/nonexistent")).holds()
     return time.process_time() - start
 
 

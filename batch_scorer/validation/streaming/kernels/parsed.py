@@ -136,6 +136,7 @@ def _literal(character: str) -> str:
 
 
 def _is_dateutil(columns: tuple[Column, ...], _: Kwargs) -> Mask:
+    """Raises: ValueError, on the few texts on which dateutil itself breaks: GX raises, too."""
     from dateutil.parser import parse
 
     def holds(text: str) -> bool:
@@ -143,6 +144,8 @@ def _is_dateutil(columns: tuple[Column, ...], _: Kwargs) -> Mask:
             parse(text)
         except (ValueError, OverflowError):
             return False
+        except Exception as error:
+            raise ValueError(f"{type(error).__name__}: {error}") from error
         return True
 
     def decide(texts: pa.Array) -> Mask:
@@ -210,6 +213,6 @@ def _validator(schema: dict[str, Any]) -> Any:
 
 
 STRFTIME = Kernel(streams=_streams_strftime, meets=_has_format)
-DATEUTIL = Kernel(streams=_are_texts, meets=_is_dateutil)
+DATEUTIL = Kernel(streams=_are_texts, meets=_is_dateutil, raises=True)
 JSON = Kernel(streams=_are_texts, meets=_is_json)
 JSON_SCHEMA = Kernel(streams=_is_schema, meets=_has_schema, raises=True)

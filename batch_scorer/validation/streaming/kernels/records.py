@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from batch_scorer.validation.streaming.bounds import plain_number
 from batch_scorer.validation.streaming.kernels.kernel import Kernel, Kwargs, Types
 from batch_scorer.validation.streaming.rows import Column, Kind, Mask, kind_of, to_numpy
 
@@ -146,8 +147,7 @@ ALL_DIFFERENT = Kernel(streams=lambda types, _: _are_comparable(types), meets=_a
 def _streams_sum(types: Types, kwargs: Kwargs) -> bool:
     total = kwargs.get("sum_total")
     numbers = all(kind_of(type_) in _NUMBERS for type_ in types)
-    given = isinstance(total, int | float) and not isinstance(total, bool)
-    return numbers and given and 0 < len(types) <= _MAX_SUMMED
+    return numbers and plain_number(total) and 0 < len(types) <= _MAX_SUMMED
 
 
 def _sums_to(columns: tuple[Column, ...], kwargs: Kwargs) -> Mask:

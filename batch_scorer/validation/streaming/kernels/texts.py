@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from batch_scorer.validation.streaming.bounds import plain_number
 from batch_scorer.validation.streaming.kernels.kernel import Kernel, Kwargs, Types
 from batch_scorer.validation.streaming.rows import Column, Kind, Mask, kind_of
 
@@ -108,17 +109,13 @@ def _lengths(column: Column, decide: Callable[[Any], Mask]) -> Mask:
     return _decided(column, lambda texts: decide(texts.str.len().to_numpy()))
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _streams_length(types: Types, kwargs: Kwargs) -> bool:
-    return _are_texts(types) and _is_number(kwargs.get("value"))
+    return _are_texts(types) and plain_number(kwargs.get("value"))
 
 
 def _streams_lengths(types: Types, kwargs: Kwargs) -> bool:
     given = [kwargs[name] for name in ("min_value", "max_value") if kwargs.get(name) is not None]
-    whole = all(_is_number(bound) and float(bound).is_integer() for bound in given)
+    whole = all(plain_number(bound) and float(bound).is_integer() for bound in given)
     return _are_texts(types) and bool(given) and whole
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from batch_scorer.validation.streaming.bounds import Bounds, NotABound, bounds_of
+from batch_scorer.validation.streaming.bounds import Bounds, NotABound, bounds_of, plain_number
 from batch_scorer.validation.streaming.measures import (
     Counted,
     ExtremesFound,
@@ -26,7 +26,6 @@ from batch_scorer.validation.streaming.rules.rule import (
     Kwargs,
     NotStreamed,
     condition_of,
-    plain_number,
     types_of,
 )
 

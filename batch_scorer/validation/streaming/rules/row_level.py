@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from batch_scorer.validation.streaming.bounds import plain_number
 from batch_scorer.validation.streaming.domains import Ignore, canonical
 from batch_scorer.validation.streaming.failing import FailingRows
 from batch_scorer.validation.streaming.kernels.table import KERNELS
@@ -19,7 +20,6 @@ from batch_scorer.validation.streaming.rules.rule import (
     Kwargs,
     NotStreamed,
     condition_of,
-    plain_number,
     types_of,
 )
 

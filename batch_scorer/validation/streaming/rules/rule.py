@@ -115,7 +115,3 @@ def types_of(names: tuple[str, ...], schema: pa.Schema) -> tuple[pa.DataType, ..
         if sum(other.lower() == name.lower() for other in schema.names) > 1:
             raise NotStreamed(f"other columns differ from {name} in case alone")
     return tuple(schema.field(name).type for name in names)
-
-
-def plain_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
