@@ -11,6 +11,8 @@ import pytest
 from tests import taxi
 from tests.conftest import TaxiProject
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests import taxi
 from tests.conftest import TaxiProject
+
+pytestmark = pytest.mark.alone
 
 _FEW, _MANY = 200_000, 1_600_000
 
