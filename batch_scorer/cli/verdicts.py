@@ -19,7 +19,7 @@ def echo_verdicts(verdicts: Sequence[Mapping[str, Any]], *, state: Path, detaile
         for text in _expectations(verdict, state) if detailed else verdict["failed"]:
             click.echo(f"{indent}  {text}")
         if detailed or not verdict["success"]:
-            click.echo(f"{indent}  GX result: {state / verdict['file']}")
+            click.echo(f"{indent}  stored: {state / verdict['file']}")
 
 
 def emit_results(partition: str, verdicts: Sequence[Mapping[str, Any]], *, state: Path) -> None:
