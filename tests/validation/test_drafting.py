@@ -17,7 +17,7 @@ from batch_scorer.validation.drafting.looking import look_at
 from batch_scorer.validation.drafting.suite_text import Draft, draft_suite
 from batch_scorer.validation.suites.reading import load_suite
 
-TAXI = Path("/work/shared/data/chicago_taxi.csv")
+TAXI = Path(__file__).parents[3] / "shared" / "data" / "chicago_taxi.csv"
 N = 60
 NOON = dt.datetime(2024, 3, 10, 12, tzinfo=dt.UTC)
 
