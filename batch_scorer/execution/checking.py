@@ -84,17 +84,15 @@ def request_for(
 
 def gather(one: SuiteScan, scanned: Sequence[Mapping[str, Any]], spills: Path) -> Evidence:
     """The evidence of a partition. scanned: of each of its chunks, in row order. Raises: DamageFound."""
-    from batch_scorer.validation.chunk_scan import scan_of_nothing
+    from batch_scorer.validation.chunk_scan import sampling_of, scan_of_nothing
     from batch_scorer.validation.evidence import gathered, schema_from_text
-    from batch_scorer.validation.formats import rows_kept
-    from batch_scorer.validation.streaming.measures import Sampling
     from batch_scorer.validation.streaming.scan import Scanned
 
     total = scan_of_nothing(one)
     for document in scanned:
         total += Scanned.from_json(document)
-    sampling = Sampling(keep=rows_kept({}), columns=one.key)
-    return gathered(json.loads(one.expectations), schema_from_text(one.schema), sampling, total, spills)
+    schema = schema_from_text(one.schema)
+    return gathered(json.loads(one.expectations), schema, sampling_of(one), total, spills)
 
 
 def table_schema(files: Sequence[Sequence[tuple[str, str]]]) -> pa.Schema:

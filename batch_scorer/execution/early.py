@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from batch_scorer.core.lakefiles import PartitionFiles
 from batch_scorer.core.validation import OnFail, SuiteScan
-from batch_scorer.execution.foregone import Decisive, certain_to_fail, decisive_rules, is_critical
+from batch_scorer.execution.foregone import Decisive, certain_to_fail, is_critical
 from batch_scorer.execution.gates import odd_volume
 from batch_scorer.execution.parts import JobParts
 
@@ -24,9 +24,13 @@ _NOT_NULL, _BETWEEN = "column_values.nonnull", "column_values.between"
 
 
 def refuted(
-    parts: JobParts, entry: PartitionPlan, found: PartitionFiles, scans: Sequence[SuiteScan]
+    parts: JobParts,
+    entry: PartitionPlan,
+    found: PartitionFiles,
+    scans: Sequence[SuiteScan],
+    decisive: Sequence[Decisive],
 ) -> str | None:
-    """The rule that is certain to block, in words, or None. Raises: InputError.
+    """The rule that is certain to block, in words, or None. decisive: of the scans. Raises: InputError.
 
     With input.limit_rows nothing is certain: footers speak of all rows.
     """
@@ -44,7 +48,7 @@ def refuted(
         return counts[0]
     rules = [
         rule
-        for rule in decisive_rules(parts.suites, scans)
+        for rule in decisive
         if rule.check.kwargs.get("row_condition") in (None, "") and _metric(rule) in (_NOT_NULL, _BETWEEN)
     ]
     return next(iter(_broken(parts, found, rules, n_rows)), None) if rules else None

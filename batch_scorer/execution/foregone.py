@@ -38,10 +38,7 @@ class Foregone:
     def __init__(self, decisive: Sequence[Decisive], n_rows: int) -> None:
         self._decisive = tuple(decisive)
         self._n_rows = n_rows
-        self._n_failing = dict.fromkeys(self._decisive_keys(), 0)
-
-    def _decisive_keys(self) -> Iterator[tuple[int, int]]:
-        return ((one.suite, one.measure) for one in self._decisive)
+        self._n_failing = {(one.suite, one.measure): 0 for one in decisive}
 
     def take(self, scanned: Sequence[Mapping[str, Any]]) -> str | None:
         """scanned: a chunk's partials as JSON, by suite. Returns: a rule certain to fail, in words."""

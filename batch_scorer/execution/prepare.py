@@ -108,7 +108,8 @@ def prepare(
         key=opening_key(parts, plan, found, chunks, columns, waived),
         chunks=chunks,
     )
-    foregone = refuted(parts, entry, found, scans)
+    decisive = tuple(decisive_rules(parts.suites, scans)) if scans else ()
+    foregone = refuted(parts, entry, found, scans, decisive)
     output = _output_spec(parts, plan, opened, read, fingerprint)
     return Prepared(
         entry=entry,
@@ -121,7 +122,7 @@ def prepare(
         tasks=_tasks(parts, plan, chunks, opened, read, output, scans, foregone is not None),
         reused=opened.scored,
         scans=scans,
-        decisive=tuple(decisive_rules(parts.suites, scans)) if scans else (),
+        decisive=decisive,
         foregone=foregone,
         waived=waived,
         columns=columns,

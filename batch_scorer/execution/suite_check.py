@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ from batch_scorer.core.chunks import ReadSpec
 from batch_scorer.core.errors import UsageError
 from batch_scorer.core.lakefiles import Footer, PartitionFiles
 from batch_scorer.core.validation import OnFail, Suite, SuiteScan, SuiteVerdict
-from batch_scorer.execution.checking import scan_of, table_schema
+from batch_scorer.execution.checking import gather, scan_of, table_schema
 from batch_scorer.execution.parts import BoundSuite, JobParts
 
 if TYPE_CHECKING:
@@ -27,14 +29,13 @@ def check_one(parts: JobParts, suite: Suite, partition: str) -> SuiteVerdict:
     use = BoundSuite(suite=suite, on_fail=OnFail.BLOCK, stage="input")
     one = scan_of(use, table_schema([footer.columns for footer in footers] or [()]), parts.job.input.key)
     with tempfile.TemporaryDirectory(prefix="batch-scorer-check-") as spills:
-        gather = _Gather(parts, found, footers, one, Path(spills))
         request = ValidationRequest(
             partition=partition,
             suite=suite,
             on_fail=use.on_fail,
             stage=use.stage,
             files=tuple(f"{parts.input_root}/{file.path}" for file in found.files),
-            gather=gather,
+            gather=partial(_gather, parts, found, footers, one, Path(spills)),
             key=one.key,
             limit_rows=parts.job.input.limit_rows,
         )
@@ -42,37 +43,24 @@ def check_one(parts: JobParts, suite: Suite, partition: str) -> SuiteVerdict:
             return process.submit(request).result()
 
 
-class _Gather:
-    """Reads the partition, chunk by chunk, for one suite."""
+def _gather(
+    parts: JobParts, found: PartitionFiles, footers: Sequence[Footer], one: SuiteScan, spills: Path
+) -> Evidence:
+    """Reads the partition, chunk by chunk, for one suite. Raises: InputError."""
+    from batch_scorer.lake.reader import read_chunk
+    from batch_scorer.planning.chunks import cut_chunks
+    from batch_scorer.validation.chunk_scan import ChunkScan
 
-    def __init__(
-        self, parts: JobParts, found: PartitionFiles, footers: list[Footer], one: SuiteScan, spills: Path
-    ) -> None:
-        self._parts = parts
-        self._found = found
-        self._footers = tuple(footers)
-        self._one = one
-        self._spills = spills
-
-    def __call__(self) -> Evidence:
-        """Raises: InputError."""
-        from batch_scorer.execution.checking import gather
-        from batch_scorer.lake.reader import read_chunk
-        from batch_scorer.planning.chunks import cut_chunks
-        from batch_scorer.validation.chunk_scan import ChunkScan
-
-        job = self._parts.job
-        spec = ReadSpec(root=self._parts.input_root, features=(), carried=(), checked=self._one.columns)
-        scanned = []
-        for chunk in cut_chunks(
-            self._found, self._footers, target_bytes=job.compute.chunk, limit_rows=job.input.limit_rows
-        ):
-            suites = ChunkScan([self._one])
-            for batch in read_chunk(chunk, spec):
-                suites.take("input", batch.raw)
-            (document,), _ = suites.finish(self._spills, f"{chunk.index:05d}")
-            scanned.append(document)
-        return gather(self._one, scanned, self._spills)
+    job = parts.job
+    spec = ReadSpec(root=parts.input_root, features=(), carried=(), checked=one.columns)
+    scanned = []
+    for chunk in cut_chunks(found, footers, target_bytes=job.compute.chunk, limit_rows=job.input.limit_rows):
+        suites = ChunkScan([one])
+        for batch in read_chunk(chunk, spec):
+            suites.take("input", batch.raw)
+        (document,), _ = suites.finish(spills, f"{chunk.index:05d}")
+        scanned.append(document)
+    return gather(one, scanned, spills)
 
 
 def find_partition(parts: JobParts, text: str | None) -> PartitionFiles:

@@ -42,7 +42,7 @@ class ChunkScan:
         aside = []
         for one in mine:
             compiled = compiled_scan(one)
-            found = scan(rows, compiled.measures, _sampling(one))
+            found = scan(rows, compiled.measures, sampling_of(one))
             self._totals[one] = self._totals[one] + found if one in self._totals else found
             if one.sets_aside:
                 aside.append((one.suite, _setting_aside(one).masks(rows)))
@@ -68,10 +68,11 @@ class ChunkScan:
 def scan_of_nothing(one: SuiteScan) -> Scanned:
     """What is known before the first row."""
     compiled = compiled_scan(one)
-    return scan(Rows(compiled.schema.empty_table()), compiled.measures, _sampling(one))
+    return scan(Rows(compiled.schema.empty_table()), compiled.measures, sampling_of(one))
 
 
-def _sampling(one: SuiteScan) -> Sampling:
+def sampling_of(one: SuiteScan) -> Sampling:
+    """Of a job's suites: what a message and GX's SUMMARY show."""
     return Sampling(keep=rows_kept({}), columns=one.key)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ _RECORDED: Mapping[str, Any] = {kind.__name__: kind for kind in (RecordedCounts,
 Expectations = Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: a suite is compiled once, when it is first asked for
 class Evidence:
     """expectations: of GX's own JSON, suite parameters resolved. partials: in the order of the measures.
 
@@ -36,22 +37,24 @@ class Evidence:
     partials: tuple[Any, ...]
     raised: Mapping[int, str]
 
-    @property
+    @cached_property
+    def _scanned_for(self) -> Compiled:
+        return compile_suite(self.expectations, self.schema, sample_columns=self.sampling.columns)
+
+    @cached_property
     def compiled(self) -> Compiled:
         """What can be decided from the partials; an expectation whose own rule raised is left to GX."""
-        compiled = compile_suite(self.expectations, self.schema, sample_columns=self.sampling.columns)
+        compiled = self._scanned_for
         if not self.raised:
             return compiled
-        lost = {compiled.measures[index] for index in self.raised}
+        measures = compiled.measures
+        lost = {measures[index] for index in self.raised}
         why = next(iter(self.raised.values()))
         checks = tuple(left(one, why) if lost & set(one.measures) else one for one in compiled.checks)
         return Compiled(checks=checks, schema=self.schema, sample_columns=compiled.sample_columns)
 
     def found(self) -> Found:
-        measures = compile_suite(
-            self.expectations, self.schema, sample_columns=self.sampling.columns
-        ).measures
-        pairs = zip(measures, self.partials, strict=True)
+        pairs = zip(self._scanned_for.measures, self.partials, strict=True)
         return Found(partials={measure: one for measure, one in pairs if one is not None}, schema=self.schema)
 
     def holds(self) -> tuple[bool | None, ...]:

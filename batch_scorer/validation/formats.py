@@ -21,11 +21,16 @@ def rows_kept(result_format: Mapping[str, Any]) -> int:
     return max(_AT_LEAST, shown)
 
 
+def key_names(result_format: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns that name a failing row: GX takes one name, or several."""
+    keys = result_format.get("unexpected_index_column_names") or ()
+    return (keys,) if isinstance(keys, str) else tuple(keys)
+
+
 def columns_kept(result_format: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
     """The columns of failing rows that the result will show, whether the table has them or not.
 
     names: of the table.
     """
-    keys = result_format.get("unexpected_index_column_names") or ()
-    named = (keys,) if isinstance(keys, str) else tuple(keys)
-    return tuple(dict.fromkeys((*names, *named))) if result_format.get("include_unexpected_rows") else named
+    keys = key_names(result_format)
+    return tuple(dict.fromkeys((*names, *keys))) if result_format.get("include_unexpected_rows") else keys

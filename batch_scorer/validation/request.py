@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from batch_scorer.core.validation import OnFail, Suite
+from batch_scorer.validation.formats import key_names
 from batch_scorer.validation.suites.catalogue import columns_read
 
 if TYPE_CHECKING:
@@ -79,5 +80,4 @@ def columns_left(left: tuple[Check, ...], result_format: Mapping[str, Any]) -> l
         if read is None:
             return None
         columns |= dict.fromkeys(name for name in read if isinstance(name, str))
-    keys = result_format.get("unexpected_index_column_names") or ()
-    return [*columns, *(name for name in ([keys] if isinstance(keys, str) else keys) if name not in columns)]
+    return list(columns | dict.fromkeys(key_names(result_format)))

@@ -17,24 +17,17 @@ def native_result(verdict: SuiteVerdict) -> Mapping[str, Any]:
     if verdict.result is not None:
         return verdict.result
     assert verdict.evidence is not None  # noqa: S101 (one of the two is there)
+    from batch_scorer.validation.evidence import Evidence
     from batch_scorer.validation.gx.worker import shared_engine
+    from batch_scorer.validation.request import gx_message
 
+    kept = verdict.evidence
     try:
-        return shared_engine().validate(_message(verdict.evidence))
+        evidence = Evidence.from_json(kept["evidence"])
+        return shared_engine().validate(gx_message(kept["suite"], evidence, kept["result_format"]))
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise DamageFound(
             f"what Great Expectations renders suite {verdict.suite}'s result from cannot be read: "
             f"{type(error).__name__}: {error}",
             fix="restore the file from a backup; predictions and ledger do not depend on it",
         ) from None
-
-
-def _message(kept: Mapping[str, Any]) -> dict[str, Any]:
-    nothing_left = dict.fromkeys(("files", "columns", "limit_rows", "refused"))
-    return {
-        "suite": kept["suite"],
-        "parameters": {},
-        "evidence": kept["evidence"],
-        "result_format": kept["result_format"],
-        **nothing_left,
-    }

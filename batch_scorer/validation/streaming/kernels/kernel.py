@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from batch_scorer.validation.streaming.rows import Column, Mask
@@ -26,3 +27,18 @@ class Kernel:
     streams: Callable[[Types, Kwargs], bool]
     meets: Callable[[tuple[Column, ...], Kwargs], Mask]
     raises: bool = False
+
+
+def decided(column: Column, decide: Callable[[pa.Array], Mask]) -> Mask:
+    """A rule about one value, on each row; once for each distinct value where values repeat.
+
+    decide: on an Arrow array without nulls.
+    """
+    if column.distinct is not None:
+        _, values = column.distinct
+        return column.spread(decide(values))
+    if column.valid is None:
+        return decide(column.arrow)
+    mask = np.zeros(len(column.arrow), dtype=bool)
+    mask[column.valid] = decide(column.arrow.drop_null())
+    return mask

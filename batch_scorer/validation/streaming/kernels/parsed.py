@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_scorer.validation.streaming.kernels.kernel import Kernel, Kwargs, Types
+from batch_scorer.validation.streaming.kernels.kernel import Kernel, Kwargs, Types, decided
 from batch_scorer.validation.streaming.rows import Column, Kind, Mask, kind_of, to_numpy
 
 Holds = Callable[[str], bool]
@@ -49,18 +49,6 @@ def _matches(texts: pa.Array, pattern: str) -> Mask:
     return to_numpy(pc.match_substring_regex(texts, pattern))
 
 
-def _decided(column: Column, decide: Callable[[pa.Array], Mask]) -> Mask:
-    """decide: on an Arrow array without nulls."""
-    if column.distinct is not None:
-        _, values = column.distinct
-        return column.spread(decide(values))
-    if column.valid is None:
-        return decide(column.arrow)
-    mask = np.zeros(len(column.arrow), dtype=bool)
-    mask[column.valid] = decide(column.arrow.drop_null())
-    return mask
-
-
 def _parsed(texts: pa.Array, holds: Holds, *, known: Mask, doubtful: Mask) -> Mask:
     """known: the answer where it is not doubtful."""
     where = np.flatnonzero(doubtful)
@@ -74,7 +62,7 @@ def _all_parsed(column: Column, holds: Holds) -> Mask:
         every = np.ones(len(texts), dtype=bool)
         return _parsed(texts, holds, known=~every, doubtful=every)
 
-    return _decided(column, decide)
+    return decided(column, decide)
 
 
 # strptime
@@ -111,7 +99,7 @@ def _has_format(columns: tuple[Column, ...], kwargs: Kwargs) -> Mask:
         possible = _matches(texts, maybe) | ~to_numpy(pc.string_is_ascii(texts))
         return _parsed(texts, holds, known=known, doubtful=possible & ~known)
 
-    return _decided(columns[0], decide)
+    return decided(columns[0], decide)
 
 
 def _shapes(format_: str) -> tuple[str, str] | None:
@@ -154,7 +142,7 @@ def _is_dateutil(columns: tuple[Column, ...], _: Kwargs) -> Mask:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of time zones it does not know
-        return _decided(columns[0], decide)
+        return decided(columns[0], decide)
 
 
 # JSON
@@ -173,7 +161,7 @@ def _is_json(columns: tuple[Column, ...], _: Kwargs) -> Mask:
             texts, holds, known=np.zeros(len(texts), dtype=bool), doubtful=_matches(texts, _JSON_STARTS)
         )
 
-    return _decided(columns[0], decide)
+    return decided(columns[0], decide)
 
 
 def _is_schema(types: Types, kwargs: Kwargs) -> bool:

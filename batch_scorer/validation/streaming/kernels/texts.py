@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from batch_scorer.validation.streaming.bounds import plain_number
-from batch_scorer.validation.streaming.kernels.kernel import Kernel, Kwargs, Types
+from batch_scorer.validation.streaming.kernels.kernel import Kernel, Kwargs, Types, decided
 from batch_scorer.validation.streaming.rows import Column, Kind, Mask, kind_of
 
 _TEXTS = (Kind.TEXT, Kind.CATEGORY)
@@ -24,19 +23,8 @@ def _are_texts(types: Types) -> bool:
 
 
 def _decided(column: Column, decide: Callable[[pd.Series[str]], Mask]) -> Mask:
-    """decide: on a pandas string series without nulls, as GX's own pandas code does."""
-    if column.distinct is not None:
-        _, values = column.distinct
-        return column.spread(decide(_series(values)))
-    if column.valid is None:
-        return decide(_series(column.arrow))
-    mask = np.zeros(len(column.arrow), dtype=bool)
-    mask[column.valid] = decide(_series(column.arrow.drop_null()))
-    return mask
-
-
-def _series(values: pa.Array) -> pd.Series[str]:
-    return pd.Series(pd.array(values, dtype="str"))
+    """decide: on a pandas string series, as GX's own pandas code does."""
+    return decided(column, lambda values: decide(pd.Series(pd.array(values, dtype="str"))))
 
 
 # Regular expressions: pandas' own `str.contains`, so that its choice between RE2 and Python's re is GX's.
