@@ -181,7 +181,7 @@ def _assert_explained(machine: Machine) -> None:
     assert "published" in machine.command("batch-scorer status taxi_tips --max-age 26h", afterwards).stdout
     for day in (*BEFORE, *DAYS):
         audited = machine.command(f"batch-scorer audit taxi_tips --partition ride_date={day}", afterwards)
-        assert f"taxi_tips@{machine.whole(day)} " in audited.stdout
+        assert f"taxi_tips@{machine.whole(day)}, " in audited.stdout
     plan = machine.command("batch-scorer --json plan taxi_tips", afterwards)
     actions = {line["action"] for line in plan.lines[:-1]}
     assert actions <= {"SKIP", "OUTDATED"}
