@@ -7,7 +7,7 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -87,16 +87,28 @@ def _show_values(settings: Settings, loaded: LoadedJob) -> None:
 
 
 @click.command()
+@click.option("--messages", is_flag=True, help="That of the lines that --json writes.")
 @global_options
-def schema(settings: Settings) -> None:
-    """Print the JSON Schema of a job file, for editors."""
-    from batch_scorer.config.schema import job_schema
-
+def schema(settings: Settings, messages: bool) -> None:
+    """Print the JSON Schema of a job file, for editors; or of our JSON Lines."""
+    found = _messages_schema() if messages else _job_schema()
     if settings.json:
-        output.emit("schema", schema=job_schema())
+        output.emit("schema", schema=found)
         output.emit_summary(0)
     else:
-        click.echo(json.dumps(job_schema(), indent=2))
+        click.echo(json.dumps(found, indent=2))
+
+
+def _job_schema() -> dict[str, Any]:
+    from batch_scorer.config.schema import job_schema
+
+    return job_schema()
+
+
+def _messages_schema() -> dict[str, Any]:
+    from batch_scorer.cli.messages import messages_schema
+
+    return messages_schema()
 
 
 @click.command()
