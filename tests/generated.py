@@ -22,10 +22,11 @@ _ERRORS_HEAD = """\
 
 <!-- Written by scripts/docs from the docstrings of the errors: change those, not this page. -->
 
-Every failure that is told has one of these names: as `error` in a [JSON line](cli.md#json-lines), in the ledger
-(`show RUN --json`) and in what notifiers send. A message itself says what, where, how to mend it and the next
-command; this page says what its kind means. An indented name is a kind of the one above it. Codes are those of the
-[command line](cli.md#exit-codes); what fails in one partition only counts as 1 or 3, and the others go on.
+Every failure that is told has one of these names: as `error` in a [JSON line](cli.md#json-lines), in the
+ledger (`show RUN --json`) and in what notifiers send. A message itself says what, where, how to mend it and
+the next command; this page says what its kind means. An indented name is a kind of the one above it. Codes
+are those of the [command line](cli.md#exit-codes); what fails in one partition only counts as 1 or 3, and
+the others go on.
 
 | error | exit | what it means | what to do |
 |---|---|---|---|

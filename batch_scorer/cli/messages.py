@@ -149,7 +149,8 @@ class Status(TypedDict):
 
 
 if TYPE_CHECKING:
-    Attempt = Generation = dict[str, Any]
+    Attempt = dict[str, Any]
+    Generation = dict[str, Any]
 else:
     Attempt = _of(AttemptRecord, partition=str)
     Generation = _of(GenerationRecord, partition=str)
