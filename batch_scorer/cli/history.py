@@ -13,6 +13,7 @@ import click
 from batch_scorer.cli import output, words
 from batch_scorer.cli.asked import asked_jobs
 from batch_scorer.cli.health import tally
+from batch_scorer.cli.logs import show_log
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.cli.verdicts import echo_verdicts, emit_results
 from batch_scorer.core.errors import UsageError
@@ -67,10 +68,13 @@ def runs(settings: Settings, job: str | None, limit: int) -> None:
 @click.option("--validation", is_flag=True, help="Suite results, expectation by expectation.")
 @click.option("--files", is_flag=True, help="Input and output files with their hashes.")
 @click.option("--config", is_flag=True, help="The job file as it was resolved for the run.")
+@click.option("--logs", is_flag=True, help="What the run logged.")
 @global_options
-def show(settings: Settings, what: str, validation: bool, files: bool, config: bool) -> None:
+def show(settings: Settings, what: str, validation: bool, files: bool, config: bool, logs: bool) -> None:
     """One run (an id, its beginning, or `last`), or one partition (JOB/PARTITION), in full."""
     if "/" in what:
+        if logs:
+            raise UsageError("--logs is for one run", next_command="batch-scorer show RUN --logs")
         job, partition = what.split("/", 1)
         _show_partition(settings, job, partition, validation=validation, files=files, config=config)
     elif files:
@@ -78,10 +82,10 @@ def show(settings: Settings, what: str, validation: bool, files: bool, config: b
             "--files is for one partition", next_command="batch-scorer show JOB/PARTITION --files"
         )
     else:
-        _show_run(settings, what, validation=validation, config=config)
+        _show_run(settings, what, validation=validation, config=config, logs=logs)
 
 
-def _show_run(settings: Settings, what: str, *, validation: bool, config: bool) -> None:
+def _show_run(settings: Settings, what: str, *, validation: bool, config: bool, logs: bool) -> None:
     state, ledger, run = find_run(settings, what)
     attempts = ledger.attempts(run.run_id)
     if settings.json:
@@ -90,6 +94,8 @@ def _show_run(settings: Settings, what: str, *, validation: bool, config: bool) 
             output.emit("attempt", **_attempt_dict(attempt))
             if validation:
                 emit_results(_place(attempt), attempt.verdicts, state=state)
+        if logs:
+            show_log(settings, state, run)
         output.emit_summary(0, run_id=run.run_id)
         return
     click.echo(f"run {run.run_id} of {run.job}: {tally(run)}, exit {run.exit_code}")
@@ -108,6 +114,8 @@ def _show_run(settings: Settings, what: str, *, validation: bool, config: bool) 
         _echo_attempt(attempt, state, validation=validation)
     if config:
         _echo_config(run)
+    if logs:
+        show_log(settings, state, run)
 
 
 def _echo_config(run: RunRecord) -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import click
@@ -27,6 +28,7 @@ from batch_scorer.cli.output import fail
 from batch_scorer.cli.settings import Invocation, Settings, global_options
 from batch_scorer.core.errors import BatchScorerError, Interrupted, UsageError
 from batch_scorer.core.surprises import as_internal_error
+from batch_scorer.ops.logs import configure_logging
 
 
 class _Verbs(click.Group):
@@ -72,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code of one invocation."""
-    invocation = Invocation(Settings(json="--json" in arguments))
+    invocation = Invocation(_first_guess(arguments))
     try:
         outcome: Any = cli.main(
             list(arguments),
@@ -96,6 +98,16 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as surprise:
         return fail(invocation.settings, as_internal_error(surprise))
     return outcome if isinstance(outcome, int) else 0
+
+
+def _first_guess(arguments: Sequence[str]) -> Settings:
+    """How to tell what is wrong with a command line that cannot be understood."""
+    pairs = [*pairwise(arguments), *((word.partition("=")[0], word.partition("=")[2]) for word in arguments)]
+    as_json = ("--log-format", "json") in pairs or os.environ.get("BATCH_SCORER_LOG_FORMAT") == "json"
+    settings = Settings(json="--json" in arguments, log_format="json" if as_json else "text")
+    if as_json:
+        configure_logging(format="json")
+    return settings
 
 
 def _usage(error: click.ClickException) -> UsageError:

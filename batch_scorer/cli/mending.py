@@ -171,7 +171,7 @@ def cancel(settings: Settings, run: str, dry_run: bool) -> None:
 @_dry_run
 @global_options
 def gc(settings: Settings, job: str | None, older_than: timedelta, dry_run: bool) -> None:
-    """Remove replaced generations and unfinished work that nothing needs any more."""
+    """Remove replaced generations, unfinished work and logs that nothing needs any more."""
     from batch_scorer.execution.publishing import cleaning
 
     n_all = 0
@@ -194,7 +194,8 @@ def _show_garbage(settings: Settings, job: str, each: Any, did: str) -> None:
     if settings.json:
         output.emit("garbage", job=job, partition=each.partition, kind=each.kind, name=each.name, age_s=age_s)
     else:
-        click.echo(f" {did} {each.kind} {each.name} of {job}/{each.partition}, {age_s // 86_400} days old")
+        of = job if each.partition is None else f"{job}/{each.partition}"
+        click.echo(f" {did} {each.kind} {each.name} of {of}, {age_s // 86_400} days old")
 
 
 def _reading(settings: Settings, job: str) -> JobParts:

@@ -297,8 +297,8 @@ class Garbage(TypedDict):
     """Something that nothing needs any more."""
 
     job: str
-    partition: str
-    kind: Literal["replaced", "unfinished", "quarantine"]
+    partition: str | None
+    kind: Literal["replaced", "unfinished", "quarantine", "log"]
     name: str
     age_s: int
 
@@ -428,6 +428,18 @@ class Mistake(TypedDict):
 
 class Schema(TypedDict):
     schema: dict[str, Json]
+
+
+class Log(TypedDict):
+    """A line that a run logged; worker of one that a worker said, exception with its traceback."""
+
+    time: dt.datetime
+    level: str
+    logger: str
+    message: str
+    run_id: str | None
+    worker: NotRequired[str]
+    exception: NotRequired[str]
 
 
 class Text(TypedDict):
@@ -644,6 +656,7 @@ MESSAGES: Mapping[str, tuple[Any, ...]] = {
     "value": (Value,),
     "mistake": (Mistake,),
     "schema": (Schema,),
+    "log": (Log,),
     "text": (Text,),
     "error": (Ended,),
     "summary": (

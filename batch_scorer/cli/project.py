@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import sys
 from dataclasses import replace
@@ -74,7 +75,7 @@ def validate_config(settings: Settings, job: str | None, resolved: bool) -> int:
 def _show_mistakes(settings: Settings, error: ConfigInvalid) -> int:
     if settings.json:
         return output.fail(settings, error)
-    click.echo(error.render(), err=True)
+    output.tell(settings, error.render(), logging.ERROR)
     return error.exit_code
 
 
