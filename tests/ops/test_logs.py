@@ -167,7 +167,8 @@ def test_a_thread_of_a_run_names_it_and_a_task_names_its_own(capsys: pytest.Capt
             thread.start()
             thread.join()
     records = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    assert {record["message"]: record["run_id"] for record in records} == {
+    named = {record["message"]: record["run_id"] for record in records}
+    assert named == {
         "thread": "01RUN",
         "task": "01TASK",
     }
