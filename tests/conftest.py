@@ -103,6 +103,10 @@ class TaxiProject:
         assert "Traceback" not in captured.err
         return _checked(taxi.Result(code, captured.out, captured.err), arguments)
 
+    def captured(self) -> tuple[str, str]:
+        """(stdout, stderr) of a command that left by SystemExit."""
+        return self._capsys.readouterr()
+
     def shell(self, *arguments: str) -> taxi.Result:
         """The same in a process of its own, which lets go of everything when it ends."""
         command = [sys.executable, "-m", "batch_scorer", "-p", str(self.root), *arguments]

@@ -24,6 +24,7 @@ from batch_scorer.cli import (
     running,
     suites,
 )
+from batch_scorer.cli.completing import complete_names, listen_to_shells
 from batch_scorer.cli.output import fail
 from batch_scorer.cli.settings import Invocation, Settings, global_options
 from batch_scorer.core.errors import BatchScorerError, Interrupted, UsageError
@@ -65,6 +66,7 @@ for _command in (
     suites.suites,
 ):
     cli.add_command(_command)
+complete_names(cli)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -75,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """The exit code of one invocation."""
     invocation = Invocation(_first_guess(arguments))
+    listen_to_shells()
     try:
         outcome: Any = cli.main(
             list(arguments),

@@ -12,6 +12,7 @@ from batch_scorer.core.expressions import OutputColumn
 from batch_scorer.core.models import Method
 from batch_scorer.models.arrow_types import arrow_type
 from batch_scorer.models.numpy_expressions import evaluate
+from batch_scorer.models.outputs import problems_of
 
 
 def evaluate_outputs(
@@ -31,7 +32,7 @@ def evaluate_outputs(
         return pa.table({o.name: pa.array([], type=arrow_type(o.type)) for o in outputs})
     columns = {}
     for output in outputs:
-        problems = _problems(output, method, prediction.shape[1:], classes)
+        problems = problems_of(output, method, prediction.shape[1:], classes)
         if problems:
             raise SignatureInvalid(f"{output.name}: {'; '.join(problems)}")
         columns[output.name] = _cast(output, evaluate(output.expression, prediction, output.source))

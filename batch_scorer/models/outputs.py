@@ -24,7 +24,7 @@ def check_outputs(outputs: Sequence[OutputColumn], method: Method, signature: Si
     problems = [
         f"{output.name}: {problem}"
         for output in outputs
-        for problem in _problems(output, method, shape, signature.classes)
+        for problem in problems_of(output, method, shape, signature.classes)
     ]
     if problems:
         raise SignatureInvalid(
@@ -33,7 +33,7 @@ def check_outputs(outputs: Sequence[OutputColumn], method: Method, signature: Si
         )
 
 
-def _problems(
+def problems_of(
     output: OutputColumn, method: Method, shape: tuple[int, ...], classes: Sequence[str] | None
 ) -> list[str]:
     found = []
