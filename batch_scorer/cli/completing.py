@@ -1,6 +1,6 @@
 """Shell completion of what a project holds: jobs, models, suites, targets, runs and partitions.
 
-A shell asks at every press of a key: what cannot be found out is not completed, nothing raises, nothing is printed.
+A shell asks at every press of a key: what cannot be found out is not completed, nothing raises or is printed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,12 @@ class _Named(click.types.StringParamType):
     def __init__(self, candidates: Candidates) -> None:
         self._candidates = candidates
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+    def shell_complete(
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002 (click's signature)
+        incomplete: str,
+    ) -> list[CompletionItem]:
         silence = io.StringIO()
         with contextlib.redirect_stderr(silence), contextlib.redirect_stdout(silence):
             try:
@@ -130,7 +135,9 @@ def _runs(ctx: click.Context, incomplete: str) -> Iterable[str]:  # noqa: ARG001
     from batch_scorer import wiring
 
     project, target = _project(ctx), _given(ctx, "target")
-    ledgers = wiring.open_ledgers(project, [wiring.load(project, name, target) for name in project.job_names()])
+    ledgers = wiring.open_ledgers(
+        project, [wiring.load(project, name, target) for name in project.job_names()]
+    )
     found = [run.run_id for one in ledgers for run in one.ledger.runs(None, limit=_NEWEST_RUNS)]
     return ["last", *sorted(found, reverse=True)]
 
@@ -189,7 +196,7 @@ def _project(ctx: click.Context) -> Project:
 
 
 def _paths(ctx: click.Context, job: str) -> list[str]:
-    """Of partitions that are in the lake or published, newest first: directories only, no ledger is opened."""
+    """Of partitions in the lake or published, newest first: directories only, no ledger is opened."""
     from batch_scorer import wiring
 
     project = _project(ctx)

@@ -27,7 +27,7 @@ from batch_scorer.cli import (
 from batch_scorer.cli.completing import complete_names, listen_to_shells
 from batch_scorer.cli.output import fail
 from batch_scorer.cli.settings import Invocation, Settings, global_options
-from batch_scorer.core.errors import BatchScorerError, Interrupted, UsageError
+from batch_scorer.core.errors import BatchScorerError, Interrupted, ReaderGone, UsageError
 from batch_scorer.core.surprises import as_internal_error
 from batch_scorer.ops.logs import configure_logging
 
@@ -44,6 +44,12 @@ class _Verbs(click.Group):
             hint = f'; did you mean "{near[0]}"?' if near else ""
             raise click.UsageError(f'no such command "{name}"{hint}', ctx)
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # which click itself would end with 1
+            raise ReaderGone("whoever read stdout has gone") from None
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -86,6 +92,8 @@ def run(arguments: Sequence[str]) -> int:
             auto_envvar_prefix="BATCH_SCORER",
             obj=invocation,
         )
+    except ReaderGone:
+        return _broken_off()
     except BatchScorerError as error:
         return fail(invocation.settings, error)
     except click.exceptions.Exit as stop:
@@ -94,13 +102,15 @@ def run(arguments: Sequence[str]) -> int:
         return fail(invocation.settings, _usage(error))
     except (KeyboardInterrupt, click.Abort):
         return fail(invocation.settings, Interrupted("stopped by Ctrl-C"))
-    except BrokenPipeError:
-        # The reader of our stdout (head, less) has gone; that is no failure of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as surprise:
         return fail(invocation.settings, as_internal_error(surprise))
     return outcome if isinstance(outcome, int) else 0
+
+
+def _broken_off() -> int:
+    """The reader of our stdout (head, less) has gone: as if SIGPIPE had ended us, without a word."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
+    return ReaderGone.exit_code
 
 
 def _first_guess(arguments: Sequence[str]) -> Settings:

@@ -103,7 +103,7 @@ def repair(settings: Settings, job: str, dry_run: bool) -> None:
     if settings.json:
         output.emit_summary(0, job=job, n_repaired=len(done), dry_run=dry_run)
     elif not done:
-        output.say(settings, f"{job}: nothing to repair")
+        output.remark(settings, f"{job}: nothing to repair")
 
 
 @click.command()
@@ -122,7 +122,7 @@ def unlock(settings: Settings, job: str, force: bool, dry_run: bool) -> None:
     if settings.json:
         output.emit_summary(0, job=job, n_holders=len(found), dry_run=dry_run)
     elif not found:
-        output.say(settings, f"{job}: nobody holds anything")
+        output.remark(settings, f"{job}: nobody holds anything")
 
 
 def _show_holder(settings: Settings, each: Any, *, dry_run: bool) -> None:
@@ -186,7 +186,7 @@ def gc(settings: Settings, job: str | None, older_than: timedelta, dry_run: bool
     if settings.json:
         output.emit_summary(0, n_removed=n_all, dry_run=dry_run)
     elif not n_all:
-        output.say(settings, "nothing to remove")
+        output.remark(settings, "nothing to remove")
 
 
 def _show_garbage(settings: Settings, job: str, each: Any, did: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from batch_scorer.cli.settings import Settings
-from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.core.errors import BatchScorerError, ReaderGone
 
 SCHEMA_VERSION = 1
 
@@ -21,9 +21,12 @@ _log = logging.getLogger(__name__)
 
 
 def emit(message_type: str, **fields: Any) -> None:
-    """One JSON line."""
+    """One JSON line. Raises: ReaderGone."""
     line = {"schema_version": SCHEMA_VERSION, "message_type": message_type, **fields}
-    click.echo(json.dumps(line, default=_plain, ensure_ascii=False))
+    try:
+        click.echo(json.dumps(line, default=_plain, ensure_ascii=False))
+    except BrokenPipeError:
+        raise ReaderGone("whoever read stdout has gone", fix="run again to go on") from None
 
 
 def _plain(value: object) -> str:
@@ -40,6 +43,12 @@ def say(settings: Settings, text: str) -> None:
     """A message for a person; not with --json, not with -q. With -v also a line of a JSON log."""
     if not settings.json and not settings.quiet:
         tell(settings, text)
+
+
+def remark(settings: Settings, text: str) -> None:
+    """That there was nothing to do: to a person at a terminal; elsewhere only with -v."""
+    if settings.verbose or sys.stderr.isatty():
+        say(settings, text)
 
 
 def tell(settings: Settings, text: str, level: int = logging.INFO) -> None:

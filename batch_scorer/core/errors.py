@@ -35,6 +35,7 @@
     │   └── LeaseLost                           it was taken over from this run
     ├── RunTimedOut                        124
     ├── Interrupted                        130
+    ├── ReaderGone                         141
     └── Terminated                         143
 
 Each class says in its docstring what it means, and after `Fix:` what to do: docs/errors.md is made of that.
@@ -358,6 +359,15 @@ class Interrupted(BatchScorerError):
     """
 
     exit_code = 130
+
+
+class ReaderGone(BatchScorerError):
+    """Whoever read our stdout went away (`| head`); what was published stays.
+
+    Fix: run again to go on, and let the reader take everything: `> lines.jsonl`.
+    """
+
+    exit_code = 141
 
 
 class Terminated(BatchScorerError):

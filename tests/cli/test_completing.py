@@ -64,7 +64,9 @@ def test_names_of_the_project_are_completed(ran: TaxiProject, monkeypatch: pytes
         assert completed(ran, words, monkeypatch) == names, words
 
 
-@pytest.mark.parametrize("words", ["plan taxi", "show ", "run taxi_tips --partition ", "models show ", "run -t "])
+@pytest.mark.parametrize(
+    "words", ["plan taxi", "show ", "run taxi_tips --partition ", "models show ", "run -t "]
+)
 def test_a_broken_project_completes_no_names_and_says_nothing(
     project: TaxiProject, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,7 +111,8 @@ _ZSH = """
 autoload -Uz compinit && compinit -u -D
 source <(batch-scorer completion zsh)
 [[ ${_comps[batch-scorer]} == _batch_scorer_completion ]] || exit 9
-COMP_WORDS="batch-scorer models show taxi_tips@ch" COMP_CWORD=3 _BATCH_SCORER_COMPLETE=zsh_complete batch-scorer
+export COMP_WORDS="batch-scorer models show taxi_tips@ch" COMP_CWORD=3
+_BATCH_SCORER_COMPLETE=zsh_complete batch-scorer
 """
 
 

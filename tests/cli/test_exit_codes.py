@@ -1,8 +1,11 @@
-"""Every verb ends with the codes of the contract: 0, 2 usage, 69 store away, 75 held, 78 a broken job file."""
+"""Every verb ends with the codes of the contract.
+
+Signals and timeouts of runs are in tests/execution/test_recovery.py, which code counts in
+test_gates_and_exits.py.
+"""
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from batch_scorer.core.plans import Selection
 from batch_scorer.execution.publishing.leases import at_work
 from tests import taxi
 from tests.cli.test_docs import VERBS
@@ -42,7 +46,7 @@ ARGUMENTS = {
     "repair": ["JOB"],
     "unlock": ["JOB"],
     "cancel": ["last"],
-    "gc": ["JOB", "--older-than", "0s"],
+    "gc": ["JOB", "--older-than", "90d"],
     "models register": ["MODEL", "--name", "other", "--no-golden-rows"],
     "models list": [],
     "models show": ["taxi_tips"],
@@ -66,12 +70,14 @@ WITHOUT_A_JOB = {
     "suites new", "suites diff", "completion",
 }  # fmt: skip
 READS_THE_LEDGER = {
-    "plan", "run", "backfill", "status", "runs", "show", "verify", "audit", "quarantine list", "quarantine show",
-    "quarantine release", "rollback", "unpin", "repair", "unlock", "cancel", "gc", "suites check",
-    "suites coverage", "suites docs", "ledger rebuild", "retry",
+    "plan", "run", "backfill", "status", "runs", "show", "verify", "audit", "quarantine list",
+    "quarantine show", "quarantine release", "rollback", "unpin", "repair", "unlock", "cancel", "gc",
+    "suites check", "suites coverage", "suites docs", "ledger rebuild", "retry",
 }  # fmt: skip
-UNKNOWN_NAME = {"JOB": "taxi_tip", "SUITE": "ride", "JOB/2024-01-01": "taxi_tip/2024-01-01", "last": "01NOSUCHRUN",
-                "taxi_tips": "taxi_tip", "taxi_tips@1": "taxi_tip@1"}  # fmt: skip
+UNKNOWN_NAME = {
+    "JOB": "taxi_tip", "SUITE": "ride", "JOB/2024-01-01": "taxi_tip/2024-01-01", "last": "01NOSUCHRUN",
+    "taxi_tips": "taxi_tip", "taxi_tips@1": "taxi_tip@1",
+}  # fmt: skip
 SILENT = ["run", "backfill", "repair", "unlock", "gc"]
 
 EVERY_VERB = pytest.mark.parametrize("verb", VERBS)
@@ -139,7 +145,7 @@ def test_a_broken_job_file_is_78_for_every_verb_that_reads_it(healthy: TaxiProje
             continue
         done = healthy.cli(*_command(healthy, verb, _needs(verb)))
         assert done.code == CONFIG, (verb, done.stderr)
-        assert "jobs/taxi_tips.yml:" in done.stderr, (verb, done.stderr)
+        assert 'did you mean "path"?' in done.stderr + done.stdout, (verb, done.stderr)
 
 
 def test_a_ledger_that_does_not_answer_is_69_for_every_verb_that_reads_it(healthy: TaxiProject) -> None:
@@ -165,20 +171,11 @@ def _held(project: TaxiProject) -> Iterator[None]:
     from batch_scorer.config.project import Project
 
     parts = wiring.open_job(Project(project.root), "taxi_tips")
-    plan = wiring.plan_job(parts, _everything(), model=None)
-    with at_work(
-        parts.ledger, parts.places.presence, job="taxi_tips", verb="run", run_id="01HELD"
-    ) as leases:
-        for partition in (entry.partition for entry in plan.to_score):
-            assert partition is not None
+    plan = wiring.plan_job(parts, Selection(), model=None)
+    with at_work(parts.ledger, parts.places.presence, job="taxi_tips", verb="run", run_id="01HELD") as leases:
+        for partition in plan.order:
             leases.take(partition)
         yield
-
-
-def _everything() -> object:
-    from batch_scorer.core.plans import Selection
-
-    return Selection()
 
 
 def test_verbs_that_work_are_silent_off_a_terminal_when_all_is_well(healthy: TaxiProject) -> None:
@@ -196,3 +193,15 @@ def test_a_reader_that_goes_away_breaks_the_command_off(project: TaxiProject) ->
     process.stdout.close()
     _, stderr = process.communicate(timeout=60)
     assert (process.returncode, stderr) == (BROKEN_PIPE, "")
+
+
+def test_a_run_whose_lines_nobody_takes_is_broken_off_and_the_ledger_says_so(project: TaxiProject) -> None:
+    command = [sys.executable, "-m", "batch_scorer", "-p", str(project.root), "run", "taxi_tips", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.close()
+    _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (BROKEN_PIPE, "")
+    assert f"exit {BROKEN_PIPE}" in project.cli("runs").stdout
+    assert project.cli("run", "taxi_tips").code == OK
+    assert len(project.published(0)) == 600
