@@ -29,7 +29,7 @@ from batch_scorer.core.validation import OnFail
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.environment import environment
 from batch_scorer.execution.parts import BoundSuite, JobParts
-from batch_scorer.execution.pinning import pin_model
+from batch_scorer.execution.pinning import ModelsOfTheirDay, pin_model
 from batch_scorer.execution.places import Places
 from batch_scorer.lake.delta_sink import DeltaSink
 from batch_scorer.lake.parquet_sink import ParquetSink
@@ -194,12 +194,22 @@ def quarantine_rules(project: Project, job: Job) -> Iterator[tuple[str, str, str
 
 
 def plan_job(
-    parts: JobParts, selection: Selection, *, model: str | None = None, now: datetime | None = None
+    parts: JobParts,
+    selection: Selection,
+    *,
+    model: str | None = None,
+    as_of_date: bool = False,
+    now: datetime | None = None,
 ) -> Plan:
-    """What would be done now, and why. Reads only."""
-    from batch_scorer.execution.survey import survey
+    """What would be done now, and why. Reads only. model: a version for all partitions; as_of_date: for each
+    the version of its day. Neither: what the job's model.uri means now.
+    """
+    from batch_scorer.execution.survey import no_others, survey
+    from batch_scorer.planning.training import with_training_told
 
-    return survey(parts, pin_model(parts, model), selection, now or datetime.now(UTC))
+    models_for = ModelsOfTheirDay(parts) if as_of_date else no_others
+    plan = survey(parts, pin_model(parts, model), selection, now or datetime.now(UTC), models_for)
+    return with_training_told(plan, parts.job) if model or as_of_date else plan
 
 
 def run_job(
@@ -209,13 +219,16 @@ def run_job(
     listener: RunListener,
     *,
     model: str | None = None,
+    as_of_date: bool = False,
 ) -> RunReport:
     """Do it. Raises: what stops a run before it starts; everything later is in the report."""
     from batch_scorer.execution.preflight import check_places
     from batch_scorer.execution.run import run_job as execute
 
     check_places(parts)
-    return execute(parts, lambda: plan_job(parts, selection, model=model), options, listener)
+    return execute(
+        parts, lambda: plan_job(parts, selection, model=model, as_of_date=as_of_date), options, listener
+    )
 
 
 def diagnose(project: Project, name: str, target: str | None) -> Iterator[Check]:

@@ -15,7 +15,7 @@ from batch_scorer.cli.closing import conclude
 from batch_scorer.cli.durations import DURATION
 from batch_scorer.cli.planning import show_plan
 from batch_scorer.cli.progress import Bar, listener_for
-from batch_scorer.cli.selecting import selection_options
+from batch_scorer.cli.selecting import as_of_date_option, check_one_model, selection_options
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import UsageError
 from batch_scorer.core.plans import Selection
@@ -46,6 +46,9 @@ _RUN_OPTIONS = (
     click.option(
         "--allow-schema-change", is_flag=True, help="Publish although output columns differ from before."
     ),
+    click.option(
+        "--max-parallel", type=click.IntRange(min=1), metavar="N", help="At most so many partitions in hand."
+    ),
     click.option("--dry-run", is_flag=True, help="Show the plan and do nothing."),
 )
 
@@ -64,6 +67,7 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             empty_exit_code=arguments.pop("empty_exit_code"),
             error_on=arguments.pop("error_on"),
             allow_schema_change=arguments.pop("allow_schema_change"),
+            max_parallel=arguments.pop("max_parallel"),
             command=tuple(sys.argv),
         )
         return command(options=options, **arguments)
@@ -100,6 +104,10 @@ def run(
 @click.argument("job")
 @selection_options
 @_run_options
+@as_of_date_option
+@click.option(
+    "--newest-first/--oldest-first", default=True, show_default=True, help="Which end of the range first."
+)
 @click.option("--reason", metavar="TEXT", help="Why, for the audit.")
 @click.option("--yes", is_flag=True, help=f"Do not ask above {_ASK_ABOVE} partitions.")
 @global_options
@@ -110,22 +118,27 @@ def backfill(
     options: RunOptions,
     model: str | None,
     dry_run: bool,
+    model_as_of_date: bool,
+    newest_first: bool,
     reason: str | None,
     yes: bool,
 ) -> int:
     """Score a range of days of JOB, both ends included; killed half-way, the same command goes on."""
     if (selection.first_day is None or selection.last_day is None) and not selection.partitions:
         raise click.UsageError("backfill needs --from and --to, or --partition")
+    check_one_model(model, model_as_of_date)
+    selection = replace(selection, newest_first=newest_first)
+    options = replace(options, reason=reason, model_as_of_date=model_as_of_date)
     if not yes and not dry_run:
-        _ask(settings, job, selection, model)
-    return _execute(settings, job, selection, replace(options, reason=reason), model=model, dry_run=dry_run)
+        _ask(settings, job, selection, model, as_of_date=model_as_of_date)
+    return _execute(settings, job, selection, options, model=model, dry_run=dry_run)
 
 
-def _ask(settings: Settings, job: str, selection: Selection, model: str | None) -> None:
+def _ask(settings: Settings, job: str, selection: Selection, model: str | None, *, as_of_date: bool) -> None:
     from batch_scorer import wiring
 
     parts = wiring.open_job_for_reading(settings.find_project(), job, target=settings.target)
-    n_partitions = len(wiring.plan_job(parts, selection, model=model).order)
+    n_partitions = len(wiring.plan_job(parts, selection, model=model, as_of_date=as_of_date).order)
     if n_partitions <= _ASK_ABOVE:
         return
     question = f"score {n_partitions} partitions of {job}?"
@@ -146,16 +159,16 @@ def _execute(
 ) -> int:
     from batch_scorer import wiring
 
-    project = settings.find_project()
+    project, as_of_date = settings.find_project(), options.model_as_of_date
     if dry_run:
         looked_at = wiring.open_job_for_reading(project, job, target=settings.target)
-        show_plan(settings, wiring.plan_job(looked_at, selection, model=model))
+        show_plan(settings, wiring.plan_job(looked_at, selection, model=model, as_of_date=as_of_date))
         return 0
     options = replace(options, model=model)
     parts = wiring.open_job(project, job, target=settings.target)
     listener = listener_for(settings)
     try:
-        report = wiring.run_job(parts, selection, options, listener, model=model)
+        report = wiring.run_job(parts, selection, options, listener, model=model, as_of_date=as_of_date)
     finally:
         if isinstance(listener, Bar):
             listener.stop()

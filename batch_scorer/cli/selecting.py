@@ -30,6 +30,19 @@ _OPTIONS = (
 )
 
 
+as_of_date_option = click.option(
+    "--model-as-of-date",
+    is_flag=True,
+    help="Each partition with the version that the job's alias meant at the end of its day.",
+)
+
+
+def check_one_model(model: str | None, as_of_date: bool) -> None:
+    """Raises: click.UsageError."""
+    if model is not None and as_of_date:
+        raise click.UsageError("--model and --model-as-of-date contradict each other: leave one of them out")
+
+
 def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Hand the verb a `selection`. Raises: click.UsageError for `--partition` without `=`."""
 

@@ -12,6 +12,8 @@ from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.volume import VolumeBaseline
 
+_MAX_NAMED = 6
+
 
 class Action(StrEnum):
     SCORE = "SCORE"
@@ -92,6 +94,7 @@ class PartitionPlan:
     footers: by file, only for SCORE, in the order of found.files. problem: a footer could not be read; the
     run will report it as this partition's failure.
     base_generation: the current one, None when never published.
+    model: where it is not the plan's, see Plan.model_of. warnings: what will be odd about scoring it now.
     volume_baseline: only for SCORE, and only with validate.volume.against.
     """
 
@@ -104,6 +107,8 @@ class PartitionPlan:
     problem: InputError | None = None
     base_generation: int | None = None
     volume_baseline: VolumeBaseline | None = None
+    model: ModelPin | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def n_rows(self) -> int | None:
@@ -120,6 +125,7 @@ class Plan:
 
     order: the partitions to score, in the order they will be worked on. agreed_columns: (name, Arrow type)
     of the carried columns as most of them have it, so that one odd partition does not speak for the table.
+    model: of every partition that has none of its own.
     """
 
     job: str
@@ -134,6 +140,27 @@ class Plan:
     warnings: tuple[str, ...] = ()
     agreed_columns: tuple[tuple[str, str], ...] = ()
     refreshed: tuple[tuple[Partition, tuple[LakeFile, ...]], ...] = field(default=(), repr=False)
+
+    def model_of(self, entry: PartitionPlan) -> ModelPin:
+        """What scores it, or would."""
+        return entry.model or self.model
+
+    @property
+    def models(self) -> tuple[ModelPin, ...]:
+        """Every one that scores something, by name and version; the plan's own where nothing is to be scored."""
+        used = {model.reference: model for model in map(self.model_of, self.to_score)} or {"": self.model}
+        return tuple(sorted(used.values(), key=lambda model: (model.name, model.version)))
+
+    @property
+    def model_label(self) -> str:
+        """`taxi_tips@champion = v7 (a91c…)`; or, of several, `taxi_tips@champion by date: v6, v7`."""
+        if all(entry.model is None for entry in self.entries):
+            return self.model.label
+        named = f"{self.model.name}@{self.model.alias} by date"
+        versions = [f"v{model.version}" for model in self.models] if self.order else []
+        if len(versions) > _MAX_NAMED:
+            versions = [f"{len(versions)} versions from {versions[0]} to {versions[-1]}"]
+        return f"{named}: {', '.join(versions)}" if versions else named
 
     def with_action(self, action: Action) -> tuple[PartitionPlan, ...]:
         return tuple(entry for entry in self.entries if entry.action is action)

@@ -26,6 +26,8 @@ class RunOptions:
     command: tuple[str, ...] = ()
     reason: str | None = None
     model: str | None = None  # asked for by name: what it scores is pinned
+    model_as_of_date: bool = False  # the same for what scores each partition with the version of its day
+    max_parallel: int | None = None  # partitions in hand at once
 
 
 class RunListener(Protocol):

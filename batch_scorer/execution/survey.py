@@ -6,7 +6,7 @@ Only reads. The decision itself is `planning.build_plan`, which is pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -22,12 +22,25 @@ from batch_scorer.planning.plan import build_plan, check_selection, keep_predica
 from batch_scorer.planning.staleness import needs_content
 
 _FOOTER_THREADS = 4
+ModelsFor = Callable[[Iterable[Partition]], Mapping[Partition, ModelPin]]
 
 
-def survey(parts: JobParts, model: ModelPin, selection: Selection, now: datetime) -> Plan:
-    """What is due at `now` (aware), and why. model: resolved once, before this.
+def no_others(_partitions: Iterable[Partition]) -> Mapping[Partition, ModelPin]:
+    """One model scores them all."""
+    return {}
 
-    Raises: UsageError, StoreUnavailable, DamageFound.
+
+def survey(
+    parts: JobParts,
+    model: ModelPin,
+    selection: Selection,
+    now: datetime,
+    models_for: ModelsFor = no_others,
+) -> Plan:
+    """What is due at `now` (aware), and why. model: resolved once, before this. models_for: asked once, for
+    the partitions that have a directory; of those it leaves out, `model` is the one.
+
+    Raises: UsageError, StoreUnavailable, DamageFound; what models_for raises.
     """
     job = parts.job
     check_selection(job, selection)
@@ -37,6 +50,7 @@ def survey(parts: JobParts, model: ModelPin, selection: Selection, now: datetime
         job,
         inventory=inventory,
         model=model,
+        models=models_for(found.partition for found in inventory.partitions),
         suite_fingerprint=parts.suite_fingerprint,
         config_fingerprint=parts.config_fingerprint,
         records=records,
