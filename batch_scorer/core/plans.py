@@ -147,7 +147,7 @@ class Plan:
 
     @property
     def models(self) -> tuple[ModelPin, ...]:
-        """Every one that scores something, by name and version; the plan's own where nothing is to be scored."""
+        """All that score something, by name and version; the plan's own where nothing is to be scored."""
         used = {model.reference: model for model in map(self.model_of, self.to_score)} or {"": self.model}
         return tuple(sorted(used.values(), key=lambda model: (model.name, model.version)))
 

@@ -68,7 +68,7 @@ class ModelsOfTheirDay:
 
     def _pointed_nowhere(self, too_early: list[dt.date], days: list[dt.date]) -> ModelNotFound:
         first, last = self._meanings.first_day, max(days)
-        others = f" and {len(too_early) - 1} other partitions" if len(too_early) > 1 else ""
+        others = f", the newest of {len(too_early)} such partitions" if len(too_early) > 1 else ""
         error = ModelNotFound(
             f"{self._name}@{self._alias} pointed nowhere yet at the end of {max(too_early)}{others}; "
             + (f"the earliest date is {first}" if first else "it never did"),
