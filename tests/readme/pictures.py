@@ -2,7 +2,7 @@
 directory, and what it shows is held against what they print.
 
 `python -m tests.readme.pictures` takes them all again. A fenced block is
-- `console`: a session. A line that begins with `$ ` is typed, the lines below it are what it prints; ` …` stands
+- `console`: a session. A line that begins with `$ ` is typed, the lines below are what it prints; ` …` stands
   for lines that are left out.
 - with a file's name after its language, such as `python make_own.py`: saved under that name.
 - anything else: only to look at.
@@ -127,7 +127,7 @@ def _masked(line: str) -> str:
 
 
 def _taken_again(picture: Picture, printed: Sequence[str]) -> list[str]:
-    """What README should show: where it leaves lines out the same lines, if they are there still; else as many
+    """What README should show: where it leaves lines out, the same lines while they are there; else as many
     from the beginning and from the end.
     """
     if _LEFT_OUT not in picture.shown:
