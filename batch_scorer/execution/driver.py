@@ -269,7 +269,8 @@ class Driver:
             why = (
                 f"scored with {model.reference}, which {model.name}@{model.alias} meant at the end of its day"
             )
-        return Pin(by=user_name(), at=datetime.now(UTC), why=self._options.reason or why)
+        given = f"{self._options.reason}; " if self._options.reason else ""
+        return Pin(by=user_name(), at=datetime.now(UTC), why=given + why)
 
     def _end(self, work: PartitionWork, outcome: PartitionOutcome, entries: VerdictEntries = ()) -> None:
         work.forget_checks()

@@ -112,7 +112,7 @@ def _runs(
 
 
 def _run(run_id: str, made: Sequence[GenerationRecord], manifest: Manifest) -> RunRecord:
-    used = {_reference(record): record.ingredients.model_sha256 for record in made}
+    used = dict(sorted((_reference(record), record.ingredients.model_sha256) for record in made))
     return RunRecord(
         run_id=run_id,
         job=manifest.job,
