@@ -32,8 +32,10 @@ def spans_of_frame(frame: pd.DataFrame) -> tuple[TimeSpan, ...]:
 
 def _spans(table: pa.Table) -> Iterator[TimeSpan]:
     for name, column in zip(table.column_names, table.columns, strict=True):
-        if pa.types.is_timestamp(column.type):
-            column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+        if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+            column = column.cast(
+                pa.timestamp("us", column.type.tz), safe=False
+            )  # what Python's own times hold
         ends = pc.min_max(column)
         try:
             first, last = ends["min"].as_py(), ends["max"].as_py()
