@@ -199,7 +199,7 @@ def plan_job(
     """What would be done now, and why. Reads only."""
     from batch_scorer.execution.survey import survey
 
-    return survey(parts, pin_model(parts, model), selection, now or datetime.now(UTC))
+    return survey(parts, pin_model(parts, model), selection, now or datetime.now(UTC)).plan
 
 
 def run_job(
@@ -209,13 +209,22 @@ def run_job(
     listener: RunListener,
     *,
     model: str | None = None,
+    accept: Callable[[Plan], None] = lambda _plan: None,
 ) -> RunReport:
-    """Do it. Raises: what stops a run before it starts; everything later is in the report."""
+    """Do it. accept: called with the plan that is about to be carried out; it raises to refuse it.
+
+    Raises: what stops a run before it starts; everything later is in the report.
+    """
     from batch_scorer.execution.preflight import check_places
     from batch_scorer.execution.run import run_job as execute
 
+    def make_plan() -> Plan:
+        plan = plan_job(parts, selection, model=model)
+        accept(plan)
+        return plan
+
     check_places(parts)
-    return execute(parts, lambda: plan_job(parts, selection, model=model), options, listener)
+    return execute(parts, make_plan, options, listener)
 
 
 def diagnose(project: Project, name: str, target: str | None) -> Iterator[Check]:

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,8 +19,11 @@ from batch_scorer.cli.progress import Bar, listener_for
 from batch_scorer.cli.selecting import selection_options
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import UsageError
-from batch_scorer.core.plans import Selection
+from batch_scorer.core.plans import Plan, Selection
 from batch_scorer.core.runs import RunOptions
+
+if TYPE_CHECKING:
+    from batch_scorer.execution.parts import JobParts
 
 _ASK_ABOVE = 50
 
@@ -83,6 +87,13 @@ def _checked_cluster(spec: str | None) -> str | None:
 @click.argument("job")
 @selection_options
 @_run_options
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Do what this plan says (plan -o), or nothing if anything moved.",
+)
 @global_options
 def run(
     settings: Settings,
@@ -91,9 +102,25 @@ def run(
     options: RunOptions,
     model: str | None,
     dry_run: bool,
+    plan_file: Path | None,
 ) -> int:
     """Score everything of JOB that is due, or the partitions that are asked for."""
-    return _execute(settings, job, selection, options, model=model, dry_run=dry_run)
+    if plan_file is None:
+        return _execute(settings, job, selection, options, model=model, dry_run=dry_run)
+    if selection != Selection() or model is not None:
+        raise click.UsageError("--plan says which partitions and which model; give no options for them")
+    from batch_scorer.execution.plan_files import check_unmoved, read_plan
+
+    then = read_plan(plan_file, job)
+    return _execute(
+        settings,
+        job,
+        then.selection,
+        options,
+        model=then.model_asked,
+        dry_run=dry_run,
+        accept=functools.partial(check_unmoved, plan_file, then),
+    )
 
 
 @click.command()
@@ -114,11 +141,18 @@ def backfill(
     yes: bool,
 ) -> int:
     """Score a range of days of JOB, both ends included; killed half-way, the same command goes on."""
-    if (selection.first_day is None or selection.last_day is None) and not selection.partitions:
-        raise click.UsageError("backfill needs --from and --to, or --partition")
+    if not _says_what(selection):
+        raise click.UsageError("backfill needs --from and --to, or --since, or --partition")
     if not yes and not dry_run:
         _ask(settings, job, selection, model)
     return _execute(settings, job, selection, replace(options, reason=reason), model=model, dry_run=dry_run)
+
+
+def _says_what(selection: Selection) -> bool:
+    """A range that was left open by mistake could be the whole lake; --since means to be open."""
+    closed = selection.first_day is not None and selection.last_day is not None
+    since = click.get_current_context().params["since"]
+    return closed or since is not None or bool(selection.partitions)
 
 
 def _ask(settings: Settings, job: str, selection: Selection, model: str | None) -> None:
@@ -143,19 +177,25 @@ def _execute(
     *,
     model: str | None,
     dry_run: bool,
+    accept: Callable[[JobParts, Plan], None] = lambda _parts, _plan: None,
 ) -> int:
+    """accept: raises to refuse the plan that is about to be carried out."""
     from batch_scorer import wiring
 
     project = settings.find_project()
     if dry_run:
         looked_at = wiring.open_job_for_reading(project, job, target=settings.target)
-        show_plan(settings, wiring.plan_job(looked_at, selection, model=model))
+        plan = wiring.plan_job(looked_at, selection, model=model)
+        accept(looked_at, plan)
+        show_plan(settings, looked_at, plan)
         return 0
     options = replace(options, model=model)
     parts = wiring.open_job(project, job, target=settings.target)
     listener = listener_for(settings)
     try:
-        report = wiring.run_job(parts, selection, options, listener, model=model)
+        report = wiring.run_job(
+            parts, selection, options, listener, model=model, accept=functools.partial(accept, parts)
+        )
     finally:
         if isinstance(listener, Bar):
             listener.stop()

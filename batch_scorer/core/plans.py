@@ -70,10 +70,14 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What the command line asked for. first_day and last_day: both included."""
+    """What the command line asked for. first_day and last_day: both included.
+
+    since_last_success: first_day is still to be found in the ledger, see planning.selection.since_success.
+    """
 
     first_day: dt.date | None = None
     last_day: dt.date | None = None
+    since_last_success: bool = False
     partitions: tuple[tuple[str, str], ...] = ()  # --partition key=value, values as typed
     reprocess: Reprocess | None = None
     limit: int | None = None
@@ -82,7 +86,12 @@ class Selection:
     @property
     def is_explicit(self) -> bool:
         """A range, a partition or --reprocess lifts the lookback limit."""
-        return bool(self.first_day or self.last_day or self.partitions or self.reprocess)
+        return bool(self.has_range or self.partitions or self.reprocess)
+
+    @property
+    def has_range(self) -> bool:
+        """Days were asked for, if only by one end."""
+        return bool(self.first_day or self.last_day or self.since_last_success)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

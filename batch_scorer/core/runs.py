@@ -41,6 +41,14 @@ class RunListener(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast a run was, all in: n_rows it read, in so many seconds from its start to its end."""
+
+    n_rows: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """A finished run. warnings: of the run as a whole; a partition's are in its outcome."""
 

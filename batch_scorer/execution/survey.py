@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from batch_scorer.core.errors import InputError
@@ -19,18 +19,31 @@ from batch_scorer.core.plans import Plan, Selection
 from batch_scorer.core.records import PartitionRecord
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.planning.plan import build_plan, check_selection, keep_predicate, with_footers
+from batch_scorer.planning.selection import since_success
 from batch_scorer.planning.staleness import needs_content
 
 _FOOTER_THREADS = 4
 
 
-def survey(parts: JobParts, model: ModelPin, selection: Selection, now: datetime) -> Plan:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """A plan, and what it was made from. now: when, aware."""
+
+    plan: Plan
+    records: Mapping[Partition, PartitionRecord]
+    now: datetime
+
+
+def survey(parts: JobParts, model: ModelPin, selection: Selection, now: datetime) -> Survey:
     """What is due at `now` (aware), and why. model: resolved once, before this.
 
     Raises: UsageError, StoreUnavailable, DamageFound.
     """
     job = parts.job
     check_selection(job, selection)
+    if selection.since_last_success:
+        selection = since_success(selection, parts.ledger.succeeded(job.name))
+        check_selection(job, selection)  # --to may lie before the beginning that was found
     records = parts.ledger.partition_records(job.name)
     inventory = _inventory(parts, selection, records)
     plan = build_plan(
@@ -44,7 +57,8 @@ def survey(parts: JobParts, model: ModelPin, selection: Selection, now: datetime
         now=now,
     )
     plan = with_footers(plan, _footers(parts, plan))
-    return replace(plan, agreed_columns=_agreed_columns(plan, job.carried_columns))
+    plan = replace(plan, agreed_columns=_agreed_columns(plan, job.carried_columns))
+    return Survey(plan=plan, records=records, now=now)
 
 
 def _agreed_columns(plan: Plan, names: Sequence[str]) -> tuple[tuple[str, str], ...]:

@@ -60,7 +60,7 @@ def assess(record: PartitionRecord | None, found: PartitionFiles, now: Ingredien
             reasons=(_failure(tried),) if tried else (_release(released) if released else missing,),
             tries=len(tried),
         )
-    same_input, refreshed = _compare_input(current, found, now.stamps)
+    same_input, refreshed = compare_input(current, found, now.stamps)
     released = _released(record, current, now, same_input=same_input)
     tried = _tried(record, now, since=released)
     changes = _changes(current, now, same_input=same_input)
@@ -89,7 +89,7 @@ def needs_content(record: PartitionRecord, found: PartitionFiles) -> tuple[LakeF
     return tuple(file for file in found.files if file.content_id is None and file.stamp != known[file.path])
 
 
-def _compare_input(
+def compare_input(
     current: GenerationRecord, found: PartitionFiles, stamps: str
 ) -> tuple[bool, tuple[LakeFile, ...]]:
     """Whether the content is the one that was scored, and the files to remember if their stamps moved."""
