@@ -30,6 +30,7 @@ class Cause(StrEnum):
     MISSING = "missing"
     FAILED_BEFORE = "failed before"
     BLOCKED_BEFORE = "blocked before"
+    TRIED_OTHERWISE = "tried before something changed"
     INPUT_CHANGED = "input changed"
     MODEL_CHANGED = "model changed"
     SUITE_CHANGED = "suite changed"

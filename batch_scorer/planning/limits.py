@@ -11,6 +11,8 @@ from batch_scorer.core.plans import Action, Cause, PartitionPlan, Plan, Reason
 from batch_scorer.planning.due import Night
 from batch_scorer.planning.selection import is_ranged
 
+_TRIED = (Cause.FAILED_BEFORE, Cause.BLOCKED_BEFORE, Cause.TRIED_OTHERWISE)
+
 
 def with_limits(night: Night, plan: Plan) -> Plan:
     """Order what is due, and put off what exceeds catchup.max_partitions or --limit.
@@ -37,7 +39,8 @@ def with_limits(night: Night, plan: Plan) -> Plan:
 def _in_working_order(night: Night, entries: Iterable[PartitionPlan]) -> dict[Partition, tuple[Reason, ...]]:
     """By date, then by path; without a range catchup.order has a say, and what failed before comes last.
 
-    Else old failures would use up --limit and compute.max_failed_partitions, night after night.
+    Else old failures would use up --limit, compute.max_failed_partitions, and with a new model each night
+    even catchup.max_partitions, night after night.
     """
     pairs = [(entry.partition, entry.reasons) for entry in entries if entry.partition is not None]
     pairs.sort(key=lambda pair: pair[0].path)
@@ -46,7 +49,7 @@ def _in_working_order(night: Night, entries: Iterable[PartitionPlan]) -> dict[Pa
     newest_first = night.selection.newest_first and not oldest_first
     pairs.sort(key=lambda pair: pair[0].date or dt.date.min, reverse=newest_first)
     if not ranged:
-        pairs.sort(key=lambda pair: _is(pair[1], Cause.FAILED_BEFORE, Cause.BLOCKED_BEFORE))
+        pairs.sort(key=lambda pair: _is(pair[1], *_TRIED))
     return dict(pairs)
 
 
