@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from batch_scorer.execution import run as execution_run
+from batch_scorer.execution.publishing.recovery import recover
 from tests import taxi
 from tests.conftest import TaxiProject
 
@@ -235,13 +235,12 @@ def test_the_plan_that_is_compared_is_the_one_that_is_run(
     project: TaxiProject, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that arrives as late as the run's own recovery is still seen."""
-    recover = execution_run.recover
 
     def late(*arguments: Any) -> Any:
         _touch(project)
         return recover(*arguments)
 
-    monkeypatch.setattr(execution_run, "recover", late)
+    monkeypatch.setattr("batch_scorer.execution.run.recover", late)
     assert "its input moved" in refused(project, kept)
 
 
