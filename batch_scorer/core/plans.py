@@ -70,11 +70,15 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What the command line asked for. first_day and last_day: both included."""
+    """What the command line asked for. first_day and last_day: both included.
+
+    exactly: hive paths; these and no others, scored even if they are up to date or pinned.
+    """
 
     first_day: dt.date | None = None
     last_day: dt.date | None = None
     partitions: tuple[tuple[str, str], ...] = ()  # --partition key=value, values as typed
+    exactly: tuple[str, ...] = ()
     reprocess: Reprocess | None = None
     limit: int | None = None
     newest_first: bool = True
@@ -82,7 +86,7 @@ class Selection:
     @property
     def is_explicit(self) -> bool:
         """A range, a partition or --reprocess lifts the lookback limit."""
-        return bool(self.first_day or self.last_day or self.partitions or self.reprocess)
+        return bool(self.first_day or self.last_day or self.partitions or self.exactly or self.reprocess)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -195,7 +195,13 @@ class PartitionRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """One execution of ours. summary: counts by attempt state; command: argv as typed."""
+    """One execution of ours. summary: counts by attempt state; command: argv as typed.
+
+    parent_run_id: of the run that it retries. suite_fingerprint: over all suites of the job, then.
+    planned: hive path of each partition that it set out to score, and the current generation then (0: none);
+    None: a run of another kind, or recorded before that was known.
+    asked: what decides about the model beyond config, if anything: `model`, and `model_as_of_date`.
+    """
 
     run_id: str
     job: str
@@ -219,3 +225,7 @@ class RunRecord:
     cost: ChunkCost = field(default_factory=ChunkCost)
     error: Mapping[str, Any] | None = None
     guarantee: str | None = None  # how what it published became visible
+    parent_run_id: str | None = None
+    suite_fingerprint: str | None = None
+    planned: Mapping[str, int] | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict)

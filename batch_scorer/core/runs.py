@@ -26,6 +26,7 @@ class RunOptions:
     command: tuple[str, ...] = ()
     reason: str | None = None
     model: str | None = None  # asked for by name: what it scores is pinned
+    parent_run_id: str | None = None  # of the run that is retried
 
 
 class RunListener(Protocol):

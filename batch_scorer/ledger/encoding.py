@@ -33,7 +33,13 @@ _RUN = tuple(field.name for field in fields(RunRecord))
 
 def run_to_row(run: RunRecord) -> Values:
     plain = {name: getattr(run, name) for name in _RUN}
-    return plain | {"state": run.state.value, "command": list(run.command), "cost": asdict(run.cost)}
+    return plain | {
+        "state": run.state.value,
+        "command": list(run.command),
+        "cost": asdict(run.cost),
+        "planned": None if run.planned is None else dict(run.planned),
+        "asked": dict(run.asked),
+    }
 
 
 def run_from_row(row: RowMapping) -> RunRecord:
@@ -41,6 +47,7 @@ def run_from_row(row: RowMapping) -> RunRecord:
         "state": RunState(row["state"]),
         "command": tuple(row["command"]),
         "cost": ChunkCost(**row["cost"]),
+        "asked": row["asked"] or {},
     }
     return RunRecord(**({name: row[name] for name in _RUN} | typed))
 
