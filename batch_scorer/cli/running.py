@@ -26,6 +26,7 @@ from batch_scorer.core.surprises import as_internal_error
 
 if TYPE_CHECKING:
     from batch_scorer.config.project import Project
+    from batch_scorer.core.records import RunRecord
 
 _ASK_ABOVE = 50
 
@@ -36,7 +37,6 @@ _RUN_OPTIONS = (
     click.option("--timeout", type=DURATION, metavar="2h", help="Stop after this long (exit 124)."),
     click.option("--wait-lock", type=DURATION, metavar="10m", help="Wait this long for another run to end."),
     click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failed partition."),
-    click.option("--model", metavar="NAME@V", help="Score with this version instead of the job's."),
     click.option(
         "--empty-exit-code",
         type=click.IntRange(0, 255),
@@ -56,8 +56,13 @@ _RUN_OPTIONS = (
 )
 
 
-def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Hand the verb `options` (RunOptions), `model` and `dry_run`."""
+_model_option = click.option(
+    "--model", metavar="NAME@V", help="Score with this version instead of the job's."
+)
+
+
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Hand the verb `options` (RunOptions) and `dry_run`."""
 
     @functools.wraps(command)
     def with_options(**arguments: Any) -> Any:
@@ -88,7 +93,8 @@ def _checked_cluster(spec: str | None) -> str | None:
 @click.command()
 @click.argument("job")
 @selection_options
-@_run_options
+@run_options
+@_model_option
 @global_options
 def run(
     settings: Settings,
@@ -99,13 +105,14 @@ def run(
     dry_run: bool,
 ) -> int:
     """Score everything of JOB that is due, or the partitions that are asked for."""
-    return _execute(settings, job, selection, options, model=model, dry_run=dry_run)
+    return execute(settings, job, selection, replace(options, model=model), model=model, dry_run=dry_run)
 
 
 @click.command()
 @click.argument("job")
 @selection_options
-@_run_options
+@run_options
+@_model_option
 @click.option("--reason", metavar="TEXT", help="Why, for the audit.")
 @click.option("--yes", is_flag=True, help=f"Do not ask above {_ASK_ABOVE} partitions.")
 @global_options
@@ -124,7 +131,8 @@ def backfill(
         raise click.UsageError("backfill needs --from and --to, or --partition")
     if not yes and not dry_run:
         _ask(settings, job, selection, model)
-    return _execute(settings, job, selection, replace(options, reason=reason), model=model, dry_run=dry_run)
+    options = replace(options, reason=reason, model=model)
+    return execute(settings, job, selection, options, model=model, dry_run=dry_run)
 
 
 def _ask(settings: Settings, job: str, selection: Selection, model: str | None) -> None:
@@ -141,7 +149,7 @@ def _ask(settings: Settings, job: str, selection: Selection, model: str | None) 
         raise click.Abort
 
 
-def _execute(
+def execute(
     settings: Settings,
     job: str,
     selection: Selection,
@@ -149,19 +157,23 @@ def _execute(
     *,
     model: str | None,
     dry_run: bool,
+    like: RunRecord | None = None,
 ) -> int:
+    """Plan, and do it unless dry_run. model: to score with; options.model: the same, if that pins it.
+
+    like: the run whose config is used.
+    """
     from batch_scorer import wiring
 
     project = settings.find_project()
     if dry_run:
-        looked_at = wiring.open_job_for_reading(project, job, target=settings.target)
+        looked_at = wiring.open_job_for_reading(project, job, target=settings.target, like=like)
         show_plan(settings, wiring.plan_job(looked_at, selection, model=model))
         return 0
-    options = replace(options, model=model)
     listener = listener_for(settings)
     try:
         with _telling_refusals(settings, project, job):
-            parts = wiring.open_job(project, job, target=settings.target)
+            parts = wiring.open_job(project, job, target=settings.target, like=like)
             report = wiring.run_job(parts, selection, options, listener, model=model)
     finally:
         if isinstance(listener, Bar):

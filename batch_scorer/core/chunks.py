@@ -151,8 +151,8 @@ class ChunkCost:
     load_s … cpu_s: worker seconds by stage; cpu_s is of all of them. peak_bytes: a worker's peak resident
     memory so far.
     The driver adds, by partition: wait_s, until others gave back its lease; prepare_s; check_s, from the last
-    chunk to the last suite's verdict; publish_s; how many chunks went out again after an error that may
-    pass (n_retries), and after their worker was lost (n_deaths).
+    chunk to the last suite's verdict; publish_s; how often a chunk went out again (n_retries), and how often
+    one was lost with its worker (n_deaths).
     """
 
     load_s: float = 0.0

@@ -47,7 +47,10 @@ class Database:
             connection.commit()
 
     def copied_in_memory(self) -> Database:
-        """Of SQLite only: what it holds now, in a database of our own. Raises: StoreUnavailable, DamageFound."""
+        """Of SQLite only: what it holds now, in a database of our own.
+
+        Raises: StoreUnavailable, DamageFound.
+        """
         try:
             return Database(copy_in_memory(self._back_end))
         except sqlite3.Error as error:
