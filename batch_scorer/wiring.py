@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +15,7 @@ from batch_scorer import __version__
 from batch_scorer.config.fingerprint import config_fingerprint
 from batch_scorer.config.job import Job
 from batch_scorer.config.load import LoadedJob, load_job, load_jobs
+from batch_scorer.config.pinned import as_then
 from batch_scorer.config.project import Project
 from batch_scorer.core.checks import Check
 from batch_scorer.core.errors import (
@@ -24,6 +25,7 @@ from batch_scorer.core.errors import (
 )
 from batch_scorer.core.findings import PartitionReport
 from batch_scorer.core.plans import ModelChoice, Plan, Selection
+from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunListener, RunObserver, RunOptions, RunReport
 from batch_scorer.core.validation import OnFail
 from batch_scorer.core.whoami import user_name
@@ -52,18 +54,29 @@ def open_job(
     *,
     target: str | None = None,
     overrides: Mapping[str, Any] | None = None,
+    like: RunRecord | None = None,
 ) -> JobParts:
-    """Everything a job runs with. Raises: UsageError (no such job), ConfigInvalid, OutputUnwritable."""
+    """Everything a job runs with. like: a run of it, whose config decides about rows and values.
+
+    Raises: UsageError (no such job, or no such config any more), ConfigInvalid, OutputUnwritable.
+    """
     loaded = load_job(project, name, target=target, env=os.environ, overrides=overrides or {})
-    return _parts(project, loaded, open_ledger)
+    return _parts(project, as_run(project, loaded, like), open_ledger)
 
 
-def open_job_for_reading(project: Project, name: str, *, target: str | None = None) -> JobParts:
+def open_job_for_reading(
+    project: Project, name: str, *, target: str | None = None, like: RunRecord | None = None
+) -> JobParts:
     """The same for verbs that only look: nothing is made, and a read-only state will do.
 
-    Raises: UsageError (no such job), ConfigInvalid, StoreUnavailable.
+    Raises: UsageError (no such job, or no such config any more), ConfigInvalid, StoreUnavailable.
     """
-    return _parts(project, load(project, name, target), open_ledger_for_reading)
+    return _parts(project, as_run(project, load(project, name, target), like), open_ledger_for_reading)
+
+
+def as_run(project: Project, today: LoadedJob, like: RunRecord | None) -> LoadedJob:
+    """The job as a run had it, as far as that decides about rows and values. Raises: UsageError."""
+    return as_then(project, today, like.config, f"run {like.run_id}") if like else today
 
 
 def _parts(project: Project, loaded: LoadedJob, open_one: Callable[[str | Path], Ledger]) -> JobParts:
@@ -151,9 +164,13 @@ def project_registry(project: Project, target: str | None = None) -> FileRegistr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedLedger:
-    """A ledger, and the state directory of each job of the project that writes to it."""
+    """A ledger to look into, and the state directory of each job of the project that writes to it.
+
+    database: what opens it, a path, or a URL with its password.
+    """
 
     ledger: Ledger
+    database: str | Path = field(repr=False)
     states: Mapping[str, Path]
 
     def state_of(self, job: str) -> Path:
@@ -168,7 +185,7 @@ def open_ledgers(project: Project, jobs: Iterable[LoadedJob]) -> tuple[SharedLed
         places = _places(project, job)
         states.setdefault(_database(places, job), {})[job.name] = places.state
     return tuple(
-        SharedLedger(ledger=open_ledger_for_reading(database), states=of_jobs)
+        SharedLedger(ledger=open_ledger_for_reading(database), database=database, states=of_jobs)
         for database, of_jobs in states.items()
     )
 

@@ -11,8 +11,8 @@ from urllib.parse import unquote
 import click
 
 from batch_scorer.cli import output, words
-from batch_scorer.cli.history import pin_line, waived_line
 from batch_scorer.cli.settings import Settings, global_options
+from batch_scorer.cli.show_partition import pin_line, waived_line
 from batch_scorer.cli.verdicts import echo_verdicts
 from batch_scorer.core.errors import DamageFound, UsageError
 from batch_scorer.core.findings import Finding, PartitionReport

@@ -14,13 +14,15 @@ from batch_scorer import __version__
 from batch_scorer.cli import (
     auditing,
     health,
-    history,
     mending,
     models,
     planning,
     project,
     quarantine,
+    retrying,
     running,
+    runs,
+    showing,
     suites,
 )
 from batch_scorer.cli.output import fail
@@ -54,8 +56,10 @@ for _command in (
     *project.commands,
     *planning.commands,
     *running.commands,
+    *retrying.commands,
     *health.commands,
-    *history.commands,
+    *runs.commands,
+    *showing.commands,
     *auditing.commands,
     *quarantine.commands,
     *mending.commands,

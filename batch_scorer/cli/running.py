@@ -27,6 +27,7 @@ from batch_scorer.core.surprises import as_internal_error
 
 if TYPE_CHECKING:
     from batch_scorer.config.project import Project
+    from batch_scorer.core.records import RunRecord
     from batch_scorer.execution.parts import JobParts
 
 _ASK_ABOVE = 50
@@ -60,7 +61,7 @@ _RUN_OPTIONS = (
 )
 
 
-def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Hand the verb `options` (RunOptions) and `dry_run`."""
 
     @functools.wraps(command)
@@ -94,7 +95,7 @@ def _checked_cluster(spec: str | None) -> str | None:
 @click.argument("job")
 @selection_options
 @model_option
-@_run_options
+@run_options
 @click.option(
     "--plan",
     "plan_file",
@@ -114,13 +115,13 @@ def run(
 ) -> int:
     """Score everything of JOB that is due, or the partitions that are asked for."""
     if plan_file is None:
-        return _execute(settings, job, selection, choice, options, dry_run=dry_run)
+        return execute(settings, job, selection, choice, options, dry_run=dry_run)
     if selection != Selection() or choice != ModelChoice():
         raise click.UsageError("--plan says which partitions and which model; give no options for them")
     from batch_scorer.execution.plan_files import check_unmoved, read_plan
 
     then = read_plan(plan_file, job)
-    return _execute(
+    return execute(
         settings,
         job,
         then.selection,
@@ -135,7 +136,7 @@ def run(
 @click.argument("job")
 @selection_options
 @model_options
-@_run_options
+@run_options
 @click.option(
     "--newest-first/--oldest-first", default=True, show_default=True, help="Which end of the range first."
 )
@@ -160,7 +161,7 @@ def backfill(
     options = replace(options, reason=reason)
     if not yes and not dry_run:
         _ask(settings, job, selection, choice)
-    return _execute(settings, job, selection, choice, options, dry_run=dry_run)
+    return execute(settings, job, selection, choice, options, dry_run=dry_run)
 
 
 def _says_what(selection: Selection) -> bool:
@@ -184,7 +185,7 @@ def _ask(settings: Settings, job: str, selection: Selection, choice: ModelChoice
         raise click.Abort
 
 
-def _execute(
+def execute(
     settings: Settings,
     job: str,
     selection: Selection,
@@ -193,13 +194,17 @@ def _execute(
     *,
     dry_run: bool,
     accept: Callable[[JobParts, Plan], None] = lambda _parts, _plan: None,
+    like: RunRecord | None = None,
 ) -> int:
-    """accept: raises to refuse the plan that is about to be carried out."""
+    """Plan, and do it unless dry_run. accept: raises to refuse the plan that is about to be carried out.
+
+    like: the run whose config is used.
+    """
     from batch_scorer import wiring
 
     project = settings.find_project()
     if dry_run:
-        looked_at = wiring.open_job_for_reading(project, job, target=settings.target)
+        looked_at = wiring.open_job_for_reading(project, job, target=settings.target, like=like)
         plan = wiring.plan_job(looked_at, selection, choice)
         accept(looked_at, plan)
         show_plan(settings, looked_at, plan)
@@ -207,7 +212,7 @@ def _execute(
     listener = listener_for(settings)
     try:
         with _telling_refusals(settings, project, job):
-            parts = wiring.open_job(project, job, target=settings.target)
+            parts = wiring.open_job(project, job, target=settings.target, like=like)
             may_run = functools.partial(accept, parts)
             report = wiring.run_job(parts, selection, choice, options, listener, accept=may_run)
     finally:

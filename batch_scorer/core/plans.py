@@ -76,12 +76,14 @@ class Selection:
     """What the command line asked for. first_day and last_day: both included.
 
     since_last_success: first_day is still to be found in the ledger, see planning.selection.since_success.
+    exactly: hive paths; these and no others, scored even if they are up to date or pinned.
     """
 
     first_day: dt.date | None = None
     last_day: dt.date | None = None
     since_last_success: bool = False
     partitions: tuple[tuple[str, str], ...] = ()  # --partition key=value, values as typed
+    exactly: tuple[str, ...] = ()
     reprocess: Reprocess | None = None
     limit: int | None = None
     newest_first: bool = True
@@ -89,7 +91,7 @@ class Selection:
     @property
     def is_explicit(self) -> bool:
         """A range, a partition or --reprocess lifts the lookback limit."""
-        return bool(self.has_range or self.partitions or self.reprocess)
+        return bool(self.has_range or self.partitions or self.exactly or self.reprocess)
 
     @property
     def has_range(self) -> bool:

@@ -27,6 +27,7 @@ class RunOptions:
     command: tuple[str, ...] = ()
     reason: str | None = None
     max_parallel: int | None = None  # partitions in hand at once
+    parent_run_id: str | None = None  # of the run that is retried
 
 
 class RunListener(Protocol):

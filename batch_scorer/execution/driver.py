@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from batch_scorer.core.chunks import ChunkChecked, ChunkFailed, ChunkScored, ChunkTask
+from batch_scorer.core.chunks import ChunkChecked, ChunkCost, ChunkFailed, ChunkScored, ChunkTask
 from batch_scorer.core.errors import (
     BatchScorerError,
     ClusterUnavailable,
@@ -133,7 +133,8 @@ class Driver:
         return True
 
     def _start(self, entry: PartitionPlan) -> None:
-        started_at = datetime.now(UTC)
+        started_at, begun = datetime.now(UTC), time.perf_counter()
+        wait_s = self._queue.waited_s(entry.partition)
         try:
             prepared = prepare(
                 self._parts,
@@ -146,7 +147,9 @@ class Driver:
         except BatchScorerError as error:
             self._end_unprepared(entry, error, started_at)
             return
-        self._active[prepared.partition] = PartitionWork(prepared)
+        work = PartitionWork(prepared)
+        work.add_cost(ChunkCost(prepare_s=time.perf_counter() - begun, wait_s=wait_s))
+        self._active[prepared.partition] = work
         for scored in prepared.reused:
             self._listener.rows_read(entry.label, scored.rows.n_read)
 
@@ -221,8 +224,10 @@ class Driver:
             raise error
         if not self._goes_again(task, error):
             self._window.settled(task)
+            work.add_cost(_lost(error))
             work.take_failed(failed)
         elif work.error is None:
+            work.add_cost(_lost(error) + ChunkCost(n_retries=1))
             _log.warning("chunk %s of %s again: %s", task.chunk.index, task.chunk.partition, error)
         if work.error is not None:  # what was to go again need not, nor is it to blame
             work.drop(self._window.forget(task.chunk.partition))
@@ -243,8 +248,10 @@ class Driver:
             self._end(work, failed(work, work.error))
             return
         if work.checks is None:
+            work.all_in_at = time.perf_counter()
             self._send_checks(work)
         if work.is_checked:
+            work.add_cost(ChunkCost(check_s=time.perf_counter() - work.all_in_at))
             del self._active[work.prepared.partition]  # a publish that is broken off is recovered from disk
             self._conclude(work)
 
@@ -301,3 +308,7 @@ class Driver:
             yield
         finally:
             self._listener.partition_done(outcome)
+
+
+def _lost(error: BatchScorerError) -> ChunkCost:
+    return ChunkCost(n_deaths=int(isinstance(error, WorkerDied)))

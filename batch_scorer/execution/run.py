@@ -268,13 +268,19 @@ def _waiting(plan: Plan) -> list[str]:
 
 
 def _run_record(parts: JobParts, plan: Plan, options: RunOptions, run_id: str) -> RunRecord:
-    return new_run(
+    run = new_run(
         parts,
         run_id,
         model=", ".join(model.reference for model in plan.models),
         model_sha256=", ".join(model.sha256 for model in plan.models),
         command=options.command,
         reason=options.reason,
+    )
+    return replace(
+        run,
+        parent_run_id=options.parent_run_id,
+        planned={e.partition.path: e.base_generation or 0 for e in plan.to_score if e.partition},
+        choice=plan.choice,
     )
 
 

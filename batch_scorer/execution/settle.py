@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
+from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import (
     BatchScorerError,
     FileUnreadable,
@@ -69,10 +71,12 @@ def conclude(
         if why is not None:
             return _blocked(work, why, verdicts, warnings), entries
         _check_all_scored(work)
+        begun = time.perf_counter()
         record = publish(
             parts, plan, work.prepared, work.chunks, entries,
             run_id=run_id, token=leases.token, rows=work.rows, pin=pin, warnings=warnings,
         )  # fmt: skip
+        work.add_cost(ChunkCost(publish_s=time.perf_counter() - begun))
     except (StoreUnavailable, LeaseLost):
         raise
     except BatchScorerError as error:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, insert, or_, select, update
 
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import DamageFound, UsageError
@@ -70,6 +70,11 @@ def find(
     return tuple(run_from_row(row) for row in connection.execute(query).mappings())
 
 
+def was_unsuccessful() -> ColumnElement[bool]:
+    """It ended with another exit code than 0, or never."""
+    return or_(runs.c.exit_code != 0, runs.c.state == RunState.DIED.value)
+
+
 def find_one(connection: Connection, prefix_or_last: str) -> RunRecord:
     """Raises: UsageError, when there is no such run, or more than one."""
     if prefix_or_last == "last":
@@ -83,6 +88,11 @@ def find_one(connection: Connection, prefix_or_last: str) -> RunRecord:
     if len(matching) == 1 or exact:
         return (exact or matching)[0]
     raise _not_one(prefix_or_last, matching, find(connection, limit=_MAX_SUGGESTIONS))
+
+
+def retries_of(connection: Connection, run_id: str) -> tuple[RunRecord, ...]:
+    """Oldest first."""
+    return find(connection, runs.c.parent_run_id == run_id)[::-1]
 
 
 def jobs(connection: Connection) -> tuple[str, ...]:
@@ -139,6 +149,17 @@ def record_attempt(connection: Connection, attempt: AttemptRecord) -> None:
 
 def attempts_of(connection: Connection, run_id: str) -> tuple[AttemptRecord, ...]:
     query = select(attempts).where(attempts.c.run_id == run_id).order_by(attempts.c.id)
+    return tuple(attempt_from_row(row) for row in connection.execute(query).mappings())
+
+
+def attempts_on(connection: Connection, job: str, path: str, limit: int) -> tuple[AttemptRecord, ...]:
+    """Newest first."""
+    query = (
+        select(attempts)
+        .where(attempts.c.job == job, attempts.c.partition_path == path)
+        .order_by(attempts.c.id.desc())
+        .limit(limit)
+    )
     return tuple(attempt_from_row(row) for row in connection.execute(query).mappings())
 
 

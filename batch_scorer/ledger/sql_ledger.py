@@ -71,14 +71,22 @@ class SqlLedger:
         with self._database.reading() as connection:
             return run_rows.find(connection, runs_table.c.state == RunState.RUNNING.value)
 
-    def runs(self, job: str | None = None, limit: int = 50) -> tuple[RunRecord, ...]:
+    def runs(
+        self, job: str | None = None, limit: int = 50, *, unsuccessful: bool = False
+    ) -> tuple[RunRecord, ...]:
         criteria = () if job is None else (runs_table.c.job == job,)
+        if unsuccessful:
+            criteria = (*criteria, run_rows.was_unsuccessful())
         with self._database.reading() as connection:
             return run_rows.find(connection, *criteria, limit=limit)
 
     def run(self, prefix_or_last: str) -> RunRecord:
         with self._database.reading() as connection:
             return run_rows.find_one(connection, prefix_or_last)
+
+    def retries_of(self, run_id: str) -> tuple[RunRecord, ...]:
+        with self._database.reading() as connection:
+            return run_rows.retries_of(connection, run_id)
 
     def jobs(self) -> tuple[str, ...]:
         with self._database.reading() as connection:
@@ -99,6 +107,10 @@ class SqlLedger:
     def attempts(self, run_id: str) -> tuple[AttemptRecord, ...]:
         with self._database.reading() as connection:
             return run_rows.attempts_of(connection, run_id)
+
+    def attempts_on(self, job: str, path: str, limit: int) -> tuple[AttemptRecord, ...]:
+        with self._database.reading() as connection:
+            return run_rows.attempts_on(connection, job, path, limit)
 
     def begin_publish(self, generation: GenerationRecord, token: str) -> None:
         with self._database.writing() as connection:

@@ -70,9 +70,10 @@ def _due(night: Night, partition: Partition, assessment: Assessment) -> Decision
 
 
 def _unless_all(night: Night, otherwise: Decision) -> Decision:
-    if night.selection.reprocess is not Reprocess.ALL:
+    if night.selection.reprocess is not Reprocess.ALL and not night.selection.exactly:
         return otherwise
-    asked = Reason(cause=Cause.ASKED, text="asked for: --reprocess all")
+    text = "asked for again" if night.selection.exactly else "asked for: --reprocess all"
+    asked = Reason(cause=Cause.ASKED, text=text)
     return Decision(action=Action.SCORE, reasons=(asked,))
 
 

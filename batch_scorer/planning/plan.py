@@ -29,6 +29,7 @@ from batch_scorer.planning.selection import (
     check_selection,
     is_ranged,
     keep_predicate,
+    not_found,
     overlap_predicate,
 )
 from batch_scorer.planning.staleness import assess
@@ -88,7 +89,8 @@ def build_plan(
     entries += map(refused_entry, refused)
     entries.sort(key=lambda entry: entry.partition.path if entry.partition else entry.label)
     warnings = [*nameless(inventory.refused, selection), *ignored_files(found)]
-    if is_ranged(selection) and not entries:
+    warnings = [*not_found(selection, entries), *warnings]
+    if is_ranged(selection) and not entries and not selection.exactly:
         warnings.insert(0, "no partition in the lake or the ledger is what was asked for")
     plan = with_limits(night, replace(plan, entries=tuple(entries), warnings=tuple(warnings)))
     return with_baselines(job, plan, records)

@@ -178,7 +178,9 @@ def _selection(plain: Mapping[str, Any]) -> Selection:
     days = {name: plain[name] and dt.date.fromisoformat(plain[name]) for name in ("first_day", "last_day")}
     pairs = tuple((str(key), str(value)) for key, value in plain["partitions"])
     reprocess = plain["reprocess"] and Reprocess(plain["reprocess"])
-    return Selection(**{**plain, **days, "partitions": pairs, "reprocess": reprocess})
+    exactly = tuple(map(str, plain["exactly"]))
+    typed = {**days, "partitions": pairs, "exactly": exactly, "reprocess": reprocess}
+    return Selection(**{**plain, **typed})
 
 
 def _digest(document: Mapping[str, Any]) -> str:

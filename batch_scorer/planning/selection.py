@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from batch_scorer.core.partitions import (
     PartitionValue,
     parse_partition_value,
 )
-from batch_scorer.core.plans import ModelChoice, Selection
+from batch_scorer.core.plans import ModelChoice, PartitionPlan, Selection
 
 if TYPE_CHECKING:
     from batch_scorer.config.job import Job
@@ -38,6 +38,9 @@ def keep_predicate(job: Job, selection: Selection) -> Callable[[Partition], bool
     Raises: as check_selection.
     """
     overlaps = overlap_predicate(job, selection)
+    if selection.exactly:
+        exactly = frozenset(selection.exactly)
+        return lambda partition: partition.path in exactly
     decisive = {name for name, _ in selection.partitions}
     key = date_key(job)
     if key is not None and selection.has_range:
@@ -51,6 +54,9 @@ def overlap_predicate(job: Job, selection: Selection) -> Callable[[Partition], b
     Raises: as check_selection.
     """
     check_selection(job, selection)
+    if selection.exactly:
+        above = {path[:end] for path in selection.exactly for end in _ends(path)}
+        return lambda partition: partition.path in above
     asked = _asked_values(job, selection)
     first, last = selection.first_day, selection.last_day
 
@@ -65,8 +71,14 @@ def overlap_predicate(job: Job, selection: Selection) -> Callable[[Partition], b
 
 
 def is_ranged(selection: Selection) -> bool:
-    """Whether certain partitions were asked for, by a range or by --partition."""
-    return bool(selection.has_range or selection.partitions)
+    """Whether certain partitions were asked for, by a range, by --partition or one by one."""
+    return bool(selection.has_range or selection.partitions or selection.exactly)
+
+
+def not_found(selection: Selection, entries: Iterable[PartitionPlan]) -> list[str]:
+    """One warning for each partition that was asked for one by one, and is nowhere."""
+    there = {entry.partition.path if entry.partition else entry.label for entry in entries}
+    return [f"{path} is not in the lake any more" for path in selection.exactly if path not in there]
 
 
 def since_success(selection: Selection, succeeded: Iterable[Partition]) -> Selection:
@@ -101,6 +113,11 @@ def date_key(job: Job) -> PartitionKey | None:
     """The one partition key of type date; None when there is none, or more than one."""
     keys = [key for key in job.input.partition_by if key.type is KeyType.DATE]
     return keys[0] if len(keys) == 1 else None
+
+
+def _ends(path: str) -> Iterator[int]:
+    """Where a path's directories end: `a=1/b=2` → 3, 7."""
+    return (at for at in (*(i for i, char in enumerate(path) if char == "/"), len(path)))
 
 
 def _check_range(job: Job, selection: Selection) -> None:
