@@ -87,16 +87,23 @@ def _show_values(settings: Settings, loaded: LoadedJob) -> None:
 
 
 @click.command()
+@click.option("-o", "--output", "file", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE.")
 @global_options
-def schema(settings: Settings) -> None:
-    """Print the JSON Schema of a job file, for editors."""
-    from batch_scorer.config.schema import job_schema
+def schema(settings: Settings, file: Path | None) -> None:
+    """Print the JSON Schema of a job file, for editors, or bring a FILE that holds it up to date."""
+    from batch_scorer.config.schema import SCHEMA_FILE, job_schema, schema_text
+    from batch_scorer.core.durable import write_whole
 
+    if file is not None:
+        if file.is_dir():
+            raise UsageError(f"{file} is a directory", fix=f"name a file, such as {file / SCHEMA_FILE}")
+        write_whole(file, schema_text().encode())
+        output.say(settings, f"wrote {file}")
     if settings.json:
         output.emit("schema", schema=job_schema())
-        output.emit_summary(0)
-    else:
-        click.echo(json.dumps(job_schema(), indent=2))
+        output.emit_summary(0, file=None if file is None else str(file))
+    elif file is None:
+        click.echo(schema_text(), nl=False)
 
 
 @click.command()

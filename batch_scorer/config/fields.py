@@ -38,6 +38,8 @@ MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 _LIKE_A_VERSION = re.compile(r"v?([0-9]+)")
 
+SECRET_NAME = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
+
 _COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
 _SCHEDULERS = re.compile(r"(?:tcp|tls|ws|wss)://[^\s/]+")
 
@@ -229,7 +231,7 @@ Cron = Annotated[str, AfterValidator(check_cron)]
 ModelUri = Annotated[str, AfterValidator(_model_uri)]
 StateDb = Annotated[Text, AfterValidator(check_state_db)]
 ClusterSpec = Annotated[str, AfterValidator(parse_cluster)]
-EnvName = Annotated[str, Field(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$")]
+EnvName = Annotated[str, Field(pattern=f"^{SECRET_NAME.pattern}$")]
 Where = Annotated[str, AfterValidator(_where)]
 
 Flag = Annotated[bool, BeforeValidator(parse_truth)]
