@@ -13,6 +13,7 @@ import click
 from batch_scorer import __version__
 from batch_scorer.cli import (
     auditing,
+    doctoring,
     health,
     history,
     mending,
@@ -21,6 +22,7 @@ from batch_scorer.cli import (
     project,
     quarantine,
     running,
+    starting,
     suites,
 )
 from batch_scorer.cli.output import fail
@@ -51,7 +53,9 @@ def cli(settings: Settings) -> None:
 
 
 for _command in (
+    *starting.commands,
     *project.commands,
+    *doctoring.commands,
     *planning.commands,
     *running.commands,
     *health.commands,

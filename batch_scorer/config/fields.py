@@ -103,7 +103,8 @@ def _named(what: str) -> Callable[[str], str]:
     return check
 
 
-def _timezone(text: str) -> str:
+def check_timezone(text: str) -> str:
+    """An IANA name, as it is. Raises: ValueError, with the nearest one."""
     try:
         zoneinfo.ZoneInfo(text)
     except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
@@ -226,7 +227,7 @@ PathText = Annotated[Text, AfterValidator(_path)]
 FileName = Annotated[Text, AfterValidator(_file_name)]
 JobName = Annotated[str, AfterValidator(_named("job"))]
 SuiteName = Annotated[str, AfterValidator(_named("suite"))]
-TimeZone = Annotated[str, AfterValidator(_timezone)]
+TimeZone = Annotated[str, AfterValidator(check_timezone)]
 Cron = Annotated[str, AfterValidator(check_cron)]
 ModelUri = Annotated[str, AfterValidator(_model_uri)]
 StateDb = Annotated[Text, AfterValidator(check_state_db)]

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from batch_scorer.config.schema import SCHEMA_FILE, schema_text
 from batch_scorer.core.durable import write_whole
+from batch_scorer.core.errors import UsageError
 from batch_scorer.ops.scaffold.placing import missing_from
 
 _DATA_GITIGNORE = b"*\n!.gitignore\n!README.md\n"
@@ -64,6 +65,24 @@ def scaffold_project(directory: Path) -> tuple[Path, ...]:
         write_whole(directory / name, contents[name])
     (directory / "jobs/suites").mkdir(exist_ok=True)
     return (*(directory / name for name in missing), *_schema(directory))
+
+
+def scaffold_drafted(directory: Path, drafted: Mapping[str, bytes]) -> tuple[Path, ...]:
+    """A drafted job and its suite, and what a project needs besides and does not have yet.
+
+    Raises: UsageError when one of the drafted files is there already, with other content.
+    """
+    try:
+        missing = missing_from(directory, drafted)
+    except UsageError as error:
+        error.fix, error.next_command = "give the job another name with --name, or move these away", None
+        raise
+    around = {name: text for name, text in _project_files().items() if not os.path.lexists(directory / name)}
+    for name in missing:
+        write_whole(directory / name, drafted[name])
+    for name, content in around.items():
+        write_whole(directory / name, content)
+    return (*(directory / name for name in (*missing, *around)), *_schema(directory))
 
 
 def scaffold_example(directory: Path, *, days: int = 14, rows: int = 20_000, seed: int = 7) -> Example:
