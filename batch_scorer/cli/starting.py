@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +71,7 @@ def init(
         click.echo(f"next: edit {directory / 'jobs'}, then {check}")
 
 
-def _draft(settings: Settings, directory: Path, table: Path, wishes: dict[str, object]) -> None:
+def _draft(settings: Settings, directory: Path, table: Path, wishes: Mapping[str, object]) -> None:
     from batch_scorer import wiring
     from batch_scorer.config.project import Project
     from batch_scorer.execution.job_draft.draft import draft_job
@@ -98,7 +99,7 @@ def _draft(settings: Settings, directory: Path, table: Path, wishes: dict[str, o
         click.echo(f"next: {command}" if index == 0 else f"      {command}")
 
 
-def _checked(wishes: dict[str, object]) -> Wishes:
+def _checked(wishes: Mapping[str, object]) -> Wishes:
     from batch_scorer.config.fields import check_timezone
     from batch_scorer.execution.job_draft.draft import Wishes
 

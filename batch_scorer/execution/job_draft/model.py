@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from batch_scorer.config.fields import MODEL_NAME
-from batch_scorer.core.errors import BatchScorerError, InputError, ModelNotFound, UsageError
+from batch_scorer.core.errors import InputError, ModelNotFound, UsageError
 from batch_scorer.core.models import Method, Signature
 from batch_scorer.execution.job_draft.table import DraftTable
 from batch_scorer.lake.schema import check_features
