@@ -16,9 +16,7 @@ from batch_scorer.config.fingerprint import config_fingerprint
 from batch_scorer.config.job import Job
 from batch_scorer.config.load import LoadedJob, load_job, load_jobs
 from batch_scorer.config.project import Project
-from batch_scorer.core.checks import Check
 from batch_scorer.core.errors import (
-    BatchScorerError,
     ConfigInvalid,
     UsageError,
 )
@@ -222,20 +220,6 @@ def run_job(
 
     check_places(parts)
     return execute(parts, lambda: plan_job(parts, selection, model=model), options, listener)
-
-
-def diagnose(project: Project, name: str, target: str | None) -> Iterator[Check]:
-    """What would go wrong tonight, check by check; a check that cannot be made is a bad one."""
-    from batch_scorer.execution.doctor import examine
-
-    try:
-        parts = open_job_for_reading(project, name, target=target)
-    except UsageError:
-        raise
-    except BatchScorerError as error:
-        yield Check.bad(f"{name}: job file", error)
-        return
-    yield from examine(parts, lambda: pin_model(parts))
 
 
 def init_project(directory: Path) -> tuple[Path, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 def doctor(settings: Settings, job: str | None) -> int:
     """What will bite tonight: places, clock, ledger, model, data, cluster, schedule; nothing is changed."""
     from batch_scorer import wiring
+    from batch_scorer.execution.doctor.examine import examine
 
     project = settings.find_project()
     worst = 0
     for name in [job] if job else project.job_names():
-        for check in wiring.diagnose(project, name, settings.target):
+        opening = partial(wiring.open_job_for_reading, project, name, target=settings.target)
+        for check in examine(opening):
             worst = worst or check.exit_code
             _show(settings, name, check)
     if settings.json:
@@ -32,15 +35,16 @@ def doctor(settings: Settings, job: str | None) -> int:
 
 
 def _show(settings: Settings, job: str, check: Check) -> None:
+    fix = output.command(settings, check.fix) if check.fix else None
     if settings.json:
-        output.emit("check", job=job, check=check.name, ok=check.ok, found=check.found, fix=check.fix)
+        output.emit("check", job=job, check=check.name, ok=check.ok, found=check.found, fix=fix)
         return
     mark = (
         output.styled(settings, "ok ", fg="green") if check.ok else output.styled(settings, "BAD", fg="red")
     )
     click.echo(f" {mark} {check.name}: {check.found}")
-    if not check.ok and check.fix:
-        click.echo(f"       fix: {check.fix}")
+    if not check.ok and fix:
+        click.echo(f"       fix: {fix}")
 
 
 commands = (doctor,)
