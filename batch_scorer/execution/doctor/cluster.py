@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from batch_scorer.core.errors import BatchScorerError, ClusterUnavailable
+from batch_scorer.execution.doctor.asking import within
 from batch_scorer.execution.parts import JobParts
 
 PATIENCE_S = 30.0
 
 _CONNECT_S = 3.0
 _ANSWER_S = 10.0
-# By their modules, as distributed asks for them; what decides about a prediction, and how chunks travel.
-_PACKAGES = ("batch_scorer", "sklearn", "numpy", "pandas", "pyarrow", "dask", "distributed")
+# As they are installed, not imported: what decides about a prediction, and how chunks travel.
+_PACKAGES = ("batch-scorer", "scikit-learn", "numpy", "pandas", "pyarrow", "dask", "distributed")
 
 
 def ready(parts: JobParts) -> str:
@@ -46,7 +48,7 @@ def _local(parts: JobParts) -> str:
 
 def _running(address: str) -> str:
     _refuse_silence(address)
-    versions = _versions(address)
+    versions = within(_ANSWER_S, partial(_versions, address))  # Dask's client waits for ever
     workers: Mapping[str, Any] = versions["workers"]
     if not workers:
         raise ClusterUnavailable(
