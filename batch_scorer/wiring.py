@@ -15,6 +15,7 @@ from batch_scorer import __version__
 from batch_scorer.config.fingerprint import config_fingerprint
 from batch_scorer.config.job import Job
 from batch_scorer.config.load import LoadedJob, load_job, load_jobs
+from batch_scorer.config.mistakes import JobInvalid
 from batch_scorer.config.project import Project
 from batch_scorer.core.errors import (
     ConfigInvalid,
@@ -177,13 +178,27 @@ def load(project: Project, name: str, target: str | None) -> LoadedJob:
 
 
 def load_checked(project: Project, names: Sequence[str], target: str | None) -> tuple[LoadedJob, ...]:
-    """Job files and the suites they name, all mistakes of all of them at once.
+    """Job files and the suites they name, all mistakes of all of them at once; held against the table and the
+    model as far as these are there.
 
     Raises: UsageError, ConfigInvalid.
     """
+    from batch_scorer.execution.names import check_names
+
     jobs = load_jobs(project, names, target=target, env=os.environ)
-    for loaded in jobs:
-        bound_suites(project, loaded.job)
+    mistakes = [
+        loaded.mistake(path, message)
+        for loaded in jobs
+        for path, message in check_names(
+            loaded.job,
+            bound_suites(project, loaded.job),
+            LocalStorage(),
+            project.resolve(loaded.job.input.path),
+            open_registry(project, loaded.job),
+        )
+    ]
+    if mistakes:
+        raise JobInvalid(mistakes, next_command="batch-scorer validate-config")
     return jobs
 
 

@@ -37,14 +37,19 @@ class LoadedJob:
     in them has no password.
 
     Where: `jobs/taxi_tips.yml:14:5`, `target dev`, `environment LAKE`, `flag --workers` or `default`.
-    targets: every target the job has; target: the one that was merged in.
+    targets: every target the job has; target: the one that was merged in. sources: for a mistake found later.
     """
 
     job: Job
     path: Path
     values: tuple[tuple[str, Any, str], ...] = field(repr=False)
+    sources: Sources = field(repr=False, compare=False)
     target: str | None = None
     targets: tuple[str, ...] = ()
+
+    def mistake(self, path: tuple[str | int, ...], message: str) -> Mistake:
+        """At the value of a key, wherever it was given."""
+        return _mistake_at(self.sources, path, message)
 
 
 def load_job(
@@ -81,6 +86,7 @@ def load_job(
         values=tuple(_values(sources.root, job)),
         target=target,
         targets=tuple(targets),
+        sources=sources,
     )
 
 
@@ -178,11 +184,14 @@ def _validated(project: Project, sources: Sources) -> tuple[Job | None, list[Mis
         job = with_stand_ins(plain, [error["loc"] for error in errors])
     if job is not None:
         findings = check_job(job, suites=project.suite_names(), resolve=project.resolve)
-        for path, message in findings:
-            found = find(sources.root, path)
-            place = found.value.place if found.value is not None else found.key
-            mistakes.append(sources.mistake(place, f"{_dotted(path)}: {message}"))
+        mistakes += [_mistake_at(sources, path, message) for path, message in findings]
     return job, mistakes
+
+
+def _mistake_at(sources: Sources, path: tuple[str | int, ...], message: str) -> Mistake:
+    found = find(sources.root, path)
+    place = found.value.place if found.value is not None else found.key
+    return sources.mistake(place, f"{_dotted(path)}: {message}")
 
 
 def _is_of_items(error: ErrorDetails, errors: list[ErrorDetails]) -> bool:
