@@ -13,10 +13,10 @@ from batch_scorer.core.errors import BatchScorerError, ClusterUnavailable
 from batch_scorer.execution.doctor.asking import within
 from batch_scorer.execution.parts import JobParts
 
-PATIENCE_S = 30.0
+PATIENCE_S = 15.0
 
 _CONNECT_S = 3.0
-_ANSWER_S = 10.0
+_ANSWER_S = 5.0
 # As they are installed, not imported: what decides about a prediction, and how chunks travel.
 _PACKAGES = ("batch-scorer", "scikit-learn", "numpy", "pandas", "pyarrow", "dask", "distributed")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from batch_scorer.config.cron import last_time, next_time
 from batch_scorer.core.errors import BatchScorerError
@@ -23,15 +23,19 @@ def kept(parts: JobParts, now: datetime) -> str:
         )  # fmt: skip
     runs = parts.ledger.runs(job.name, limit=1)
     if not runs:
-        return f"no run yet; the next is meant for {upcoming:%Y-%m-%d %H:%M} {timezone}"
+        return f"no run yet; the next is meant for {_moment(upcoming)}"
     due = last_time(cron, timezone, now - _GRACE)
     began = runs[0].started_at
     if due is not None and began < due - _GRACE:
         raise BatchScorerError(
-            f"a run should have begun at {due:%Y-%m-%d %H:%M} {timezone}, "
-            f"but the newest began at {began.astimezone(due.tzinfo):%Y-%m-%d %H:%M}: is it scheduled?",
+            f"a run should have begun at {_moment(due)}, but the newest began at {_moment(began)}: "
+            "is it scheduled?",
             where=f"jobs/{job.name}.yml, schedule.cron",
             fix="look at the scheduler and its log; this prints what to install",
             next_command=f"batch-scorer schedule render cron {job.name}",
         )
-    return f"the newest run began in time; the next is meant for {upcoming:%Y-%m-%d %H:%M} {timezone}"
+    return f"the newest run began in time; the next is meant for {_moment(upcoming)}"
+
+
+def _moment(when: datetime) -> str:
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
