@@ -28,7 +28,6 @@ from batch_scorer.core.validation import OnFail
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.environment import environment
 from batch_scorer.execution.parts import BoundSuite, JobParts
-from batch_scorer.execution.pinning import pin_model
 from batch_scorer.execution.places import Places
 from batch_scorer.lake.delta_sink import DeltaSink
 from batch_scorer.lake.parquet_sink import ParquetSink
