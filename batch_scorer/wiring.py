@@ -15,11 +15,10 @@ from batch_scorer import __version__
 from batch_scorer.config.fingerprint import config_fingerprint
 from batch_scorer.config.job import Job
 from batch_scorer.config.load import LoadedJob, load_job, load_jobs
+from batch_scorer.config.mistakes import JobInvalid
 from batch_scorer.config.pinned import as_then
 from batch_scorer.config.project import Project
-from batch_scorer.core.checks import Check
 from batch_scorer.core.errors import (
-    BatchScorerError,
     ConfigInvalid,
     UsageError,
 )
@@ -31,7 +30,6 @@ from batch_scorer.core.validation import OnFail
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.environment import environment
 from batch_scorer.execution.parts import BoundSuite, JobParts
-from batch_scorer.execution.pinning import pin_model
 from batch_scorer.execution.places import Places
 from batch_scorer.lake.delta_sink import DeltaSink
 from batch_scorer.lake.parquet_sink import ParquetSink
@@ -196,13 +194,27 @@ def load(project: Project, name: str, target: str | None) -> LoadedJob:
 
 
 def load_checked(project: Project, names: Sequence[str], target: str | None) -> tuple[LoadedJob, ...]:
-    """Job files and the suites they name, all mistakes of all of them at once.
+    """Job files and the suites they name, all mistakes of all of them at once; held against the table and the
+    model as far as these are there.
 
     Raises: UsageError, ConfigInvalid.
     """
+    from batch_scorer.execution.names import check_names
+
     jobs = load_jobs(project, names, target=target, env=os.environ)
-    for loaded in jobs:
-        bound_suites(project, loaded.job)
+    mistakes = [
+        loaded.mistake(path, message)
+        for loaded in jobs
+        for path, message in check_names(
+            loaded.job,
+            bound_suites(project, loaded.job),
+            LocalStorage(),
+            project.resolve(loaded.job.input.path),
+            open_registry(project, loaded.job),
+        )
+    ]
+    if mistakes:
+        raise JobInvalid(mistakes, next_command="batch-scorer validate-config")
     return jobs
 
 
@@ -246,20 +258,6 @@ def run_job(
 
     check_places(parts)
     return execute(parts, make_plan, options, listener)
-
-
-def diagnose(project: Project, name: str, target: str | None) -> Iterator[Check]:
-    """What would go wrong tonight, check by check; a check that cannot be made is a bad one."""
-    from batch_scorer.execution.doctor import examine
-
-    try:
-        parts = open_job_for_reading(project, name, target=target)
-    except UsageError:
-        raise
-    except BatchScorerError as error:
-        yield Check.bad(f"{name}: job file", error)
-        return
-    yield from examine(parts, lambda: pin_model(parts))
 
 
 def init_project(directory: Path) -> tuple[Path, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -28,6 +30,29 @@ def check_cron(text: str) -> str:
             if not _is_part(part.lower(), lowest, highest, names):
                 raise ValueError(f'"{part}" is no {name} ({lowest}-{highest})')
     return text
+
+
+def last_time(cron: str, timezone: str, before: datetime) -> datetime | None:
+    """The newest time of a checked cron text up to an aware moment, in the zone; None: there is none."""
+    return _time(cron, timezone, before, is_back=True)
+
+
+def next_time(cron: str, timezone: str, after: datetime) -> datetime | None:
+    """The first one after a moment. On days when clocks change it comes as Debian's cron would have it."""
+    return _time(cron, timezone, after, is_back=False)
+
+
+def _time(cron: str, timezone: str, moment: datetime, *, is_back: bool) -> datetime | None:
+    from cronsim import CronSim, CronSimError
+
+    start = moment.astimezone(ZoneInfo(timezone))
+    if is_back:
+        start += timedelta(minutes=1)  # cronsim's times lie strictly before its start
+    try:
+        found: datetime = next(CronSim(cron, start.replace(second=0, microsecond=0), reverse=is_back))
+    except (CronSimError, StopIteration):  # the 30th of February
+        return None
+    return found
 
 
 def _is_part(part: str, lowest: int, highest: int, names: dict[str, int]) -> bool:

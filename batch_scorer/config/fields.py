@@ -38,6 +38,8 @@ MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 _LIKE_A_VERSION = re.compile(r"v?([0-9]+)")
 
+SECRET_NAME = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
+
 _COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
 _SCHEDULERS = re.compile(r"(?:tcp|tls|ws|wss)://[^\s/]+")
 
@@ -101,7 +103,8 @@ def _named(what: str) -> Callable[[str], str]:
     return check
 
 
-def _timezone(text: str) -> str:
+def check_timezone(text: str) -> str:
+    """An IANA name, as it is. Raises: ValueError, with the nearest one."""
     try:
         zoneinfo.ZoneInfo(text)
     except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
@@ -224,12 +227,12 @@ PathText = Annotated[Text, AfterValidator(_path)]
 FileName = Annotated[Text, AfterValidator(_file_name)]
 JobName = Annotated[str, AfterValidator(_named("job"))]
 SuiteName = Annotated[str, AfterValidator(_named("suite"))]
-TimeZone = Annotated[str, AfterValidator(_timezone)]
+TimeZone = Annotated[str, AfterValidator(check_timezone)]
 Cron = Annotated[str, AfterValidator(check_cron)]
 ModelUri = Annotated[str, AfterValidator(_model_uri)]
 StateDb = Annotated[Text, AfterValidator(check_state_db)]
 ClusterSpec = Annotated[str, AfterValidator(parse_cluster)]
-EnvName = Annotated[str, Field(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$")]
+EnvName = Annotated[str, Field(pattern=f"^{SECRET_NAME.pattern}$")]
 Where = Annotated[str, AfterValidator(_where)]
 
 Flag = Annotated[bool, BeforeValidator(parse_truth)]

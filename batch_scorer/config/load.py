@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from batch_scorer.config.checks import check_job
 from batch_scorer.config.extends import Sources, read_extended
 from batch_scorer.config.job import Job
-from batch_scorer.config.keys import KeyCheck
+from batch_scorer.config.keys import KeyCheck, lines_of_secrets
 from batch_scorer.config.layers import Interpolation, given_by, merge, to_plain, with_flags, without
 from batch_scorer.config.mistakes import JobInvalid, Mistake, suggestion
 from batch_scorer.config.not_yet import not_yet
@@ -36,14 +37,19 @@ class LoadedJob:
     in them has no password.
 
     Where: `jobs/taxi_tips.yml:14:5`, `target dev`, `environment LAKE`, `flag --workers` or `default`.
-    targets: every target the job has; target: the one that was merged in.
+    targets: every target the job has; target: the one that was merged in. sources: for a mistake found later.
     """
 
     job: Job
     path: Path
     values: tuple[tuple[str, Any, str], ...] = field(repr=False)
+    sources: Sources = field(repr=False, compare=False)
     target: str | None = None
     targets: tuple[str, ...] = ()
+
+    def mistake(self, path: tuple[str | int, ...], message: str) -> Mistake:
+        """At the value of a key, wherever it was given."""
+        return _mistake_at(self.sources, path, message)
 
 
 def load_job(
@@ -65,7 +71,8 @@ def load_job(
     targets = {key: keys.correct(tree) for key, tree in _targets(read).items()}
     own = keys.correct(without(read.root, "targets"))
     filled = variables.fill(_with_target(own, targets, target))
-    sources = Sources(root=with_flags(filled, overrides), lines=read.lines)
+    hidden = frozenset(line for tree in (read.root, own, filled) for line in lines_of_secrets(tree))
+    sources = Sources(root=with_flags(filled, overrides), lines=read.lines, hidden=hidden)
     mistakes = [sources.mistake(place, what) for place, what in keys.mistakes + variables.mistakes]
     mistakes += _name_mistakes(sources, name)
     mistakes += _shared_history(sources, targets.get(target or ""))
@@ -79,6 +86,7 @@ def load_job(
         values=tuple(_values(sources.root, job)),
         target=target,
         targets=tuple(targets),
+        sources=sources,
     )
 
 
@@ -169,17 +177,27 @@ def _validated(project: Project, sources: Sources) -> tuple[Job | None, list[Mis
     except ValidationError as invalid:
         errors = invalid.errors(include_url=False)
         for error in errors:
-            # A key that has to wait is not told twice.
-            if not any(tuple(error["loc"])[: len(path)] == path for path, _, _ in waiting):
+            # A key that has to wait is not told twice, nor is a list too short whose items are wrong.
+            is_told = any(tuple(error["loc"])[: len(path)] == path for path, _, _ in waiting)
+            if not is_told and not _is_of_items(error, errors):
                 mistakes += in_words(sources, error)
         job = with_stand_ins(plain, [error["loc"] for error in errors])
     if job is not None:
         findings = check_job(job, suites=project.suite_names(), resolve=project.resolve)
-        for path, message in findings:
-            found = find(sources.root, path)
-            place = found.value.place if found.value is not None else found.key
-            mistakes.append(sources.mistake(place, f"{_dotted(path)}: {message}"))
+        mistakes += [_mistake_at(sources, path, message) for path, message in findings]
     return job, mistakes
+
+
+def _mistake_at(sources: Sources, path: tuple[str | int, ...], message: str) -> Mistake:
+    found = find(sources.root, path)
+    place = found.value.place if found.value is not None else found.key
+    return sources.mistake(place, f"{_dotted(path)}: {message}")
+
+
+def _is_of_items(error: ErrorDetails, errors: list[ErrorDetails]) -> bool:
+    """A list counts as too short when none of its items is right; they say so themselves."""
+    path = error["loc"]
+    return error["type"] == "too_short" and any(each["loc"][:-1] == path for each in errors)
 
 
 def _shared_predictions(project: Project, loaded: list[LoadedJob]) -> Iterator[Mistake]:
