@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING, Any
 from batch_scorer import __version__
 from batch_scorer.config.fingerprint import config_fingerprint
 from batch_scorer.config.job import Job
-from batch_scorer.config.load import LoadedJob, load_job, load_jobs
+from batch_scorer.config.load import LoadedJob, load_despite_mistakes, load_job, load_jobs
 from batch_scorer.config.mistakes import JobInvalid
 from batch_scorer.config.pinned import as_then
 from batch_scorer.config.project import Project
-from batch_scorer.core.errors import (
-    ConfigInvalid,
-    UsageError,
-)
+from batch_scorer.config.stand_ins import is_nowhere
+from batch_scorer.core.errors import BatchScorerError, ConfigInvalid, UsageError
 from batch_scorer.core.findings import PartitionReport
 from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import RunRecord
@@ -59,7 +57,8 @@ def open_job(
     Raises: UsageError (no such job, or no such config any more), ConfigInvalid, OutputUnwritable.
     """
     loaded = load_job(project, name, target=target, env=os.environ, overrides=overrides or {})
-    return _parts(project, as_run(project, loaded, like), open_ledger)
+    observers = observers_of(project, loaded.job, target)
+    return _parts(project, as_run(project, loaded, like), open_ledger, observers=observers)
 
 
 def open_job_for_reading(
@@ -77,7 +76,12 @@ def as_run(project: Project, today: LoadedJob, like: RunRecord | None) -> Loaded
     return as_then(project, today, like.config, f"run {like.run_id}") if like else today
 
 
-def _parts(project: Project, loaded: LoadedJob, open_one: Callable[[str | Path], Ledger]) -> JobParts:
+def _parts(
+    project: Project,
+    loaded: LoadedJob,
+    open_one: Callable[[str | Path], Ledger],
+    observers: tuple[RunObserver, ...] = (),
+) -> JobParts:
     job = loaded.job
     suites = bound_suites(project, job)
     places = _places(project, job)
@@ -101,13 +105,32 @@ def _parts(project: Project, loaded: LoadedJob, open_one: Callable[[str | Path],
         environment=environment(),
         config={key: value for key, value, _source in loaded.values},
         target=loaded.target,
-        observers=observers_of(project, loaded),
+        observers=observers,
     )
 
 
-def observers_of(project: Project, loaded: LoadedJob) -> tuple[RunObserver, ...]:  # noqa: ARG001
+def observers_of(project: Project, job: Job, target: str | None) -> tuple[RunObserver, ...]:
     """Who is told of this job's runs. Opens nothing."""
-    return ()
+    return _notified(project, job, target) if job.notify else ()
+
+
+def observers_of_refusal(project: Project, name: str, target: str | None) -> tuple[RunObserver, ...]:
+    """Who is told that a job did not even start, perhaps because its file is wrong."""
+    try:
+        job = load_despite_mistakes(project, name, target=target, env=os.environ)
+    except BatchScorerError:
+        return ()  # it cannot say whom to tell
+    # Its name may be wrong too.
+    return observers_of(project, job.model_copy(update={"name": name}), target) if job else ()
+
+
+def _notified(project: Project, job: Job, target: str | None) -> tuple[RunObserver, ...]:
+    from batch_scorer.ops.notifying.composing import Composer
+    from batch_scorer.ops.notifying.observers import notify_observers
+
+    composer = Composer(job=job.name, project=str(project.root), target=target)
+    state = None if is_nowhere(job.output.state) else _places(project, job).state
+    return notify_observers(job, composer, state)
 
 
 def _sink(job: Job, places: Places) -> Sink:

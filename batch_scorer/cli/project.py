@@ -15,7 +15,9 @@ from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from batch_scorer.config.job import Job
     from batch_scorer.config.load import LoadedJob
+    from batch_scorer.config.project import Project
     from batch_scorer.core.errors import ConfigInvalid
 
 
@@ -91,23 +93,60 @@ def schedule(settings: Settings) -> None:
 
 
 @schedule.command()
-@click.argument("kind", type=click.Choice(["cron"]))
+@click.argument("kind", type=click.Choice(["cron", "systemd", "k8s"]))
 @click.argument("job")
+@click.option(
+    "-o",
+    "--output",
+    "directory",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the files here instead.",
+)
 @global_options
-def render(settings: Settings, kind: str, job: str) -> None:
-    """Print a crontab line for JOB from its schedule.cron and schedule.timezone."""
+def render(settings: Settings, kind: str, job: str, directory: Path | None) -> None:
+    """Print what runs JOB at its schedule.cron: a crontab entry, a service and a timer, or a CronJob."""
     from batch_scorer import wiring
-    from batch_scorer.ops.schedule import render_cron
 
     project = settings.find_project()
     found = wiring.load(project, job, settings.target).job
-    if found.schedule.cron is None:
-        raise UsageError(
-            f"jobs/{job}.yml has no schedule.cron", fix='add e.g. `cron: "30 4 * * *"` under schedule:'
-        )
+    files = _rendered(kind, found, project, settings.target)
+    if directory is not None:
+        _write_files(settings, files, directory)
+    elif settings.json:
+        for name, text in files.items():
+            output.emit("text", kind=f"schedule {kind}", file=name, text=text)
+        output.emit_summary(0)
+    else:
+        click.echo("\n".join(files.values()), nl=False)
+
+
+def _rendered(kind: str, job: Job, project: Project, target: str | None) -> dict[str, str]:
+    from batch_scorer.ops.schedules.call import call_of
+    from batch_scorer.ops.schedules.crontab import render_cron
+    from batch_scorer.ops.schedules.kubernetes import render_kubernetes
+    from batch_scorer.ops.schedules.systemd import render_systemd
+
     executable = shutil.which("batch-scorer") or str(Path(sys.argv[0]).absolute())
-    text = render_cron(job, str(project.root), found.schedule.cron, found.schedule.timezone, executable)
-    _print_text(settings, f"schedule {kind}", text)
+    call = call_of(job, executable=executable, project=str(project.root), target=target)
+    match kind:
+        case "cron":
+            return render_cron(call)
+        case "systemd":
+            return render_systemd(call)
+        case _:
+            return render_kubernetes(call, job.compute)
+
+
+def _write_files(settings: Settings, files: dict[str, str], directory: Path) -> None:
+    from batch_scorer.core.durable import write_whole
+
+    paths = {directory / name: text for name, text in files.items()}
+    for path, text in paths.items():
+        write_whole(path, text.encode())
+        output.say(settings, f"wrote {path}")
+    if settings.json:
+        output.emit_summary(0, written=[str(path) for path in paths])
 
 
 @click.command()

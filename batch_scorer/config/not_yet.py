@@ -53,7 +53,6 @@ NOT_YET = (
         keys="compute.cluster", refuses=lambda v: isinstance(v, dict), instead="use local or tcp://host:port"
     ),
     NotYet(keys="compute.compiled", refuses=_is("require"), instead="use auto"),
-    NotYet(keys="notify", refuses=_is_given, instead="remove it, or let cron mail the output"),
     NotYet(keys="emit", refuses=_is_given, instead="remove it"),
     NotYet(keys="registry", refuses=_is_uri, instead=_LOCAL),
     NotYet(keys="code.*", refuses=_is_uri, instead=_LOCAL),

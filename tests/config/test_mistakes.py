@@ -286,7 +286,6 @@ def test_each_mistake_is_told_in_plain_words_at_its_place(
         ("registry: data/models", "registry: mlflow:http://tracking", "7:11: registry: "),
         ("cluster: auto", "cluster: {class: dask_jobqueue.SLURMCluster}", "51:20: compute.cluster: "),
         ("compiled: auto", "compiled: require", '52:47: compute.compiled: "require" is'),
-        ("notify: []", "notify: [{on: [failed], to: {webhook: {secret: env:X}}}]", "53:9: notify: "),
         ("notify: []", "emit: {prometheus_textfile: x.prom}", "53:7: emit: "),
         ("path: ${LAKE:-data/lake}", "path: s3://lake", "19:9: input.path: "),
         ("path: ${LAKE:-data}", "path: gs://lake", "42:9: output.path: "),
