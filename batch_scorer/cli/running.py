@@ -151,7 +151,7 @@ def _ask(settings: Settings, job: str, selection: Selection, model: str | None, 
     if not sys.stdin.isatty():
         raise UsageError(question, fix="give --yes when nobody is there to answer")
     if not click.confirm(question, err=True):
-        raise click.Abort
+        raise BatchScorerError("the answer was no: nothing was done")
 
 
 def _execute(
