@@ -72,7 +72,3 @@ def test_a_person_is_asked_before_more_than_fifty_partitions_and_their_answer_co
     assert "0/51 partitions" in screen
     assert "rows/s" in screen
     assert "s left" in screen
-
-    code, screen = _on_a_terminal(*backfill, "2024-02-19", "--reprocess", "all", "--oldest-first")
-    assert code == 0
-    assert "[y/N]" not in screen  # fifty are not asked about

@@ -6,6 +6,7 @@ import os
 import signal
 import sqlite3
 from collections.abc import Callable
+from itertools import accumulate
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.faults.lake import Lake
 
 _DAYS = [str(day) for day in taxi.days(8)]
 _CHUNKS_A_DAY = 4
+_STEPS = {"lease-taken": 1, "attempt-recorded": -1}
 
 
 def _backfill(first: int, last: int, *more: str) -> tuple[str, ...]:
@@ -150,3 +152,15 @@ def test_partitions_of_a_backfill_are_read_by_others_while_it_goes_on(make_lake:
     os.kill(going_on.pid, signal.SIGCONT)
     assert going_on.wait().code == 0
     lake.assert_settled()
+
+
+@pytest.mark.parametrize(("options", "n_at_most"), [(("--max-parallel", "1"), 1), ((), 2)])
+def test_no_more_partitions_are_in_hand_than_asked_for(
+    make_lake: Callable[..., Lake], options: tuple[str, ...], n_at_most: int
+) -> None:
+    lake = make_lake(4)
+    points = lake.root / "points.log"
+    assert lake.start(*_backfill(0, 3, *options), faults=f"log:{points}").wait().code == 0
+    n_in_hand = list(accumulate(_STEPS.get(point, 0) for point in points.read_text().splitlines()))
+    assert max(n_in_hand) == n_at_most  # two chunks are sent ahead, and so may be of two partitions
+    assert n_in_hand[-1] == 0
