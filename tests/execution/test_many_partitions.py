@@ -16,7 +16,7 @@ from batch_scorer.core.outcomes import PartitionOutcome, Published
 from batch_scorer.core.plans import Plan, Selection
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunOptions
-from batch_scorer.execution import run as execution
+from batch_scorer.execution.clusters.choice import open_cluster
 from batch_scorer.execution.clusters.local_workers import _LAST_MESSAGES
 from batch_scorer.execution.prepare import Prepared
 from batch_scorer.execution.work import PartitionWork
@@ -63,13 +63,12 @@ def test_many_partitions_are_published_one_by_one_on_one_cluster(
     many: TaxiProject, monkeypatch: pytest.MonkeyPatch, cluster: str
 ) -> None:
     opened: Counter[str] = Counter()
-    open_cluster = execution.open_cluster
 
     def counted(spec: str, *arguments: Any, **named: Any) -> Any:
         opened[spec] += 1
         return open_cluster(spec, *arguments, **named)
 
-    monkeypatch.setattr(execution, "open_cluster", counted)
+    monkeypatch.setattr("batch_scorer.execution.run.open_cluster", counted)
     watcher = Watcher(many)
     parts = wiring.open_job(Project(root=many.root), "taxi_tips")
     selection = Selection(first_day=taxi.days(1)[0], last_day=taxi.days(_N)[-1], newest_first=False)

@@ -22,6 +22,11 @@ BACKFILL = ("backfill", "taxi_tips", *RANGE, "--model-as-of-date", "--cluster", 
 MODELS = ["linear", "boosted", "boosted", "linear"]  # of the four days
 
 
+def _clock_at(utc: str) -> Callable[[], dt.datetime]:
+    moment = dt.datetime.fromisoformat(utc).replace(tzinfo=dt.UTC)
+    return lambda: moment
+
+
 @pytest.fixture
 def make_then(
     make_project: Callable[..., TaxiProject], model_files: Callable[[str], tuple[Path, Path]]
@@ -44,8 +49,7 @@ def make_then(
         for at, version in (
             (first, 1), ("2024-01-03T05:00:00", 2), ("2024-01-04T07:00:00", 1), ("2026-01-01T00:00:00", 3),
         ):  # fmt: skip
-            moment = dt.datetime.fromisoformat(at).replace(tzinfo=dt.UTC)
-            registry = FileRegistry(project.root / "data/models", clock=lambda moment=moment: moment)
+            registry = FileRegistry(project.root / "data/models", clock=_clock_at(at))
             registry.promote("taxi_tips", version, "champion", reason="it was then", who="ana")
         return project
 

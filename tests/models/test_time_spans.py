@@ -40,7 +40,9 @@ def test_each_column_of_dates_and_times_has_its_first_and_last_value() -> None:
 
 
 def test_a_frame_in_memory_tells_the_same_python_dates_included() -> None:
-    frame = pd.DataFrame({"at": pd.to_datetime(TIMES), "day": [dt.date(2024, 1, 1)] * 3, "text": ["a"] * 3})
+    frame = pd.DataFrame(
+        {"at": pd.Series(TIMES, dtype="datetime64[us]"), "day": [dt.date(2024, 1, 1)] * 3, "text": ["a"] * 3}
+    )
     assert [span.column for span in spans_of_frame(frame)] == ["at", "day"]
 
 
