@@ -23,13 +23,13 @@ from batch_scorer.core.errors import (
     UsageError,
 )
 from batch_scorer.core.findings import PartitionReport
-from batch_scorer.core.plans import Plan, Selection
+from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.runs import RunListener, RunObserver, RunOptions, RunReport
 from batch_scorer.core.validation import OnFail
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.environment import environment
 from batch_scorer.execution.parts import BoundSuite, JobParts
-from batch_scorer.execution.pinning import ModelsOfTheirDay, pin_model
+from batch_scorer.execution.pinning import pin_model
 from batch_scorer.execution.places import Places
 from batch_scorer.lake.delta_sink import DeltaSink
 from batch_scorer.lake.parquet_sink import ParquetSink
@@ -199,42 +199,36 @@ def quarantine_rules(project: Project, job: Job) -> Iterator[tuple[str, str, str
                 yield use.suite.name, rule, does
 
 
-def plan_job(
-    parts: JobParts,
-    selection: Selection,
-    *,
-    model: str | None = None,
-    as_of_date: bool = False,
-    now: datetime | None = None,
-) -> Plan:
-    """What would be done now, and why. Reads only. model: a version for all partitions; as_of_date: for each
-    the version of its day. Neither: what the job's model.uri means now.
-    """
-    from batch_scorer.execution.survey import no_others, survey
-    from batch_scorer.planning.training import with_training_told
+def plan_job(parts: JobParts, selection: Selection, choice: ModelChoice, now: datetime | None = None) -> Plan:
+    """What would be done now, and why. Reads only."""
+    from batch_scorer.execution.survey import survey
 
-    models_for = ModelsOfTheirDay(parts) if as_of_date else no_others
-    plan = survey(parts, pin_model(parts, model), selection, now or datetime.now(UTC), models_for)
-    return with_training_told(plan, parts.job) if model or as_of_date else plan
+    return survey(parts, choice, selection, now or datetime.now(UTC)).plan
 
 
 def run_job(
     parts: JobParts,
     selection: Selection,
+    choice: ModelChoice,
     options: RunOptions,
     listener: RunListener,
     *,
-    model: str | None = None,
-    as_of_date: bool = False,
+    accept: Callable[[Plan], None] = lambda _plan: None,
 ) -> RunReport:
-    """Do it. Raises: what stops a run before it starts; everything later is in the report."""
+    """Do it. accept: called with the plan that is about to be carried out; it raises to refuse it.
+
+    Raises: what stops a run before it starts; everything later is in the report.
+    """
     from batch_scorer.execution.preflight import check_places
     from batch_scorer.execution.run import run_job as execute
 
+    def make_plan() -> Plan:
+        plan = plan_job(parts, selection, choice)
+        accept(plan)
+        return plan
+
     check_places(parts)
-    return execute(
-        parts, lambda: plan_job(parts, selection, model=model, as_of_date=as_of_date), options, listener
-    )
+    return execute(parts, make_plan, options, listener)
 
 
 def diagnose(project: Project, name: str, target: str | None) -> Iterator[Check]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,15 +18,16 @@ from batch_scorer.cli.closing import conclude
 from batch_scorer.cli.durations import DURATION
 from batch_scorer.cli.planning import show_plan
 from batch_scorer.cli.progress import Bar, listener_for
-from batch_scorer.cli.selecting import as_of_date_option, check_one_model, selection_options
+from batch_scorer.cli.selecting import model_option, model_options, selection_options
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import BatchScorerError, Interrupted, UsageError
-from batch_scorer.core.plans import Selection
+from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.runs import RunOptions
 from batch_scorer.core.surprises import as_internal_error
 
 if TYPE_CHECKING:
     from batch_scorer.config.project import Project
+    from batch_scorer.execution.parts import JobParts
 
 _ASK_ABOVE = 50
 
@@ -36,7 +38,6 @@ _RUN_OPTIONS = (
     click.option("--timeout", type=DURATION, metavar="2h", help="Stop after this long (exit 124)."),
     click.option("--wait-lock", type=DURATION, metavar="10m", help="Wait this long for another run to end."),
     click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failed partition."),
-    click.option("--model", metavar="NAME@V", help="Score with this version instead of the job's."),
     click.option(
         "--empty-exit-code",
         type=click.IntRange(0, 255),
@@ -60,7 +61,7 @@ _RUN_OPTIONS = (
 
 
 def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Hand the verb `options` (RunOptions), `model` and `dry_run`."""
+    """Hand the verb `options` (RunOptions) and `dry_run`."""
 
     @functools.wraps(command)
     def with_options(**arguments: Any) -> Any:
@@ -92,25 +93,49 @@ def _checked_cluster(spec: str | None) -> str | None:
 @click.command()
 @click.argument("job")
 @selection_options
+@model_option
 @_run_options
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Do what this plan says (plan -o), or nothing if anything moved.",
+)
 @global_options
 def run(
     settings: Settings,
     job: str,
     selection: Selection,
+    choice: ModelChoice,
     options: RunOptions,
-    model: str | None,
     dry_run: bool,
+    plan_file: Path | None,
 ) -> int:
     """Score everything of JOB that is due, or the partitions that are asked for."""
-    return _execute(settings, job, selection, options, model=model, dry_run=dry_run)
+    if plan_file is None:
+        return _execute(settings, job, selection, choice, options, dry_run=dry_run)
+    if selection != Selection() or choice != ModelChoice():
+        raise click.UsageError("--plan says which partitions and which model; give no options for them")
+    from batch_scorer.execution.plan_files import check_unmoved, read_plan
+
+    then = read_plan(plan_file, job)
+    return _execute(
+        settings,
+        job,
+        then.selection,
+        then.choice,
+        options,
+        dry_run=dry_run,
+        accept=functools.partial(check_unmoved, plan_file, then),
+    )
 
 
 @click.command()
 @click.argument("job")
 @selection_options
+@model_options
 @_run_options
-@as_of_date_option
 @click.option(
     "--newest-first/--oldest-first", default=True, show_default=True, help="Which end of the range first."
 )
@@ -121,30 +146,35 @@ def backfill(
     settings: Settings,
     job: str,
     selection: Selection,
+    choice: ModelChoice,
     options: RunOptions,
-    model: str | None,
     dry_run: bool,
-    model_as_of_date: bool,
     newest_first: bool,
     reason: str | None,
     yes: bool,
 ) -> int:
     """Score a range of days of JOB, both ends included; killed half-way, the same command goes on."""
-    if (selection.first_day is None or selection.last_day is None) and not selection.partitions:
-        raise click.UsageError("backfill needs --from and --to, or --partition")
-    check_one_model(model, model_as_of_date)
+    if not _says_what(selection):
+        raise click.UsageError("backfill needs --from and --to, or --since, or --partition")
     selection = replace(selection, newest_first=newest_first)
-    options = replace(options, reason=reason, model_as_of_date=model_as_of_date)
+    options = replace(options, reason=reason)
     if not yes and not dry_run:
-        _ask(settings, job, selection, model, as_of_date=model_as_of_date)
-    return _execute(settings, job, selection, options, model=model, dry_run=dry_run)
+        _ask(settings, job, selection, choice)
+    return _execute(settings, job, selection, choice, options, dry_run=dry_run)
 
 
-def _ask(settings: Settings, job: str, selection: Selection, model: str | None, *, as_of_date: bool) -> None:
+def _says_what(selection: Selection) -> bool:
+    """A range that was left open by mistake could be the whole lake; --since means to be open."""
+    closed = selection.first_day is not None and selection.last_day is not None
+    since = click.get_current_context().params["since"]
+    return closed or since is not None or bool(selection.partitions)
+
+
+def _ask(settings: Settings, job: str, selection: Selection, choice: ModelChoice) -> None:
     from batch_scorer import wiring
 
     parts = wiring.open_job_for_reading(settings.find_project(), job, target=settings.target)
-    n_partitions = len(wiring.plan_job(parts, selection, model=model, as_of_date=as_of_date).order)
+    n_partitions = len(wiring.plan_job(parts, selection, choice).order)
     if n_partitions <= _ASK_ABOVE:
         return
     question = f"score {n_partitions} partitions of {job}?"
@@ -158,24 +188,28 @@ def _execute(
     settings: Settings,
     job: str,
     selection: Selection,
+    choice: ModelChoice,
     options: RunOptions,
     *,
-    model: str | None,
     dry_run: bool,
+    accept: Callable[[JobParts, Plan], None] = lambda _parts, _plan: None,
 ) -> int:
+    """accept: raises to refuse the plan that is about to be carried out."""
     from batch_scorer import wiring
 
-    project, as_of_date = settings.find_project(), options.model_as_of_date
+    project = settings.find_project()
     if dry_run:
         looked_at = wiring.open_job_for_reading(project, job, target=settings.target)
-        show_plan(settings, wiring.plan_job(looked_at, selection, model=model, as_of_date=as_of_date))
+        plan = wiring.plan_job(looked_at, selection, choice)
+        accept(looked_at, plan)
+        show_plan(settings, looked_at, plan)
         return 0
-    options = replace(options, model=model)
     listener = listener_for(settings)
     try:
         with _telling_refusals(settings, project, job):
             parts = wiring.open_job(project, job, target=settings.target)
-            report = wiring.run_job(parts, selection, options, listener, model=model, as_of_date=as_of_date)
+            may_run = functools.partial(accept, parts)
+            report = wiring.run_job(parts, selection, choice, options, listener, accept=may_run)
     finally:
         if isinstance(listener, Bar):
             listener.stop()

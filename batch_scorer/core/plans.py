@@ -32,6 +32,7 @@ class Cause(StrEnum):
     MISSING = "missing"
     FAILED_BEFORE = "failed before"
     BLOCKED_BEFORE = "blocked before"
+    TRIED_OTHERWISE = "tried before something changed"
     INPUT_CHANGED = "input changed"
     MODEL_CHANGED = "model changed"
     SUITE_CHANGED = "suite changed"
@@ -72,10 +73,14 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What the command line asked for. first_day and last_day: both included."""
+    """What the command line asked for. first_day and last_day: both included.
+
+    since_last_success: first_day is still to be found in the ledger, see planning.selection.since_success.
+    """
 
     first_day: dt.date | None = None
     last_day: dt.date | None = None
+    since_last_success: bool = False
     partitions: tuple[tuple[str, str], ...] = ()  # --partition key=value, values as typed
     reprocess: Reprocess | None = None
     limit: int | None = None
@@ -84,7 +89,34 @@ class Selection:
     @property
     def is_explicit(self) -> bool:
         """A range, a partition or --reprocess lifts the lookback limit."""
-        return bool(self.first_day or self.last_day or self.partitions or self.reprocess)
+        return bool(self.has_range or self.partitions or self.reprocess)
+
+    @property
+    def has_range(self) -> bool:
+        """Days were asked for, if only by one end."""
+        return bool(self.first_day or self.last_day or self.since_last_success)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelChoice:
+    """Which version scores: what the job's model.uri means now, unless something else was asked for.
+
+    version: `name@version` for every partition. of_its_day: for each partition the version that the job's
+    alias meant at the end of its day. stays: what is scored with the version is pinned.
+    """
+
+    version: str | None = None
+    of_its_day: bool = False
+    stays: bool = True
+
+    @property
+    def is_explicit(self) -> bool:
+        return self.version is not None or self.of_its_day
+
+    @property
+    def pins(self) -> bool:
+        """Whether what it scores stays, whatever the alias says later."""
+        return self.is_explicit and self.stays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +171,7 @@ class Plan:
     order: tuple[Partition, ...] = ()
     warnings: tuple[str, ...] = ()
     agreed_columns: tuple[tuple[str, str], ...] = ()
+    choice: ModelChoice = ModelChoice()
     refreshed: tuple[tuple[Partition, tuple[LakeFile, ...]], ...] = field(default=(), repr=False)
 
     def model_of(self, entry: PartitionPlan) -> ModelPin:

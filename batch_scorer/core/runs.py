@@ -26,8 +26,6 @@ class RunOptions:
     allow_schema_change: bool = False
     command: tuple[str, ...] = ()
     reason: str | None = None
-    model: str | None = None  # asked for by name: what it scores is pinned
-    model_as_of_date: bool = False  # the same for what scores each partition with the version of its day
     max_parallel: int | None = None  # partitions in hand at once
 
 
@@ -41,6 +39,14 @@ class RunListener(Protocol):
     def partition_done(self, outcome: PartitionOutcome) -> None: ...
 
     def warned(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast a run was, all in: n_rows it read, in so many seconds from its start to its end."""
+
+    n_rows: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

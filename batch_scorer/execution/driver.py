@@ -261,11 +261,12 @@ class Driver:
 
     def _pin(self, entry: PartitionPlan) -> Pin | None:
         """A model that was asked for, by name or by date, stays, whatever the alias says later."""
-        if self._options.model is None and not self._options.model_as_of_date:
+        choice = self._plan.choice
+        if not choice.pins:
             return None
         model = self._plan.model_of(entry)
-        why = f"scored with {self._options.model}, as asked for"
-        if self._options.model_as_of_date:
+        why = f"scored with {choice.version}, as asked for"
+        if choice.of_its_day:
             why = (
                 f"scored with {model.reference}, which {model.name}@{model.alias} meant at the end of its day"
             )

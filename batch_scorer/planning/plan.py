@@ -17,7 +17,7 @@ from batch_scorer.core.lakefiles import (
 )
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.plans import Action, PartitionPlan, Plan, Selection
+from batch_scorer.core.plans import Action, ModelChoice, PartitionPlan, Plan, Selection
 from batch_scorer.core.records import GenerationRecord, Ingredients, PartitionRecord
 from batch_scorer.planning.arrivals import never_arrived
 from batch_scorer.planning.calendar import today_in
@@ -47,6 +47,7 @@ def build_plan(
     job: Job,
     *,
     inventory: Inventory,
+    choice: ModelChoice = ModelChoice(),  # noqa: B008 (frozen)
     model: ModelPin,
     models: Mapping[Partition, ModelPin] = _NO_OTHERS,
     suite_fingerprint: str,
@@ -68,6 +69,7 @@ def build_plan(
         today=today,
         timezone=job.schedule.timezone,
         selection=selection,
+        choice=choice,
         model=model,
         suite_fingerprint=suite_fingerprint,
         config_fingerprint=config_fingerprint,

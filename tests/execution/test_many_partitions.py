@@ -13,7 +13,7 @@ from batch_scorer import wiring
 from batch_scorer.config.project import Project
 from batch_scorer.core.chunks import ChunkScored, ChunkTask
 from batch_scorer.core.outcomes import PartitionOutcome, Published
-from batch_scorer.core.plans import Plan, Selection
+from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunOptions
 from batch_scorer.execution.clusters.choice import open_cluster
@@ -72,7 +72,9 @@ def test_many_partitions_are_published_one_by_one_on_one_cluster(
     watcher = Watcher(many)
     parts = wiring.open_job(Project(root=many.root), "taxi_tips")
     selection = Selection(first_day=taxi.days(1)[0], last_day=taxi.days(_N)[-1], newest_first=False)
-    report = wiring.run_job(parts, selection, RunOptions(cluster=cluster, max_parallel=4), watcher)
+    report = wiring.run_job(
+        parts, selection, ModelChoice(), RunOptions(cluster=cluster, max_parallel=4), watcher
+    )
     parts.ledger.close()
 
     assert report.exit_code == 0
