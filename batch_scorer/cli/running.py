@@ -182,7 +182,7 @@ def _ask(settings: Settings, job: str, selection: Selection, choice: ModelChoice
     if not sys.stdin.isatty():
         raise UsageError(question, fix="give --yes when nobody is there to answer")
     if not click.confirm(question, err=True):
-        raise click.Abort
+        raise BatchScorerError("the answer was no: nothing was done")
 
 
 def execute(
