@@ -54,12 +54,13 @@ NOT_YET = (
     ),
     NotYet(keys="compute.compiled", refuses=_is("require"), instead="use auto"),
     NotYet(keys="notify", refuses=_is_given, instead="remove it, or let cron mail the output"),
-    NotYet(keys="emit", refuses=_is_given, instead="remove it"),
     NotYet(keys="registry", refuses=_is_uri, instead=_LOCAL),
     NotYet(keys="code.*", refuses=_is_uri, instead=_LOCAL),
     NotYet(keys="input.path", refuses=_is_uri, instead=_LOCAL),
     NotYet(keys="output.path", refuses=_is_uri, instead=_LOCAL),
     NotYet(keys="output.state", refuses=_is_uri, instead=_LOCAL),
+    NotYet(keys="emit.prometheus_textfile", refuses=_is_uri, instead=_LOCAL),
+    NotYet(keys="emit.openlineage.file", refuses=_is_uri, instead=_LOCAL),
 )
 
 
