@@ -65,6 +65,9 @@ class RunHistory(Protocol):
     def run(self, prefix_or_last: str) -> RunRecord:
         """`last` is the newest of all. Raises: UsageError, when no run or several start so."""
 
+    def last_success(self, job: str) -> dt.datetime | None:
+        """The end of its newest run that published something, or had nothing to do."""
+
     def jobs(self) -> tuple[str, ...]:
         """Names of the jobs that ever ran, sorted."""
 

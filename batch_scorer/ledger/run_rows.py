@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, insert, or_, select, update
 
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import DamageFound, UsageError
@@ -60,6 +60,17 @@ def find(
     """Newest first."""
     query = select(runs).where(*criteria).order_by(runs.c.id.desc()).limit(limit)
     return tuple(run_from_row(row) for row in connection.execute(query).mappings())
+
+
+def last_success(connection: Connection, job: str) -> dt.datetime | None:
+    found = find(
+        connection,
+        runs.c.job == job,
+        runs.c.finished_at.is_not(None),
+        or_(runs.c.exit_code == 0, runs.c.n_published > 0),
+        limit=1,
+    )
+    return found[0].finished_at if found else None
 
 
 def find_one(connection: Connection, prefix_or_last: str) -> RunRecord:

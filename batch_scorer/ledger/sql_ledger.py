@@ -79,6 +79,10 @@ class SqlLedger:
         with self._database.reading() as connection:
             return run_rows.find_one(connection, prefix_or_last)
 
+    def last_success(self, job: str) -> dt.datetime | None:
+        with self._database.reading() as connection:
+            return run_rows.last_success(connection, job)
+
     def jobs(self) -> tuple[str, ...]:
         with self._database.reading() as connection:
             return run_rows.jobs(connection)

@@ -6,6 +6,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from batch_scorer.core.chunks import NO_ROWS, Accounting
@@ -26,6 +27,16 @@ _OUTCOMES = {
 _RESULTS = ("passed", "warned", "quarantined", "failed")
 
 
+class Remembers(Protocol):
+    """What the emitters ask of a ledger; see ledger/ledger.py. All may raise StoreUnavailable or DamageFound."""
+
+    def partition_records(self, job: str) -> dict[Partition, PartitionRecord]: ...
+
+    def last_success(self, job: str) -> dt.datetime | None: ...
+
+    def output_columns(self, job: str) -> tuple[tuple[str, str], ...] | None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """What the ledger holds of a job. last_success: the end of the newest run that counts as one."""
@@ -36,14 +47,13 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFacts:
-    """suites: (name, stage) of the job's. run, plan: None when the run ended before there was one.
+    """suites: (name, stage) of the job's. run, plan: None when it ended before it was a run.
 
     history: None when the ledger cannot be read. Times are aware.
     """
 
     timezone: str
     suites: tuple[tuple[str, str], ...]
-    started_at: dt.datetime
     ended_at: dt.datetime
     exit_code: int
     run: RunRecord | None = None

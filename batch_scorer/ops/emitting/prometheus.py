@@ -5,18 +5,86 @@ All are gauges that tell of the last run or of the ledger: a counter would have 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from batch_scorer.config.job import Job
 from batch_scorer.core.durable import write_beside
-from batch_scorer.core.plans import Action
-from batch_scorer.ops.emitting.facts import JobFacts
+from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.core.plans import Action, Plan
+from batch_scorer.core.records import RunRecord
+from batch_scorer.core.runs import RunReport
+from batch_scorer.ops.emitting.facts import History, JobFacts, Remembers
 
 _READABLE = 0o644  # node_exporter is another user, whatever the umask of ours
 _JOB = "batch_job"  # `job` is what Prometheus calls the scrape configuration
 
 Values = Iterable[tuple[tuple[str, ...], float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrometheusTextfile:
+    """Observes runs: writes the file whenever one has ended, or could not begin."""
+
+    path: Path
+    job: Job
+    ledger: Remembers
+
+    @property
+    def name(self) -> str:
+        return f"emit.prometheus_textfile {self.path}"
+
+    def started(self, run: RunRecord, plan: Plan) -> None:
+        """What the file says of the run before is true still."""
+
+    def ended(self, report: RunReport, plan: Plan) -> None:
+        """Raises: DiskFull, OutputUnwritable."""
+        run = report.run
+        self._write(
+            JobFacts(
+                timezone=self.job.schedule.timezone,
+                suites=_suites(self.job),
+                ended_at=run.finished_at or run.started_at,
+                exit_code=report.exit_code,
+                run=run,
+                plan=plan,
+                outcomes=report.outcomes,
+                history=self._history(),
+            )
+        )
+
+    def refused(self, error: BatchScorerError) -> None:
+        """Raises: as ended."""
+        self._write(
+            JobFacts(
+                timezone=self.job.schedule.timezone,
+                suites=_suites(self.job),
+                ended_at=dt.datetime.now(dt.UTC),
+                exit_code=error.exit_code,
+                history=self._history(),
+            )
+        )
+
+    def _history(self) -> History | None:
+        try:
+            return History(
+                records=self.ledger.partition_records(self.job.name),
+                last_success=self.ledger.last_success(self.job.name),
+            )
+        except BatchScorerError:
+            return None  # the run itself tells of it, and its exit code is worth writing
+
+    def _write(self, facts: JobFacts) -> None:
+        write_beside(self.path, render(self.job.name, facts), mode=_READABLE)
+
+
+def _suites(job: Job) -> tuple[tuple[str, str], ...]:
+    return (
+        *((use.suite, "input") for use in job.validation.input),
+        *((use.suite, "output") for use in job.validation.output),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +116,6 @@ def render(job: str, facts: JobFacts) -> bytes:
     return generate_latest(registry)
 
 
-def write_textfile(path: Path, job: str, facts: JobFacts) -> None:
-    """Replace the file whole. Raises: DiskFull, OutputUnwritable; its directory is not made."""
-    write_beside(path, render(job, facts), mode=_READABLE)
-
-
 def _one(value: float) -> Values:
     return [((), value)]
 
@@ -62,6 +125,10 @@ def _last_success(facts: JobFacts) -> Values:
         return []
     # 0: an alert on its age goes off as well when there never was one.
     return _one(facts.history.last_success.timestamp() if facts.history.last_success else 0)
+
+
+def _duration(facts: JobFacts) -> Values:
+    return [] if facts.run is None else _one((facts.ended_at - facts.run.started_at).total_seconds())
 
 
 def _info(facts: JobFacts) -> Values:
@@ -117,7 +184,7 @@ METRICS = (
     Metric(
         name="last_run_duration_seconds",
         help="How long the last run took.",
-        values=lambda facts: _one((facts.ended_at - facts.started_at).total_seconds()),
+        values=_duration,
     ),
     Metric(
         name="last_run_exit_code",
