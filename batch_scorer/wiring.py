@@ -24,7 +24,7 @@ from batch_scorer.core.errors import (
 )
 from batch_scorer.core.findings import PartitionReport
 from batch_scorer.core.plans import Plan, Selection
-from batch_scorer.core.runs import RunListener, RunOptions, RunReport
+from batch_scorer.core.runs import RunListener, RunObserver, RunOptions, RunReport
 from batch_scorer.core.validation import OnFail
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.environment import environment
@@ -90,7 +90,13 @@ def _parts(project: Project, loaded: LoadedJob, open_one: Callable[[str | Path],
         environment=environment(),
         config={key: value for key, value, _source in loaded.values},
         target=loaded.target,
+        observers=observers_of(project, loaded),
     )
+
+
+def observers_of(project: Project, loaded: LoadedJob) -> tuple[RunObserver, ...]:  # noqa: ARG001
+    """Who is told of this job's runs. Opens nothing."""
+    return ()
 
 
 def _sink(job: Job, places: Places) -> Sink:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from batch_scorer.cli import output
 from batch_scorer.cli.closing import conclude
 from batch_scorer.cli.durations import DURATION
 from batch_scorer.cli.planning import show_plan
 from batch_scorer.cli.progress import Bar, listener_for
 from batch_scorer.cli.selecting import selection_options
 from batch_scorer.cli.settings import Settings, global_options
-from batch_scorer.core.errors import UsageError
+from batch_scorer.core.errors import BatchScorerError, Interrupted, UsageError
 from batch_scorer.core.plans import Selection
 from batch_scorer.core.runs import RunOptions
+from batch_scorer.core.surprises import as_internal_error
+
+if TYPE_CHECKING:
+    from batch_scorer.config.project import Project
 
 _ASK_ABOVE = 50
 
@@ -152,15 +158,51 @@ def _execute(
         show_plan(settings, wiring.plan_job(looked_at, selection, model=model))
         return 0
     options = replace(options, model=model)
-    parts = wiring.open_job(project, job, target=settings.target)
     listener = listener_for(settings)
     try:
-        report = wiring.run_job(parts, selection, options, listener, model=model)
+        with _telling_refusals(settings, project, job):
+            parts = wiring.open_job(project, job, target=settings.target)
+            report = wiring.run_job(parts, selection, options, listener, model=model)
     finally:
         if isinstance(listener, Bar):
             listener.stop()
     conclude(settings, report)
     return report.exit_code
+
+
+@contextmanager
+def _telling_refusals(settings: Settings, project: Project, job: str) -> Iterator[None]:
+    """A night that ends before its plan is made is told to the job's observers too, as far as they are known.
+
+    Raises: what the block raises; a surprise as InternalError.
+    """
+    try:
+        yield
+    except (UsageError, BrokenPipeError):
+        raise  # whoever typed the command reads it
+    except BatchScorerError as error:
+        _tell_refused(settings, project, job, error)
+        raise
+    except KeyboardInterrupt:
+        stop = Interrupted("stopped by Ctrl-C")
+        _tell_refused(settings, project, job, stop)
+        raise stop from None
+    except Exception as surprise:
+        bug = as_internal_error(surprise)
+        _tell_refused(settings, project, job, bug)
+        raise bug from surprise
+
+
+def _tell_refused(settings: Settings, project: Project, job: str, error: BatchScorerError) -> None:
+    from batch_scorer import wiring
+    from batch_scorer.execution.observing import Observers
+
+    try:
+        observers = wiring.observers_of(project, wiring.load(project, job, settings.target))
+    except BatchScorerError:
+        return  # the job file itself: it cannot say whom to tell
+    for untold in Observers(observers).refused(error):
+        output.warn(settings, untold)
 
 
 commands = (run, backfill)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, Protocol
 
+from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.outcomes import PartitionOutcome
 from batch_scorer.core.plans import Plan
 from batch_scorer.core.records import RunRecord
@@ -48,3 +49,25 @@ class RunReport:
     outcomes: tuple[PartitionOutcome, ...]
     exit_code: int
     warnings: tuple[str, ...] = ()
+
+
+class RunObserver(Protocol):
+    """Who is told outside of this process how runs go: people, monitors, a catalogue of lineage.
+
+    Each call comes in a thread of its own and is given a few seconds, after which the run goes on without
+    it: `ended` may come while a `started` that hangs is still under way. What it raises becomes a warning of
+    the run, so what it raises must not tell a secret.
+    """
+
+    @property
+    def name(self) -> str:
+        """Stands before its warnings: `webhook ALERT_WEBHOOK`."""
+
+    def started(self, run: RunRecord, plan: Plan) -> None:
+        """The plan is made and the ledger knows the run; nothing is done yet. Also when nothing is due."""
+
+    def ended(self, report: RunReport, plan: Plan) -> None:
+        """However it ended, stopped by a signal included. Not when the process is killed."""
+
+    def refused(self, error: BatchScorerError) -> None:
+        """It ended before it was a run, and the ledger knows nothing of it: a lock, a model, a suite."""

@@ -13,14 +13,18 @@ _OURS = "batch_scorer"
 
 def as_internal_error(surprise: BaseException, *, where: str | None = None) -> InternalError:
     """where: what was being worked on; without it, the innermost line of ours that is in the traceback."""
-    # A log file gets the traceback always, a terminal only with -v: there the error itself is shown.
-    level = logging.ERROR if _has_log_file() else logging.INFO
+    level = level_of_what_is_shown(logging.ERROR)
     _log.log(level, "unexpected %s", type(surprise).__name__, exc_info=surprise)
     return InternalError(
         f"unexpected {type(surprise).__name__}: {surprise}",
         where=where or _line_of_ours(surprise),
         fix="this is a bug of batch-scorer: please report it, with the traceback that -v or --log-file shows",
     )
+
+
+def level_of_what_is_shown(level: int) -> int:
+    """A log file gets it always, a terminal only with -v: there the error or the warning itself is shown."""
+    return level if _has_log_file() else logging.INFO
 
 
 def _has_log_file() -> bool:

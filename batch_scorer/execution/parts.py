@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from batch_scorer.config.job import Job
+from batch_scorer.core.runs import RunObserver
 from batch_scorer.core.urls import without_password
 from batch_scorer.core.validation import OnFail, Suite
 from batch_scorer.execution.places import Places
@@ -57,6 +58,7 @@ class JobParts:
     environment: Mapping[str, str]
     config: Mapping[str, Any] = field(default_factory=dict)
     target: str | None = None
+    observers: tuple[RunObserver, ...] = ()
 
     @property
     def ledger_at(self) -> str:

@@ -21,6 +21,7 @@ from batch_scorer.execution.clusters.choice import check_address, choose, open_c
 from batch_scorer.execution.clusters.protocol import Cluster
 from batch_scorer.execution.clusters.task import run_chunk
 from batch_scorer.execution.exits import FAILED, OK, exit_code
+from batch_scorer.execution.observing import Observers
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing.leases import Leases, at_work
 from batch_scorer.execution.publishing.recovery import recover
@@ -115,14 +116,17 @@ def _run(
     warnings = [*warnings, *plan.warnings, *_waiting(plan)]
     parts.ledger.start_run(run)
     fault_point(FaultPoint.RUN_STARTED)
+    observers = Observers(parts.observers)
+    observers.started(run, plan)
     outcomes: list[PartitionOutcome] = []
     stopped_by = _carry_out(parts, plan, options, listener, stop, leases, run, outcomes)
     report = _report(plan, options, run, outcomes, stopped_by, warnings)
     unrecorded = record_end(parts, report.run)
     fault_point(FaultPoint.RUN_FINISHED)
-    if unrecorded is None or stopped_by is not None:
-        return report
-    return _report(plan, options, run, outcomes, unrecorded, warnings)
+    if unrecorded is not None and stopped_by is None:
+        report = _report(plan, options, run, outcomes, unrecorded, warnings)
+    untold = observers.ended(report, plan)
+    return replace(report, warnings=(*report.warnings, *untold))
 
 
 def _carry_out(
