@@ -94,9 +94,35 @@ def _parts(project: Project, loaded: LoadedJob, open_one: Callable[[str | Path],
     )
 
 
-def observers_of(project: Project, loaded: LoadedJob) -> tuple[RunObserver, ...]:  # noqa: ARG001
+def observers_of(project: Project, loaded: LoadedJob) -> tuple[RunObserver, ...]:
     """Who is told of this job's runs. Opens nothing."""
-    return ()
+    return tuple(_emitters(project, loaded.job))
+
+
+def _emitters(project: Project, job: Job) -> Iterator[RunObserver]:
+    places, emit = _places(project, job), job.emit
+    if emit.prometheus_textfile is not None:
+        from batch_scorer.ops.emitting.prometheus import PrometheusTextfile
+
+        yield PrometheusTextfile(
+            path=Path(project.resolve(emit.prometheus_textfile)),
+            job=job,
+            open_ledger=lambda: open_ledger_for_reading(_database(places, job)),
+        )
+    if emit.openlineage is not None:
+        from batch_scorer.ops.emitting.lineage import Subject
+        from batch_scorer.ops.emitting.openlineage import LineageEvents, receiver
+
+        yield LineageEvents(
+            receiver=receiver(emit.openlineage, project.resolve),
+            subject=Subject(
+                job=job,
+                namespace=emit.openlineage.namespace,
+                input_root=project.resolve(job.input.path),
+                predictions=str(places.predictions),
+            ),
+            open_ledger=lambda: open_ledger_for_reading(_database(places, job)),
+        )
 
 
 def _sink(job: Job, places: Places) -> Sink:
@@ -220,6 +246,10 @@ def run_job(
     from batch_scorer.execution.preflight import check_places
     from batch_scorer.execution.run import run_job as execute
 
+    if parts.job.emit.openlineage is not None:
+        from batch_scorer.ops.emitting.openlineage import check_installed
+
+        check_installed(parts.job.name)
     check_places(parts)
     return execute(parts, lambda: plan_job(parts, selection, model=model), options, listener)
 

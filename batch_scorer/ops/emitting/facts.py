@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -28,13 +28,18 @@ _RESULTS = ("passed", "warned", "quarantined", "failed")
 
 
 class Remembers(Protocol):
-    """What the emitters ask of a ledger; see ledger/ledger.py. All may raise StoreUnavailable or DamageFound."""
+    """What emitters ask of a ledger, as ledger/ledger.py has it. Raises: StoreUnavailable, DamageFound."""
 
     def partition_records(self, job: str) -> dict[Partition, PartitionRecord]: ...
 
     def last_success(self, job: str) -> dt.datetime | None: ...
 
     def output_columns(self, job: str) -> tuple[tuple[str, str], ...] | None: ...
+
+    def close(self) -> None: ...
+
+
+OpenLedger = Callable[[], Remembers]  # for reading, by whoever it is given to: an emitter runs in a thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

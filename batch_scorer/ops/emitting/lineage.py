@@ -47,7 +47,6 @@ class Subject:
     namespace: str
     input_root: str
     predictions: str
-    code_version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.plans import Action, Plan
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunReport
-from batch_scorer.ops.emitting.facts import History, JobFacts, Remembers
+from batch_scorer.ops.emitting.facts import History, JobFacts, OpenLedger
 
 _READABLE = 0o644  # node_exporter is another user, whatever the umask of ours
 _JOB = "batch_job"  # `job` is what Prometheus calls the scrape configuration
@@ -30,7 +31,7 @@ class PrometheusTextfile:
 
     path: Path
     job: Job
-    ledger: Remembers
+    open_ledger: OpenLedger
 
     @property
     def name(self) -> str:
@@ -69,10 +70,11 @@ class PrometheusTextfile:
 
     def _history(self) -> History | None:
         try:
-            return History(
-                records=self.ledger.partition_records(self.job.name),
-                last_success=self.ledger.last_success(self.job.name),
-            )
+            with closing(self.open_ledger()) as ledger:
+                return History(
+                    records=ledger.partition_records(self.job.name),
+                    last_success=ledger.last_success(self.job.name),
+                )
         except BatchScorerError:
             return None  # the run itself tells of it, and its exit code is worth writing
 
