@@ -126,7 +126,7 @@ def _emit(job: Job) -> Iterator[Finding]:
         return
     path: Path = ("emit", "openlineage")
     if lineage.url is None and lineage.file is None:
-        yield path, "needs url, a server that takes events, or file, which they are appended to"
+        yield path, "needs url, the server of events, or file, to append them to"
     if lineage.url is not None and lineage.file is not None:
         yield (*path, "file"), "events go to url or to a file, not to both; leave one empty"
     if lineage.api_key is not None and lineage.url is None:

@@ -19,7 +19,6 @@ LATER = """\
 notify:
   - {on: [failed, blocked, recovered], to: {webhook: {secret: env:ALERT_WEBHOOK}}}
   - {on: [start, success, failed], to: {healthcheck: {secret: env:HC_URL}}}
-emit: {prometheus_textfile: /var/lib/node_exporter/taxi_tips.prom}
 """
 
 
