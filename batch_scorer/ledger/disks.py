@@ -1,9 +1,14 @@
-"""Where SQLite must not be: on a network file system its locks and its log may not do what they promise."""
+"""What SQLite does not say about the disk it is on.
+
+On a network file system its locks and its log may not do what they promise; on a full one its log's index
+fails with an error of its own, which does not name the reason.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 from batch_scorer.core.errors import ConfigInvalid
@@ -17,6 +22,7 @@ _NETWORK = frozenset(
         "ncpfs", "nfs", "nfs4", "orangefs", "pvfs2", "smb3", "smbfs", "wekafs",
     }
 )  # fmt: skip
+_LEAST_ROOM = 1 << 16  # bytes: what the index of the log grows by
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
@@ -34,6 +40,14 @@ def refuse_network_disk(path: Path) -> None:
             fix="set output.state_db to postgresql+psycopg://user:password@host/database, or output.state to "
             "a local disk",
         )
+
+
+def is_full(path: Path) -> bool:
+    """Whether there is no room to speak of where a SQLite file is, or would be."""
+    try:
+        return shutil.disk_usage(_nearest_existing(path)).free < _LEAST_ROOM
+    except OSError:
+        return False
 
 
 def file_system_of(directory: str, mountinfo: str) -> str | None:

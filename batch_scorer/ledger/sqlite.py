@@ -18,6 +18,7 @@ from batch_scorer.core.errors import (
     OutputUnwritable,
     StoreUnavailable,
 )
+from batch_scorer.ledger.disks import is_full
 from batch_scorer.ledger.engines import WRITES, BackEnd, to_json, will_write
 
 _BUSY_TIMEOUT_MS = 30_000
@@ -134,14 +135,16 @@ def in_words(error: DBAPIError, where: str) -> BatchScorerError:
     why = str(error.orig)
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return _damaged(why, where)
-    if name.startswith("SQLITE_FULL"):
+    if name.startswith("SQLITE_FULL") or (name.startswith("SQLITE_IOERR") and is_full(Path(where))):
         return DiskFull("no space left for the ledger", where=where, fix="free some space")
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
         return _unwritable(why, where)
     if isinstance(error, IntegrityError):
         return DamageFound(f"the ledger already says otherwise: {why}", where=where)
     return StoreUnavailable(
-        f"the ledger does not answer: {why}", where=where, fix="try again when the database is reachable"
+        f"the ledger does not answer: {why} ({name})",
+        where=where,
+        fix="try again when the database is reachable",
     )
 
 
