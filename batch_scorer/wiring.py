@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from batch_scorer import __version__
 from batch_scorer.config.fingerprint import config_fingerprint
 from batch_scorer.config.job import Job
-from batch_scorer.config.load import LoadedJob, load_job, load_jobs
+from batch_scorer.config.load import LoadedJob, load_despite_mistakes, load_job, load_jobs
 from batch_scorer.config.project import Project
+from batch_scorer.config.stand_ins import is_nowhere
 from batch_scorer.core.checks import Check
 from batch_scorer.core.errors import (
     BatchScorerError,
@@ -55,7 +56,7 @@ def open_job(
 ) -> JobParts:
     """Everything a job runs with. Raises: UsageError (no such job), ConfigInvalid, OutputUnwritable."""
     loaded = load_job(project, name, target=target, env=os.environ, overrides=overrides or {})
-    return _parts(project, loaded, open_ledger)
+    return _parts(project, loaded, open_ledger, observers=observers_of(project, loaded.job, target))
 
 
 def open_job_for_reading(project: Project, name: str, *, target: str | None = None) -> JobParts:
@@ -66,7 +67,12 @@ def open_job_for_reading(project: Project, name: str, *, target: str | None = No
     return _parts(project, load(project, name, target), open_ledger_for_reading)
 
 
-def _parts(project: Project, loaded: LoadedJob, open_one: Callable[[str | Path], Ledger]) -> JobParts:
+def _parts(
+    project: Project,
+    loaded: LoadedJob,
+    open_one: Callable[[str | Path], Ledger],
+    observers: tuple[RunObserver, ...] = (),
+) -> JobParts:
     job = loaded.job
     suites = bound_suites(project, job)
     places = _places(project, job)
@@ -90,38 +96,62 @@ def _parts(project: Project, loaded: LoadedJob, open_one: Callable[[str | Path],
         environment=environment(),
         config={key: value for key, value, _source in loaded.values},
         target=loaded.target,
-        observers=observers_of(project, loaded),
+        observers=observers,
     )
 
 
-def observers_of(project: Project, loaded: LoadedJob) -> tuple[RunObserver, ...]:
+def observers_of(project: Project, job: Job, target: str | None) -> tuple[RunObserver, ...]:
     """Who is told of this job's runs. Opens nothing."""
-    return tuple(_emitters(project, loaded.job))
+    notified = _notified(project, job, target) if job.notify else ()
+    return (*notified, *_emitters(project, job))
+
+
+def observers_of_refusal(project: Project, name: str, target: str | None) -> tuple[RunObserver, ...]:
+    """Who is told that a job did not even start, perhaps because its file is wrong."""
+    try:
+        job = load_despite_mistakes(project, name, target=target, env=os.environ)
+    except BatchScorerError:
+        return ()  # it cannot say whom to tell
+    # Its name may be wrong too.
+    return observers_of(project, job.model_copy(update={"name": name}), target) if job else ()
+
+
+def _notified(project: Project, job: Job, target: str | None) -> tuple[RunObserver, ...]:
+    from batch_scorer.ops.notifying.composing import Composer
+    from batch_scorer.ops.notifying.observers import notify_observers
+
+    composer = Composer(job=job.name, project=str(project.root), target=target)
+    state = None if is_nowhere(job.output.state) else _places(project, job).state
+    return notify_observers(job, composer, state)
 
 
 def _emitters(project: Project, job: Job) -> Iterator[RunObserver]:
-    places, emit = _places(project, job), job.emit
+    places, emit, lineage = _places(project, job), job.emit, job.emit.openlineage
+
+    def open_it() -> Ledger:
+        return open_ledger_for_reading(_database(places, job))
+
     if emit.prometheus_textfile is not None:
         from batch_scorer.ops.emitting.prometheus import PrometheusTextfile
 
         yield PrometheusTextfile(
             path=Path(project.resolve(emit.prometheus_textfile)),
             job=job,
-            open_ledger=lambda: open_ledger_for_reading(_database(places, job)),
+            open_ledger=None if is_nowhere(job.output.state) else open_it,
         )
-    if emit.openlineage is not None:
+    if lineage is not None and (lineage.url or lineage.file):  # a wrong job file may say neither
         from batch_scorer.ops.emitting.lineage import Subject
         from batch_scorer.ops.emitting.openlineage import LineageEvents, receiver
 
         yield LineageEvents(
-            receiver=receiver(emit.openlineage, project.resolve),
+            receiver=receiver(lineage, project.resolve),
             subject=Subject(
                 job=job,
-                namespace=emit.openlineage.namespace,
+                namespace=lineage.namespace,
                 input_root=project.resolve(job.input.path),
                 predictions=str(places.predictions),
             ),
-            open_ledger=lambda: open_ledger_for_reading(_database(places, job)),
+            open_ledger=open_it,
         )
 
 

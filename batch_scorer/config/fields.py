@@ -40,6 +40,8 @@ _LIKE_A_VERSION = re.compile(r"v?([0-9]+)")
 
 _COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
 _HTTP_URL = re.compile(r"https?://[^\s/?#]+(?:/[^\s?#]*)?")
+_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|\[?[0-9a-fA-F:]+\]?")
+_ADDRESS = re.compile(r"[!-~]+@[A-Za-z0-9._-]+")  # what comes before the @ is its own server's business
 _SCHEDULERS = re.compile(r"(?:tcp|tls|ws|wss)://[^\s/]+")
 
 
@@ -177,6 +179,18 @@ def _with_against(tolerance: float, info: ValidationInfo) -> float:
     return tolerance
 
 
+def _host(text: str) -> str:
+    if not _HOST.fullmatch(text):
+        raise ValueError(f'"{text}" is no name of a host, such as mail.example.com')
+    return text
+
+
+def _address(text: str) -> str:
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError(f'"{text}" is no mail address, such as data@example.com')
+    return text
+
+
 def _partition_keys(value: object) -> tuple[PartitionKey, ...]:
     types = {key_type.value: key_type for key_type in KeyType}
 
@@ -249,6 +263,10 @@ StateDb = Annotated[Text, AfterValidator(check_state_db)]
 ClusterSpec = Annotated[str, AfterValidator(parse_cluster)]
 EnvName = Annotated[str, Field(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$")]
 Where = Annotated[str, AfterValidator(_where)]
+
+HostName = Annotated[str, AfterValidator(_host)]
+MailAddress = Annotated[str, AfterValidator(_address)]
+Port = Annotated[int, BeforeValidator(parse_whole_number), Field(ge=1, le=65535)]
 
 Flag = Annotated[bool, BeforeValidator(parse_truth)]
 Count = Annotated[int, BeforeValidator(parse_whole_number), Field(ge=0)]

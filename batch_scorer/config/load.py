@@ -59,8 +59,43 @@ def load_job(
     env: what `${VAR}` may name. overrides: dotted key to a value written as in YAML (`"2h"`), from flags.
     Raises: UsageError (no such job or target, a flag's value), JobInvalid (with every mistake of its files).
     """
-    path = project.job_path(name)
-    read = read_extended(project, path)
+    read = _read(project, name, target, env, overrides)
+    if read.mistakes or read.job is None:
+        raise _refusal(list(read.mistakes), name)
+    return LoadedJob(
+        job=read.job,
+        path=project.job_path(name),
+        values=tuple(_values(read.root, read.job)),
+        target=target,
+        targets=read.targets,
+    )
+
+
+def load_despite_mistakes(
+    project: Project, name: str, *, target: str | None = None, env: Mapping[str, str]
+) -> Job | None:
+    """The job with stand-ins for what is wrong in it: to tell somebody that it is, and for nothing else.
+
+    None, when no job comes of it. Raises: as load_job, where a file cannot even be parsed.
+    """
+    return _read(project, name, target, env, NO_OVERRIDES).job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """What the files of a job say. root: merged and filled in. job: with stand-ins for what is wrong."""
+
+    root: YamlMap
+    job: Job | None
+    mistakes: tuple[Mistake, ...]
+    targets: tuple[str, ...]
+
+
+def _read(
+    project: Project, name: str, target: str | None, env: Mapping[str, str], overrides: Mapping[str, Any]
+) -> _Read:
+    """Raises: UsageError, JobInvalid, where a file cannot even be parsed."""
+    read = read_extended(project, project.job_path(name))
     keys, variables = KeyCheck(), Interpolation(env)
     targets = {key: keys.correct(tree) for key, tree in _targets(read).items()}
     own = keys.correct(without(read.root, "targets"))
@@ -71,15 +106,7 @@ def load_job(
     mistakes += _shared_history(sources, targets.get(target or ""))
     job, more = _validated(project, sources)
     mistakes += more
-    if mistakes or job is None:
-        raise _refusal(mistakes, name)
-    return LoadedJob(
-        job=job,
-        path=path,
-        values=tuple(_values(sources.root, job)),
-        target=target,
-        targets=tuple(targets),
-    )
+    return _Read(root=sources.root, job=job, mistakes=tuple(mistakes), targets=tuple(targets))
 
 
 def load_jobs(

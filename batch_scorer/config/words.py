@@ -104,6 +104,8 @@ def _message(error: ErrorDetails) -> str:
             return f"{_shown(error['input'])} is not a mapping of keys to values"
         case "greater_than_equal":
             return f"must be at least {ctx['ge']}"
+        case "less_than_equal":
+            return f"must be at most {ctx['le']}"
         case _:
             return error["msg"]
 

@@ -139,6 +139,13 @@ class Plan:
         return tuple(entry for entry in self.entries if entry.action is action)
 
     @property
+    def not_ready(self) -> tuple[PartitionPlan, ...]:
+        """Partitions that are due and whose input is not there yet."""
+        causes = {Cause.NOT_READY, Cause.NO_DIRECTORY}
+        waiting = self.with_action(Action.WAIT)
+        return tuple(entry for entry in waiting if any(reason.cause in causes for reason in entry.reasons))
+
+    @property
     def to_score(self) -> tuple[PartitionPlan, ...]:
         """In working order."""
         by_partition = {entry.partition: entry for entry in self.entries}

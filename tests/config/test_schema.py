@@ -14,11 +14,14 @@ from tests.config.conftest import COMPLETE, SMALLEST
 
 VALIDATOR = Draft202012Validator(job_schema())
 
-# CLI.md's keys that the loader still refuses.
+# CLI.md's keys that the loader still refuses, and the one beside them.
 LATER = """\
 notify:
   - {on: [failed, blocked, recovered], to: {webhook: {secret: env:ALERT_WEBHOOK}}}
   - {on: [start, success, failed], to: {healthcheck: {secret: env:HC_URL}}}
+  - on: [failed]
+    to:
+      smtp: {host: localhost, from: a@x.com, to: [b@x.com], user: {secret: env:U}, password: {secret: env:P}}
 """
 
 

@@ -110,6 +110,12 @@ def test_a_night_with_nothing_due_and_one_that_cannot_begin_are_written_too(
     refused = project.cli("run", "taxi_tips")
     assert refused.code == metrics(project)["last_run_exit_code"] == 78
     assert metrics(project)["last_success_timestamp_seconds"] > 0
+    change_job(project, emit={"prometheus_textfile": "tips.prom"}, input={"key": []})
+    assert project.cli("run", "taxi_tips").code == 78
+    assert metrics(project)["last_success_timestamp_seconds"] > 0
+    change_job(project, emit={"prometheus_textfile": "tips.prom"}, output={"path": 7, "state": []})
+    assert project.cli("run", "taxi_tips").code == metrics(project)["last_run_exit_code"] == 78
+    assert "last_success_timestamp_seconds" not in metrics(project)
 
 
 def test_emitters_that_fail_are_one_warning_each_and_the_run_is_what_it_would_have_been(

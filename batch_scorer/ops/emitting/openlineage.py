@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from batch_scorer.config.sections import OpenLineage
-from batch_scorer.core.errors import BatchScorerError, ConfigInvalid, OutputUnwritable, StoreUnavailable
+from batch_scorer.core.errors import BatchScorerError, ConfigInvalid, NotTold
 from batch_scorer.core.plans import Plan
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunReport
 from batch_scorer.ops.emitting.facts import OpenLedger
 from batch_scorer.ops.emitting.lineage import EndedRun, Subject, end_event, start_event
-from batch_scorer.ops.secrets import read_secret
+from batch_scorer.ops.notifying.secrets import secret
 
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import RunEvent
@@ -33,7 +33,7 @@ class Receiver(Protocol):
         """A URL or a path, for people."""
 
     def take(self, event: RunEvent) -> None:
-        """Raises: StoreUnavailable, OutputUnwritable, ConfigInvalid."""
+        """Raises: NotTold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class LineageEvents:
         self.receiver.take(start_event(self.subject, run))
 
     def ended(self, report: RunReport, plan: Plan) -> None:
-        """Raises: as Receiver.take, and StoreUnavailable or DamageFound of the ledger."""
+        """Raises: as Receiver.take, and of the ledger StoreUnavailable or DamageFound."""
         run = report.run
         ended = EndedRun(
             run=run,
@@ -88,18 +88,18 @@ def receiver(config: OpenLineage, resolve: Callable[[str], str]) -> Receiver:
     if config.url is None:
         assert config.file is not None  # noqa: S101 (config/checks.py: one of the two is there)
         return File(Path(resolve(config.file)))
-    return Server(config.url, config.api_key.secret if config.api_key else None)
+    return Server(config.url, config.api_key.variable if config.api_key else None)
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """url: what is before api/v1/lineage. secret: names the key, `env:NAME`.
+    """url: what is before api/v1/lineage. key: the variable that holds it.
 
     An event is sent once: whoever tries again lets the run wait. No error tells the key.
     """
 
     url: str
-    secret: str | None = None
+    key: str | None = None
 
     @property
     def name(self) -> str:
@@ -114,14 +114,15 @@ class Server:
             TokenProvider,
         )
 
-        auth = ApiKeyTokenProvider({"apiKey": read_secret(self.secret)}) if self.secret else TokenProvider({})
+        key = secret(self.key) if self.key else None
+        auth = ApiKeyTokenProvider({"apiKey": key}) if key else TokenProvider({})
         config = HttpConfig(url=self.url.rstrip("/") + "/", auth=auth, retry={"total": 0})
         config.timeout = (_CONNECT_S, _READ_S)  # type: ignore[assignment]  # what requests takes
         transport = HttpTransport(config)
         try:
             OpenLineageClient(transport=transport).emit(event)
         except Exception as error:
-            raise StoreUnavailable(_why_not_taken(error), where=self.url) from None
+            raise NotTold(_why_not_taken(error), where=self.url) from None
         finally:
             transport.close()
 
@@ -144,7 +145,7 @@ class File:
         try:
             OpenLineageClient(transport=transport).emit(event)
         except RuntimeError as error:
-            raise OutputUnwritable(str(error), where=str(self.path)) from None
+            raise NotTold(str(error), where=str(self.path)) from None
 
 
 def _why_not_taken(error: Exception) -> str:

@@ -27,11 +27,14 @@ Values = Iterable[tuple[tuple[str, ...], float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrometheusTextfile:
-    """Observes runs: writes the file whenever one has ended, or could not begin."""
+    """Observes runs: writes the file whenever one has ended, or could not begin.
+
+    open_ledger: None when a wrong job file does not say where it is.
+    """
 
     path: Path
     job: Job
-    open_ledger: OpenLedger
+    open_ledger: OpenLedger | None
 
     @property
     def name(self) -> str:
@@ -69,6 +72,8 @@ class PrometheusTextfile:
         )
 
     def _history(self) -> History | None:
+        if self.open_ledger is None:
+            return None
         try:
             with closing(self.open_ledger()) as ledger:
                 return History(

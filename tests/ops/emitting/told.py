@@ -19,8 +19,8 @@ from batch_scorer.core.validation import FailedExpectation, OnFail, Severity, Su
 
 START = dt.datetime(2024, 3, 11, 4, 30, tzinfo=dt.UTC)
 END = START + dt.timedelta(seconds=90)
-NOT_NULL = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "ride_id"}}
-FARE = {
+NOT_NULL: dict[str, Any] = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "ride_id"}}
+FARE: dict[str, Any] = {
     "type": "expect_column_values_to_be_between",
     "kwargs": {"column": "fare", "min_value": 0, "max_value": 500},
 }
