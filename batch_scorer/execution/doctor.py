@@ -19,6 +19,8 @@ def examine(parts: JobParts, pin_model: Callable[[], ModelPin]) -> Iterator[Chec
     yield _attempt("places", lambda: _places(parts))
     yield _attempt("atomic publish", lambda: _guarantee(parts))
     yield _attempt("ledger", lambda: _ledger(parts))
+    if parts.job.notify:
+        yield _attempt("notify", lambda: _notify(parts))
     model: ModelPin | None = None
     try:
         model = pin_model()
@@ -66,6 +68,12 @@ def _ledger(parts: JobParts) -> str:
         record.current is not None for record in parts.ledger.partition_records(parts.job.name).values()
     )
     return f"{parts.ledger_at}, {n_published} partitions published"
+
+
+def _notify(parts: JobParts) -> str:
+    from batch_scorer.ops.notifying.observers import check_secrets
+
+    return f"{', '.join(check_secrets(parts.job))}: set"
 
 
 def _model(parts: JobParts, model: ModelPin) -> str:

@@ -28,7 +28,7 @@ BLOCKED = Problem(
 def notice(event: Event = Event.BLOCKED, **changes: Any) -> Notice:
     """Of a night with a blocked partition, unless it is said otherwise."""
     is_bad = event in (Event.BLOCKED, Event.FAILED)
-    fields = {
+    fields: dict[str, Any] = {
         "event": event,
         "job": "taxi_tips",
         "at": datetime(2024, 3, 31, 4, 31, tzinfo=UTC),
