@@ -111,7 +111,8 @@ def _parts(
 
 def observers_of(project: Project, job: Job, target: str | None) -> tuple[RunObserver, ...]:
     """Who is told of this job's runs. Opens nothing."""
-    return _notified(project, job, target) if job.notify else ()
+    notified = _notified(project, job, target) if job.notify else ()
+    return (*notified, *_emitters(project, job))
 
 
 def observers_of_refusal(project: Project, name: str, target: str | None) -> tuple[RunObserver, ...]:
@@ -131,6 +132,36 @@ def _notified(project: Project, job: Job, target: str | None) -> tuple[RunObserv
     composer = Composer(job=job.name, project=str(project.root), target=target)
     state = None if is_nowhere(job.output.state) else _places(project, job).state
     return notify_observers(job, composer, state)
+
+
+def _emitters(project: Project, job: Job) -> Iterator[RunObserver]:
+    places, emit, lineage = _places(project, job), job.emit, job.emit.openlineage
+
+    def open_it() -> Ledger:
+        return open_ledger_for_reading(_database(places, job))
+
+    if emit.prometheus_textfile is not None:
+        from batch_scorer.ops.emitting.prometheus import PrometheusTextfile
+
+        yield PrometheusTextfile(
+            path=Path(project.resolve(emit.prometheus_textfile)),
+            job=job,
+            open_ledger=None if is_nowhere(job.output.state) else open_it,
+        )
+    if lineage is not None and (lineage.url or lineage.file):  # a wrong job file may say neither
+        from batch_scorer.ops.emitting.lineage import Subject
+        from batch_scorer.ops.emitting.openlineage import LineageEvents, receiver
+
+        yield LineageEvents(
+            receiver=receiver(lineage, project.resolve),
+            subject=Subject(
+                job=job,
+                namespace=lineage.namespace,
+                input_root=project.resolve(job.input.path),
+                predictions=str(places.predictions),
+            ),
+            open_ledger=open_it,
+        )
 
 
 def _sink(job: Job, places: Places) -> Sink:
@@ -279,6 +310,10 @@ def run_job(
         accept(plan)
         return plan
 
+    if parts.job.emit.openlineage is not None:
+        from batch_scorer.ops.emitting.openlineage import check_installed
+
+        check_installed(parts.job.name)
     check_places(parts)
     return execute(parts, make_plan, options, listener)
 

@@ -26,6 +26,7 @@ def check_job(job: Job, *, suites: Iterable[str], resolve: Callable[[str], str])
     yield from _schedule(job)
     yield from _volume(job)
     yield from _output(job)
+    yield from _emit(job)
     yield from _notify(job)
 
 
@@ -118,6 +119,19 @@ def _output(job: Job) -> Iterator[Finding]:
             ("output", "success_marker"),
             "a Delta table has no _SUCCESS files: sensors read its log; remove it, or use format: parquet",
         )
+
+
+def _emit(job: Job) -> Iterator[Finding]:
+    lineage = job.emit.openlineage
+    if lineage is None:
+        return
+    path: Path = ("emit", "openlineage")
+    if lineage.url is None and lineage.file is None:
+        yield path, "needs url, the server of events, or file, to append them to"
+    if lineage.url is not None and lineage.file is not None:
+        yield (*path, "file"), "events go to url or to a file, not to both; leave one empty"
+    if lineage.api_key is not None and lineage.url is None:
+        yield (*path, "api_key"), "needs url: a file takes no key"
 
 
 def _notify(job: Job) -> Iterator[Finding]:

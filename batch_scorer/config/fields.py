@@ -41,6 +41,7 @@ _LIKE_A_VERSION = re.compile(r"v?([0-9]+)")
 SECRET_NAME = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
 
 _COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
+_HTTP_URL = re.compile(r"https?://[^\s/?#]+(?:/[^\s?#]*)?")
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|\[?[0-9a-fA-F:]+\]?")
 _ADDRESS = re.compile(r"[!-~]+@[A-Za-z0-9._-]+")  # what comes before the @ is its own server's business
 _SCHEDULERS = re.compile(r"(?:tcp|tls|ws|wss)://[^\s/]+")
@@ -87,6 +88,21 @@ def problem(
 def _path(text: str) -> str:
     if not text.isprintable():
         raise ValueError("a path has no control characters")
+    return text
+
+
+def _textfile(text: str) -> str:
+    if not text.endswith(".prom"):
+        raise ValueError(f'"{text}" must end with .prom: node_exporter reads no other files')
+    return text
+
+
+def _http_url(text: str) -> str:
+    """No message repeats the value, which may hold a password."""
+    if not _HTTP_URL.fullmatch(text):
+        raise ValueError("must be the URL of a server, such as http://marquez:5000")
+    if "@" in text:
+        raise ValueError("a URL in a job file holds no password; name the variable of the key in api_key")
     return text
 
 
@@ -238,6 +254,8 @@ def _outputs_as_written(outputs: Sequence[OutputColumn]) -> dict[str, str]:
 
 Text = Annotated[str, Field(min_length=1)]
 PathText = Annotated[Text, AfterValidator(_path)]
+TextfilePath = Annotated[PathText, AfterValidator(_textfile)]
+HttpUrl = Annotated[Text, AfterValidator(_http_url)]
 FileName = Annotated[Text, AfterValidator(_file_name)]
 JobName = Annotated[str, AfterValidator(_named("job"))]
 SuiteName = Annotated[str, AfterValidator(_named("suite"))]

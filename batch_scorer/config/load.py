@@ -131,7 +131,8 @@ def load_jobs(
             loaded.append(load_job(project, name, target=target, env=env))
         except JobInvalid as invalid:
             mistakes += invalid.mistakes
-    mistakes += _shared_predictions(project, loaded)
+    mistakes += _shared(project, loaded, ("output", "path"), "publishes there too")
+    mistakes += _shared(project, loaded, ("emit", "prometheus_textfile"), "writes there too")
     if mistakes:
         raise JobInvalid(mistakes, next_command="batch-scorer validate-config")
     return tuple(loaded)
@@ -227,15 +228,19 @@ def _is_of_items(error: ErrorDetails, errors: list[ErrorDetails]) -> bool:
     return error["type"] == "too_short" and any(each["loc"][:-1] == path for each in errors)
 
 
-def _shared_predictions(project: Project, loaded: list[LoadedJob]) -> Iterator[Mistake]:
+def _shared(project: Project, loaded: list[LoadedJob], key: tuple[str, str], does: str) -> Iterator[Mistake]:
+    """Jobs that would replace each other's. key: of a path. does: what its owner does with it."""
     owners: dict[str, str] = {}
     for each in loaded:
-        real = os.path.realpath(project.resolve(each.job.output.path))
-        owner = owners.setdefault(real, each.job.name)
+        section, name = key
+        place = getattr(getattr(each.job, section), name)
+        if place is None:
+            continue
+        owner = owners.setdefault(os.path.realpath(project.resolve(place)), each.job.name)
         if owner != each.job.name:
             sources = read_extended(project, each.path)
-            what = f'output.path: job "{owner}" publishes there too'
-            yield sources.mistake(find(sources.root, ("output", "path")).key, what)
+            what = f'{_dotted(key)}: job "{owner}" {does}'
+            yield sources.mistake(find(sources.root, key).key, what)
 
 
 def _refusal(mistakes: list[Mistake], name: str) -> JobInvalid | UsageError:

@@ -17,6 +17,7 @@ from batch_scorer.config.fields import (
     FileName,
     Flag,
     HostName,
+    HttpUrl,
     MailAddress,
     ModelRef,
     ModelUri,
@@ -30,6 +31,7 @@ from batch_scorer.config.fields import (
     StateDb,
     SuiteName,
     Text,
+    TextfilePath,
     TimeLimit,
     TimeZone,
     Tolerance,
@@ -230,10 +232,22 @@ class Notify(BaseModel):
     to: NotifyTarget = Field(description="one of them")
 
 
+class OpenLineage(BaseModel):
+    model_config = STRICT
+
+    url: HttpUrl | None = Field(None, description="of the server, without api/v1/lineage")
+    api_key: Secret | None = Field(None, description="sent as a bearer token")
+    file: PathText | None = Field(None, description="events are appended to it; instead of url")
+    namespace: Text = Field("batch-scorer", description="of the job; tables have that of their file system")
+
+
 class Emit(BaseModel):
     model_config = STRICT
 
-    prometheus_textfile: PathText | None = None
+    prometheus_textfile: TextfilePath | None = Field(
+        None, description="metrics for node_exporter's textfile collector, NAME.prom"
+    )
+    openlineage: OpenLineage | None = Field(None, description="lineage events")
 
 
 def state_beside(predictions: str) -> str:

@@ -26,7 +26,6 @@ notify:
   - on: [failed]
     to:
       smtp: {host: localhost, from: a@x.com, to: [b@x.com], user: {secret: env:U}, password: {secret: env:P}}
-emit: {prometheus_textfile: /var/lib/node_exporter/taxi_tips.prom}
 """
 
 
