@@ -38,6 +38,8 @@ def keep_predicate(job: Job, selection: Selection) -> Callable[[Partition], bool
     Raises: as check_selection.
     """
     overlaps = overlap_predicate(job, selection)
+    if not is_ranged(selection):
+        return lambda _partition: True
     decisive = {name for name, _ in selection.partitions}
     key = date_key(job)
     if key is not None and selection.has_range:
