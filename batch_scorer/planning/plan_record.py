@@ -171,10 +171,13 @@ def _entry_record(entry: PartitionPlan) -> EntryRecord:
 
 
 def _selection(plain: Mapping[str, Any]) -> Selection:
-    values = {name: _tuples(value) if isinstance(value, list) else value for name, value in plain.items()}
-    days = {name: plain[name] and dt.date.fromisoformat(plain[name]) for name in ("first_day", "last_day")}
-    reprocess = plain["reprocess"] and Reprocess(plain["reprocess"])
-    return Selection(**{**values, **days, "reprocess": reprocess})
+    values: dict[str, Any] = {
+        name: _tuples(value) if isinstance(value, list) else value for name, value in plain.items()
+    }
+    for name in ("first_day", "last_day"):
+        values[name] = plain[name] and dt.date.fromisoformat(plain[name])
+    values["reprocess"] = plain["reprocess"] and Reprocess(plain["reprocess"])
+    return Selection(**values)
 
 
 def _tuples(values: list[Any]) -> tuple[Any, ...]:
