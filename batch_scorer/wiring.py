@@ -23,7 +23,7 @@ from batch_scorer.core.errors import (
     UsageError,
 )
 from batch_scorer.core.findings import PartitionReport
-from batch_scorer.core.plans import Plan, Selection
+from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.runs import RunListener, RunObserver, RunOptions, RunReport
 from batch_scorer.core.validation import OnFail
 from batch_scorer.core.whoami import user_name
@@ -199,22 +199,20 @@ def quarantine_rules(project: Project, job: Job) -> Iterator[tuple[str, str, str
                 yield use.suite.name, rule, does
 
 
-def plan_job(
-    parts: JobParts, selection: Selection, *, model: str | None = None, now: datetime | None = None
-) -> Plan:
+def plan_job(parts: JobParts, selection: Selection, choice: ModelChoice, now: datetime | None = None) -> Plan:
     """What would be done now, and why. Reads only."""
     from batch_scorer.execution.survey import survey
 
-    return survey(parts, pin_model(parts, model), selection, now or datetime.now(UTC)).plan
+    return survey(parts, choice, selection, now or datetime.now(UTC)).plan
 
 
 def run_job(
     parts: JobParts,
     selection: Selection,
+    choice: ModelChoice,
     options: RunOptions,
     listener: RunListener,
     *,
-    model: str | None = None,
     accept: Callable[[Plan], None] = lambda _plan: None,
 ) -> RunReport:
     """Do it. accept: called with the plan that is about to be carried out; it raises to refuse it.
@@ -225,7 +223,7 @@ def run_job(
     from batch_scorer.execution.run import run_job as execute
 
     def make_plan() -> Plan:
-        plan = plan_job(parts, selection, model=model)
+        plan = plan_job(parts, selection, choice)
         accept(plan)
         return plan
 

@@ -22,6 +22,7 @@ from batch_scorer.core.records import (
     GenerationRecord,
     GenerationState,
     Manifest,
+    Pin,
     RunRecord,
 )
 
@@ -53,7 +54,7 @@ def runs(settings: Settings, job: str | None, limit: int) -> None:
             run.run_id,
             run.job,
             words.moment(run.started_at),
-            run.model,
+            words.models(run.model),
             "running" if run.exit_code is None and run.finished_at is None else tally(run),
             f"exit {run.exit_code}" if run.exit_code is not None else run.state.value,
         )
@@ -97,7 +98,7 @@ def _show_run(settings: Settings, what: str, *, validation: bool, config: bool) 
     if run.finished_at:
         took = (run.finished_at - run.started_at).total_seconds()
         click.echo(f"  took      {words.seconds(took)}, {_cost_words(run)}")
-    click.echo(f"  model     {run.model} ({run.model_sha256[:12]}…), code {run.code_version}")
+    click.echo(f"  model     {_model_words(run)}, code {run.code_version}")
     if run.guarantee:
         click.echo(f"  visible   by {run.guarantee}")
     if run.reason:
@@ -108,6 +109,11 @@ def _show_run(settings: Settings, what: str, *, validation: bool, config: bool) 
         _echo_attempt(attempt, state, validation=validation)
     if config:
         _echo_config(run)
+
+
+def _model_words(run: RunRecord) -> str:
+    is_one = "," not in run.model
+    return f"{run.model} ({run.model_sha256[:12]}…)" if is_one else f"{run.model}, each for its days"
 
 
 def _echo_config(run: RunRecord) -> None:
@@ -213,9 +219,14 @@ def _told(current: GenerationRecord, manifest: Manifest) -> Iterator[str]:
     for waived in manifest.waivers:
         yield waived_line(waived)
     if current.pin is not None:
-        pin = current.pin
-        lifted = f", lifted by {pin.lifted_by} {words.moment(pin.lifted_at)}" if not pin.holds else ""
-        yield f"  pinned     by {pin.by} {words.moment(pin.at)}: {pin.why}{lifted}"
+        yield pin_line(current.pin)
+    for text in manifest.warnings:
+        yield f"  warning    {text}"
+
+
+def pin_line(pin: Pin) -> str:
+    lifted = f", lifted by {pin.lifted_by} {words.moment(pin.lifted_at)}" if not pin.holds else ""
+    return f"  pinned     by {pin.by} {words.moment(pin.at)}: {pin.why}{lifted}"
 
 
 def waived_line(waived: Waived) -> str:

@@ -13,9 +13,9 @@ import click
 
 from batch_scorer.cli import output, words
 from batch_scorer.cli.explaining import explanation_lines
-from batch_scorer.cli.selecting import selection_options
+from batch_scorer.cli.selecting import model_options, selection_options
 from batch_scorer.cli.settings import Settings, global_options
-from batch_scorer.core.plans import Action, PartitionPlan, Plan, Selection
+from batch_scorer.core.plans import Action, ModelChoice, PartitionPlan, Plan, Selection
 
 if TYPE_CHECKING:
     from batch_scorer.execution.parts import JobParts
@@ -28,7 +28,7 @@ _MAX_UP_TO_DATE = 31  # of a range that was asked for, a month: more of them are
 @click.command()
 @click.argument("job")
 @selection_options
-@click.option("--model", metavar="NAME@V", help="Plan with this model version instead of the job's.")
+@model_options
 @click.option("--explain", is_flag=True, help="Every ingredient of each decision, then and now.")
 @click.option(
     "-o",
@@ -43,17 +43,16 @@ def plan(
     settings: Settings,
     job: str,
     selection: Selection,
-    model: str | None,
+    choice: ModelChoice,
     explain: bool,
     plan_file: Path | None,
 ) -> None:
     """What would be done for JOB, and why, per partition. Changes nothing."""
     from batch_scorer import wiring
-    from batch_scorer.execution.pinning import pin_model
     from batch_scorer.execution.survey import survey
 
     parts = wiring.open_job_for_reading(settings.find_project(), job, target=settings.target)
-    seen = survey(parts, pin_model(parts, model), selection, datetime.now(UTC))
+    seen = survey(parts, choice, selection, datetime.now(UTC))
     explained: Callable[[PartitionPlan], Explanation] | None = None
     if explain:
         from batch_scorer.execution.explaining import explainer
@@ -63,7 +62,7 @@ def plan(
     if plan_file is not None:
         from batch_scorer.execution.plan_files import write_plan
 
-        write_plan(plan_file, parts, seen.plan, model)
+        write_plan(plan_file, parts, seen.plan)
         run = f"batch-scorer run {job} --plan {shlex.quote(str(plan_file))}"
         output.say(settings, f"next: {output.command(settings, run)}")
 
@@ -83,10 +82,10 @@ def show_plan(
     if settings.json:
         for entry in plan.entries:
             more = {"explain": asdict(explained(entry))} if explained else {}
-            output.emit("partition_plan", **as_dict(entry), **more)
+            output.emit("partition_plan", **as_dict(entry), model=plan.model_of(entry).reference, **more)
         counts = _counts(plan)
         output.emit_summary(
-            0, job=plan.job, model=plan.model.label, today=plan.today, **counts, estimate=asdict(guess)
+            0, job=plan.job, model=plan.model_label, today=plan.today, **counts, estimate=asdict(guess)
         )
         return
     click.echo(_heading(plan))
@@ -108,6 +107,7 @@ def as_dict(entry: PartitionPlan) -> dict[str, Any]:
         "reasons": [{"cause": reason.cause.value, "text": reason.text} for reason in entry.reasons],
         "n_rows": entry.n_rows,
         "n_bytes": _bytes(entry),
+        "warnings": list(entry.warnings),
         "problem": entry.problem.as_dict() if entry.problem else None,
         "volume_baseline": asdict(entry.volume_baseline) if entry.volume_baseline else None,
     }
@@ -126,7 +126,7 @@ def _lines(settings: Settings, entries: list[PartitionPlan]) -> list[str]:
         (
             f" {entry.label}",
             entry.action.value,
-            output.command(settings, entry.why),
+            output.command(settings, _why(entry)),
             words.rows(entry.n_rows),
             words.size(_bytes(entry)),
         )
@@ -144,7 +144,13 @@ def _heading(plan: Plan) -> str:
         what = words.count(len(plan.entries), "partition")
         what += f" since {chosen.first_day}" if chosen.first_day else ""
         what += f" until {chosen.last_day}" if chosen.last_day else ""
-    return f"{what}, {plan.timezone} · model {plan.model.label}"
+    return f"{what}, {plan.timezone} · model {plan.model_label}"
+
+
+def _why(entry: PartitionPlan) -> str:
+    """With what is particular to it: a model of its own, and what is odd about scoring it."""
+    own = [f"with v{entry.model.version}"] if entry.model and entry.action is Action.SCORE else []
+    return "; ".join([entry.why, *own, *(f"warning: {text}" for text in entry.warnings)])
 
 
 def _guess(guess: Estimate) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from batch_scorer.core.plans import Reprocess, Selection
+from batch_scorer.core.plans import ModelChoice, Reprocess, Selection
 
 _LAST_SUCCESS = "last-success"
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -35,6 +35,38 @@ _OPTIONS = (
     ),
     click.option("--limit", type=click.IntRange(min=1), help="At most so many partitions."),
 )
+
+
+_MODEL = click.option("--model", metavar="NAME@V", help="Score with this version instead of the job's.")
+_AS_OF_DATE = click.option(
+    "--model-as-of-date",
+    is_flag=True,
+    help="Each partition with the version that the job's alias meant at the end of its day.",
+)
+
+
+def model_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Hand the verb a `choice` (ModelChoice) of one version."""
+
+    @functools.wraps(command)
+    def with_choice(**arguments: Any) -> Any:
+        return command(choice=ModelChoice(version=arguments.pop("model")), **arguments)
+
+    return _MODEL(with_choice)
+
+
+def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Hand the verb a `choice` (ModelChoice). Raises: click.UsageError, when two were made."""
+
+    @functools.wraps(command)
+    def with_choice(**arguments: Any) -> Any:
+        version, of_its_day = arguments.pop("model"), arguments.pop("model_as_of_date")
+        if version is not None and of_its_day:
+            what = "--model and --model-as-of-date contradict each other: leave one of them out"
+            raise click.UsageError(what)
+        return command(choice=ModelChoice(version=version, of_its_day=of_its_day), **arguments)
+
+    return _MODEL(_AS_OF_DATE(with_choice))
 
 
 def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:

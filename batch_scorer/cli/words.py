@@ -46,6 +46,12 @@ def moment(when: datetime | None) -> str:
     return f"{when:%Y-%m-%d %H:%M:%SZ}" if when else "-"
 
 
+def models(references: str) -> str:
+    """`taxi_tips@1`; of several, `taxi_tips@1 … taxi_tips@9 (4 versions)`."""
+    first, *others = references.split(", ")
+    return f"{first} … {others[-1]} ({len(others) + 1} versions)" if others else first
+
+
 def count(n: int, noun: str) -> str:
     """`1 day`, `5 days`."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -12,6 +12,8 @@ from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.volume import VolumeBaseline
 
+_MAX_NAMED = 6
+
 
 class Action(StrEnum):
     SCORE = "SCORE"
@@ -96,12 +98,35 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelChoice:
+    """Which version scores: what the job's model.uri means now, unless something else was asked for.
+
+    version: `name@version` for every partition. of_its_day: for each partition the version that the job's
+    alias meant at the end of its day. stays: what is scored with the version is pinned.
+    """
+
+    version: str | None = None
+    of_its_day: bool = False
+    stays: bool = True
+
+    @property
+    def is_explicit(self) -> bool:
+        return self.version is not None or self.of_its_day
+
+    @property
+    def pins(self) -> bool:
+        """Whether what it scores stays, whatever the alias says later."""
+        return self.is_explicit and self.stays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionPlan:
     """found: None for a partition without a directory (WAIT, VANISHED) or a REFUSED one.
 
     footers: by file, only for SCORE, in the order of found.files. problem: a footer could not be read; the
     run will report it as this partition's failure.
     base_generation: the current one, None when never published.
+    model: where it is not the plan's, see Plan.model_of. warnings: what will be odd about scoring it now.
     volume_baseline: only for SCORE, and only with validate.volume.against.
     """
 
@@ -114,6 +139,8 @@ class PartitionPlan:
     problem: InputError | None = None
     base_generation: int | None = None
     volume_baseline: VolumeBaseline | None = None
+    model: ModelPin | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def n_rows(self) -> int | None:
@@ -130,6 +157,7 @@ class Plan:
 
     order: the partitions to score, in the order they will be worked on. agreed_columns: (name, Arrow type)
     of the carried columns as most of them have it, so that one odd partition does not speak for the table.
+    model: of every partition that has none of its own.
     """
 
     job: str
@@ -143,7 +171,29 @@ class Plan:
     order: tuple[Partition, ...] = ()
     warnings: tuple[str, ...] = ()
     agreed_columns: tuple[tuple[str, str], ...] = ()
+    choice: ModelChoice = ModelChoice()
     refreshed: tuple[tuple[Partition, tuple[LakeFile, ...]], ...] = field(default=(), repr=False)
+
+    def model_of(self, entry: PartitionPlan) -> ModelPin:
+        """What scores it, or would."""
+        return entry.model or self.model
+
+    @property
+    def models(self) -> tuple[ModelPin, ...]:
+        """All that score something, by name and version; the plan's own where nothing is to be scored."""
+        used = {model.reference: model for model in map(self.model_of, self.to_score)} or {"": self.model}
+        return tuple(sorted(used.values(), key=lambda model: (model.name, model.version)))
+
+    @property
+    def model_label(self) -> str:
+        """`taxi_tips@champion = v7 (a91c…)`; or, of several, `taxi_tips@champion by date: v6, v7`."""
+        if all(entry.model is None for entry in self.entries):
+            return self.model.label
+        named = f"{self.model.name}@{self.model.alias} by date"
+        versions = [f"v{model.version}" for model in self.models] if self.order else []
+        if len(versions) > _MAX_NAMED:
+            versions = [f"{len(versions)} versions from {versions[0]} to {versions[-1]}"]
+        return f"{named}: {', '.join(versions)}" if versions else named
 
     def with_action(self, action: Action) -> tuple[PartitionPlan, ...]:
         return tuple(entry for entry in self.entries if entry.action is action)

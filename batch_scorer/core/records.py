@@ -195,7 +195,10 @@ class PartitionRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """One execution of ours. summary: counts by attempt state; command: argv as typed."""
+    """One execution of ours. summary: counts by attempt state; command: argv as typed.
+
+    model: `taxi_tips@3`; several, and as many of model_sha256, are separated by a comma and a space.
+    """
 
     run_id: str
     job: str

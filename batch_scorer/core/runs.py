@@ -26,7 +26,7 @@ class RunOptions:
     allow_schema_change: bool = False
     command: tuple[str, ...] = ()
     reason: str | None = None
-    model: str | None = None  # asked for by name: what it scores is pinned
+    max_parallel: int | None = None  # partitions in hand at once
 
 
 class RunListener(Protocol):

@@ -20,9 +20,9 @@ _MAX_BYTES = 256 << 20  # a plan of 100,000 partitions has 40 MB
 _MAX_TOLD = 10
 
 
-def write_plan(path: Path, parts: JobParts, plan: Plan, model_asked: str | None) -> None:
+def write_plan(path: Path, parts: JobParts, plan: Plan) -> None:
     """Whole or not at all. Raises: DiskFull, OutputUnwritable."""
-    document = to_document(_record(parts, plan, model_asked))
+    document = to_document(_record(parts, plan))
     write_whole(path, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
 
 
@@ -46,18 +46,17 @@ def read_plan(path: Path, job: str) -> PlanRecord:
 
 def check_unmoved(path: Path, then: PlanRecord, parts: JobParts, plan: Plan) -> None:
     """plan: the one that is about to be carried out. Raises: UsageError, which says what moved."""
-    differences = moved(then, _record(parts, plan, then.model_asked))
+    differences = moved(then, _record(parts, plan))
     told = list(islice(differences, _MAX_TOLD))
     if not told:
         return
     n_more = sum(1 for _ in differences)
     lines = [*told, f"and {n_more:,} more"] if n_more else told
-    model = f" --model {shlex.quote(then.model_asked)}" if then.model_asked else ""
     raise UsageError(
         f"{path} was made at {then.made_at}, and {_things(len(told) + n_more)} moved since",
         where="\n         ".join(lines),
         fix="look at a new plan, then run that one; nothing was done",
-        next_command=f"batch-scorer plan {then.job}{as_options(then.selection)}{model}"
+        next_command=f"batch-scorer plan {then.job}{as_options(then.selection, then.choice)}"
         f" -o {shlex.quote(str(path))}",
     )
 
@@ -66,11 +65,10 @@ def _things(n: int) -> str:
     return "1 thing has" if n == 1 else f"{n:,} things have"
 
 
-def _record(parts: JobParts, plan: Plan, model_asked: str | None) -> PlanRecord:
+def _record(parts: JobParts, plan: Plan) -> PlanRecord:
     return record_of(
         plan,
         target=parts.target,
-        model_asked=model_asked,
         code_version=parts.code_version,
         now=datetime.now(UTC),
     )

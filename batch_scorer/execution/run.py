@@ -271,8 +271,8 @@ def _run_record(parts: JobParts, plan: Plan, options: RunOptions, run_id: str) -
     return new_run(
         parts,
         run_id,
-        model=f"{plan.model.name}@{plan.model.version}",
-        model_sha256=plan.model.sha256,
+        model=", ".join(model.reference for model in plan.models),
+        model_sha256=", ".join(model.sha256 for model in plan.models),
         command=options.command,
         reason=options.reason,
     )

@@ -86,8 +86,9 @@ def explain(
     current = record.current if record else None
     then = current.ingredients if current else None
     model_then = f"{then.model_name}@{then.model_version} {then.model_sha256}" if then else None
-    model_now = f"{plan.model.name}@{plan.model.version} {plan.model.sha256}"
-    same_model = then.model_sha256 == plan.model.sha256 if then else None
+    model = plan.model_of(entry)
+    model_now = f"{model.reference} {model.sha256}"
+    same_model = then.model_sha256 == model.sha256 if then else None
     tries = tuple(_tries(plan, entry, record))
     return Explanation(
         rule=rule_applied(job, plan, entry, n_tries=sum(each.counts for each in tries)),
@@ -157,7 +158,7 @@ def _file_change(then: LakeFile | None, now: LakeFile | None) -> str:
 
 
 def _tries(plan: Plan, entry: PartitionPlan, record: PartitionRecord | None) -> Iterator[Try]:
-    now = ingredients_for(plan, entry.found) if entry.found else None
+    now = ingredients_for(plan, plan.model_of(entry), entry.found) if entry.found else None
     attempts: tuple[AttemptRecord, ...] = record.attempts if record else ()
     for attempt in attempts:
         yield Try(

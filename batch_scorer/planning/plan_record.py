@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from batch_scorer.core.plans import Action, PartitionPlan, Plan, Reprocess, Selection
+from batch_scorer.core.plans import Action, ModelChoice, PartitionPlan, Plan, Reprocess, Selection
 
 FORMAT, VERSION = "batch-scorer plan", 1
 
@@ -17,7 +17,8 @@ FORMAT, VERSION = "batch-scorer plan", 1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryRecord:
     """One partition of a plan. partition: its path. stamps: PartitionFiles.stamp_fingerprint, None without
-    a directory. n_rows: as the footers claim, None when they were not read.
+    a directory. n_rows: as the footers claim, None when they were not read. model: its own, with its hash;
+    None where it has that of the plan.
     """
 
     partition: str
@@ -28,11 +29,12 @@ class EntryRecord:
     n_bytes: int
     n_rows: int | None
     base_generation: int | None
+    model: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRecord:
-    """model: as a person reads it. model_asked: `--model NAME@V` as typed. made_at: ISO 8601, UTC."""
+    """model: of every partition that has none of its own, as a person reads it. made_at: ISO 8601, UTC."""
 
     job: str
     target: str | None
@@ -40,8 +42,8 @@ class PlanRecord:
     today: str
     timezone: str
     selection: Selection
+    choice: ModelChoice
     model: str
-    model_asked: str | None
     model_sha256: str
     suite_fingerprint: str
     config_fingerprint: str
@@ -49,9 +51,7 @@ class PlanRecord:
     entries: tuple[EntryRecord, ...]
 
 
-def record_of(
-    plan: Plan, *, target: str | None, model_asked: str | None, code_version: str, now: dt.datetime
-) -> PlanRecord:
+def record_of(plan: Plan, *, target: str | None, code_version: str, now: dt.datetime) -> PlanRecord:
     """now: when the plan was made, aware."""
     return PlanRecord(
         job=plan.job,
@@ -60,8 +60,8 @@ def record_of(
         today=str(plan.today),
         timezone=plan.timezone,
         selection=plan.selection,
-        model=f"{plan.model.name}@{plan.model.version}",
-        model_asked=model_asked,
+        choice=plan.choice,
+        model=plan.model.reference,
         model_sha256=plan.model.sha256,
         suite_fingerprint=plan.suite_fingerprint,
         config_fingerprint=plan.config_fingerprint,
@@ -98,7 +98,8 @@ def from_document(document: Mapping[str, Any]) -> PlanRecord:
     try:
         values = {name: document[name] for name in (field.name for field in fields(PlanRecord))}
         entries = tuple(EntryRecord(**{**e, "action": Action(e["action"])}) for e in values["entries"])
-        return PlanRecord(**{**values, "selection": _selection(values["selection"]), "entries": entries})
+        asked = {"selection": _selection(values["selection"]), "choice": ModelChoice(**values["choice"])}
+        return PlanRecord(**{**values, **asked, "entries": entries})
     except (AttributeError, KeyError, TypeError, ValueError) as odd:
         raise ValueError(f"it is no plan of this batch-scorer: {type(odd).__name__} {odd}") from None
 
@@ -137,6 +138,8 @@ def _difference(then: EntryRecord | None, now: EntryRecord | None) -> str | None
         return (
             f"was generation {then.base_generation or 'none'}, is generation {now.base_generation or 'none'}"
         )
+    if then.model != now.model:
+        return f"its model was {then.model or 'that of the plan'}, is {now.model or 'that of the plan'}"
     if then.stamps != now.stamps:
         return f"its input moved: was {_files(then)}, is {_files(now)}"
     return None
@@ -167,6 +170,7 @@ def _entry_record(entry: PartitionPlan) -> EntryRecord:
         n_bytes=found.n_bytes if found else 0,
         n_rows=entry.n_rows,
         base_generation=entry.base_generation,
+        model=f"{entry.model.reference} {entry.model.sha256}" if entry.model else None,
     )
 
 

@@ -16,7 +16,7 @@ from batch_scorer.core.partitions import (
     PartitionValue,
     parse_partition_value,
 )
-from batch_scorer.core.plans import Selection
+from batch_scorer.core.plans import ModelChoice, Selection
 
 if TYPE_CHECKING:
     from batch_scorer.config.job import Job
@@ -84,7 +84,7 @@ def since_success(selection: Selection, succeeded: Iterable[Partition]) -> Selec
     return replace(selection, first_day=max(days), since_last_success=False)
 
 
-def as_options(selection: Selection) -> str:
+def as_options(selection: Selection, choice: ModelChoice | None = None) -> str:
     """As a person would type it, each option with a space before it."""
     options: list[tuple[str, object]] = [
         ("--from", selection.first_day),
@@ -93,8 +93,10 @@ def as_options(selection: Selection) -> str:
         *(("--partition", shlex.quote(f"{key}={value}")) for key, value in selection.partitions),
         ("--reprocess", selection.reprocess),
         ("--limit", selection.limit),
+        ("--model", shlex.quote(choice.version) if choice and choice.version else None),
+        ("--model-as-of-date", "" if choice and choice.of_its_day else None),
     ]
-    return "".join(f" {option} {value}" for option, value in options if value is not None)
+    return "".join(f" {option} {value}".rstrip() for option, value in options if value is not None)
 
 
 def date_key(job: Job) -> PartitionKey | None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_scorer.core.plans import Plan, Reprocess, Selection
+from batch_scorer.core.plans import ModelChoice, Plan, Reprocess, Selection
 from batch_scorer.planning.plan_record import PlanRecord, from_document, moved, record_of, to_document
 from tests.planning.conftest import (
     NOW,
@@ -29,7 +29,7 @@ JOB = make_job(lookback="3d")
 
 
 def kept(plan: Plan, **changes: Any) -> PlanRecord:
-    of: dict[str, Any] = {"target": None, "model_asked": None, "code_version": "0.1.0", "now": NOW}
+    of: dict[str, Any] = {"target": None, "code_version": "0.1.0", "now": NOW}
     return record_of(plan, **{**of, **changes})
 
 
@@ -65,7 +65,7 @@ selections = st.builds(
 def test_every_selection_comes_back(selection: Selection) -> None:
     record = PlanRecord(
         job="j", target="dev", made_at="", today="", timezone="UTC", selection=selection, model="m@1",
-        model_asked="m@1", model_sha256="", suite_fingerprint="", config_fingerprint="",
+        choice=ModelChoice(version="m@1"), model_sha256="", suite_fingerprint="", config_fingerprint="",
         code_version="", entries=(),
     )  # fmt: skip
     assert from_document(document(record)) == record
