@@ -121,6 +121,9 @@ class ModelChoice:
         return self.is_explicit and self.stays
 
 
+JOBS_OWN = ModelChoice()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionPlan:
     """found: None for a partition without a directory (WAIT, VANISHED) or a REFUSED one.
@@ -173,7 +176,7 @@ class Plan:
     order: tuple[Partition, ...] = ()
     warnings: tuple[str, ...] = ()
     agreed_columns: tuple[tuple[str, str], ...] = ()
-    choice: ModelChoice = ModelChoice()
+    choice: ModelChoice = JOBS_OWN
     refreshed: tuple[tuple[Partition, tuple[LakeFile, ...]], ...] = field(default=(), repr=False)
 
     def model_of(self, entry: PartitionPlan) -> ModelPin:
