@@ -83,7 +83,9 @@ def _tell(settings: Settings, rest: Rest) -> None:
 def _nothing(settings: Settings, parent: RunRecord, options: RunOptions) -> int:
     code = options.empty_exit_code
     if settings.json:
-        output.emit_summary(code, run_id=None, parent_run_id=parent.run_id, n_published=0, n_blocked=0, n_failed=0, error=None)  # fmt: skip
+        output.emit_summary(
+            code, run_id=None, parent_run_id=parent.run_id, n_published=0, n_blocked=0, n_failed=0, error=None
+        )
     else:
         output.say(settings, f"nothing to retry: run {parent.run_id} left nothing that is still undone")
     return code
