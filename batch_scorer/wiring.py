@@ -24,7 +24,7 @@ from batch_scorer.core.errors import (
     UsageError,
 )
 from batch_scorer.core.findings import PartitionReport
-from batch_scorer.core.plans import Plan, Selection
+from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunListener, RunObserver, RunOptions, RunReport
 from batch_scorer.core.validation import OnFail
@@ -216,29 +216,36 @@ def quarantine_rules(project: Project, job: Job) -> Iterator[tuple[str, str, str
                 yield use.suite.name, rule, does
 
 
-def plan_job(
-    parts: JobParts, selection: Selection, *, model: str | None = None, now: datetime | None = None
-) -> Plan:
+def plan_job(parts: JobParts, selection: Selection, choice: ModelChoice, now: datetime | None = None) -> Plan:
     """What would be done now, and why. Reads only."""
     from batch_scorer.execution.survey import survey
 
-    return survey(parts, pin_model(parts, model), selection, now or datetime.now(UTC))
+    return survey(parts, choice, selection, now or datetime.now(UTC)).plan
 
 
 def run_job(
     parts: JobParts,
     selection: Selection,
+    choice: ModelChoice,
     options: RunOptions,
     listener: RunListener,
     *,
-    model: str | None = None,
+    accept: Callable[[Plan], None] = lambda _plan: None,
 ) -> RunReport:
-    """Do it. Raises: what stops a run before it starts; everything later is in the report."""
+    """Do it. accept: called with the plan that is about to be carried out; it raises to refuse it.
+
+    Raises: what stops a run before it starts; everything later is in the report.
+    """
     from batch_scorer.execution.preflight import check_places
     from batch_scorer.execution.run import run_job as execute
 
+    def make_plan() -> Plan:
+        plan = plan_job(parts, selection, choice)
+        accept(plan)
+        return plan
+
     check_places(parts)
-    return execute(parts, lambda: plan_job(parts, selection, model=model), options, listener)
+    return execute(parts, make_plan, options, listener)
 
 
 def diagnose(project: Project, name: str, target: str | None) -> Iterator[Check]:

@@ -12,7 +12,7 @@ from batch_scorer.cli.finding import find_run
 from batch_scorer.cli.running import execute, run_options
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import UsageError
-from batch_scorer.core.plans import Selection
+from batch_scorer.core.plans import ModelChoice, Selection
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunOptions
 
@@ -51,16 +51,23 @@ def retry(
         return _nothing(settings, parent, options)
     settings = replace(settings, target=parent.target)
     _check(settings, rest, latest_model=latest_model)
-    pins = None if latest_model else parent.asked.get("model")
     return execute(
         settings,
         parent.job,
         Selection(exactly=tuple(rest.partitions)),
-        replace(options, parent_run_id=parent.run_id, model=pins),
-        model=None if latest_model else parent.model,
+        ModelChoice() if latest_model else _choice_of(parent),
+        replace(options, parent_run_id=parent.run_id),
         dry_run=dry_run,
         like=parent,
     )
+
+
+def _choice_of(run: RunRecord) -> ModelChoice:
+    """The same again. Who asked for nothing gets the version of then, and the alias decides again later."""
+    if run.choice.of_its_day:
+        return run.choice
+    # By number: an alias that was given with --model may mean another version by now.
+    return ModelChoice(version=run.model, stays=run.choice.pins)
 
 
 def _tell(settings: Settings, rest: Rest) -> None:
@@ -83,9 +90,8 @@ def _tell(settings: Settings, rest: Rest) -> None:
 def _nothing(settings: Settings, parent: RunRecord, options: RunOptions) -> int:
     code = options.empty_exit_code
     if settings.json:
-        output.emit_summary(
-            code, run_id=None, parent_run_id=parent.run_id, n_published=0, n_blocked=0, n_failed=0, error=None
-        )
+        counts = {"n_published": 0, "n_blocked": 0, "n_failed": 0}
+        output.emit_summary(code, run_id=None, parent_run_id=parent.run_id, **counts, error=None)
     else:
         output.say(settings, f"nothing to retry: run {parent.run_id} left nothing that is still undone")
     return code
@@ -116,7 +122,7 @@ def _check(settings: Settings, rest: Rest, *, latest_model: bool) -> None:
         )
     if run.suite_fingerprint not in (None, parts.suite_fingerprint):
         output.warn(settings, f"suites changed since run {run.run_id}; today's are used")
-    if not latest_model:
+    if not latest_model and not run.choice.of_its_day:
         check_same_model(parts, run)
     parts.ledger.close()
 

@@ -38,7 +38,7 @@ def _row(run: RunRecord) -> tuple[str, ...]:
         run.job,
         words.moment(run.started_at),
         took,
-        run.model,
+        words.models(run.model),
         "running" if goes_on else tally(run),
         f"exit {run.exit_code}" if run.exit_code is not None else run.state.value,
         f"retry of {run.parent_run_id}" if run.parent_run_id else "",

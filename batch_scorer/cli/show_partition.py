@@ -13,7 +13,14 @@ from batch_scorer.cli.attempts import attempt_dict, echo_attempt
 from batch_scorer.cli.settings import Settings
 from batch_scorer.cli.verdicts import echo_verdicts, emit_results
 from batch_scorer.core.errors import UsageError
-from batch_scorer.core.records import AttemptRecord, GenerationRecord, GenerationState, Manifest, RunRecord
+from batch_scorer.core.records import (
+    AttemptRecord,
+    GenerationRecord,
+    GenerationState,
+    Manifest,
+    Pin,
+    RunRecord,
+)
 
 if TYPE_CHECKING:
     from batch_scorer.core.waivers import Waived
@@ -150,9 +157,14 @@ def _told(current: GenerationRecord, manifest: Manifest) -> Iterator[str]:
     for waived in manifest.waivers:
         yield waived_line(waived)
     if current.pin is not None:
-        pin = current.pin
-        lifted = f", lifted by {pin.lifted_by} {words.moment(pin.lifted_at)}" if not pin.holds else ""
-        yield f"  pinned     by {pin.by} {words.moment(pin.at)}: {pin.why}{lifted}"
+        yield pin_line(current.pin)
+    for text in manifest.warnings:
+        yield f"  warning    {text}"
+
+
+def pin_line(pin: Pin) -> str:
+    lifted = f", lifted by {pin.lifted_by} {words.moment(pin.lifted_at)}" if not pin.holds else ""
+    return f"  pinned     by {pin.by} {words.moment(pin.at)}: {pin.why}{lifted}"
 
 
 def waived_line(waived: Waived) -> str:

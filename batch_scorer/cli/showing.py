@@ -77,6 +77,11 @@ def _emit_run(ledger: Ledger, run: RunRecord, state: Path, *, validation: bool) 
     output.emit_summary(0, run_id=run.run_id)
 
 
+def _model_words(run: RunRecord) -> str:
+    is_one = "," not in run.model
+    return f"{run.model} ({run.model_sha256[:12]}…)" if is_one else f"{run.model}, each for its days"
+
+
 def _head(ledger: Ledger, run: RunRecord) -> Iterator[str]:
     ended = f"exit {run.exit_code}" if run.exit_code is not None else run.state.value
     yield f"run {run.run_id} of {run.job}: {tally(run)}, {ended}"
@@ -85,7 +90,7 @@ def _head(ledger: Ledger, run: RunRecord) -> Iterator[str]:
         for line in cost_lines(run.cost, (run.finished_at - run.started_at).total_seconds()):
             word, _, rest = line.partition(" ")
             yield f"  {word.rstrip(':'):<9} {rest}"
-    yield f"  model     {run.model} ({run.model_sha256[:12]}…), code {run.code_version}"
+    yield f"  model     {_model_words(run)}, code {run.code_version}"
     if run.guarantee:
         yield f"  visible   by {run.guarantee}"
     if run.reason:

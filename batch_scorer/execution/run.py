@@ -271,8 +271,8 @@ def _run_record(parts: JobParts, plan: Plan, options: RunOptions, run_id: str) -
     run = new_run(
         parts,
         run_id,
-        model=f"{plan.model.name}@{plan.model.version}",
-        model_sha256=plan.model.sha256,
+        model=", ".join(model.reference for model in plan.models),
+        model_sha256=", ".join(model.sha256 for model in plan.models),
         command=options.command,
         reason=options.reason,
     )
@@ -280,7 +280,7 @@ def _run_record(parts: JobParts, plan: Plan, options: RunOptions, run_id: str) -
         run,
         parent_run_id=options.parent_run_id,
         planned={e.partition.path: e.base_generation or 0 for e in plan.to_score if e.partition},
-        asked={"model": options.model} if options.model else {},
+        choice=plan.choice,
     )
 
 

@@ -18,6 +18,7 @@ from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.leases import Holder, Lease, Opening
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import AttemptRecord, GenerationRecord, PartitionRecord, Pin, RunRecord
+from batch_scorer.core.runs import Pace
 from batch_scorer.core.waivers import Waiver
 from batch_scorer.ledger.database import (
     Database,
@@ -72,6 +73,12 @@ class RunHistory(Protocol):
 
     def jobs(self) -> tuple[str, ...]:
         """Names of the jobs that ever ran, sorted."""
+
+    def succeeded(self, job: str) -> tuple[Partition, ...]:
+        """Each partition that a run with exit code 0 ever published, once, in no order."""
+
+    def paces(self, job: str, limit: int) -> tuple[Pace, ...]:
+        """Of the newest runs that published something and have ended, newest first."""
 
 
 class AttemptLog(Protocol):

@@ -34,7 +34,7 @@ def _waivers(connection: Connection) -> None:
 
 def _retries(connection: Connection) -> None:
     """4: runs that retry another one, and what it takes to do that."""
-    for column in ("parent_run_id VARCHAR", "suite_fingerprint VARCHAR", "planned JSON", "asked JSON"):
+    for column in ("parent_run_id VARCHAR", "suite_fingerprint VARCHAR", "planned JSON", "choice JSON"):
         connection.execute(text(f"ALTER TABLE runs ADD COLUMN {column}"))
     connection.execute(text("CREATE INDEX runs_of_parent ON runs (parent_run_id)"))
 

@@ -11,8 +11,16 @@ from sqlalchemy import ColumnElement, Connection, case, func, insert, or_, selec
 
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import DamageFound, UsageError
-from batch_scorer.core.records import AttemptRecord, GenerationState, RunRecord, RunState
-from batch_scorer.ledger.encoding import attempt_from_row, attempt_to_row, run_from_row, run_to_row
+from batch_scorer.core.partitions import Partition
+from batch_scorer.core.records import AttemptRecord, AttemptState, GenerationState, RunRecord, RunState
+from batch_scorer.core.runs import Pace
+from batch_scorer.ledger.encoding import (
+    attempt_from_row,
+    attempt_to_row,
+    partition_from_json,
+    run_from_row,
+    run_to_row,
+)
 from batch_scorer.ledger.schema import attempts, generations, output_columns, runs
 
 _MAX_SUGGESTIONS = 5
@@ -90,6 +98,40 @@ def retries_of(connection: Connection, run_id: str) -> tuple[RunRecord, ...]:
 def jobs(connection: Connection) -> tuple[str, ...]:
     # Sorted here: a server would sort by its own language.
     return tuple(sorted(connection.scalars(select(runs.c.job).distinct())))
+
+
+def succeeded(connection: Connection, job: str) -> tuple[Partition, ...]:
+    """What runs that ended with 0 have published."""
+    published = (attempts.c.job == job, attempts.c.state == AttemptState.PUBLISHED.value)
+    query = (
+        select(attempts.c.partition_path, attempts.c.partition_values)
+        .join(runs, runs.c.run_id == attempts.c.run_id)
+        .where(*published, runs.c.exit_code == 0, attempts.c.partition_values.is_not(None))
+    )
+    by_path = {row.partition_path: row.partition_values for row in connection.execute(query)}
+    return tuple(map(partition_from_json, by_path.values()))
+
+
+def paces(connection: Connection, job: str, limit: int) -> tuple[Pace, ...]:
+    """Rows that failed or were blocked took their time as well."""
+    newest = (
+        select(runs.c.id, runs.c.run_id, runs.c.started_at, runs.c.finished_at)
+        .where(runs.c.job == job, runs.c.n_published > 0, runs.c.finished_at.is_not(None))
+        .order_by(runs.c.id.desc())
+        .limit(limit)
+        .subquery()
+    )
+    n_rows = func.sum(func.coalesce(attempts.c.n_read, 0))
+    query = (
+        select(newest.c.started_at, newest.c.finished_at, n_rows)
+        .join(attempts, attempts.c.run_id == newest.c.run_id)
+        .group_by(newest.c.id, newest.c.started_at, newest.c.finished_at)
+        .order_by(newest.c.id.desc())
+    )
+    return tuple(
+        Pace(n_rows=int(n_rows), seconds=max(0.0, (ended - began).total_seconds()))
+        for began, ended, n_rows in connection.execute(query)
+    )
 
 
 def record_attempt(connection: Connection, attempt: AttemptRecord) -> None:

@@ -100,7 +100,7 @@ runs = Table(
     Column("parent_run_id", String),  # no foreign key: a rebuilt ledger lacks runs
     Column("suite_fingerprint", String),
     Column("planned", _JSON),
-    Column("asked", _JSON),
+    Column("choice", _JSON),
     Index("runs_of_job", "job", "id"),
     Index("runs_of_parent", "parent_run_id"),
     Index("runs_in_state", "state"),

@@ -18,6 +18,7 @@ from batch_scorer.core.records import (
     RunRecord,
     RunState,
 )
+from batch_scorer.core.runs import Pace
 from batch_scorer.core.waivers import Waiver
 from batch_scorer.ledger import generation_rows, lease_rows, opening_rows, run_rows, waiver_rows
 from batch_scorer.ledger.database import Database
@@ -90,6 +91,14 @@ class SqlLedger:
     def jobs(self) -> tuple[str, ...]:
         with self._database.reading() as connection:
             return run_rows.jobs(connection)
+
+    def succeeded(self, job: str) -> tuple[Partition, ...]:
+        with self._database.reading() as connection:
+            return run_rows.succeeded(connection, job)
+
+    def paces(self, job: str, limit: int) -> tuple[Pace, ...]:
+        with self._database.reading() as connection:
+            return run_rows.paces(connection, job, limit)
 
     def record_attempt(self, attempt: AttemptRecord) -> None:
         with self._database.writing() as connection:

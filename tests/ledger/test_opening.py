@@ -230,7 +230,7 @@ _VERSION_1 = """
     ALTER TABLE runs DROP COLUMN parent_run_id;
     ALTER TABLE runs DROP COLUMN suite_fingerprint;
     ALTER TABLE runs DROP COLUMN planned;
-    ALTER TABLE runs DROP COLUMN asked;
+    ALTER TABLE runs DROP COLUMN choice;
     ALTER TABLE generations DROP COLUMN pin;
     ALTER TABLE generations DROP COLUMN restores;
     ALTER TABLE generations ADD COLUMN pinned BOOLEAN NOT NULL DEFAULT 0;
@@ -257,7 +257,7 @@ _VERSION_3 = """
     ALTER TABLE runs DROP COLUMN parent_run_id;
     ALTER TABLE runs DROP COLUMN suite_fingerprint;
     ALTER TABLE runs DROP COLUMN planned;
-    ALTER TABLE runs DROP COLUMN asked;
+    ALTER TABLE runs DROP COLUMN choice;
     UPDATE attempts SET cost = '{"read_s": 0.5, "peak_bytes": 7}';
     UPDATE ledger_info SET schema_version = 3;
 """
@@ -301,7 +301,7 @@ def test_an_older_ledger_on_a_read_only_mount_can_be_looked_at(old: Path, read_o
 
 def test_a_ledger_of_version_3_learns_of_retries(old: Path) -> None:
     ledger = open_ledger(old)
-    retry = make_run("01JQ8ZBBBB", parent_run_id="01JQ8ZAAAA", planned={DAY.path: 0}, asked={"model": "t@1"})
+    retry = make_run("01JQ8ZBBBB", parent_run_id="01JQ8ZAAAA", planned={DAY.path: 0}, choice={"model": "t@1"})
     ledger.start_run(retry)
     assert ledger.run("last") == retry
     assert ledger.retries_of("01JQ8ZAAAA") == (retry,)
