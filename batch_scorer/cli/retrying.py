@@ -64,7 +64,10 @@ def retry(
 
 def _choice_of(run: RunRecord) -> ModelChoice:
     """The same again. Who asked for nothing gets the version of then, and the alias decides again later."""
-    return run.choice if run.choice.is_explicit else ModelChoice(version=run.model, stays=False)
+    if run.choice.of_its_day:
+        return run.choice
+    # By number: an alias that was given with --model may mean another version by now.
+    return ModelChoice(version=run.model, stays=run.choice.pins)
 
 
 def _tell(settings: Settings, rest: Rest) -> None:

@@ -85,16 +85,17 @@ def living_holder(ledger: Ledger, run: RunRecord) -> Holder | None:
 
 
 def check_same_model(parts: JobParts, run: RunRecord) -> None:
-    """The version that the run used has the bytes it had. Raises: ModelRefused, UsageError, ModelError."""
-    pin = pin_model(parts, run.model)
-    if pin.sha256 != run.model_sha256:
-        raise ModelRefused(
-            f"{run.model} is not the model that run {run.run_id} used: sha256 {pin.sha256[:12]}…, "
-            f"then {run.model_sha256[:12]}…",
-            where=f"registry {parts.registry.root}",
-            fix="restore the registry from a backup, or score with what the alias means today",
-            next_command=f"batch-scorer retry {run.run_id} --latest-model",
-        )
+    """What the run scored with has the bytes it had. Raises: ModelRefused, UsageError, ModelError."""
+    for reference, sha256 in zip(run.model.split(", "), run.model_sha256.split(", "), strict=True):
+        pin = pin_model(parts, reference)
+        if pin.sha256 != sha256:
+            raise ModelRefused(
+                f"{reference} is not the model that run {run.run_id} used: sha256 {pin.sha256[:12]}…, "
+                f"then {sha256[:12]}…",
+                where=f"registry {parts.registry.root}",
+                fix="restore the registry from a backup, or score with what the alias means today",
+                next_command=f"batch-scorer retry {run.run_id} --latest-model",
+            )
 
 
 def with_todays_config(rest: Rest) -> str:
