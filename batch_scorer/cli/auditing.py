@@ -11,8 +11,8 @@ from urllib.parse import unquote
 import click
 
 from batch_scorer.cli import output, words
-from batch_scorer.cli.history import waived_line
 from batch_scorer.cli.settings import Settings, global_options
+from batch_scorer.cli.show_partition import pin_line, waived_line
 from batch_scorer.cli.verdicts import echo_verdicts
 from batch_scorer.core.errors import DamageFound, UsageError
 from batch_scorer.core.findings import Finding, PartitionReport
@@ -202,6 +202,8 @@ def _audit_dict(report: AuditReport) -> dict[str, Any]:
         "outputs": [asdict(file) for file in manifest.outputs],
         "quarantine": [asdict(file) for file in manifest.quarantine],
         "waivers": [asdict(waived) for waived in manifest.waivers],
+        "pin": asdict(report.generation.pin) if report.generation.pin else None,
+        "warnings": manifest.warnings,
         "directory": report.directory,
         "manifest": report.manifest_path,
         "manifest_sha256": report.generation.manifest_sha256,
@@ -221,6 +223,8 @@ def _echo_audit(report: AuditReport) -> None:
         *([f"  reason     {run.reason}"] if run.reason else []),
         *([f"  restores   generation {manifest.restores}"] if manifest.restores is not None else []),
         *map(waived_line, manifest.waivers),
+        *([pin_line(report.generation.pin)] if report.generation.pin else []),
+        *(f"  warning    {text}" for text in manifest.warnings),
         f"  model      {used.model_name}@{used.model_version}{alias}, sha256 {used.model_sha256}",
         f"  code       {manifest.code_version}, "
         + ", ".join(f"{name} {number}" for name, number in sorted(manifest.environment.items())),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import defaultdict
 
 import click
 
@@ -15,6 +16,7 @@ from batch_scorer.core.runs import RunReport
 from batch_scorer.ops.logs import logging_run
 
 _LONGEST_TABLE = 40
+_MOST_ALIKE = 3  # warnings that differ in nothing but the partition; more are one line
 
 
 def conclude(settings: Settings, report: RunReport) -> None:
@@ -48,9 +50,13 @@ def _conclude(settings: Settings, report: RunReport) -> None:
 def _warn(settings: Settings, report: RunReport) -> None:
     for text in report.warnings:
         output.warn(settings, text)
+    labels: defaultdict[str, list[str]] = defaultdict(list)
     for outcome in report.outcomes:
         for text in outcome.warnings:
-            output.warn(settings, f"{outcome.label}: {text}")
+            labels[text].append(outcome.label)
+    for text, of in labels.items():
+        for where in of if len(of) <= _MOST_ALIKE else [f"{len(of)} partitions, {min(of)} to {max(of)}"]:
+            output.warn(settings, f"{where}: {text}")
 
 
 def _summarize(report: RunReport) -> None:

@@ -22,8 +22,16 @@ _LATE = 1
 @click.command()
 @click.argument("job", required=False)
 @click.option("--max-age", metavar="26h", help="Exit 1 when the last success is older.")
+@click.option("--calendar", is_flag=True, help="The state of every day, a week in each row.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3660),
+    default=90,
+    show_default=True,
+    help="How many days, today included, for --calendar.",
+)
 @global_options
-def status(settings: Settings, job: str | None, max_age: str | None) -> int:
+def status(settings: Settings, job: str | None, max_age: str | None, calendar: bool, days: int) -> int:
     """Health of JOB, or of every job, at a glance."""
     from batch_scorer import wiring
     from batch_scorer.config.units import parse_duration
@@ -39,7 +47,11 @@ def status(settings: Settings, job: str | None, max_age: str | None) -> int:
         job,
         lambda name: wiring.open_job_for_reading(project, name, target=settings.target),
     )
-    n_late = sum(_show_health(settings, parts, limit) for parts in jobs)
+    n_late = 0
+    for parts in jobs:
+        n_late += _show_health(settings, parts, limit)
+        if calendar:
+            _show_calendar(settings, parts, days, asked=job is not None)
     code = _LATE if n_late else 0
     if settings.json:
         output.emit_summary(code, n_late=n_late)
@@ -66,6 +78,40 @@ def _show_health(settings: Settings, parts: JobParts, limit: timedelta | None) -
     if health["open"]:
         click.echo(f"  next: batch-scorer show {health['job']}/{health['open'][0]['path']}")
     return late
+
+
+def _show_calendar(settings: Settings, parts: JobParts, n_days: int, *, asked: bool) -> None:
+    """asked: this very job was; of all jobs, those without days are passed over with a word.
+
+    Raises: UsageError.
+    """
+    from batch_scorer import wiring
+    from batch_scorer.cli.calendar import calendar_lines, day_states
+    from batch_scorer.core.plans import ModelChoice, Selection
+    from batch_scorer.planning.calendar import today_in
+    from batch_scorer.planning.selection import date_key
+
+    name, now = parts.job.name, datetime.now(UTC)
+    if date_key(parts.job) is None:
+        if asked:
+            raise UsageError(
+                f"--calendar needs exactly one partition key of type date, which {name} has not",
+                where=f"jobs/{name}.yml, input.partition_by",
+                fix="look at its partitions instead",
+                next_command=f"batch-scorer plan {name}",
+            )
+        output.say(settings, f"{name} has no calendar: its partitions are no days")
+        return
+    today = today_in(parts.job.schedule.timezone, now)
+    first = today - timedelta(days=n_days - 1)
+    plan = wiring.plan_job(parts, Selection(first_day=first, last_day=today), ModelChoice(), now)
+    states = day_states(plan, first)
+    if settings.json:
+        for day, state in states.items():
+            output.emit("day", job=name, day=day, state=state.value)
+        return
+    for line in calendar_lines(settings, states):
+        click.echo(line)
 
 
 def _health(parts: JobParts) -> dict[str, Any]:

@@ -14,14 +14,18 @@ import click
 from batch_scorer import __version__
 from batch_scorer.cli import (
     auditing,
+    doctoring,
     health,
-    history,
     mending,
     models,
     planning,
     project,
     quarantine,
+    retrying,
     running,
+    runs,
+    showing,
+    starting,
     suites,
 )
 from batch_scorer.cli.completing import complete_names, listen_to_shells
@@ -60,11 +64,15 @@ def cli(settings: Settings) -> None:
 
 
 for _command in (
+    *starting.commands,
     *project.commands,
+    *doctoring.commands,
     *planning.commands,
     *running.commands,
+    *retrying.commands,
     *health.commands,
-    *history.commands,
+    *runs.commands,
+    *showing.commands,
     *auditing.commands,
     *quarantine.commands,
     *mending.commands,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import click
 
 from batch_scorer.cli import output, words
 from batch_scorer.cli.durations import DURATION
-from batch_scorer.cli.history import find_run
+from batch_scorer.cli.finding import find_shared
 from batch_scorer.cli.settings import Settings, global_options
 
 if TYPE_CHECKING:
@@ -150,9 +151,14 @@ def _show_holder(settings: Settings, each: Any, *, dry_run: bool) -> None:
 def cancel(settings: Settings, run: str, dry_run: bool) -> None:
     """Ask a run to stop, wherever it runs; what it published stays."""
     from batch_scorer.execution.publishing import mending
+    from batch_scorer.ledger.ledger import open_ledger
 
-    _, ledger, found = find_run(settings, run)
-    holder = mending.cancellable(ledger, found) if dry_run else mending.cancel(ledger, found)
+    shared, found = find_shared(settings, run)
+    holder = mending.cancellable(shared.ledger, found)
+    if not dry_run:
+        # What was opened to look into may be a copy of an older ledger.
+        with closing(open_ledger(shared.database)) as ledger:
+            mending.cancel(ledger, found)
     if settings.json:
         output.emit_summary(
             0, run_id=found.run_id, host=holder.process.host, pid=holder.process.pid, dry_run=dry_run

@@ -19,14 +19,17 @@ from pydantic_core import core_schema
 # Python 3.11's own is refused by pydantic: it cannot tell which fields may be absent.
 from typing_extensions import TypedDict
 
+from batch_scorer.cli.calendar import DayState
 from batch_scorer.cli.output import SCHEMA_VERSION
 from batch_scorer.core.chunks import Accounting, StagedFile
 from batch_scorer.core.findings import FindingKind
 from batch_scorer.core.models import ModelManifest
 from batch_scorer.core.plans import Action, Cause
-from batch_scorer.core.records import AttemptRecord, GenerationRecord, RunRecord
+from batch_scorer.core.records import AttemptRecord, AttemptState, GenerationRecord, Pin, RunRecord
 from batch_scorer.core.volume import VolumeBaseline
 from batch_scorer.core.waivers import Waived
+from batch_scorer.planning.estimates import Estimate
+from batch_scorer.planning.explaining import Explanation
 
 Json = Any  # a document of somebody else: Great Expectations' own, a job file's, a row's values
 
@@ -91,10 +94,13 @@ class PartitionPlan(TypedDict):
     partition: str
     action: Action
     reasons: list[Reason]
+    model: str
+    warnings: list[str]
     n_rows: int | None
     n_bytes: int | None
     problem: Error | None
     volume_baseline: VolumeBaseline | None
+    explain: NotRequired[Explanation]
 
 
 class RunStarted(TypedDict):
@@ -128,6 +134,14 @@ class PartitionDone(TypedDict):
 # What the ledger and the manifests tell
 
 
+class Day(TypedDict):
+    """A day of the calendar; of several partitions the worst counts."""
+
+    job: str
+    day: dt.date
+    state: DayState
+
+
 class OpenPartition(TypedDict):
     partition: str
     path: str
@@ -156,12 +170,24 @@ else:
     Generation = _of(GenerationRecord, partition=str)
 
 
+class Tried(TypedDict):
+    """An attempt in short."""
+
+    run_id: str
+    parent_run_id: str | None
+    started_at: dt.datetime
+    state: AttemptState
+    generation: int | None
+    headline: str
+
+
 class PartitionHistory(TypedDict):
-    """A partition's current generation, and what was tried since."""
+    """A partition's current generation, what was tried since, and the newest attempts of all."""
 
     partition: str
     generation: Generation | None
     attempts: list[Attempt]
+    history: list[Tried]
 
 
 class Finding(TypedDict):
@@ -221,6 +247,8 @@ class Audit(TypedDict):
     outputs: list[StagedFile]
     quarantine: list[StagedFile]
     waivers: list[Waived]
+    pin: Pin | None
+    warnings: list[str]
     directory: str
     manifest: str
     manifest_sha256: str
@@ -332,6 +360,14 @@ class DraftedExpectation(TypedDict):
     severity: str
     notes: NotRequired[Json]
     meta: NotRequired[Json]
+
+
+class Choice(TypedDict):
+    """What was chosen for a drafted job, and why."""
+
+    about: str
+    chosen: str
+    why: str
 
 
 class LeftOut(TypedDict):
@@ -447,6 +483,7 @@ class Text(TypedDict):
 
     kind: str
     text: str
+    file: NotRequired[str]
 
 
 class Warned(TypedDict):
@@ -463,7 +500,16 @@ class Ended(Error):
 
 
 class InitSummary(TypedDict):
+    """Of `init` and `schedule render -o`; the rest of a job that was drafted from a table."""
+
     written: list[str]
+    job: NotRequired[str]
+    looked_at: NotRequired[str]
+    next: NotRequired[list[str]]
+
+
+class SchemaSummary(TypedDict):
+    file: str | None
 
 
 class ValidateConfigSummary(TypedDict):
@@ -473,15 +519,16 @@ class ValidateConfigSummary(TypedDict):
 # With how many partitions, for each action that occurs.
 PlanSummary = _typed(
     "PlanSummary",
-    {"job": str, "model": str, "today": dt.date}
+    {"job": str, "model": str, "today": dt.date, "estimate": Estimate}
     | {f"n_{action.value.lower()}": NotRequired[int] for action in Action},
 )
 
 
 class RunSummary(TypedDict):
-    """error: what stopped the run as a whole."""
+    """Of `run`, `backfill`, `retry`. error: what stopped the run as a whole."""
 
-    run_id: str
+    run_id: str | None
+    parent_run_id: NotRequired[str]
     n_published: int
     n_blocked: int
     n_failed: int
@@ -631,7 +678,8 @@ MESSAGES: Mapping[str, tuple[Any, ...]] = {
     "partition_done": (PartitionDone,),
     "warning": (Warned,),
     "status": (Status,),
-    "run": (_of(RunRecord),),
+    "day": (Day,),
+    "run": (_of(RunRecord), _of(RunRecord, attempt=int, retried_by=list[str])),
     "attempt": (Attempt,),
     "partition": (PartitionHistory,),
     "finding": (Finding,),
@@ -646,6 +694,7 @@ MESSAGES: Mapping[str, tuple[Any, ...]] = {
     "model_version": (ListedModel, _of(ModelManifest, aliases=list[str])),
     "suite": (ListedSuite,),
     "expectation": (DraftedExpectation,),
+    "choice": (Choice,),
     "left_out": (LeftOut,),
     "difference": (Difference,),
     "coverage": (Coverage,),
@@ -662,6 +711,7 @@ MESSAGES: Mapping[str, tuple[Any, ...]] = {
     "summary": (
         BareSummary,
         InitSummary,
+        SchemaSummary,
         ValidateConfigSummary,
         PlanSummary,
         RunSummary,

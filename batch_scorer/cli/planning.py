@@ -2,52 +2,102 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from batch_scorer.cli import output, words
-from batch_scorer.cli.selecting import selection_options
+from batch_scorer.cli.explaining import explanation_lines
+from batch_scorer.cli.selecting import model_options, selection_options
 from batch_scorer.cli.settings import Settings, global_options
-from batch_scorer.core.plans import Action, PartitionPlan, Plan, Selection
+from batch_scorer.core.plans import Action, ModelChoice, PartitionPlan, Plan, Selection
 
-_QUIET_ACTIONS = {Action.SKIP}
+if TYPE_CHECKING:
+    from batch_scorer.execution.parts import JobParts
+    from batch_scorer.planning.estimates import Estimate
+    from batch_scorer.planning.explaining import Explanation
+
+_MAX_UP_TO_DATE = 31  # of a range that was asked for, a month: more of them are only counted
 
 
 @click.command()
 @click.argument("job")
 @selection_options
-@click.option("--model", metavar="NAME@V", help="Plan with this model version instead of the job's.")
+@model_options
+@click.option("--explain", is_flag=True, help="Every ingredient of each decision, then and now.")
+@click.option(
+    "-o",
+    "--output",
+    "plan_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also write the plan to this file, for run --plan.",
+)
 @global_options
-def plan(settings: Settings, job: str, selection: Selection, model: str | None) -> None:
+def plan(
+    settings: Settings,
+    job: str,
+    selection: Selection,
+    choice: ModelChoice,
+    explain: bool,
+    plan_file: Path | None,
+) -> None:
     """What would be done for JOB, and why, per partition. Changes nothing."""
     from batch_scorer import wiring
+    from batch_scorer.execution.survey import survey
 
     parts = wiring.open_job_for_reading(settings.find_project(), job, target=settings.target)
-    show_plan(settings, wiring.plan_job(parts, selection, model=model))
+    seen = survey(parts, choice, selection, datetime.now(UTC))
+    explained: Callable[[PartitionPlan], Explanation] | None = None
+    if explain:
+        from batch_scorer.execution.explaining import explainer
+
+        explained = explainer(parts, seen)
+    show_plan(settings, parts, seen.plan, explained)
+    if plan_file is not None:
+        from batch_scorer.execution.plan_files import write_plan
+
+        write_plan(plan_file, parts, seen.plan)
+        run = f"batch-scorer run {job} --plan {shlex.quote(str(plan_file))}"
+        output.say(settings, f"next: {output.command(settings, run)}")
 
 
-def show_plan(settings: Settings, plan: Plan) -> None:
-    """The whole plan on stdout, for a person or as JSON Lines."""
+def show_plan(
+    settings: Settings,
+    parts: JobParts,
+    plan: Plan,
+    explained: Callable[[PartitionPlan], Explanation] | None = None,
+) -> None:
+    """The whole plan on stdout, for a person or as JSON Lines. explained: with every ingredient."""
+    from batch_scorer.planning.estimates import N_RUNS, estimate
+
     for text in plan.warnings:
         output.warn(settings, text)
+    guess = estimate(plan, parts.ledger.paces(plan.job, N_RUNS) if plan.order else ())
     if settings.json:
         for entry in plan.entries:
-            output.emit("partition_plan", **as_dict(entry))
-        output.emit_summary(0, job=plan.job, model=plan.model.label, today=plan.today, **_counts(plan))
+            more = {"explain": asdict(explained(entry))} if explained else {}
+            output.emit("partition_plan", **as_dict(entry), model=plan.model_of(entry).reference, **more)
+        counts = _counts(plan)
+        output.emit_summary(
+            0, job=plan.job, model=plan.model_label, today=plan.today, **counts, estimate=asdict(guess)
+        )
         return
     click.echo(_heading(plan))
-    shown = [e for e in plan.entries if settings.verbose or e.action not in _QUIET_ACTIONS]
-    lines = [
-        (f" {e.label}", e.action.value, e.why, words.rows(e.n_rows), words.size(_bytes(e))) for e in shown
-    ]
-    if lines:
-        click.echo(output.table(lines, right=(3, 4)))
+    shown = [entry for entry in plan.entries if _is_shown(settings, plan, entry)]
+    for entry, line in zip(shown, _lines(settings, shown), strict=True):
+        click.echo(line)
+        if explained:
+            click.echo(explanation_lines(explained(entry)))
     n_hidden = len(plan.entries) - len(shown)
     if n_hidden:
         click.echo(f" {words.count(n_hidden, 'partition')} up to date (-v shows them)")
-    click.echo(f"{len(plan.order)} to score" + _problems(plan))
+    click.echo(f"{len(plan.order)} to score" + _guess(guess) + _problems(plan))
 
 
 def as_dict(entry: PartitionPlan) -> dict[str, Any]:
@@ -57,9 +107,32 @@ def as_dict(entry: PartitionPlan) -> dict[str, Any]:
         "reasons": [{"cause": reason.cause.value, "text": reason.text} for reason in entry.reasons],
         "n_rows": entry.n_rows,
         "n_bytes": _bytes(entry),
+        "warnings": list(entry.warnings),
         "problem": entry.problem.as_dict() if entry.problem else None,
         "volume_baseline": asdict(entry.volume_baseline) if entry.volume_baseline else None,
     }
+
+
+def _is_shown(settings: Settings, plan: Plan, entry: PartitionPlan) -> bool:
+    """Of a short range every day has its line; else what is up to date is only counted."""
+    if settings.verbose or entry.action is not Action.SKIP:
+        return True
+    chosen = plan.selection
+    return (chosen.has_range or bool(chosen.partitions)) and len(plan.entries) <= _MAX_UP_TO_DATE
+
+
+def _lines(settings: Settings, entries: list[PartitionPlan]) -> list[str]:
+    rows = [
+        (
+            f" {entry.label}",
+            entry.action.value,
+            output.command(settings, _why(entry)),
+            words.rows(entry.n_rows),
+            words.size(_bytes(entry)),
+        )
+        for entry in entries
+    ]
+    return output.table(rows, right=(3, 4)).splitlines()
 
 
 def _heading(plan: Plan) -> str:
@@ -69,7 +142,23 @@ def _heading(plan: Plan) -> str:
         what = f"{words.count(days, 'day')}, both ends included"
     else:
         what = words.count(len(plan.entries), "partition")
-    return f"{what}, {plan.timezone} · model {plan.model.label}"
+        what += f" since {chosen.first_day}" if chosen.first_day else ""
+        what += f" until {chosen.last_day}" if chosen.last_day else ""
+    return f"{what}, {plan.timezone} · model {plan.model_label}"
+
+
+def _why(entry: PartitionPlan) -> str:
+    """With what is particular to it: a model of its own, and what is odd about scoring it."""
+    own = [f"with v{entry.model.version}"] if entry.model and entry.action is Action.SCORE else []
+    return "; ".join([entry.why, *own, *(f"warning: {text}" for text in entry.warnings)])
+
+
+def _guess(guess: Estimate) -> str:
+    """`, about 4 min (last 10 runs)`; nothing where there is nothing to go by."""
+    if guess.seconds is None:
+        return ""
+    runs = "last run" if guess.n_runs == 1 else f"last {guess.n_runs} runs"
+    return f", about {words.about(guess.seconds)} ({runs})"
 
 
 def _counts(plan: Plan) -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from batch_scorer.cli import output, words
@@ -57,30 +58,85 @@ def outcome_lines(outcome: PartitionOutcome) -> str:
     return line
 
 
+class Progress:
+    """How far a run has come. What is left to read: what the footers of partitions that go on say."""
+
+    def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._began_at = clock, clock()
+        self._left = {entry.label: entry.n_rows or 0 for entry in plan.to_score}
+        self.n_partitions = len(self._left)
+        self.n_rows = self._n_rows_left = sum(self._left.values())
+        self.n_read = 0
+
+    def read(self, label: str, n_rows: int) -> None:
+        self.n_read += n_rows
+        if label in self._left:
+            self._n_rows_left -= min(n_rows, self._left[label])
+            self._left[label] -= min(n_rows, self._left[label])
+
+    def ended(self, label: str) -> None:
+        """However it ended: nothing more will be read of it."""
+        self._n_rows_left -= self._left.pop(label, 0)
+
+    @property
+    def n_ended(self) -> int:
+        return self.n_partitions - len(self._left)
+
+    @property
+    def n_rows_done(self) -> int:
+        """Of n_rows; those of partitions that ended unread count as done."""
+        return self.n_rows - self._n_rows_left
+
+    @property
+    def rows_per_s(self) -> float:
+        elapsed_s = self._clock() - self._began_at
+        return self.n_read / elapsed_s if elapsed_s > 0 else 0.0
+
+    @property
+    def left_s(self) -> float | None:
+        """At the pace so far; None while nothing was read."""
+        return self._n_rows_left / self.rows_per_s if self.n_read and self.rows_per_s else None
+
+    def __str__(self) -> str:
+        """`12 of 1,500 partitions, 20,412 rows, 5,103 rows/s, 2 h 5 min left`."""
+        left = f", about {words.seconds(self.left_s)} left" if self.left_s is not None else ""
+        partitions = f"{self.n_ended:,} of {words.count(self.n_partitions, 'partition')}"
+        return f"{partitions}, {words.rows(self.n_read)}, {words.rows(round(self.rows_per_s))}/s{left}"
+
+
 class Lines:
     """Nothing on success without -v; a problem is always said. With -v a line per partition and per 30 s."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
-        self._n_rows = 0
-        self._said_at = time.monotonic()
+        self._clock = clock
+        self._progress: Progress | None = None
+        self._said_at = clock()
 
     def run_started(self, run: RunRecord, plan: Plan) -> None:
+        self._progress = Progress(plan, self._clock)
         if self._settings.verbose:
             output.say(
                 self._settings,
-                f"run {run.run_id}: {words.count(len(plan.order), 'partition')} with {plan.model.label}",
+                f"run {run.run_id}: {words.count(len(plan.order), 'partition')} with {plan.model_label}",
             )
 
     def rows_read(self, label: str, n_rows: int) -> None:
-        self._n_rows += n_rows
-        if self._settings.verbose and time.monotonic() - self._said_at > _LINE_EVERY_S:
-            self._said_at = time.monotonic()
-            output.say(self._settings, f" {words.rows(self._n_rows)} so far, at {label}")
+        if self._progress is not None:
+            self._progress.read(label, n_rows)
+        self._say_how_far()
 
     def partition_done(self, outcome: PartitionOutcome) -> None:
+        if self._progress is not None:
+            self._progress.ended(outcome.label)
         if self._settings.verbose:
             output.say(self._settings, outcome_lines(outcome))
+        self._say_how_far()
+
+    def _say_how_far(self) -> None:
+        if self._settings.verbose and self._clock() - self._said_at > _LINE_EVERY_S:
+            self._said_at = self._clock()
+            output.say(self._settings, f" … {self._progress}")
 
     def warned(self, text: str) -> None:
         output.warn(self._settings, text)
@@ -91,50 +147,58 @@ class Bar:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._progress: Any = None
+        self._progress: Progress | None = None
+        self._bar: Any = None
         self._task: Any = None
-        self._n_done = 0
-        self._n_all = 0
 
     def run_started(self, run: RunRecord, plan: Plan) -> None:  # noqa: ARG002 (the bar names no run)
+        from rich import progress as rich
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        self._n_all = len(plan.order)
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[speed]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
+        self._progress = Progress(plan)
+        self._bar = rich.Progress(
+            rich.TextColumn("{task.description}"),
+            rich.BarColumn(),
+            rich.TextColumn("{task.fields[speed]}"),
+            rich.TimeElapsedColumn(),
+            rich.TextColumn("{task.fields[left]}"),
             console=Console(stderr=True, no_color=self._settings.no_color),
             transient=True,
         )
-        total = sum(entry.n_rows or 0 for entry in plan.to_score)
-        self._task = self._progress.add_task(self._words(), total=total or None, speed="")
-        self._progress.start()
+        self._task = self._bar.add_task("", total=self._progress.n_rows or None, speed="", left="")
+        self._show()
+        self._bar.start()
 
-    def rows_read(self, label: str, n_rows: int) -> None:  # noqa: ARG002 (the bar is for the whole run)
-        self._progress.update(self._task, advance=n_rows)
-        speed = self._progress.tasks[0].speed
-        if speed:
-            self._progress.update(self._task, speed=f"{words.rows(round(speed))}/s")
+    def rows_read(self, label: str, n_rows: int) -> None:
+        if self._progress is not None:
+            self._progress.read(label, n_rows)
+            self._show()
 
     def partition_done(self, outcome: PartitionOutcome) -> None:
-        self._n_done += 1
-        self._progress.update(self._task, description=self._words())
+        if self._progress is None:  # a directory that is no partition, and nothing else to do
+            return
+        self._progress.ended(outcome.label)
+        self._show()
         if self._settings.verbose:
-            self._progress.console.print(outcome_lines(outcome), markup=False, highlight=False)
+            self._bar.console.print(outcome_lines(outcome), markup=False, highlight=False)
 
     def warned(self, text: str) -> None:
         output.warn(self._settings, text)
 
     def stop(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()
+        if self._bar is not None:
+            self._bar.stop()
 
-    def _words(self) -> str:
-        return f"{self._n_done}/{words.count(self._n_all, 'partition')}"
+    def _show(self) -> None:
+        assert self._progress is not None  # noqa: S101 (only once the run has started)
+        seen, left_s = self._progress, self._progress.left_s
+        self._bar.update(
+            self._task,
+            completed=seen.n_rows_done,
+            description=f"{seen.n_ended}/{words.count(seen.n_partitions, 'partition')}",
+            speed=f"{words.rows(round(seen.rows_per_s))}/s" if seen.n_read else "",
+            left=f"{words.seconds(left_s)} left" if left_s is not None else "",
+        )
 
 
 class JsonLines:

@@ -10,7 +10,7 @@ import click
 
 from batch_scorer.cli import output, words
 from batch_scorer.cli.asked import asked_jobs
-from batch_scorer.cli.history import find_run
+from batch_scorer.cli.finding import find_run
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import UsageError
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,15 +18,17 @@ from batch_scorer.cli.closing import conclude
 from batch_scorer.cli.durations import DURATION
 from batch_scorer.cli.planning import show_plan
 from batch_scorer.cli.progress import Bar, listener_for
-from batch_scorer.cli.selecting import selection_options
+from batch_scorer.cli.selecting import model_option, model_options, selection_options
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import BatchScorerError, Interrupted, UsageError
-from batch_scorer.core.plans import Selection
+from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.runs import RunOptions
 from batch_scorer.core.surprises import as_internal_error
 
 if TYPE_CHECKING:
     from batch_scorer.config.project import Project
+    from batch_scorer.core.records import RunRecord
+    from batch_scorer.execution.parts import JobParts
 
 _ASK_ABOVE = 50
 
@@ -36,7 +39,6 @@ _RUN_OPTIONS = (
     click.option("--timeout", type=DURATION, metavar="2h", help="Stop after this long (exit 124)."),
     click.option("--wait-lock", type=DURATION, metavar="10m", help="Wait this long for another run to end."),
     click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failed partition."),
-    click.option("--model", metavar="NAME@V", help="Score with this version instead of the job's."),
     click.option(
         "--empty-exit-code",
         type=click.IntRange(0, 255),
@@ -52,12 +54,15 @@ _RUN_OPTIONS = (
     click.option(
         "--allow-schema-change", is_flag=True, help="Publish although output columns differ from before."
     ),
+    click.option(
+        "--max-parallel", type=click.IntRange(min=1), metavar="N", help="At most so many partitions in hand."
+    ),
     click.option("--dry-run", is_flag=True, help="Show the plan and do nothing."),
 )
 
 
-def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Hand the verb `options` (RunOptions), `model` and `dry_run`."""
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Hand the verb `options` (RunOptions) and `dry_run`."""
 
     @functools.wraps(command)
     def with_options(**arguments: Any) -> Any:
@@ -70,6 +75,7 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             empty_exit_code=arguments.pop("empty_exit_code"),
             error_on=arguments.pop("error_on"),
             allow_schema_change=arguments.pop("allow_schema_change"),
+            max_parallel=arguments.pop("max_parallel"),
             command=tuple(sys.argv),
         )
         return command(options=options, **arguments)
@@ -88,24 +94,52 @@ def _checked_cluster(spec: str | None) -> str | None:
 @click.command()
 @click.argument("job")
 @selection_options
-@_run_options
+@model_option
+@run_options
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Do what this plan says (plan -o), or nothing if anything moved.",
+)
 @global_options
 def run(
     settings: Settings,
     job: str,
     selection: Selection,
+    choice: ModelChoice,
     options: RunOptions,
-    model: str | None,
     dry_run: bool,
+    plan_file: Path | None,
 ) -> int:
     """Score everything of JOB that is due, or the partitions that are asked for."""
-    return _execute(settings, job, selection, options, model=model, dry_run=dry_run)
+    if plan_file is None:
+        return execute(settings, job, selection, choice, options, dry_run=dry_run)
+    if selection != Selection() or choice != ModelChoice():
+        raise click.UsageError("--plan says which partitions and which model; give no options for them")
+    from batch_scorer.execution.plan_files import check_unmoved, read_plan
+
+    then = read_plan(plan_file, job)
+    return execute(
+        settings,
+        job,
+        then.selection,
+        then.choice,
+        options,
+        dry_run=dry_run,
+        accept=functools.partial(check_unmoved, plan_file, then),
+    )
 
 
 @click.command()
 @click.argument("job")
 @selection_options
-@_run_options
+@model_options
+@run_options
+@click.option(
+    "--newest-first/--oldest-first", default=True, show_default=True, help="Which end of the range first."
+)
 @click.option("--reason", metavar="TEXT", help="Why, for the audit.")
 @click.option("--yes", is_flag=True, help=f"Do not ask above {_ASK_ABOVE} partitions.")
 @global_options
@@ -113,56 +147,74 @@ def backfill(
     settings: Settings,
     job: str,
     selection: Selection,
+    choice: ModelChoice,
     options: RunOptions,
-    model: str | None,
     dry_run: bool,
+    newest_first: bool,
     reason: str | None,
     yes: bool,
 ) -> int:
     """Score a range of days of JOB, both ends included; killed half-way, the same command goes on."""
-    if (selection.first_day is None or selection.last_day is None) and not selection.partitions:
-        raise click.UsageError("backfill needs --from and --to, or --partition")
+    if not _says_what(selection):
+        raise click.UsageError("backfill needs --from and --to, or --since, or --partition")
+    selection = replace(selection, newest_first=newest_first)
+    options = replace(options, reason=reason)
     if not yes and not dry_run:
-        _ask(settings, job, selection, model)
-    return _execute(settings, job, selection, replace(options, reason=reason), model=model, dry_run=dry_run)
+        _ask(settings, job, selection, choice)
+    return execute(settings, job, selection, choice, options, dry_run=dry_run)
 
 
-def _ask(settings: Settings, job: str, selection: Selection, model: str | None) -> None:
+def _says_what(selection: Selection) -> bool:
+    """A range that was left open by mistake could be the whole lake; --since means to be open."""
+    closed = selection.first_day is not None and selection.last_day is not None
+    since = click.get_current_context().params["since"]
+    return closed or since is not None or bool(selection.partitions)
+
+
+def _ask(settings: Settings, job: str, selection: Selection, choice: ModelChoice) -> None:
     from batch_scorer import wiring
 
     parts = wiring.open_job_for_reading(settings.find_project(), job, target=settings.target)
-    n_partitions = len(wiring.plan_job(parts, selection, model=model).order)
+    n_partitions = len(wiring.plan_job(parts, selection, choice).order)
     if n_partitions <= _ASK_ABOVE:
         return
     question = f"score {n_partitions} partitions of {job}?"
     if not sys.stdin.isatty():
         raise UsageError(question, fix="give --yes when nobody is there to answer")
     if not click.confirm(question, err=True):
-        raise click.Abort
+        raise BatchScorerError("the answer was no: nothing was done")
 
 
-def _execute(
+def execute(
     settings: Settings,
     job: str,
     selection: Selection,
+    choice: ModelChoice,
     options: RunOptions,
     *,
-    model: str | None,
     dry_run: bool,
+    accept: Callable[[JobParts, Plan], None] = lambda _parts, _plan: None,
+    like: RunRecord | None = None,
 ) -> int:
+    """Plan, and do it unless dry_run. accept: raises to refuse the plan that is about to be carried out.
+
+    like: the run whose config is used.
+    """
     from batch_scorer import wiring
 
     project = settings.find_project()
     if dry_run:
-        looked_at = wiring.open_job_for_reading(project, job, target=settings.target)
-        show_plan(settings, wiring.plan_job(looked_at, selection, model=model))
+        looked_at = wiring.open_job_for_reading(project, job, target=settings.target, like=like)
+        plan = wiring.plan_job(looked_at, selection, choice)
+        accept(looked_at, plan)
+        show_plan(settings, looked_at, plan)
         return 0
-    options = replace(options, model=model)
     listener = listener_for(settings)
     try:
         with _telling_refusals(settings, project, job):
-            parts = wiring.open_job(project, job, target=settings.target)
-            report = wiring.run_job(parts, selection, options, listener, model=model)
+            parts = wiring.open_job(project, job, target=settings.target, like=like)
+            may_run = functools.partial(accept, parts)
+            report = wiring.run_job(parts, selection, choice, options, listener, accept=may_run)
     finally:
         if isinstance(listener, Bar):
             listener.stop()
@@ -197,10 +249,7 @@ def _tell_refused(settings: Settings, project: Project, job: str, error: BatchSc
     from batch_scorer import wiring
     from batch_scorer.execution.observing import Observers
 
-    try:
-        observers = wiring.observers_of(project, wiring.load(project, job, settings.target))
-    except BatchScorerError:
-        return  # the job file itself: it cannot say whom to tell
+    observers = wiring.observers_of_refusal(project, job, settings.target)
     for untold in Observers(observers).refused(error):
         output.warn(settings, untold)
 

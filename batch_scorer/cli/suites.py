@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from batch_scorer.cli import drafting, output, words
-from batch_scorer.cli.history import find_run
+from batch_scorer.cli.finding import find_run
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.durable import write_pieces
 from batch_scorer.core.errors import UsageError

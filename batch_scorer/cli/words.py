@@ -33,9 +33,23 @@ def seconds(value: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def about(value: float) -> str:
+    """Of a guess: `40 s`, `4 min`, `2 h 5 min`."""
+    if value < 60:
+        return f"{max(1, round(value))} s"
+    minutes = round(value / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def moment(when: datetime | None) -> str:
     """`2024-04-01 04:30:12Z`."""
     return f"{when:%Y-%m-%d %H:%M:%SZ}" if when else "-"
+
+
+def models(references: str) -> str:
+    """`taxi_tips@1`; of several, `taxi_tips@1 … taxi_tips@9 (4 versions)`."""
+    first, *others = references.split(", ")
+    return f"{first} … {others[-1]} ({len(others) + 1} versions)" if others else first
 
 
 def count(n: int, noun: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from batch_scorer.core.errors import BatchScorerError
@@ -146,7 +146,14 @@ class StagedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkCost:
-    """Seconds by stage, and the worker's peak resident memory so far in bytes."""
+    """What a chunk cost, or all of a partition or a run together.
+
+    load_s … cpu_s: worker seconds by stage; cpu_s is of all of them. peak_bytes: a worker's peak resident
+    memory so far.
+    The driver adds, by partition: wait_s, until others gave back its lease; prepare_s; check_s, from the last
+    chunk to the last suite's verdict; publish_s; how often a chunk went out again (n_retries), and how often
+    one was lost with its worker (n_deaths).
+    """
 
     load_s: float = 0.0
     read_s: float = 0.0
@@ -155,15 +162,17 @@ class ChunkCost:
     write_s: float = 0.0
     cpu_s: float = 0.0
     peak_bytes: int = 0
+    wait_s: float = 0.0
+    prepare_s: float = 0.0
+    check_s: float = 0.0
+    publish_s: float = 0.0
+    n_retries: int = 0
+    n_deaths: int = 0
 
     def __add__(self, other: ChunkCost) -> ChunkCost:
+        names = [field.name for field in fields(self) if field.name != "peak_bytes"]
         return ChunkCost(
-            load_s=self.load_s + other.load_s,
-            read_s=self.read_s + other.read_s,
-            validate_s=self.validate_s + other.validate_s,
-            score_s=self.score_s + other.score_s,
-            write_s=self.write_s + other.write_s,
-            cpu_s=self.cpu_s + other.cpu_s,
+            **{name: getattr(self, name) + getattr(other, name) for name in names},
             peak_bytes=max(self.peak_bytes, other.peak_bytes),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -64,13 +65,28 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimeSpan:
+    """What a column of dates or times reaches over. first and last: both included; without a time zone
+    where the column has none.
+    """
+
+    column: str
+    first: dt.date | dt.datetime
+    last: dt.date | dt.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingReference:
-    """The table a model was trained on. path as given at registration; sha256 of the file's bytes."""
+    """The table a model was trained on. path as given at registration; sha256 of the file's bytes.
+
+    spans: of its columns of dates and times; None: registered before that was recorded.
+    """
 
     path: str
     sha256: str
     n_rows: int
     columns: tuple[str, ...]
+    spans: tuple[TimeSpan, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +119,7 @@ class ModelPin:
     """One model version, fixed before planning: what a worker needs to load exactly these bytes.
 
     directory: of the version, absolute or a URI. alias: what the job named, None for an explicit version.
+    trained_on: of the training table's columns of dates and times; empty when that is not known.
     """
 
     name: str
@@ -116,6 +133,12 @@ class ModelPin:
     signature: Signature
     files: Mapping[str, str]
     n_golden_rows: int
+    trained_on: tuple[TimeSpan, ...] = ()
+
+    @property
+    def reference(self) -> str:
+        """`taxi_tips@7`."""
+        return f"{self.name}@{self.version}"
 
     @property
     def label(self) -> str:

@@ -12,6 +12,8 @@ from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.volume import VolumeBaseline
 
+_MAX_NAMED = 6
+
 
 class Action(StrEnum):
     SCORE = "SCORE"
@@ -30,6 +32,7 @@ class Cause(StrEnum):
     MISSING = "missing"
     FAILED_BEFORE = "failed before"
     BLOCKED_BEFORE = "blocked before"
+    TRIED_OTHERWISE = "tried before something changed"
     INPUT_CHANGED = "input changed"
     MODEL_CHANGED = "model changed"
     SUITE_CHANGED = "suite changed"
@@ -70,11 +73,17 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What the command line asked for. first_day and last_day: both included."""
+    """What the command line asked for. first_day and last_day: both included.
+
+    since_last_success: first_day is still to be found in the ledger, see planning.selection.since_success.
+    exactly: hive paths; these and no others, scored even if they are up to date or pinned.
+    """
 
     first_day: dt.date | None = None
     last_day: dt.date | None = None
+    since_last_success: bool = False
     partitions: tuple[tuple[str, str], ...] = ()  # --partition key=value, values as typed
+    exactly: tuple[str, ...] = ()
     reprocess: Reprocess | None = None
     limit: int | None = None
     newest_first: bool = True
@@ -82,7 +91,37 @@ class Selection:
     @property
     def is_explicit(self) -> bool:
         """A range, a partition or --reprocess lifts the lookback limit."""
-        return bool(self.first_day or self.last_day or self.partitions or self.reprocess)
+        return bool(self.has_range or self.partitions or self.exactly or self.reprocess)
+
+    @property
+    def has_range(self) -> bool:
+        """Days were asked for, if only by one end."""
+        return bool(self.first_day or self.last_day or self.since_last_success)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelChoice:
+    """Which version scores: what the job's model.uri means now, unless something else was asked for.
+
+    version: `name@version` for every partition. of_its_day: for each partition the version that the job's
+    alias meant at the end of its day. stays: what is scored with the version is pinned.
+    """
+
+    version: str | None = None
+    of_its_day: bool = False
+    stays: bool = True
+
+    @property
+    def is_explicit(self) -> bool:
+        return self.version is not None or self.of_its_day
+
+    @property
+    def pins(self) -> bool:
+        """Whether what it scores stays, whatever the alias says later."""
+        return self.is_explicit and self.stays
+
+
+JOBS_OWN = ModelChoice()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +131,7 @@ class PartitionPlan:
     footers: by file, only for SCORE, in the order of found.files. problem: a footer could not be read; the
     run will report it as this partition's failure.
     base_generation: the current one, None when never published.
+    model: where it is not the plan's, see Plan.model_of. warnings: what will be odd about scoring it now.
     volume_baseline: only for SCORE, and only with validate.volume.against.
     """
 
@@ -104,6 +144,8 @@ class PartitionPlan:
     problem: InputError | None = None
     base_generation: int | None = None
     volume_baseline: VolumeBaseline | None = None
+    model: ModelPin | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def n_rows(self) -> int | None:
@@ -120,6 +162,7 @@ class Plan:
 
     order: the partitions to score, in the order they will be worked on. agreed_columns: (name, Arrow type)
     of the carried columns as most of them have it, so that one odd partition does not speak for the table.
+    model: of every partition that has none of its own.
     """
 
     job: str
@@ -133,10 +176,39 @@ class Plan:
     order: tuple[Partition, ...] = ()
     warnings: tuple[str, ...] = ()
     agreed_columns: tuple[tuple[str, str], ...] = ()
+    choice: ModelChoice = JOBS_OWN
     refreshed: tuple[tuple[Partition, tuple[LakeFile, ...]], ...] = field(default=(), repr=False)
+
+    def model_of(self, entry: PartitionPlan) -> ModelPin:
+        """What scores it, or would."""
+        return entry.model or self.model
+
+    @property
+    def models(self) -> tuple[ModelPin, ...]:
+        """All that score something, by name and version; the plan's own where nothing is to be scored."""
+        used = {model.reference: model for model in map(self.model_of, self.to_score)} or {"": self.model}
+        return tuple(sorted(used.values(), key=lambda model: (model.name, model.version)))
+
+    @property
+    def model_label(self) -> str:
+        """`taxi_tips@champion = v7 (a91c…)`; or, of several, `taxi_tips@champion by date: v6, v7`."""
+        if all(entry.model is None for entry in self.entries):
+            return self.model.label
+        named = f"{self.model.name}@{self.model.alias} by date"
+        versions = [f"v{model.version}" for model in self.models] if self.order else []
+        if len(versions) > _MAX_NAMED:
+            versions = [f"{len(versions)} versions from {versions[0]} to {versions[-1]}"]
+        return f"{named}: {', '.join(versions)}" if versions else named
 
     def with_action(self, action: Action) -> tuple[PartitionPlan, ...]:
         return tuple(entry for entry in self.entries if entry.action is action)
+
+    @property
+    def not_ready(self) -> tuple[PartitionPlan, ...]:
+        """Partitions that are due and whose input is not there yet."""
+        causes = {Cause.NOT_READY, Cause.NO_DIRECTORY}
+        waiting = self.with_action(Action.WAIT)
+        return tuple(entry for entry in waiting if any(reason.cause in causes for reason in entry.reasons))
 
     @property
     def to_score(self) -> tuple[PartitionPlan, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 from batch_scorer.core.chunks import Accounting, ChunkCost, StagedFile
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.partitions import Partition
+from batch_scorer.core.plans import JOBS_OWN, ModelChoice
 from batch_scorer.core.waivers import Waived, Waiver
 
 
@@ -195,7 +196,13 @@ class PartitionRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """One execution of ours. summary: counts by attempt state; command: argv as typed."""
+    """One execution of ours. summary: counts by attempt state; command: argv as typed.
+
+    model: `taxi_tips@3`; several, and as many of model_sha256, are separated by a comma and a space.
+    parent_run_id: of the run that it retries. suite_fingerprint: over all suites of the job, then.
+    planned: hive path of each partition that it set out to score, and the current generation then (0: none);
+    None: a run of another kind, or recorded before that was known. choice: of the model.
+    """
 
     run_id: str
     job: str
@@ -219,3 +226,7 @@ class RunRecord:
     cost: ChunkCost = field(default_factory=ChunkCost)
     error: Mapping[str, Any] | None = None
     guarantee: str | None = None  # how what it published became visible
+    parent_run_id: str | None = None
+    suite_fingerprint: str | None = None
+    planned: Mapping[str, int] | None = None
+    choice: ModelChoice = JOBS_OWN

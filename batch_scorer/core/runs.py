@@ -26,7 +26,8 @@ class RunOptions:
     allow_schema_change: bool = False
     command: tuple[str, ...] = ()
     reason: str | None = None
-    model: str | None = None  # asked for by name: what it scores is pinned
+    max_parallel: int | None = None  # partitions in hand at once
+    parent_run_id: str | None = None  # of the run that is retried
 
 
 class RunListener(Protocol):
@@ -39,6 +40,14 @@ class RunListener(Protocol):
     def partition_done(self, outcome: PartitionOutcome) -> None: ...
 
     def warned(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast a run was, all in: n_rows it read, in so many seconds from its start to its end."""
+
+    n_rows: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

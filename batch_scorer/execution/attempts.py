@@ -58,7 +58,7 @@ def record(
             partition_label=entry.label,
             partition_path=entry.partition.path if entry.partition else entry.label,
             state=_state(outcome),
-            ingredients=ingredients_for(plan, found) if found else None,
+            ingredients=ingredients_for(plan, plan.model_of(entry), found) if found else None,
             reasons=(*(reason.text for reason in entry.reasons), *_went_on(outcome)),
             started_at=started_at,
             finished_at=datetime.now(UTC),

@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from batch_scorer.core.chunks import ChunkChecked, ChunkFailed, ChunkScored, ChunkTask
+from batch_scorer.core.chunks import ChunkChecked, ChunkCost, ChunkFailed, ChunkScored, ChunkTask
 from batch_scorer.core.errors import (
     BatchScorerError,
     ClusterUnavailable,
@@ -46,7 +46,7 @@ from batch_scorer.validation.gx.process import GxProcess
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2
-# Partitions scored and waiting for their suites; more would only fill the staging disk.
+# Partitions in hand, unless told: scored and waiting for their suites; more would only fill the staging disk.
 _MAX_ACTIVE = 6
 
 
@@ -78,9 +78,11 @@ class Driver:
         self._leases = leases
         self._queue = Queue(parts, plan, leases, options.wait_lock)
         self._active: dict[Partition, PartitionWork] = {}
+        self._max_active = options.max_parallel or _MAX_ACTIVE
         self._warned: list[str] = []
         self._window = Window(slots=cluster.slots, retries=parts.job.compute.retries)
         self._outcomes = outcomes  # appended to as partitions end, so that a stop loses none
+        self._n_failed = sum(isinstance(outcome, Failed) for outcome in outcomes)
 
     def run(self) -> None:
         """Until every partition has an outcome. Raises: what ends a run as a whole."""
@@ -110,17 +112,16 @@ class Driver:
 
     def _gave_up(self) -> bool:
         """--fail-fast or compute.max_failed_partitions: finish what has started, start nothing more."""
-        n_failed = sum(isinstance(outcome, Failed) for outcome in self._outcomes)
         limit = 0 if self._options.fail_fast else self._parts.job.compute.max_failed_partitions
-        if limit is None or n_failed <= limit:
+        if limit is None or self._n_failed <= limit:
             return False
-        self._listener.warned(f"{n_failed} partitions failed: {len(self._queue)} more were not started")
+        self._listener.warned(f"{self._n_failed} partitions failed: {len(self._queue)} more were not started")
         self._queue.clear()
         return True
 
     def _start_next(self) -> bool:
         """Take one more partition in hand, if there is room and one that nobody else has."""
-        if not self._queue or len(self._active) >= _MAX_ACTIVE or self._gave_up():
+        if not self._queue or len(self._active) >= self._max_active or self._gave_up():
             return False
         turn = self._queue.next()
         if turn is None:
@@ -132,7 +133,8 @@ class Driver:
         return True
 
     def _start(self, entry: PartitionPlan) -> None:
-        started_at = datetime.now(UTC)
+        started_at, begun = datetime.now(UTC), time.perf_counter()
+        wait_s = self._queue.waited_s(entry.partition)
         try:
             prepared = prepare(
                 self._parts,
@@ -145,7 +147,9 @@ class Driver:
         except BatchScorerError as error:
             self._end_unprepared(entry, error, started_at)
             return
-        self._active[prepared.partition] = PartitionWork(prepared)
+        work = PartitionWork(prepared)
+        work.add_cost(ChunkCost(prepare_s=time.perf_counter() - begun, wait_s=wait_s))
+        self._active[prepared.partition] = work
         for scored in prepared.reused:
             self._listener.rows_read(entry.label, scored.rows.n_read)
 
@@ -220,8 +224,10 @@ class Driver:
             raise error
         if not self._goes_again(task, error):
             self._window.settled(task)
+            work.add_cost(_lost(error))
             work.take_failed(failed)
         elif work.error is None:
+            work.add_cost(_lost(error) + ChunkCost(n_retries=1))
             _log.warning("chunk %s of %s again: %s", task.chunk.index, task.chunk.partition, error)
         if work.error is not None:  # what was to go again need not, nor is it to blame
             work.drop(self._window.forget(task.chunk.partition))
@@ -242,8 +248,10 @@ class Driver:
             self._end(work, failed(work, work.error))
             return
         if work.checks is None:
+            work.all_in_at = time.perf_counter()
             self._send_checks(work)
         if work.is_checked:
+            work.add_cost(ChunkCost(check_s=time.perf_counter() - work.all_in_at))
             del self._active[work.prepared.partition]  # a publish that is broken off is recovered from disk
             self._conclude(work)
 
@@ -251,19 +259,26 @@ class Driver:
         fault_point(FaultPoint.PARTITION_SCORED)
         try:
             outcome, entries = conclude(
-                self._parts, self._plan, work, self._run_id, self._leases, self._pin()
+                self._parts, self._plan, work, self._run_id, self._leases, self._pin(work.prepared.entry)
             )
         except LockHeld as error:
             entry = work.prepared.entry
             outcome, entries = Held(partition=work.prepared.partition, label=entry.label, error=error), ()
         self._end(work, outcome, entries)
 
-    def _pin(self) -> Pin | None:
-        """A model that was asked for by name stays, whatever the alias says later."""
-        if self._options.model is None:
+    def _pin(self, entry: PartitionPlan) -> Pin | None:
+        """A model that was asked for, by name or by date, stays, whatever the alias says later."""
+        choice = self._plan.choice
+        if not choice.pins:
             return None
-        why = self._options.reason or f"scored with {self._options.model}, as asked for"
-        return Pin(by=user_name(), at=datetime.now(UTC), why=why)
+        model = self._plan.model_of(entry)
+        why = f"scored with {choice.version}, as asked for"
+        if choice.of_its_day:
+            why = (
+                f"scored with {model.reference}, which {model.name}@{model.alias} meant at the end of its day"
+            )
+        given = f"{self._options.reason}; " if self._options.reason else ""
+        return Pin(by=user_name(), at=datetime.now(UTC), why=given + why)
 
     def _end(self, work: PartitionWork, outcome: PartitionOutcome, entries: VerdictEntries = ()) -> None:
         work.forget_checks()
@@ -287,8 +302,13 @@ class Driver:
     @contextmanager
     def _told(self, outcome: PartitionOutcome) -> Iterator[None]:
         """Around its record in the ledger: the outcome is true whether the ledger takes it or not."""
+        self._n_failed += isinstance(outcome, Failed)
         self._outcomes.append(outcome)
         try:
             yield
         finally:
             self._listener.partition_done(outcome)
+
+
+def _lost(error: BatchScorerError) -> ChunkCost:
+    return ChunkCost(n_deaths=int(isinstance(error, WorkerDied)))

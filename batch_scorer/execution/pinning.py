@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
 from batch_scorer.config.job import Job
-from batch_scorer.core.errors import ConfigInvalid, ModelNotFound, SignatureInvalid, UsageError
+from batch_scorer.core.errors import (
+    ConfigInvalid,
+    ModelNotFound,
+    ModelRefused,
+    SignatureInvalid,
+    UsageError,
+)
 from batch_scorer.core.expressions import OutputColumn
 from batch_scorer.core.models import Method, ModelPin, Signature
+from batch_scorer.core.partitions import Partition
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.models.history import AliasMeanings, meanings_of
+from batch_scorer.models.names import as_version
+from batch_scorer.planning.selection import date_key
 
 
 def pin_model(parts: JobParts, override: str | None = None) -> ModelPin:
@@ -23,6 +37,80 @@ def pin_model(parts: JobParts, override: str | None = None) -> ModelPin:
         raise kind(error.what, where=where, fix=error.fix, next_command=error.next_command) from None
     _check_outputs(parts.job, pin)
     return pin
+
+
+class ModelsOfTheirDay:
+    """For each partition the version that the job's alias meant when the partition's day ended."""
+
+    def __init__(self, parts: JobParts) -> None:
+        """Raises: UsageError, where that makes no sense; ModelNotFound, ModelRefused, StoreUnavailable."""
+        name, _, alias = parts.job.model.uri.partition("@")
+        _check_has_days(parts.job, alias)
+        self._parts = parts
+        self._name, self._alias = name, alias
+        self._meanings = _meanings(parts, name, alias)
+        self._pins: dict[int, ModelPin] = {}
+
+    def __call__(self, partitions: Iterable[Partition]) -> Mapping[Partition, ModelPin]:
+        """Raises: ModelNotFound, with the first day that has an answer; ModelRefused, SignatureInvalid."""
+        versions = {each: self._meanings.at_the_end_of(_day(each)) for each in partitions}
+        too_early = [_day(partition) for partition, version in versions.items() if version is None]
+        if too_early:
+            raise self._pointed_nowhere(too_early, list(map(_day, versions)))
+        return {each: self._pin(version) for each, version in versions.items() if version is not None}
+
+    def _pin(self, version: int) -> ModelPin:
+        if version not in self._pins:
+            pin = self._parts.registry.resolve(f"{self._name}@{version}")
+            _check_outputs(self._parts.job, pin)
+            self._pins[version] = replace(pin, alias=self._alias)
+        return self._pins[version]
+
+    def _pointed_nowhere(self, too_early: list[dt.date], days: list[dt.date]) -> ModelNotFound:
+        first, last = self._meanings.first_day, max(days)
+        others = f", the newest of {len(too_early)} such partitions" if len(too_early) > 1 else ""
+        error = ModelNotFound(
+            f"{self._name}@{self._alias} pointed nowhere yet at the end of {max(too_early)}{others}; "
+            + (f"the earliest date is {first}" if first else "it never did"),
+            where=f"history of {self._name} in registry {self._parts.registry.root}",
+            fix="score earlier partitions with a version that you choose: --model NAME@V",
+        )
+        if first is not None and first <= last:
+            job = self._parts.job.name
+            error.next_command = f"batch-scorer backfill {job} --from {first} --to {last} --model-as-of-date"
+        return error
+
+
+def _check_has_days(job: Job, alias: str) -> None:
+    if as_version(alias) is not None:
+        raise UsageError(
+            f"--model-as-of-date asks what an alias meant, and model.uri names a version: {job.model.uri}",
+            where=f"jobs/{job.name}.yml, model.uri",
+            fix="let model.uri name an alias, or leave --model-as-of-date out",
+        )
+    if date_key(job) is None:
+        declared = ", ".join(f"{key.name}: {key.type}" for key in job.input.partition_by)
+        raise UsageError(
+            f"--model-as-of-date needs exactly one partition key of type date; {job.name} has {{{declared}}}",
+            where=f"jobs/{job.name}.yml, input.partition_by",
+            fix="choose a version with --model NAME@V",
+        )
+
+
+def _meanings(parts: JobParts, name: str, alias: str) -> AliasMeanings:
+    try:
+        return meanings_of(parts.registry.history(name), alias, parts.job.schedule.timezone)
+    except ValueError as reason:
+        raise ModelRefused(
+            f"the history of {name} has a move of {alias} without a time: {reason}",
+            where=str(parts.registry.root / name),
+            fix="restore history.jsonl from a backup",
+        ) from None
+
+
+def _day(partition: Partition) -> dt.date:
+    assert partition.date is not None  # noqa: S101 (the job has one key of type date)
+    return partition.date
 
 
 def _check_outputs(job: Job, pin: ModelPin) -> None:

@@ -20,7 +20,7 @@ from batch_scorer.core.errors import InputMoved
 from batch_scorer.core.expressions import names_in
 from batch_scorer.core.lakefiles import Footer, PartitionFiles, content_fingerprint
 from batch_scorer.core.leases import Opening
-from batch_scorer.core.models import Signature
+from batch_scorer.core.models import ModelPin, Signature
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
 from batch_scorer.core.validation import SuiteScan
@@ -88,7 +88,8 @@ def prepare(
     from batch_scorer.lake.schema import disagreements
 
     check_place(parts, entry.partition)
-    read = read_spec(parts, plan.model.signature, entry.found, entry.footers)
+    model = plan.model_of(entry)
+    read = read_spec(parts, model.signature, entry.found, entry.footers)
     found = replace(entry.found, files=hashed(parts, entry.found.files, entry.found.files))
     columns = output_columns(read.carried, parts.job.model.output)
     fingerprint = content_fingerprint(found.files)
@@ -105,12 +106,12 @@ def prepare(
         entry.partition,
         run_id=run_id,
         token=token,
-        key=opening_key(parts, plan, found, chunks, columns, waived),
+        key=opening_key(parts, plan, model, found, chunks, columns, waived),
         chunks=chunks,
     )
     decisive = tuple(decisive_rules(parts.suites, scans)) if scans else ()
     foregone = refuted(parts, entry, found, scans, decisive)
-    output = _output_spec(parts, plan, opened, read, fingerprint)
+    output = _output_spec(parts, model, opened, read, fingerprint)
     return Prepared(
         entry=entry,
         partition=entry.partition,
@@ -119,7 +120,7 @@ def prepare(
         input_root=parts.input_root,
         input_fingerprint=fingerprint,
         staging=opened.staging,
-        tasks=_tasks(parts, plan, chunks, opened, read, output, scans, foregone is not None),
+        tasks=_tasks(parts, model, chunks, opened, read, output, scans, foregone is not None),
         reused=opened.scored,
         scans=scans,
         decisive=decisive,
@@ -127,7 +128,7 @@ def prepare(
         waived=waived,
         columns=columns,
         started_at=datetime.now(UTC),
-        warnings=disagreements(entry.found.files, entry.footers),
+        warnings=(*entry.warnings, *disagreements(entry.found.files, entry.footers)),
     )
 
 
@@ -166,7 +167,7 @@ def moved(found: PartitionFiles, how: str) -> InputMoved:
 
 
 def _output_spec(
-    parts: JobParts, plan: Plan, opened: Opened, read: ReadSpec, input_fingerprint: str
+    parts: JobParts, model: ModelPin, opened: Opened, read: ReadSpec, input_fingerprint: str
 ) -> OutputSpec:
     opening = opened.opening
     return OutputSpec(
@@ -174,15 +175,15 @@ def _output_spec(
         run_id=opening.run_id,
         carried=read.carried,
         outputs=parts.job.model.output,
-        model_version=f"{plan.model.name}@{plan.model.version}",
+        model_version=model.reference,
         max_file_bytes=parts.job.output.file_size,
-        metadata=_footer_metadata(parts, plan, opening, input_fingerprint),
+        metadata=_footer_metadata(parts, model, opening, input_fingerprint),
     )
 
 
 def _tasks(
     parts: JobParts,
-    plan: Plan,
+    model: ModelPin,
     chunks: Sequence[Chunk],
     opened: Opened,
     read: ReadSpec,
@@ -195,7 +196,7 @@ def _tasks(
         ChunkTask(
             chunk=chunk,
             read=read,
-            model=plan.model,
+            model=model,
             method=parts.job.model.method,
             output=output,
             code=parts.code,
@@ -208,7 +209,7 @@ def _tasks(
 
 
 def _footer_metadata(
-    parts: JobParts, plan: Plan, opening: Opening, input_fingerprint: str
+    parts: JobParts, model: ModelPin, opening: Opening, input_fingerprint: str
 ) -> tuple[tuple[str, str], ...]:
     """What every output file says about itself, so that it can be explained without us."""
     return (
@@ -216,8 +217,8 @@ def _footer_metadata(
         ("run_id", opening.run_id),
         ("partition", opening.partition.path),
         ("generation", str(opening.number)),
-        ("model", f"{plan.model.name}@{plan.model.version}"),
-        ("model_sha256", plan.model.sha256),
+        ("model", model.reference),
+        ("model_sha256", model.sha256),
         ("input_sha256", input_fingerprint),
         ("previous_manifest_sha256", opening.previous_sha256 or ""),
         ("code_version", parts.code_version),

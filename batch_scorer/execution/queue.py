@@ -27,6 +27,7 @@ class Queue:
         self._todo = deque(plan.to_score)
         self._wait_until = time.monotonic() + wait_lock.total_seconds()
         self._not_before: dict[Partition, float] = {}
+        self._waits_since: dict[Partition, float] = {}
 
     def __len__(self) -> int:
         return len(self._todo)
@@ -48,9 +49,15 @@ class Queue:
             if time.monotonic() >= self._wait_until:
                 error = held(entry.partition, taken)
                 return Held(partition=entry.partition, label=entry.label, error=error)
+            self._waits_since.setdefault(entry.partition, time.monotonic())
             self._not_before[entry.partition] = time.monotonic() + _AGAIN_S
             self._todo.append(entry)
         return None
+
+    def waited_s(self, partition: Partition | None) -> float:
+        """How long ago others were first found to hold it; 0.0 when nobody did."""
+        since = self._waits_since.get(partition) if partition else None
+        return 0.0 if since is None else time.monotonic() - since
 
     def done_with(self, partition: Partition) -> None:
         self._leases.give_back(partition)

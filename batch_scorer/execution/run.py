@@ -13,7 +13,7 @@ from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import BatchScorerError, ClusterUnavailable, ConfigInvalid, UsageError
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published
-from batch_scorer.core.plans import Action, Cause, PartitionPlan, Plan
+from batch_scorer.core.plans import Action, Plan
 from batch_scorer.core.records import RunRecord, RunState
 from batch_scorer.core.runs import RunListener, RunOptions, RunReport
 from batch_scorer.core.surprises import as_internal_error
@@ -176,7 +176,7 @@ def _report(
     code = exit_code(
         outcomes,
         stopped_by=stopped_by,
-        n_not_ready=len(not_ready(plan)),
+        n_not_ready=len(plan.not_ready),
         empty_exit_code=options.empty_exit_code,
     )
     if code == OK and _is_asked_to_fail(options, outcomes):
@@ -261,32 +261,28 @@ def _cluster(parts: JobParts, plan: Plan, options: RunOptions, stop: StopRequest
         raise
 
 
-def not_ready(plan: Plan) -> tuple[PartitionPlan, ...]:
-    """Partitions that are due and whose input is not there yet."""
-    causes = {Cause.NOT_READY, Cause.NO_DIRECTORY}
-    return tuple(
-        entry
-        for entry in plan.with_action(Action.WAIT)
-        if any(reason.cause in causes for reason in entry.reasons)
-    )
-
-
 def _waiting(plan: Plan) -> list[str]:
     """Why the run ends with 75, by name: the newest few."""
-    entries = not_ready(plan)
+    entries = plan.not_ready
     lines = [f"{entry.label} waits: {entry.why}" for entry in entries[-_MAX_NAMED:]]
     n_more = len(entries) - len(lines)
     return [*lines, f"{n_more} more wait"] if n_more else lines
 
 
 def _run_record(parts: JobParts, plan: Plan, options: RunOptions, run_id: str) -> RunRecord:
-    return new_run(
+    run = new_run(
         parts,
         run_id,
-        model=f"{plan.model.name}@{plan.model.version}",
-        model_sha256=plan.model.sha256,
+        model=", ".join(model.reference for model in plan.models),
+        model_sha256=", ".join(model.sha256 for model in plan.models),
         command=options.command,
         reason=options.reason,
+    )
+    return replace(
+        run,
+        parent_run_id=options.parent_run_id,
+        planned={e.partition.path: e.base_generation or 0 for e in plan.to_score if e.partition},
+        choice=plan.choice,
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
+from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import (
     BatchScorerError,
     FileUnreadable,
@@ -69,10 +71,12 @@ def conclude(
         if why is not None:
             return _blocked(work, why, verdicts, warnings), entries
         _check_all_scored(work)
+        begun = time.perf_counter()
         record = publish(
             parts, plan, work.prepared, work.chunks, entries,
             run_id=run_id, token=leases.token, rows=work.rows, pin=pin, warnings=warnings,
         )  # fmt: skip
+        work.add_cost(ChunkCost(publish_s=time.perf_counter() - begun))
     except (StoreUnavailable, LeaseLost):
         raise
     except BatchScorerError as error:
@@ -173,11 +177,14 @@ def _published(
     verdicts: tuple[SuiteVerdict, ...],
     warnings: tuple[str, ...],
 ) -> Published:
+    files = [file for chunk in work.chunks for file in chunk.files]
     return Published(
         partition=work.prepared.partition,
         label=work.prepared.entry.label,
         generation=generation,
         rows=work.rows,
+        n_files=len(files),
+        n_bytes=sum(file.n_bytes for file in files),
         n_reused=sum(chunk.rows.n_read for chunk in work.prepared.reused),
         verdicts=verdicts,
         warnings=warnings,

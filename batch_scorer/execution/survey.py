@@ -5,46 +5,82 @@ Only reads. The decision itself is `planning.build_plan`, which is pure.
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from batch_scorer.core.errors import InputError
 from batch_scorer.core.lakefiles import Footer, Inventory, LakeFile, PartitionFiles
-from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.plans import Plan, Selection
+from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import PartitionRecord
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.pinning import ModelsOfTheirDay, pin_model
 from batch_scorer.planning.plan import build_plan, check_selection, keep_predicate, with_footers
+from batch_scorer.planning.selection import since_success
 from batch_scorer.planning.staleness import needs_content
+from batch_scorer.planning.training import with_training_told
 
 _FOOTER_THREADS = 4
 
 
-def survey(parts: JobParts, model: ModelPin, selection: Selection, now: datetime) -> Plan:
-    """What is due at `now` (aware), and why. model: resolved once, before this.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """A plan, and what it was made from. now: when, aware."""
 
-    Raises: UsageError, StoreUnavailable, DamageFound.
+    plan: Plan
+    records: Mapping[Partition, PartitionRecord]
+    now: datetime
+
+
+def survey(parts: JobParts, choice: ModelChoice, selection: Selection, now: datetime) -> Survey:
+    """What is due at `now` (aware), and why. Models are resolved once, before anything is planned.
+
+    Raises: UsageError, ConfigInvalid, ModelError, StoreUnavailable, DamageFound.
     """
-    job = parts.job
+    job, model = parts.job, pin_model(parts, choice.version)
+    models_of_their_day = ModelsOfTheirDay(parts) if choice.of_its_day else None
     check_selection(job, selection)
-    records = parts.ledger.partition_records(job.name)
-    inventory = _inventory(parts, selection, records)
-    plan = build_plan(
-        job,
-        inventory=inventory,
-        model=model,
-        suite_fingerprint=parts.suite_fingerprint,
-        config_fingerprint=parts.config_fingerprint,
-        records=records,
-        selection=selection,
-        now=now,
-    )
+    if selection.since_last_success:
+        selection = since_success(selection, parts.ledger.succeeded(job.name))
+        check_selection(job, selection)  # --to may lie before the beginning that was found
+    with _no_collector():
+        records = parts.ledger.partition_records(job.name)
+        inventory = _inventory(parts, selection, records)
+        there = (found.partition for found in inventory.partitions)
+        plan = build_plan(
+            job,
+            inventory=inventory,
+            choice=choice,
+            model=model,
+            models=models_of_their_day(there) if models_of_their_day else {},
+            suite_fingerprint=parts.suite_fingerprint,
+            config_fingerprint=parts.config_fingerprint,
+            records=records,
+            selection=selection,
+            now=now,
+        )
     plan = with_footers(plan, _footers(parts, plan))
-    return replace(plan, agreed_columns=_agreed_columns(plan, job.carried_columns))
+    plan = replace(plan, agreed_columns=_agreed_columns(plan, job.carried_columns))
+    if choice.is_explicit:
+        plan = with_training_told(plan, job)
+    return Survey(plan=plan, records=records, now=now)
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Millions of values that all stay and form no cycle: looking for cycles is a fifth of a large plan."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _agreed_columns(plan: Plan, names: Sequence[str]) -> tuple[tuple[str, str], ...]:

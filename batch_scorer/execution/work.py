@@ -27,6 +27,7 @@ class PartitionWork:
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
         self.checks: list[Future[SuiteVerdict]] | None = None  # sent when all its chunks are in
+        self.all_in_at = 0.0  # when that was, in seconds of time.perf_counter
         self._waiting = deque(prepared.tasks)
         self._n_out = 0
         self.foregone: str | None = prepared.foregone
@@ -35,6 +36,7 @@ class PartitionWork:
         self._checked: dict[int, ChunkChecked] = {}
         self._scored = {scored.chunk.index: scored for scored in prepared.reused}
         self._failures: dict[int, BatchScorerError] = {}
+        self._own_cost = ChunkCost()
 
     @property
     def has_more(self) -> bool:
@@ -115,7 +117,11 @@ class PartitionWork:
 
     @property
     def cost(self) -> ChunkCost:
-        return sum((chunk.cost for chunk in self.scanned), ChunkCost())
+        """Of its chunks, and of what the driver did for it."""
+        return sum((chunk.cost for chunk in self.scanned), self._own_cost)
+
+    def add_cost(self, cost: ChunkCost) -> None:
+        self._own_cost += cost
 
     @property
     def is_checked(self) -> bool:

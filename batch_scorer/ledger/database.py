@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,13 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from batch_scorer.ledger.engines import BackEnd
-from batch_scorer.ledger.sqlite import sqlite_file, sqlite_file_as_it_is, sqlite_in_memory
+from batch_scorer.ledger.sqlite import (
+    copy_in_memory,
+    refuse_writes,
+    sqlite_file,
+    sqlite_file_as_it_is,
+    sqlite_in_memory,
+)
 
 
 class Database:
@@ -38,6 +45,21 @@ class Database:
         with self._told(), self._back_end.begin(self._back_end.writer) as connection:
             yield connection
             connection.commit()
+
+    def copied_in_memory(self) -> Database:
+        """Of SQLite only: what it holds now, in a database of our own.
+
+        Raises: StoreUnavailable, DamageFound.
+        """
+        try:
+            return Database(copy_in_memory(self._back_end))
+        except sqlite3.Error as error:
+            told = DBAPIError("backup", None, error)
+            raise self._back_end.in_words(told, self.where) from error
+
+    def refuse_writes(self) -> None:
+        """Of one in memory only: what were written to it would be lost."""
+        refuse_writes(self._back_end)
 
     def close(self) -> None:
         self._release()

@@ -12,6 +12,7 @@ from sqlalchemy import RowMapping
 from batch_scorer.core.chunks import Accounting, ChunkCost
 from batch_scorer.core.lakefiles import FileStamp, LakeFile
 from batch_scorer.core.partitions import KeyType, Partition, PartitionValue
+from batch_scorer.core.plans import ModelChoice
 from batch_scorer.core.records import (
     AttemptRecord,
     AttemptState,
@@ -33,7 +34,13 @@ _RUN = tuple(field.name for field in fields(RunRecord))
 
 def run_to_row(run: RunRecord) -> Values:
     plain = {name: getattr(run, name) for name in _RUN}
-    return plain | {"state": run.state.value, "command": list(run.command), "cost": asdict(run.cost)}
+    return plain | {
+        "state": run.state.value,
+        "command": list(run.command),
+        "cost": asdict(run.cost),
+        "planned": None if run.planned is None else dict(run.planned),
+        "choice": asdict(run.choice) if run.choice.is_explicit else None,
+    }
 
 
 def run_from_row(row: RowMapping) -> RunRecord:
@@ -41,6 +48,7 @@ def run_from_row(row: RowMapping) -> RunRecord:
         "state": RunState(row["state"]),
         "command": tuple(row["command"]),
         "cost": ChunkCost(**row["cost"]),
+        "choice": ModelChoice(**(row["choice"] or {})),
     }
     return RunRecord(**({name: row[name] for name in _RUN} | typed))
 

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from batch_scorer.core.chunks import ChunkCost
-from batch_scorer.core.errors import StoreUnavailable
+from batch_scorer.core.errors import StoreUnavailable, UsageError
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.leases import Holder, Lease, Opening
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import AttemptRecord, GenerationRecord, PartitionRecord, Pin, RunRecord
+from batch_scorer.core.runs import Pace
 from batch_scorer.core.waivers import Waiver
 from batch_scorer.ledger.database import (
     Database,
@@ -59,14 +60,28 @@ class RunLog(Protocol):
 class RunHistory(Protocol):
     """What ran before."""
 
-    def runs(self, job: str | None = None, limit: int = 50) -> tuple[RunRecord, ...]:
-        """Newest first."""
+    def runs(
+        self, job: str | None = None, limit: int = 50, *, unsuccessful: bool = False
+    ) -> tuple[RunRecord, ...]:
+        """Newest first. unsuccessful: only those that died, or ended with another exit code than 0."""
 
     def run(self, prefix_or_last: str) -> RunRecord:
         """`last` is the newest of all. Raises: UsageError, when no run or several start so."""
 
+    def retries_of(self, run_id: str) -> tuple[RunRecord, ...]:
+        """The runs that retried it, oldest first."""
+
+    def last_success(self, job: str) -> dt.datetime | None:
+        """The end of its newest run that published something, or had nothing to do."""
+
     def jobs(self) -> tuple[str, ...]:
         """Names of the jobs that ever ran, sorted."""
+
+    def succeeded(self, job: str) -> tuple[Partition, ...]:
+        """Each partition that a run with exit code 0 ever published, once, in no order."""
+
+    def paces(self, job: str, limit: int) -> tuple[Pace, ...]:
+        """Of the newest runs that published something and have ended, newest first."""
 
 
 class AttemptLog(Protocol):
@@ -77,6 +92,9 @@ class AttemptLog(Protocol):
 
     def attempts(self, run_id: str) -> tuple[AttemptRecord, ...]:
         """In the order they ended."""
+
+    def attempts_on(self, job: str, path: str, limit: int) -> tuple[AttemptRecord, ...]:
+        """Of every run on one partition, by its hive path; newest first."""
 
 
 class PublishLog(Protocol):
@@ -208,17 +226,18 @@ def open_ledger(url_or_path: str | Path) -> Ledger:
 def open_ledger_for_reading(url_or_path: str | Path) -> Ledger:
     """For verbs that only look: makes no directory, file or table, and a read-only mount will do.
 
-    Where there is no ledger yet, an empty one in memory answers.
-    Raises: as open_ledger, but a network file system will do.
+    Where there is no ledger yet, an empty one in memory answers; for one in a file whose tables are older, a
+    copy that was brought up to date there: the file stays as older versions of batch-scorer know it.
+    Raises: as open_ledger, but a network file system will do; UsageError also for older tables on a server.
     """
     if is_server(url_or_path):
-        return _current_or_nothing(connect_for_reading(url_or_path))
+        return _as_it_is(connect_for_reading(url_or_path), _refused_as_too_old)
     path = file_of(url_or_path).absolute()
     if not _is_there(path):
         return _current(connect_to_nothing(str(path)))
     if os.access(path.parent, os.W_OK):
-        return _current(connect(path))  # readers beside a writer share its log
-    return _current_or_nothing(connect_for_reading(path))
+        return _as_it_is(connect(path), _copy_up_to_date)  # readers beside a writer share its log
+    return _as_it_is(connect_for_reading(path), _copy_up_to_date)
 
 
 def _is_there(path: Path) -> bool:
@@ -235,11 +254,32 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def _current_or_nothing(database: Database) -> Ledger:
-    if _version(database):
-        return _current(database)
+def _as_it_is(database: Database, of_older_tables: Callable[[Database, int], Ledger]) -> Ledger:
+    version = _version(database)
+    if version is None:
+        database.close()
+        return _current(connect_to_nothing(database.where))
+    return of_older_tables(database, version) if version < newest_version() else _current(database)
+
+
+def _copy_up_to_date(database: Database, _version: int) -> Ledger:
+    with _closed_on_error(database):
+        copy = database.copied_in_memory()
     database.close()
-    return _current(connect_to_nothing(database.where))
+    ledger = _current(copy)
+    copy.refuse_writes()
+    return ledger
+
+
+def _refused_as_too_old(database: Database, version: int) -> Ledger:
+    database.close()
+    raise UsageError(
+        f"the ledger was written by an older batch-scorer: its schema has version {version}, "
+        f"this one reads {newest_version()}",
+        where=database.where,
+        fix="the next run brings it up to date, or do it now; looking alone changes nothing",
+        next_command="batch-scorer repair JOB",
+    )
 
 
 def _current(database: Database) -> Ledger:

@@ -32,8 +32,15 @@ def _waivers(connection: Connection) -> None:
     waivers.create(connection)
 
 
+def _retries(connection: Connection) -> None:
+    """4: runs that retry another one, and what it takes to do that."""
+    for column in ("parent_run_id VARCHAR", "suite_fingerprint VARCHAR", "planned JSON", "choice JSON"):
+        connection.execute(text(f"ALTER TABLE runs ADD COLUMN {column}"))
+    connection.execute(text("CREATE INDEX runs_of_parent ON runs (parent_run_id)"))
+
+
 # The first leads from version 1 to 2; schema.py always shows the newest.
-STEPS: tuple[Step, ...] = (_lease_partitions, _waivers)
+STEPS: tuple[Step, ...] = (_lease_partitions, _waivers, _retries)
 
 
 def newest_version(steps: Sequence[Step] = STEPS) -> int:

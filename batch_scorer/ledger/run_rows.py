@@ -7,12 +7,20 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, insert, or_, select, update
 
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import DamageFound, UsageError
-from batch_scorer.core.records import AttemptRecord, GenerationState, RunRecord, RunState
-from batch_scorer.ledger.encoding import attempt_from_row, attempt_to_row, run_from_row, run_to_row
+from batch_scorer.core.partitions import Partition
+from batch_scorer.core.records import AttemptRecord, AttemptState, GenerationState, RunRecord, RunState
+from batch_scorer.core.runs import Pace
+from batch_scorer.ledger.encoding import (
+    attempt_from_row,
+    attempt_to_row,
+    partition_from_json,
+    run_from_row,
+    run_to_row,
+)
 from batch_scorer.ledger.schema import attempts, generations, output_columns, runs
 
 _MAX_SUGGESTIONS = 5
@@ -62,6 +70,22 @@ def find(
     return tuple(run_from_row(row) for row in connection.execute(query).mappings())
 
 
+def was_unsuccessful() -> ColumnElement[bool]:
+    """It ended with another exit code than 0, or never."""
+    return or_(runs.c.exit_code != 0, runs.c.state == RunState.DIED.value)
+
+
+def last_success(connection: Connection, job: str) -> dt.datetime | None:
+    found = find(
+        connection,
+        runs.c.job == job,
+        runs.c.finished_at.is_not(None),
+        or_(runs.c.exit_code == 0, runs.c.n_published > 0),
+        limit=1,
+    )
+    return found[0].finished_at if found else None
+
+
 def find_one(connection: Connection, prefix_or_last: str) -> RunRecord:
     """Raises: UsageError, when there is no such run, or more than one."""
     if prefix_or_last == "last":
@@ -77,9 +101,48 @@ def find_one(connection: Connection, prefix_or_last: str) -> RunRecord:
     raise _not_one(prefix_or_last, matching, find(connection, limit=_MAX_SUGGESTIONS))
 
 
+def retries_of(connection: Connection, run_id: str) -> tuple[RunRecord, ...]:
+    """Oldest first."""
+    return find(connection, runs.c.parent_run_id == run_id)[::-1]
+
+
 def jobs(connection: Connection) -> tuple[str, ...]:
     # Sorted here: a server would sort by its own language.
     return tuple(sorted(connection.scalars(select(runs.c.job).distinct())))
+
+
+def succeeded(connection: Connection, job: str) -> tuple[Partition, ...]:
+    """What runs that ended with 0 have published."""
+    published = (attempts.c.job == job, attempts.c.state == AttemptState.PUBLISHED.value)
+    query = (
+        select(attempts.c.partition_path, attempts.c.partition_values)
+        .join(runs, runs.c.run_id == attempts.c.run_id)
+        .where(*published, runs.c.exit_code == 0, attempts.c.partition_values.is_not(None))
+    )
+    by_path = {row.partition_path: row.partition_values for row in connection.execute(query)}
+    return tuple(map(partition_from_json, by_path.values()))
+
+
+def paces(connection: Connection, job: str, limit: int) -> tuple[Pace, ...]:
+    """Rows that failed or were blocked took their time as well."""
+    newest = (
+        select(runs.c.id, runs.c.run_id, runs.c.started_at, runs.c.finished_at)
+        .where(runs.c.job == job, runs.c.n_published > 0, runs.c.finished_at.is_not(None))
+        .order_by(runs.c.id.desc())
+        .limit(limit)
+        .subquery()
+    )
+    n_rows = func.sum(func.coalesce(attempts.c.n_read, 0))
+    query = (
+        select(newest.c.started_at, newest.c.finished_at, n_rows)
+        .join(attempts, attempts.c.run_id == newest.c.run_id)
+        .group_by(newest.c.id, newest.c.started_at, newest.c.finished_at)
+        .order_by(newest.c.id.desc())
+    )
+    return tuple(
+        Pace(n_rows=int(n_rows), seconds=max(0.0, (ended - began).total_seconds()))
+        for began, ended, n_rows in connection.execute(query)
+    )
 
 
 def record_attempt(connection: Connection, attempt: AttemptRecord) -> None:
@@ -97,6 +160,17 @@ def record_attempt(connection: Connection, attempt: AttemptRecord) -> None:
 
 def attempts_of(connection: Connection, run_id: str) -> tuple[AttemptRecord, ...]:
     query = select(attempts).where(attempts.c.run_id == run_id).order_by(attempts.c.id)
+    return tuple(attempt_from_row(row) for row in connection.execute(query).mappings())
+
+
+def attempts_on(connection: Connection, job: str, path: str, limit: int) -> tuple[AttemptRecord, ...]:
+    """Newest first."""
+    query = (
+        select(attempts)
+        .where(attempts.c.job == job, attempts.c.partition_path == path)
+        .order_by(attempts.c.id.desc())
+        .limit(limit)
+    )
     return tuple(attempt_from_row(row) for row in connection.execute(query).mappings())
 
 

@@ -97,7 +97,12 @@ runs = Table(
     Column("cost", _JSON, nullable=False),
     Column("error", _JSON),
     Column("guarantee", String),
+    Column("parent_run_id", String),  # no foreign key: a rebuilt ledger lacks runs
+    Column("suite_fingerprint", String),
+    Column("planned", _JSON),
+    Column("choice", _JSON),
     Index("runs_of_job", "job", "id"),
+    Index("runs_of_parent", "parent_run_id"),
     Index("runs_in_state", "state"),
 )
 

@@ -18,6 +18,7 @@ from batch_scorer.core.records import (
     RunRecord,
     RunState,
 )
+from batch_scorer.core.runs import Pace
 from batch_scorer.core.waivers import Waiver
 from batch_scorer.ledger import generation_rows, lease_rows, opening_rows, run_rows, waiver_rows
 from batch_scorer.ledger.database import Database
@@ -70,8 +71,12 @@ class SqlLedger:
         with self._database.reading() as connection:
             return run_rows.find(connection, runs_table.c.state == RunState.RUNNING.value)
 
-    def runs(self, job: str | None = None, limit: int = 50) -> tuple[RunRecord, ...]:
+    def runs(
+        self, job: str | None = None, limit: int = 50, *, unsuccessful: bool = False
+    ) -> tuple[RunRecord, ...]:
         criteria = () if job is None else (runs_table.c.job == job,)
+        if unsuccessful:
+            criteria = (*criteria, run_rows.was_unsuccessful())
         with self._database.reading() as connection:
             return run_rows.find(connection, *criteria, limit=limit)
 
@@ -79,9 +84,25 @@ class SqlLedger:
         with self._database.reading() as connection:
             return run_rows.find_one(connection, prefix_or_last)
 
+    def retries_of(self, run_id: str) -> tuple[RunRecord, ...]:
+        with self._database.reading() as connection:
+            return run_rows.retries_of(connection, run_id)
+
+    def last_success(self, job: str) -> dt.datetime | None:
+        with self._database.reading() as connection:
+            return run_rows.last_success(connection, job)
+
     def jobs(self) -> tuple[str, ...]:
         with self._database.reading() as connection:
             return run_rows.jobs(connection)
+
+    def succeeded(self, job: str) -> tuple[Partition, ...]:
+        with self._database.reading() as connection:
+            return run_rows.succeeded(connection, job)
+
+    def paces(self, job: str, limit: int) -> tuple[Pace, ...]:
+        with self._database.reading() as connection:
+            return run_rows.paces(connection, job, limit)
 
     def record_attempt(self, attempt: AttemptRecord) -> None:
         with self._database.writing() as connection:
@@ -90,6 +111,10 @@ class SqlLedger:
     def attempts(self, run_id: str) -> tuple[AttemptRecord, ...]:
         with self._database.reading() as connection:
             return run_rows.attempts_of(connection, run_id)
+
+    def attempts_on(self, job: str, path: str, limit: int) -> tuple[AttemptRecord, ...]:
+        with self._database.reading() as connection:
+            return run_rows.attempts_on(connection, job, path, limit)
 
     def begin_publish(self, generation: GenerationRecord, token: str) -> None:
         with self._database.writing() as connection:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import PoolProxiedConnection, StaticPool
 
 from batch_scorer.core.errors import (
     BatchScorerError,
@@ -56,6 +57,26 @@ def sqlite_in_memory(where: str) -> BackEnd:
     )
     event.listen(engine, "connect", _prepare_reader)
     return _back_end(engine, where)
+
+
+def copy_in_memory(source: BackEnd) -> BackEnd:
+    """What is in a SQLite database now, as another one that nobody else sees. Raises: DBAPIError."""
+    copy = sqlite_in_memory(source.where)
+    with closing(source.reader.raw_connection()) as found, closing(copy.reader.raw_connection()) as made:
+        _driver(found).backup(_driver(made))
+    return copy
+
+
+def refuse_writes(back_end: BackEnd) -> None:
+    """From now on; for a database in memory, which has one connection only."""
+    with closing(back_end.reader.raw_connection()) as connection:
+        _driver(connection).execute("PRAGMA query_only = ON")
+
+
+def _driver(connection: PoolProxiedConnection) -> sqlite3.Connection:
+    driver = connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 (made by this module)
+    return driver
 
 
 def _back_end(engine: Engine, where: str) -> BackEnd:

@@ -6,10 +6,12 @@ are nothing but their last move.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from batch_scorer.core.errors import ModelRefused
 
@@ -66,9 +68,39 @@ def aliases_of(entries: Iterable[HistoryEntry]) -> dict[str, int]:
     return {entry.alias: entry.version for entry in entries if entry.alias is not None}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasMeanings:
+    """What one alias meant, day by day. moves: (calendar day, version), in the order of the history."""
+
+    moves: tuple[tuple[dt.date, int], ...]
+
+    def at_the_end_of(self, day: dt.date) -> int | None:
+        """The version it meant when the day ended; None, when it pointed nowhere yet."""
+        # Not by time: where a clock went back, the history still says which move was the last one.
+        return next((version for moved, version in reversed(self.moves) if moved <= day), None)
+
+    @property
+    def first_day(self) -> dt.date | None:
+        """The first day at whose end it meant something."""
+        return min((moved for moved, _ in self.moves), default=None)
+
+
+def meanings_of(entries: Iterable[HistoryEntry], alias: str, timezone: str) -> AliasMeanings:
+    """timezone: decides what a day is. Raises: ValueError, where an entry's time is none."""
+    zone = ZoneInfo(timezone)
+    return AliasMeanings(
+        moves=tuple((_moment(e).astimezone(zone).date(), e.version) for e in entries if e.alias == alias)
+    )
+
+
 def pinned_manifests(entries: Iterable[HistoryEntry]) -> dict[int, str]:
     """Version → sha256 of its manifest, in the order of registration."""
     return {entry.version: entry.manifest_sha256 for entry in entries if entry.manifest_sha256 is not None}
+
+
+def _moment(entry: HistoryEntry) -> dt.datetime:
+    at = dt.datetime.fromisoformat(entry.at)
+    return at if at.tzinfo is not None else at.replace(tzinfo=dt.UTC)
 
 
 def _decode_entry(line: bytes) -> HistoryEntry:

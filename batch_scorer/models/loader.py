@@ -32,7 +32,8 @@ from batch_scorer.models.manifests import (
 )
 from batch_scorer.models.scoring import predict
 
-_MAX_CACHED = 2  # the model of this run, and one more for a worker that two runs share
+# This run's model, and one more: for a worker that two runs share, or where versions change with the day.
+_MAX_CACHED = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +67,11 @@ def load_model(pin: ModelPin) -> LoadedModel:
     """
     key = (pin.sha256, pin.manifest_sha256)
     with _cache_lock:  # held while loading: two threads would load it twice
-        if key not in _cache:
-            loaded = _load(pin)
-            while len(_cache) >= _MAX_CACHED:
-                del _cache[next(iter(_cache))]
-            _cache[key] = loaded
-        return _cache[key]
+        loaded = _cache.pop(key, None) or _load(pin)
+        while len(_cache) >= _MAX_CACHED:
+            del _cache[next(iter(_cache))]
+        _cache[key] = loaded  # last: the one that nobody asked for the longest is the first to go
+        return loaded
 
 
 def open_version(manifest: ModelManifest, read: Callable[[str], bytes]) -> LoadedModel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import asdict
 from pathlib import PurePosixPath
@@ -14,6 +15,7 @@ from batch_scorer.core.models import (
     ModelFormat,
     ModelManifest,
     Signature,
+    TimeSpan,
     TrainingReference,
 )
 
@@ -26,6 +28,8 @@ _LAYOUT = 1
 def encode_manifest(manifest: ModelManifest) -> bytes:
     """JSON for people: indented, in the order of the fields. layout: the version of the document's form."""
     document = {"layout": _LAYOUT, **asdict(manifest)}
+    if manifest.reference is not None and manifest.reference.spans is not None:
+        document["reference"]["spans"] = [_span_to_json(span) for span in manifest.reference.spans]
     return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
@@ -48,7 +52,7 @@ def decode_manifest(data: bytes, where: str) -> ModelManifest:
 def _manifest(document: dict[str, Any]) -> ModelManifest:
     reference = document.pop("reference")
     if reference is not None:
-        reference = TrainingReference(**{**reference, "columns": tuple(reference["columns"])})
+        reference = _reference(reference)
     manifest = ModelManifest(
         **{
             **document,
@@ -63,6 +67,32 @@ def _manifest(document: dict[str, Any]) -> ModelManifest:
         if PurePosixPath(name).name != name or "\\" in name:
             raise ValueError(f"{name!r} is not the name of a file")
     return manifest
+
+
+def _reference(document: dict[str, Any]) -> TrainingReference:
+    spans = document.get("spans")  # not in manifests that are older than they are
+    return TrainingReference(
+        **{
+            **document,
+            "columns": tuple(document["columns"]),
+            "spans": None if spans is None else tuple(_span(span) for span in spans),
+        }
+    )
+
+
+def _span_to_json(span: TimeSpan) -> dict[str, str]:
+    """ISO 8601; a date without a time stays one."""
+    return {"column": span.column, "first": span.first.isoformat(), "last": span.last.isoformat()}
+
+
+def _span(document: dict[str, Any]) -> TimeSpan:
+    return TimeSpan(
+        column=document["column"], first=_moment(document["first"]), last=_moment(document["last"])
+    )
+
+
+def _moment(text: str) -> dt.date | dt.datetime:
+    return dt.datetime.fromisoformat(text) if "T" in text else dt.date.fromisoformat(text)
 
 
 def _signature(document: dict[str, Any]) -> Signature:

@@ -29,6 +29,7 @@ from batch_scorer.models.names import require_name
 from batch_scorer.models.probing import imagined_rows, probe
 from batch_scorer.models.registry import FileRegistry
 from batch_scorer.models.signatures import GUESSED, columns_from_frame, guessed_columns, require_columns
+from batch_scorer.models.time_spans import spans_of, spans_of_frame, time_columns
 from batch_scorer.models.trust import refused_types
 
 _FORMATS = {
@@ -204,13 +205,14 @@ def _read_reference(path: Path, names: tuple[str, ...]) -> _Training:
             require_columns(names, columns, where=str(path))
             n_rows = source.metadata.num_rows
             frame = source.read(list(names)).to_pandas()
+            spans = spans_of(source.read(time_columns(source.schema_arrow)))
     except (OSError, pa.ArrowInvalid) as error:
         raise UsageError(
             f"the training reference cannot be read as one Parquet file: {error}",
             where=str(path),
             fix="give the table the model was trained on: frame.to_parquet(path)",
         ) from None
-    record = TrainingReference(path=str(path), sha256=sha256, n_rows=n_rows, columns=columns)
+    record = TrainingReference(path=str(path), sha256=sha256, n_rows=n_rows, columns=columns, spans=spans)
     return _Training(frame=frame, record=record)
 
 
@@ -221,6 +223,7 @@ def _record_of(frame: pd.DataFrame) -> TrainingReference:
         sha256=hashlib.sha256(hashes.tobytes()).hexdigest(),
         n_rows=len(frame),
         columns=tuple(str(column) for column in frame.columns),
+        spans=spans_of_frame(frame),
     )
 
 

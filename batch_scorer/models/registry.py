@@ -115,6 +115,7 @@ class FileRegistry:
             signature=manifest.signature,
             files=manifest.files,
             n_golden_rows=manifest.n_golden_rows,
+            trained_on=(manifest.reference.spans or ()) if manifest.reference else (),
         )
 
     def promote(self, name: str, version: int, alias: str, *, reason: str, who: str) -> HistoryEntry:

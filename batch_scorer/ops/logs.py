@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,6 +27,7 @@ EXTRA = ("worker", "error", "where", "fix", "next", "exit_code")  # of a record,
 _HANDLER = "batch_scorer"  # the name by which we know our own on the root logger
 _DEBUG = 2
 _OURS = (logging.WARNING, logging.INFO, logging.DEBUG)
+_N_LAST = 50
 # What these say at lower levels is either ours to say, or raised to us as well.
 _LIBRARIES = {
     "distributed": logging.CRITICAL,
@@ -48,7 +50,7 @@ def configure_logging(verbosity: int = 0, format: LogFormat = "text", file: Path
     Raises: UsageError when the file cannot be opened.
     """
     root = logging.getLogger()
-    handlers = [logging.StreamHandler(sys.stderr), *([_file_handler(file)] if file else [])]
+    handlers = [logging.StreamHandler(sys.stderr), _LastLines(), *([_file_handler(file)] if file else [])]
     for old in [handler for handler in root.handlers if handler.name == _HANDLER]:
         root.removeHandler(old)
         old.close()
@@ -112,6 +114,23 @@ class _Shown(logging.Filter):
             needed = _LIBRARIES.get(library, logging.WARNING)
             return record.levelno >= (needed if self._verbosity < _DEBUG else logging.WARNING)
         return record.levelno >= _OURS[self._verbosity] and record.name != TOLD
+
+
+def last_lines() -> tuple[str, ...]:
+    """The newest log lines, oldest first: for a message that is read where the log is not."""
+    keepers = [handler for handler in logging.getLogger().handlers if isinstance(handler, _LastLines)]
+    return tuple(keepers[-1].lines) if keepers else ()
+
+
+class _LastLines(logging.Handler):
+    """Keeps the newest lines in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: deque[str] = deque(maxlen=_N_LAST)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
 
 
 class _TextLines(logging.Formatter):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Set
 
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Action, Cause, PartitionPlan, Reason
-from batch_scorer.planning.calendar import days_between, expected_days
+from batch_scorer.planning.calendar import days_between, expected_days, took_place
 from batch_scorer.planning.due import Night
 from batch_scorer.planning.selection import date_key, is_ranged
 
@@ -41,4 +41,4 @@ def _expected(night: Night, arrived: Set[dt.date]) -> list[dt.date]:
     days = set(expected_days(night.today, night.job.schedule.lookback))
     if arrived and is_ranged(night.selection):
         days.update(days_between(min(arrived), night.today - dt.timedelta(days=1)))
-    return sorted(days - arrived)
+    return sorted(day for day in days - arrived if took_place(day, night.job.schedule.timezone))

@@ -34,6 +34,13 @@ def expected_days(today: dt.date, lookback: dt.timedelta | None) -> tuple[dt.dat
     return days_between(first, today - _DAY)
 
 
+def took_place(day: dt.date, timezone: str) -> bool:
+    """Whether a calendar on a wall there ever showed this day: Apia went from 2011-12-29 to 2011-12-31."""
+    zone, noon = ZoneInfo(timezone), dt.datetime.combine(day, dt.time(12))
+    before, after = (noon.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
+    return before is None or after is None or after - before < _DAY
+
+
 def days_between(first: dt.date, last: dt.date) -> tuple[dt.date, ...]:
     """Every day from first to last, both included; none when last is before first."""
     return tuple(first + _DAY * n for n in range((last - first).days + 1))

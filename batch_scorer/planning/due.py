@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
@@ -12,7 +11,7 @@ from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Action, Cause, Reason, Reprocess, Selection
 from batch_scorer.core.records import GenerationRecord
 from batch_scorer.planning.calendar import day_is_over, within_lookback
-from batch_scorer.planning.selection import is_ranged
+from batch_scorer.planning.selection import as_options, is_ranged
 from batch_scorer.planning.staleness import Assessment, Status
 
 if TYPE_CHECKING:
@@ -71,9 +70,10 @@ def _due(night: Night, partition: Partition, assessment: Assessment) -> Decision
 
 
 def _unless_all(night: Night, otherwise: Decision) -> Decision:
-    if night.selection.reprocess is not Reprocess.ALL:
+    if night.selection.reprocess is not Reprocess.ALL and not night.selection.exactly:
         return otherwise
-    asked = Reason(cause=Cause.ASKED, text="asked for: --reprocess all")
+    text = "asked for again" if night.selection.exactly else "asked for: --reprocess all"
+    asked = Reason(cause=Cause.ASKED, text=text)
     return Decision(action=Action.SCORE, reasons=(asked,))
 
 
@@ -148,6 +148,5 @@ def _backfill(job: Job, partition: Partition) -> str:
     day = partition.date
     if day is not None and len(partition.names) == 1:
         return f"batch-scorer backfill {job.name} --from {day} --to {day}"
-    pairs = zip(partition.names, partition.values, strict=True)
-    chosen = " ".join(f"--partition {shlex.quote(f'{name}={value}')}" for name, value in pairs)
-    return f"batch-scorer backfill {job.name} {chosen}"
+    pairs = zip(partition.names, map(str, partition.values), strict=True)
+    return f"batch-scorer backfill {job.name}{as_options(Selection(partitions=tuple(pairs)))}"

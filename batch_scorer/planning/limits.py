@@ -11,6 +11,8 @@ from batch_scorer.core.plans import Action, Cause, PartitionPlan, Plan, Reason
 from batch_scorer.planning.due import Night
 from batch_scorer.planning.selection import is_ranged
 
+_TRIED = (Cause.FAILED_BEFORE, Cause.BLOCKED_BEFORE, Cause.TRIED_OTHERWISE)
+
 
 def with_limits(night: Night, plan: Plan) -> Plan:
     """Order what is due, and put off what exceeds catchup.max_partitions or --limit.
@@ -22,7 +24,7 @@ def with_limits(night: Night, plan: Plan) -> Plan:
     later: dict[Partition, str] = {}
     at_most, limit = night.job.schedule.catchup.max_partitions, night.selection.limit
     if at_most is not None and not is_ranged(night.selection):
-        missing = [partition for partition, reasons in due.items() if _is_missing(reasons)]
+        missing = [partition for partition, reasons in due.items() if _is(reasons, Cause.MISSING)]
         later.update(dict.fromkeys(missing[at_most:], f"over catchup.max_partitions {at_most}"))
     if limit is not None:
         now = [partition for partition in due if partition not in later]
@@ -35,19 +37,24 @@ def with_limits(night: Night, plan: Plan) -> Plan:
 
 
 def _in_working_order(night: Night, entries: Iterable[PartitionPlan]) -> dict[Partition, tuple[Reason, ...]]:
-    """By date, then by path; without a range catchup.order has a say."""
-    pairs = sorted(
-        ((entry.partition, entry.reasons) for entry in entries if entry.partition is not None),
-        key=lambda pair: pair[0].path,
-    )
-    oldest_first = night.job.schedule.catchup.order == "oldest_first" and not is_ranged(night.selection)
+    """By date, then by path; without a range catchup.order has a say, and what failed before comes last.
+
+    Else old failures would use up --limit, compute.max_failed_partitions, and with a new model each night
+    even catchup.max_partitions, night after night.
+    """
+    pairs = [(entry.partition, entry.reasons) for entry in entries if entry.partition is not None]
+    pairs.sort(key=lambda pair: pair[0].path)
+    ranged = is_ranged(night.selection)
+    oldest_first = night.job.schedule.catchup.order == "oldest_first" and not ranged
     newest_first = night.selection.newest_first and not oldest_first
     pairs.sort(key=lambda pair: pair[0].date or dt.date.min, reverse=newest_first)
+    if not ranged:
+        pairs.sort(key=lambda pair: _is(pair[1], *_TRIED))
     return dict(pairs)
 
 
-def _is_missing(reasons: tuple[Reason, ...]) -> bool:
-    return any(reason.cause is Cause.MISSING for reason in reasons)
+def _is(reasons: tuple[Reason, ...], *causes: Cause) -> bool:
+    return any(reason.cause in causes for reason in reasons)
 
 
 def _put_off(entry: PartitionPlan, later: dict[Partition, str]) -> PartitionPlan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from batch_scorer.core.errors import InputError
@@ -16,7 +17,7 @@ from batch_scorer.core.lakefiles import (
 )
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.plans import Action, PartitionPlan, Plan, Selection
+from batch_scorer.core.plans import JOBS_OWN, Action, ModelChoice, PartitionPlan, Plan, Selection
 from batch_scorer.core.records import GenerationRecord, Ingredients, PartitionRecord
 from batch_scorer.planning.arrivals import never_arrived
 from batch_scorer.planning.calendar import today_in
@@ -28,6 +29,7 @@ from batch_scorer.planning.selection import (
     check_selection,
     is_ranged,
     keep_predicate,
+    not_found,
     overlap_predicate,
 )
 from batch_scorer.planning.staleness import assess
@@ -39,11 +41,16 @@ if TYPE_CHECKING:
 __all__ = ["build_plan", "check_selection", "ingredients_for", "keep_predicate", "with_footers"]
 
 
+_NO_OTHERS: Mapping[Partition, ModelPin] = MappingProxyType({})
+
+
 def build_plan(
     job: Job,
     *,
     inventory: Inventory,
+    choice: ModelChoice = JOBS_OWN,
     model: ModelPin,
+    models: Mapping[Partition, ModelPin] = _NO_OTHERS,
     suite_fingerprint: str,
     config_fingerprint: str,
     records: Mapping[Partition, PartitionRecord],
@@ -53,6 +60,7 @@ def build_plan(
     """What is due at `now` (aware), and why, for every partition that was asked for.
 
     inventory: files that `needs_content` named have their sha256. records: of this job, all of them.
+    models: of the partitions that another one than `model` scores.
     Raises: UsageError, as check_selection; ConfigInvalid, as check_key_types.
     """
     today = today_in(job.schedule.timezone, now)
@@ -62,6 +70,7 @@ def build_plan(
         today=today,
         timezone=job.schedule.timezone,
         selection=selection,
+        choice=choice,
         model=model,
         suite_fingerprint=suite_fingerprint,
         config_fingerprint=config_fingerprint,
@@ -73,26 +82,30 @@ def build_plan(
     kept = {partition: record for partition, record in records.items() if keep(partition)}
     refused = asked_for(inventory.refused, selection, overlap_predicate(job, selection))
     there = {files.partition for files in found} | {each.partition for each in refused}
-    plan = _with_found(plan, night, found, kept)
+    plan = _with_found(plan, night, found, kept, models)
     entries = [*plan.entries, *_without_directory(there, kept)]
     arrived = {partition.date for partition in (*there, *kept) if partition and partition.date}
     entries += never_arrived(night, keep, arrived)
     entries += map(refused_entry, refused)
     entries.sort(key=lambda entry: entry.partition.path if entry.partition else entry.label)
     warnings = [*nameless(inventory.refused, selection), *ignored_files(found)]
-    if is_ranged(selection) and not entries:
+    warnings = [*not_found(selection, entries), *warnings]
+    if is_ranged(selection) and not entries and not selection.exactly:
         warnings.insert(0, "no partition in the lake or the ledger is what was asked for")
     plan = with_limits(night, replace(plan, entries=tuple(entries), warnings=tuple(warnings)))
     return with_baselines(job, plan, records)
 
 
-def ingredients_for(plan: Plan, found: PartitionFiles) -> Ingredients:
-    """Everything that decides whether what the plan makes of these files is up to date."""
+def ingredients_for(plan: Plan, model: ModelPin, found: PartitionFiles) -> Ingredients:
+    """Everything that decides whether what the plan makes of these files is up to date.
+
+    model: the one that scores them, see Plan.model_of.
+    """
     return Ingredients(
         stamps=found.stamp_fingerprint,
-        model_name=plan.model.name,
-        model_version=plan.model.version,
-        model_sha256=plan.model.sha256,
+        model_name=model.name,
+        model_version=model.version,
+        model_sha256=model.sha256,
         suite_fingerprint=plan.suite_fingerprint,
         config_fingerprint=plan.config_fingerprint,
     )
@@ -119,15 +132,16 @@ def _with_found(
     night: Night,
     found: Iterable[PartitionFiles],
     records: Mapping[Partition, PartitionRecord],
+    models: Mapping[Partition, ModelPin],
 ) -> Plan:
     """Decide about every partition that has a directory."""
     entries: list[PartitionPlan] = []
     refreshed: list[tuple[Partition, tuple[LakeFile, ...]]] = []
     for files in found:
-        record = records.get(files.partition)
-        assessment = assess(record, files, ingredients_for(plan, files))
+        record, model = records.get(files.partition), models.get(files.partition)
+        assessment = assess(record, files, ingredients_for(plan, model or plan.model, files))
         decision = decide(night, files, assessment)
-        entries.append(_entry(files.partition, decision, assessment.current, files))
+        entries.append(_entry(files.partition, decision, assessment.current, files, model))
         if assessment.refreshed:
             refreshed.append((files.partition, assessment.refreshed))
     return replace(plan, entries=tuple(entries), refreshed=tuple(refreshed))
@@ -148,6 +162,7 @@ def _entry(
     decision: Decision,
     current: GenerationRecord | None,
     found: PartitionFiles | None,
+    model: ModelPin | None = None,
 ) -> PartitionPlan:
     return PartitionPlan(
         label=partition.label,
@@ -156,4 +171,5 @@ def _entry(
         partition=partition,
         found=found,
         base_generation=current.number if current else None,
+        model=model,
     )

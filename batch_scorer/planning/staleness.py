@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from batch_scorer.core.lakefiles import LakeFile, PartitionFiles, content_fingerprint
+from batch_scorer.core.lakefiles import FileStamp, LakeFile, PartitionFiles, content_fingerprint
 from batch_scorer.core.plans import Cause, Reason
 from batch_scorer.core.records import (
     AttemptRecord,
@@ -53,14 +54,8 @@ def assess(record: PartitionRecord | None, found: PartitionFiles, now: Ingredien
     if current is None:
         released = _released(record, None, now, same_input=False)
         tried = _tried(record, now, since=released)
-        missing = Reason(cause=Cause.MISSING, text="missing")
-        return Assessment(
-            status=Status.FAILED if tried else Status.RELEASED if released else Status.MISSING,
-            current=None,
-            reasons=(_failure(tried),) if tried else (_release(released) if released else missing,),
-            tries=len(tried),
-        )
-    same_input, refreshed = _compare_input(current, found, now.stamps)
+        return _never_published(record, now, released, tried)
+    same_input, refreshed = compare_input(current, found, now.stamps)
     released = _released(record, current, now, same_input=same_input)
     tried = _tried(record, now, since=released)
     changes = _changes(current, now, same_input=same_input)
@@ -79,20 +74,22 @@ def needs_content(record: PartitionRecord, found: PartitionFiles) -> tuple[LakeF
     None of them when the stamps are as recorded, or when names or sizes already differ.
     """
     current = record.current
-    if current is None or current.ingredients.stamps == found.stamp_fingerprint:
+    if current is None:
         return ()
     known = {file.path: file.stamp for file in current.inputs}
-    if {path: stamp.size for path, stamp in known.items()} != {
-        file.path: file.stamp.size for file in found.files
-    }:
+    there = {file.path: file.stamp for file in found.files}
+    if known == there or _sizes(known) != _sizes(there):
         return ()
     return tuple(file for file in found.files if file.content_id is None and file.stamp != known[file.path])
 
 
-def _compare_input(
+def compare_input(
     current: GenerationRecord, found: PartitionFiles, stamps: str
 ) -> tuple[bool, tuple[LakeFile, ...]]:
-    """Whether the content is the one that was scored, and the files to remember if their stamps moved."""
+    """Whether the content is the one that was scored, and the files to remember if their stamps moved.
+
+    stamps: those of found.
+    """
     if current.ingredients.stamps == stamps:
         return True, ()
     known = {file.path: file for file in current.inputs}
@@ -102,6 +99,24 @@ def _compare_input(
     if content_fingerprint(settled) != content_fingerprint(current.inputs):
         return False, ()
     return True, settled
+
+
+def _sizes(stamps: Mapping[str, FileStamp]) -> dict[str, int]:
+    return {path: stamp.size for path, stamp in stamps.items()}
+
+
+def _never_published(
+    record: PartitionRecord | None,
+    now: Ingredients,
+    released: Waiver | None,
+    tried: tuple[AttemptRecord, ...],
+) -> Assessment:
+    status, reasons = Status.MISSING, (Reason(cause=Cause.MISSING, text="missing"), *_otherwise(record, now))
+    if tried:
+        status, reasons = Status.FAILED, (_failure(tried),)
+    elif released:
+        status, reasons = Status.RELEASED, (_release(released),)
+    return Assessment(status=status, current=None, reasons=reasons, tries=len(tried))
 
 
 def _with_known_content(file: LakeFile, known: LakeFile | None) -> LakeFile:
@@ -165,11 +180,13 @@ def _released(
     record: PartitionRecord | None, current: GenerationRecord | None, now: Ingredients, *, same_input: bool
 ) -> Waiver | None:
     """The newest waiver that nothing was published with yet, if it is for the input that is there now."""
+    if record is None or not record.waivers:
+        return None  # as nearly always: nothing is hashed for it
     content = content_fingerprint(current.inputs) if current and same_input else None
     number = current.number if current else 0
     fitting = [
         waiver
-        for waiver in (record.waivers if record else ())
+        for waiver in record.waivers
         if waiver.after_generation == number
         and (waiver.stamps == now.stamps or waiver.input_fingerprint == content)
     ]
@@ -191,6 +208,22 @@ def _tried(
         and attempt.ingredients == now
         and (since is None or attempt.started_at >= since.waived.at)
     )
+
+
+def _otherwise(record: PartitionRecord | None, now: Ingredients) -> tuple[Reason, ...]:
+    """`blocked before the model changed`: the newest try, which does not count any more."""
+    last = record.attempts[0] if record and record.attempts else None
+    if last is None or last.ingredients is None:
+        return ()
+    then = last.ingredients
+    differences = (
+        ("its input", then.stamps != now.stamps),
+        ("the model", then.model_sha256 != now.model_sha256 or then.model_version != now.model_version),
+        ("a suite", then.suite_fingerprint != now.suite_fingerprint),
+        ("the config", then.config_fingerprint != now.config_fingerprint),
+    )
+    changed = " and ".join(name for name, differs in differences if differs)
+    return (Reason(cause=Cause.TRIED_OTHERWISE, text=f"{last.state} before {changed or 'it'} changed"),)
 
 
 def _failure(tried: tuple[AttemptRecord, ...]) -> Reason:

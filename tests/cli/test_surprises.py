@@ -18,7 +18,7 @@ def _broken(*_: object, **__: object) -> None:
 def test_a_bug_is_told_as_an_error_to_report_with_exit_code_1(
     project: TaxiProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batch_scorer.wiring.plan_job", _broken)
+    monkeypatch.setattr("batch_scorer.execution.survey.survey", _broken)
     result = project.cli("plan", "taxi_tips")
     assert result.code == 1
     assert "error: unexpected ZeroDivisionError: no such thing" in result.stderr
@@ -27,7 +27,7 @@ def test_a_bug_is_told_as_an_error_to_report_with_exit_code_1(
 
 
 def test_a_bug_ends_json_with_an_error_line(project: TaxiProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batch_scorer.wiring.plan_job", _broken)
+    monkeypatch.setattr("batch_scorer.execution.survey.survey", _broken)
     last = project.cli("--json", "plan", "taxi_tips").lines[-1]
     assert (last["message_type"], last["error"], last["exit_code"]) == ("error", "InternalError", 1)
 
@@ -37,7 +37,7 @@ def test_the_traceback_of_a_bug_is_in_the_log_file_and_with_v_on_stderr(
 ) -> None:
     from batch_scorer.cli.main import run
 
-    monkeypatch.setattr("batch_scorer.wiring.plan_job", _broken)
+    monkeypatch.setattr("batch_scorer.execution.survey.survey", _broken)
     command = ["-p", str(project.root), "plan", "taxi_tips"]
     log = tmp_path / "log"
     run([*command, "--log-file", str(log)])

@@ -15,7 +15,7 @@ from batch_scorer import wiring
 from batch_scorer.config.project import Project
 from batch_scorer.core.errors import BatchScorerError, LockHeld, StoreUnavailable
 from batch_scorer.core.outcomes import PartitionOutcome, Published
-from batch_scorer.core.plans import Plan, Selection
+from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunOptions, RunReport
 from batch_scorer.execution.observing import Observers
@@ -77,7 +77,7 @@ def _raise(error: Exception) -> Callable[[], object]:
 
 def _run(project: TaxiProject, *observers: Diary) -> RunReport:
     parts = replace(wiring.open_job(Project(root=project.root), "taxi_tips"), observers=observers)
-    return wiring.run_job(parts, Selection(), RunOptions(cluster="inline"), Nobody())
+    return wiring.run_job(parts, Selection(), ModelChoice(), RunOptions(cluster="inline"), Nobody())
 
 
 def test_a_run_tells_its_start_and_its_end(project: TaxiProject) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import StatementError
 
-from batch_scorer.core.chunks import NO_ROWS, ChunkCost
+from batch_scorer.core.chunks import NO_ROWS, Accounting, ChunkCost
 from batch_scorer.core.errors import DamageFound, LeaseLost, UsageError
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import AttemptState, GenerationState, RunState
+from batch_scorer.core.runs import Pace
 from batch_scorer.ledger.ledger import Ledger
 from tests.ledger.conftest import (
     DAY,
@@ -58,6 +60,32 @@ def test_a_finished_run_tells_how_it_ended(ledger: Ledger) -> None:
         cost=cost,
         error=error,
     )
+
+
+def test_the_last_success_is_the_newest_run_that_published_or_had_nothing_to_do(ledger: Ledger) -> None:
+    def end(run_id: str, *, exit_code: int, n_published: int, minutes: int) -> dt.datetime:
+        finished_at = NOW + dt.timedelta(minutes=minutes)
+        ledger.finish_run(
+            run_id,
+            exit_code=exit_code,
+            finished_at=finished_at,
+            n_published=n_published,
+            n_blocked=0,
+            n_failed=0,
+            cost=ChunkCost(),
+        )
+        return finished_at
+
+    for run_id in ("01JQ8ZB", "01JQ8ZC", "01JQ8ZD"):
+        ledger.start_run(make_run(run_id))
+    ledger.start_run(make_run("01JQ8ZE", job="other"))
+    assert ledger.last_success("tips") is None
+    nothing_due = end("01JQ8ZAAAA", exit_code=0, n_published=0, minutes=1)
+    assert ledger.last_success("tips") == nothing_due
+    partial = end("01JQ8ZB", exit_code=3, n_published=1, minutes=2)
+    end("01JQ8ZC", exit_code=1, n_published=0, minutes=3)
+    end("01JQ8ZE", exit_code=0, n_published=1, minutes=4)
+    assert ledger.last_success("tips") == partial
 
 
 def test_finishing_a_run_nobody_started_is_damage(ledger: Ledger) -> None:
@@ -300,3 +328,34 @@ def test_a_waiver_needs_the_partitions_lease(ledger: Ledger) -> None:
     with pytest.raises(LeaseLost):
         ledger.record_waiver(make_waiver(), TOKEN)
     assert ledger.waivers("tips", DAY) == ()
+
+
+def finish(ledger: Ledger, run_id: str, **ended: Any) -> None:
+    end = {"exit_code": 0, "finished_at": NOW, "n_published": 1, "n_blocked": 0, "n_failed": 0}
+    ledger.finish_run(run_id, cost=ChunkCost(), **{**end, **ended})
+
+
+def test_what_succeeded_is_what_runs_with_exit_0_have_published(ledger: Ledger) -> None:
+    partial = Partition(names=("ds",), values=(dt.date(2024, 4, 10),))
+    for run_id, code, partition in (("GOOD", 0, DAY), ("PARTIAL", 3, partial), ("AGAIN", 0, DAY)):
+        ledger.start_run(make_run(run_id))
+        of = {"run_id": run_id, "partition": partition, "partition_path": partition.path}
+        ledger.record_attempt(make_attempt(AttemptState.PUBLISHED, **of))
+        ledger.record_attempt(make_attempt(AttemptState.BLOCKED, **{**of, "partition": TWIN}))
+        finish(ledger, run_id, exit_code=code)
+    ledger.record_attempt(make_attempt(AttemptState.PUBLISHED, partition=TWIN))  # of a run that goes on
+    assert ledger.succeeded("tips") == (DAY,)
+    assert ledger.succeeded("other") == ()
+
+
+def test_paces_are_those_of_the_newest_runs_that_published_something(ledger: Ledger) -> None:
+    for n in (1, 2, 3, 4):
+        ledger.start_run(make_run(f"RUN{n}"))
+        rows = Accounting(n_read=100 * n, n_scored=100 * n)
+        ledger.record_attempt(make_attempt(AttemptState.PUBLISHED, run_id=f"RUN{n}", rows=rows))
+        ledger.record_attempt(make_attempt(AttemptState.BLOCKED, run_id=f"RUN{n}", rows=rows))
+        ledger.record_attempt(make_attempt(run_id=f"RUN{n}", rows=None))
+        end = NOW + dt.timedelta(seconds=n)
+        finish(ledger, f"RUN{n}", finished_at=end, n_published=int(n != 4), exit_code=3)
+    assert ledger.paces("tips", 2) == (Pace(n_rows=600, seconds=3.0), Pace(n_rows=400, seconds=2.0))
+    assert ledger.paces("other", 2) == ()

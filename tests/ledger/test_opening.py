@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, inspect, text
 
+from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import DamageFound, OutputUnwritable, StoreUnavailable, UsageError
+from batch_scorer.core.plans import ModelChoice
 from batch_scorer.core.records import Pin
 from batch_scorer.ledger.database import connect
 from batch_scorer.ledger.ledger import open_ledger, open_ledger_for_reading
 from batch_scorer.ledger.migrations import STEPS, bring_up_to_date, newest_version, version_of
-from tests.ledger.conftest import DAY, NOW, make_run, publish
+from tests.ledger.conftest import DAY, NOW, make_attempt, make_run, publish
 
 
 @pytest.fixture
@@ -225,6 +227,11 @@ _VERSION_1 = """
     DROP TABLE holders; DROP TABLE openings; DROP TABLE leases; DROP TABLE waivers;
     CREATE TABLE leases (job VARCHAR, partition_path VARCHAR, token VARCHAR);
     ALTER TABLE runs DROP COLUMN guarantee;
+    DROP INDEX runs_of_parent;
+    ALTER TABLE runs DROP COLUMN parent_run_id;
+    ALTER TABLE runs DROP COLUMN suite_fingerprint;
+    ALTER TABLE runs DROP COLUMN planned;
+    ALTER TABLE runs DROP COLUMN choice;
     ALTER TABLE generations DROP COLUMN pin;
     ALTER TABLE generations DROP COLUMN restores;
     ALTER TABLE generations ADD COLUMN pinned BOOLEAN NOT NULL DEFAULT 0;
@@ -244,3 +251,72 @@ def test_a_ledger_of_version_1_is_brought_up_to_date_with_what_it_holds(path: Pa
     assert publish(ledger, 2, pin=Pin(by="ana", at=NOW, why="good")).pinned
     assert ledger.waivers("tips", DAY) == ()
     ledger.close()
+
+
+_VERSION_3 = """
+    DROP INDEX runs_of_parent;
+    ALTER TABLE runs DROP COLUMN parent_run_id;
+    ALTER TABLE runs DROP COLUMN suite_fingerprint;
+    ALTER TABLE runs DROP COLUMN planned;
+    ALTER TABLE runs DROP COLUMN choice;
+    UPDATE attempts SET cost = '{"read_s": 0.5, "peak_bytes": 7}';
+    UPDATE ledger_info SET schema_version = 3;
+"""
+
+
+@pytest.fixture
+def old(path: Path) -> Path:
+    """The ledger as version 3 had it, with a run and an attempt; an older batch-scorer still writes to it."""
+    ledger = open_ledger(path)
+    ledger.record_attempt(make_attempt())
+    ledger.close()
+    with closing(sqlite3.connect(path)) as raw:
+        raw.executescript(_VERSION_3)
+    return path
+
+
+def test_looking_leaves_an_older_ledger_as_older_versions_know_it(old: Path) -> None:
+    before = old.read_bytes()
+    ledger = open_ledger_for_reading(old)
+    assert ledger.run("last") == make_run()
+    (attempt,) = ledger.attempts("01JQ8ZAAAA")
+    assert attempt.cost == ChunkCost(read_s=0.5, peak_bytes=7)
+    assert ledger.retries_of("01JQ8ZAAAA") == ()
+    ledger.close()
+    assert old.read_bytes() == before
+
+
+def test_what_is_written_to_the_copy_of_an_older_ledger_is_refused_and_not_lost(old: Path) -> None:
+    ledger = open_ledger_for_reading(old)
+    with pytest.raises(OutputUnwritable):
+        ledger.start_run(make_run("01JQ8ZBBBB"))
+    ledger.close()
+
+
+def test_an_older_ledger_on_a_read_only_mount_can_be_looked_at(old: Path, read_only: Path) -> None:
+    ledger = open_ledger_for_reading(read_only)
+    assert ledger.run("last") == make_run()
+    ledger.close()
+    assert old.exists()
+
+
+def test_a_ledger_of_version_3_learns_of_retries(old: Path) -> None:
+    ledger = open_ledger(old)
+    choice = ModelChoice(version="t@1")
+    retry = make_run("01JQ8ZBBBB", parent_run_id="01JQ8ZAAAA", planned={DAY.path: 0}, choice=choice)
+    ledger.start_run(retry)
+    assert ledger.run("last") == retry
+    assert ledger.retries_of("01JQ8ZAAAA") == (retry,)
+    assert ledger.run("01JQ8ZAAAA").planned is None
+    ledger.close()
+
+
+def test_looking_at_an_older_ledger_on_a_server_says_what_brings_it_up_to_date(database_url: str) -> None:
+    ledger = open_ledger(database_url)
+    ledger.close()
+    database = connect(database_url)
+    with closing(database), database.writing() as connection:
+        connection.execute(text("UPDATE ledger_info SET schema_version = 3"))
+    with pytest.raises(UsageError, match="its schema has version 3, this one reads") as caught:
+        open_ledger_for_reading(database_url)
+    assert caught.value.next_command == "batch-scorer repair JOB"

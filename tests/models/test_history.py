@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import datetime as dt
+from zoneinfo import ZoneInfo
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +14,7 @@ from batch_scorer.models.history import (
     aliases_of,
     decode_history,
     encode_entry,
+    meanings_of,
     pinned_manifests,
 )
 
@@ -89,3 +93,57 @@ def test_a_damaged_line_is_named(damage: object, line: int) -> None:
 def test_an_entry_that_says_both_or_neither_is_not_born() -> None:
     with pytest.raises(ValueError, match="pins a manifest or moves an alias"):
         HistoryEntry(event=HistoryEvent.REGISTERED, version=1, at="", who="", why="")
+
+
+CHICAGO = ZoneInfo("America/Chicago")
+JANUARY = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+
+
+def _moved(version: int, at: dt.datetime, alias: str = "champion") -> HistoryEntry:
+    return HistoryEntry(
+        event=HistoryEvent.ALIAS_MOVED, version=version, at=at.isoformat(), who="ada", why="", alias=alias
+    )
+
+
+@given(st.lists(st.integers(0, 20 * 24 * 60), max_size=6).map(sorted), st.integers(0, 20))
+def test_at_the_end_of_a_day_an_alias_means_its_last_move_before_midnight_on_that_wall(
+    minutes: list[int], n_days: int
+) -> None:
+    moves = [_moved(n + 1, JANUARY + dt.timedelta(minutes=m)) for n, m in enumerate(minutes)]
+    day = dt.date(2023, 12, 31) + dt.timedelta(days=n_days)
+    midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), CHICAGO)
+    before = [e.version for e in moves if dt.datetime.fromisoformat(e.at) < midnight]
+    meanings = meanings_of(moves, "champion", "America/Chicago")
+    assert meanings.at_the_end_of(day) == (before[-1] if before else None)
+    assert (meanings.first_day is not None and meanings.first_day <= day) is bool(before)
+
+
+@pytest.mark.parametrize(
+    ("at", "last_of", "first_of"),
+    [
+        ("2024-03-11T04:59:59+00:00", "2024-03-10", None),  # 23:59:59 on the day that has 23 hours
+        ("2024-03-11T05:00:00+00:00", None, "2024-03-11"),
+        ("2024-11-04T05:59:59+00:00", "2024-11-03", None),  # on the one that has 25
+        ("2024-11-04T06:00:00+00:00", None, "2024-11-04"),
+    ],
+)
+def test_the_job_s_clock_says_when_a_day_ends_when_it_changes_too(
+    at: str, last_of: str | None, first_of: str | None
+) -> None:
+    meanings = meanings_of([_moved(1, dt.datetime.fromisoformat(at))], "champion", "America/Chicago")
+    day = dt.date.fromisoformat(last_of or first_of or "")
+    assert meanings.first_day == day
+    assert meanings.at_the_end_of(day) == 1
+    assert meanings.at_the_end_of(day - dt.timedelta(days=1)) is None
+
+
+def test_other_aliases_do_not_matter_and_the_calendar_s_last_day_ends_too() -> None:
+    entries = [_registered(1), _moved(1, JANUARY), _moved(2, JANUARY, alias="shadow")]
+    assert meanings_of(entries, "champion", "UTC").at_the_end_of(dt.date.max) == 1
+    assert meanings_of(entries, "nobody", "UTC").first_day is None
+
+
+def test_where_a_clock_went_back_the_order_of_the_history_decides() -> None:
+    entries = [_moved(1, JANUARY + dt.timedelta(days=2)), _moved(2, JANUARY + dt.timedelta(days=1))]
+    meanings = meanings_of(entries, "champion", "UTC")
+    assert [meanings.at_the_end_of(dt.date(2024, 1, n)) for n in (1, 2, 3)] == [None, 2, 2]

@@ -98,6 +98,18 @@ def test_old_models_leave_the_cache(pin: ModelPin, registered: Registered, regis
     assert load_model(pin) is not first
 
 
+def test_the_model_that_was_not_asked_for_the_longest_leaves_first(
+    pin: ModelPin, registered: Registered, registry: FileRegistry
+) -> None:
+    for version in (2, 3):
+        registered(GaussianNB().fit(pd.DataFrame({"hour": [1, 2]}), [0, version]))
+    first, second = load_model(pin), load_model(registry.resolve("taxi_tips@2"))
+    assert load_model(pin) is first
+    load_model(registry.resolve("taxi_tips@3"))
+    assert load_model(pin) is first
+    assert load_model(registry.resolve("taxi_tips@2")) is not second
+
+
 def _reregister(registry: FileRegistry, pin: ModelPin, name: str, data: bytes, **changes: Any) -> ModelPin:
     """A version like the pinned one, but with one other file (rightly hashed) and some other fields."""
     directory = Path(pin.directory)

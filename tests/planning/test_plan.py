@@ -203,7 +203,8 @@ def test_touched_files_with_their_old_content_are_to_be_remembered(plan_for: Pla
 
 def test_ingredients_are_the_plans_model_suites_config_and_the_files(plan_for: PlanFor) -> None:
     found = make_found(april(9))
-    assert ingredients_for(plan_for(JOB, found), found) == make_ingredients(found)
+    plan = plan_for(JOB, found)
+    assert ingredients_for(plan, plan.model, found) == make_ingredients(found)
 
 
 def test_footers_fill_what_is_to_be_scored_and_nothing_else(plan_for: PlanFor) -> None:

@@ -117,7 +117,7 @@ def _runs(
 
 
 def _run(run_id: str, made: Sequence[GenerationRecord], manifest: Manifest) -> RunRecord:
-    used = manifest.ingredients
+    used = dict(sorted((_reference(record), record.ingredients.model_sha256) for record in made))
     return RunRecord(
         run_id=run_id,
         job=manifest.job,
@@ -125,8 +125,8 @@ def _run(run_id: str, made: Sequence[GenerationRecord], manifest: Manifest) -> R
         started_at=made[0].created_at,
         finished_at=made[-1].created_at,
         exit_code=None,
-        model=f"{used.model_name}@{used.model_version}",
-        model_sha256=used.model_sha256,
+        model=", ".join(used),
+        model_sha256=", ".join(used.values()),
         command=(),
         host="unknown",
         pid=0,
@@ -134,6 +134,10 @@ def _run(run_id: str, made: Sequence[GenerationRecord], manifest: Manifest) -> R
         code_version=manifest.code_version,
         n_published=sum(record.state is GenerationState.PUBLISHED for record in made),
     )
+
+
+def _reference(record: GenerationRecord) -> str:
+    return f"{record.ingredients.model_name}@{record.ingredients.model_version}"
 
 
 def _columns(

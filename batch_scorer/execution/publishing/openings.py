@@ -21,6 +21,7 @@ from batch_scorer.core.durable import fsync_directory, make_directories, remove_
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.lakefiles import PartitionFiles, content_fingerprint
 from batch_scorer.core.leases import Opening
+from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Plan
 from batch_scorer.core.records import GenerationState
@@ -89,6 +90,7 @@ def opening_of(parts: JobParts, partition: Partition) -> Opening | None:
 def opening_key(
     parts: JobParts,
     plan: Plan,
+    model: ModelPin,
     found: PartitionFiles,
     chunks: Sequence[Chunk],
     columns: tuple[tuple[str, str], ...],
@@ -98,10 +100,10 @@ def opening_key(
     cuts = [[c.file.path, c.row_groups, c.row_limit, c.rows_beyond] for c in chunks]
     ingredients = [
         content_fingerprint(found.files),
-        plan.model.name,
-        plan.model.version,
-        plan.model.sha256,
-        plan.model.manifest_sha256,
+        model.name,
+        model.version,
+        model.sha256,
+        model.manifest_sha256,
         plan.suite_fingerprint,
         plan.config_fingerprint,
         parts.code_version,

@@ -199,22 +199,22 @@ def _manifest(
     names: dict[str, None] = {}
     for footer in prepared.entry.footers:
         names.update(dict.fromkeys(name for name, _ in footer.columns))
-    opening = prepared.opening
+    opening, model = prepared.opening, plan.model_of(prepared.entry)
     return Manifest(
         job=parts.job.name,
         partition=prepared.partition,
         generation=opening.number,
         run_id=opening.run_id,
         published_run_id=None if opening.run_id == run_id else run_id,
-        ingredients=Ingredients(**asdict(ingredients_for(plan, prepared.found))),
+        ingredients=Ingredients(**asdict(ingredients_for(plan, model, prepared.found))),
         input_fingerprint=prepared.input_fingerprint,
         inputs=prepared.found.files,
         outputs=tuple(file for chunk in chunks for file in chunk.files),
         columns=prepared.columns,
         input_columns=tuple(names),
         rows=rows,
-        model_alias=plan.model.alias,
-        model_manifest_sha256=plan.model.manifest_sha256,
+        model_alias=model.alias,
+        model_manifest_sha256=model.manifest_sha256,
         verdicts=verdicts,
         code_version=parts.code_version,
         environment=dict(parts.environment),

@@ -41,6 +41,7 @@ def new_run(
         reason=reason,
         config=parts.config,
         guarantee=str(parts.sink.guarantee),
+        suite_fingerprint=parts.suite_fingerprint,
     )
 
 

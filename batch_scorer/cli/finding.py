@@ -1,0 +1,61 @@
+"""Runs by what a person calls them, in whichever of the project's ledgers they are."""
+
+from __future__ import annotations
+
+import heapq
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from batch_scorer.cli.asked import asked_jobs
+from batch_scorer.cli.settings import Settings
+from batch_scorer.core.errors import UsageError
+from batch_scorer.core.records import RunRecord
+
+if TYPE_CHECKING:
+    from batch_scorer.ledger.ledger import Ledger
+    from batch_scorer.wiring import SharedLedger
+
+
+def find_run(settings: Settings, what: str) -> tuple[Path, Ledger, RunRecord]:
+    """(state directory of its job, its ledger to look into, the run). Raises: as find_shared."""
+    shared, run = find_shared(settings, what)
+    return shared.state_of(run.job), shared.ledger, run
+
+
+def find_shared(settings: Settings, what: str) -> tuple[SharedLedger, RunRecord]:
+    """what: a run's id, its beginning, or `last`: in one ledger what started last, whatever a clock said.
+
+    Raises: UsageError, when it is none, or several.
+    """
+    problem: UsageError | None = None
+    found: list[tuple[SharedLedger, RunRecord]] = []
+    for shared in ledgers(settings, None):
+        try:
+            found.append((shared, shared.ledger.run(what)))
+        except UsageError as error:
+            problem = error
+    names = {run.run_id for _, run in found}
+    if len(names) > 1 and what != "last":
+        raise UsageError(f'"{what}" is the start of several runs', fix=f"one of {', '.join(sorted(names))}")
+    if found:
+        return max(found, key=lambda one: one[1].run_id)
+    raise problem or UsageError("nothing has run yet", next_command="batch-scorer run JOB")
+
+
+def newest_runs(
+    settings: Settings, job: str | None, limit: int, *, unsuccessful: bool
+) -> tuple[RunRecord, ...]:
+    """Of all ledgers together, newest first; runs of one ledger stay in the order they started."""
+    each = [
+        shared.ledger.runs(job, limit=limit, unsuccessful=unsuccessful) for shared in ledgers(settings, job)
+    ]
+    return tuple(heapq.merge(*each, key=lambda run: run.run_id, reverse=True))[:limit]
+
+
+def ledgers(settings: Settings, job: str | None) -> tuple[SharedLedger, ...]:
+    """The ledger of one job, or those of all jobs of the project."""
+    from batch_scorer import wiring
+
+    project = settings.find_project()
+    loaded = asked_jobs(settings, project, job, lambda name: wiring.load(project, name, settings.target))
+    return wiring.open_ledgers(project, loaded)

@@ -1,0 +1,161 @@
+"""README's terminal pictures, taken for real: its commands are typed from the first to the last, in an empty
+directory, and what it shows is held against what they print.
+
+`python -m tests.readme.pictures` takes them all again. A fenced block is
+- `console`: a session. A line that begins with `$ ` is typed, the lines below are what it prints; ` …` stands
+  for lines that are left out.
+- with a file's name after its language, such as `python make_own.py`: saved under that name.
+- anything else: only to look at.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+README = Path(__file__).parents[2] / "README.md"
+_FENCE = re.compile(r"^```(?P<kind>\w*) *(?P<file>\S*)$")
+_LEFT_OUT = " …"
+# What is another each time: run ids, hashes, times of day, what a machine takes and has.
+_CHANGING = (
+    (re.compile(r"\b01[0-9A-HJKMNP-TV-Z]{24}\b"), "RUN"),
+    (re.compile(r"\b[0-9a-f]{4,64}…"), "HASH"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ"), "TIME"),
+    (re.compile(r"\b[\d.,]+ (s|min|ms|h)\b"), "SPAN"),
+    (re.compile(r"\b[\d.,]+ (kB|MB|GB|TB)\b"), "SIZE"),
+    (re.compile(r"\b\d+\.\d{3,}\b"), "SCORE"),
+    (re.compile(r"(Python|python) 3\.\d+\.\d+"), "PYTHON"),
+    (re.compile(r" {2,}"), "  "),  # columns are as wide as what is in them
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """line: of README, from 1. shown: what README prints below the command."""
+
+    line: int
+    command: str
+    shown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedFile:
+    name: str
+    text: str
+
+
+def steps(text: str) -> Iterator[Picture | SavedFile]:
+    """What a reader of README does, in order."""
+    lines = text.splitlines()
+    at = 0
+    while at < len(lines):
+        fence = _FENCE.match(lines[at])
+        at += 1
+        if fence is None:
+            continue
+        end = lines.index("```", at)
+        if fence["kind"] == "console":
+            yield from _pictures(lines[at:end], first_line=at + 1)
+        elif fence["file"]:
+            yield SavedFile(name=fence["file"], text="\n".join(lines[at:end]) + "\n")
+        at = end + 1
+
+
+def _pictures(lines: Sequence[str], *, first_line: int) -> Iterator[Picture]:
+    starts = [at for at, line in enumerate(lines) if line.startswith("$ ")]
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        shown = lines[start + 1 : end]
+        while shown and not shown[-1]:
+            shown = shown[:-1]
+        yield Picture(line=first_line + start, command=lines[start][2:], shown=tuple(shown))
+
+
+class Terminal:
+    """Where README's commands are typed. start: the directory of the first of them."""
+
+    def __init__(self, start: Path) -> None:
+        self._start = start
+        self._here = start
+        venv = Path(sys.executable).parent
+        self._env = {**os.environ, "PATH": f"{venv}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "200"}
+
+    def save(self, file: SavedFile) -> None:
+        path = self._here / file.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(file.text)
+
+    def type(self, command: str) -> list[str]:
+        """The lines it prints, messages and data as they come, without the directory that we are in."""
+        words = shlex.split(command)
+        if words[0] == "cd":
+            self._here = (self._here / words[1]).resolve()
+            return []
+        if words[0] == "export":
+            return []
+        done = subprocess.run(
+            command, shell=True, cwd=self._here, env=self._env, text=True, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        return done.stdout.replace(f"{self._start}/", "…/").splitlines()
+
+
+def differences(picture: Picture, printed: Sequence[str]) -> list[str]:
+    """Lines that README shows and the command did not print, and the other way round.
+
+    In what order partitions end depends on the machine, so the order of lines does not count.
+    """
+    shown = Counter(_masked(line) for line in picture.shown if line != _LEFT_OUT)
+    really = Counter(map(_masked, printed))
+    wrong = [f"- {line}" for line in shown - really]
+    if _LEFT_OUT not in picture.shown:
+        wrong += [f"+ {line}" for line in really - shown]
+    return wrong
+
+
+def _masked(line: str) -> str:
+    for pattern, name in _CHANGING:
+        line = pattern.sub(name, line)
+    return line.rstrip()
+
+
+def _taken_again(picture: Picture, printed: Sequence[str]) -> list[str]:
+    """What README should show: where it leaves lines out, the same lines while they are there; else as many
+    from the beginning and from the end.
+    """
+    if _LEFT_OUT not in picture.shown:
+        return list(printed)
+    lines = {_masked(line): line for line in printed}
+    if not differences(picture, printed):
+        return [lines.get(_masked(line), line) for line in picture.shown]
+    at = picture.shown.index(_LEFT_OUT)
+    n_last = len(picture.shown) - at - 1
+    return [*printed[:at], _LEFT_OUT, *printed[len(printed) - n_last :]]
+
+
+def _take_all_again(text: str, start: Path) -> str:
+    terminal = Terminal(start)
+    lines = text.splitlines()
+    n_moved = 0
+    for step in steps(text):
+        match step:
+            case SavedFile():
+                terminal.save(step)
+            case Picture():
+                at = step.line + n_moved
+                printed = _taken_again(step, terminal.type(step.command))
+                lines[at : at + len(step.shown)] = printed
+                n_moved += len(printed) - len(step.shown)
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as directory:
+        README.write_text(_take_all_again(README.read_text(), Path(directory).resolve()))

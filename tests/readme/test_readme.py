@@ -1,0 +1,26 @@
+"""README, typed from the first command to the last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.readme.pictures import README, Picture, SavedFile, Terminal, differences, steps
+
+
+@pytest.mark.timeout(600)
+def test_every_terminal_picture_is_what_its_command_prints(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path.resolve())
+    wrong = []
+    n_pictures = 0
+    for step in steps(README.read_text()):
+        match step:
+            case SavedFile():
+                terminal.save(step)
+            case Picture():
+                n_pictures += 1
+                differing = differences(step, terminal.type(step.command))
+                wrong += [f"README.md:{step.line}: $ {step.command}", *differing] if differing else []
+    assert n_pictures > 15
+    assert wrong == [], "\n".join([*wrong, "take them again: python -m tests.readme.pictures"])
