@@ -229,4 +229,4 @@ class RunRecord:
     parent_run_id: str | None = None
     suite_fingerprint: str | None = None
     planned: Mapping[str, int] | None = None
-    choice: ModelChoice = ModelChoice()
+    choice: ModelChoice = field(default_factory=ModelChoice)

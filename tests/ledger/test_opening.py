@@ -16,6 +16,7 @@ from sqlalchemy import Connection, inspect, text
 
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import DamageFound, OutputUnwritable, StoreUnavailable, UsageError
+from batch_scorer.core.plans import ModelChoice
 from batch_scorer.core.records import Pin
 from batch_scorer.ledger.database import connect
 from batch_scorer.ledger.ledger import open_ledger, open_ledger_for_reading
@@ -301,7 +302,9 @@ def test_an_older_ledger_on_a_read_only_mount_can_be_looked_at(old: Path, read_o
 
 def test_a_ledger_of_version_3_learns_of_retries(old: Path) -> None:
     ledger = open_ledger(old)
-    retry = make_run("01JQ8ZBBBB", parent_run_id="01JQ8ZAAAA", planned={DAY.path: 0}, choice={"model": "t@1"})
+    retry = make_run(
+        "01JQ8ZBBBB", parent_run_id="01JQ8ZAAAA", planned={DAY.path: 0}, choice=ModelChoice(version="t@1")
+    )
     ledger.start_run(retry)
     assert ledger.run("last") == retry
     assert ledger.retries_of("01JQ8ZAAAA") == (retry,)
