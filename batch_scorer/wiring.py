@@ -14,15 +14,12 @@ from typing import TYPE_CHECKING, Any
 from batch_scorer import __version__
 from batch_scorer.config.fingerprint import config_fingerprint
 from batch_scorer.config.job import Job
-from batch_scorer.config.load import LoadedJob, load_job, load_jobs
+from batch_scorer.config.load import LoadedJob, load_despite_mistakes, load_job, load_jobs
+from batch_scorer.config.mistakes import JobInvalid
 from batch_scorer.config.pinned import as_then
 from batch_scorer.config.project import Project
-from batch_scorer.core.checks import Check
-from batch_scorer.core.errors import (
-    BatchScorerError,
-    ConfigInvalid,
-    UsageError,
-)
+from batch_scorer.config.stand_ins import is_nowhere
+from batch_scorer.core.errors import BatchScorerError, ConfigInvalid, UsageError
 from batch_scorer.core.findings import PartitionReport
 from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import RunRecord
@@ -31,7 +28,6 @@ from batch_scorer.core.validation import OnFail
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.environment import environment
 from batch_scorer.execution.parts import BoundSuite, JobParts
-from batch_scorer.execution.pinning import pin_model
 from batch_scorer.execution.places import Places
 from batch_scorer.lake.delta_sink import DeltaSink
 from batch_scorer.lake.parquet_sink import ParquetSink
@@ -61,7 +57,8 @@ def open_job(
     Raises: UsageError (no such job, or no such config any more), ConfigInvalid, OutputUnwritable.
     """
     loaded = load_job(project, name, target=target, env=os.environ, overrides=overrides or {})
-    return _parts(project, as_run(project, loaded, like), open_ledger)
+    observers = observers_of(project, loaded.job, target)
+    return _parts(project, as_run(project, loaded, like), open_ledger, observers=observers)
 
 
 def open_job_for_reading(
@@ -79,7 +76,12 @@ def as_run(project: Project, today: LoadedJob, like: RunRecord | None) -> Loaded
     return as_then(project, today, like.config, f"run {like.run_id}") if like else today
 
 
-def _parts(project: Project, loaded: LoadedJob, open_one: Callable[[str | Path], Ledger]) -> JobParts:
+def _parts(
+    project: Project,
+    loaded: LoadedJob,
+    open_one: Callable[[str | Path], Ledger],
+    observers: tuple[RunObserver, ...] = (),
+) -> JobParts:
     job = loaded.job
     suites = bound_suites(project, job)
     places = _places(project, job)
@@ -103,13 +105,63 @@ def _parts(project: Project, loaded: LoadedJob, open_one: Callable[[str | Path],
         environment=environment(),
         config={key: value for key, value, _source in loaded.values},
         target=loaded.target,
-        observers=observers_of(project, loaded),
+        observers=observers,
     )
 
 
-def observers_of(project: Project, loaded: LoadedJob) -> tuple[RunObserver, ...]:  # noqa: ARG001
+def observers_of(project: Project, job: Job, target: str | None) -> tuple[RunObserver, ...]:
     """Who is told of this job's runs. Opens nothing."""
-    return ()
+    notified = _notified(project, job, target) if job.notify else ()
+    return (*notified, *_emitters(project, job))
+
+
+def observers_of_refusal(project: Project, name: str, target: str | None) -> tuple[RunObserver, ...]:
+    """Who is told that a job did not even start, perhaps because its file is wrong."""
+    try:
+        job = load_despite_mistakes(project, name, target=target, env=os.environ)
+    except BatchScorerError:
+        return ()  # it cannot say whom to tell
+    # Its name may be wrong too.
+    return observers_of(project, job.model_copy(update={"name": name}), target) if job else ()
+
+
+def _notified(project: Project, job: Job, target: str | None) -> tuple[RunObserver, ...]:
+    from batch_scorer.ops.notifying.composing import Composer
+    from batch_scorer.ops.notifying.observers import notify_observers
+
+    composer = Composer(job=job.name, project=str(project.root), target=target)
+    state = None if is_nowhere(job.output.state) else _places(project, job).state
+    return notify_observers(job, composer, state)
+
+
+def _emitters(project: Project, job: Job) -> Iterator[RunObserver]:
+    places, emit, lineage = _places(project, job), job.emit, job.emit.openlineage
+
+    def open_it() -> Ledger:
+        return open_ledger_for_reading(_database(places, job))
+
+    if emit.prometheus_textfile is not None:
+        from batch_scorer.ops.emitting.prometheus import PrometheusTextfile
+
+        yield PrometheusTextfile(
+            path=Path(project.resolve(emit.prometheus_textfile)),
+            job=job,
+            open_ledger=None if is_nowhere(job.output.state) else open_it,
+        )
+    if lineage is not None and (lineage.url or lineage.file):  # a wrong job file may say neither
+        from batch_scorer.ops.emitting.lineage import Subject
+        from batch_scorer.ops.emitting.openlineage import LineageEvents, receiver
+
+        yield LineageEvents(
+            receiver=receiver(lineage, project.resolve),
+            subject=Subject(
+                job=job,
+                namespace=lineage.namespace,
+                input_root=project.resolve(job.input.path),
+                predictions=str(places.predictions),
+            ),
+            open_ledger=open_it,
+        )
 
 
 def _sink(job: Job, places: Places) -> Sink:
@@ -196,13 +248,27 @@ def load(project: Project, name: str, target: str | None) -> LoadedJob:
 
 
 def load_checked(project: Project, names: Sequence[str], target: str | None) -> tuple[LoadedJob, ...]:
-    """Job files and the suites they name, all mistakes of all of them at once.
+    """Job files and the suites they name, all mistakes of all of them at once; held against the table and the
+    model as far as these are there.
 
     Raises: UsageError, ConfigInvalid.
     """
+    from batch_scorer.execution.names import check_names
+
     jobs = load_jobs(project, names, target=target, env=os.environ)
-    for loaded in jobs:
-        bound_suites(project, loaded.job)
+    mistakes = [
+        loaded.mistake(path, message)
+        for loaded in jobs
+        for path, message in check_names(
+            loaded.job,
+            bound_suites(project, loaded.job),
+            LocalStorage(),
+            project.resolve(loaded.job.input.path),
+            open_registry(project, loaded.job),
+        )
+    ]
+    if mistakes:
+        raise JobInvalid(mistakes, next_command="batch-scorer validate-config")
     return jobs
 
 
@@ -244,22 +310,12 @@ def run_job(
         accept(plan)
         return plan
 
+    if parts.job.emit.openlineage is not None:
+        from batch_scorer.ops.emitting.openlineage import check_installed
+
+        check_installed(parts.job.name)
     check_places(parts)
     return execute(parts, make_plan, options, listener)
-
-
-def diagnose(project: Project, name: str, target: str | None) -> Iterator[Check]:
-    """What would go wrong tonight, check by check; a check that cannot be made is a bad one."""
-    from batch_scorer.execution.doctor import examine
-
-    try:
-        parts = open_job_for_reading(project, name, target=target)
-    except UsageError:
-        raise
-    except BatchScorerError as error:
-        yield Check.bad(f"{name}: job file", error)
-        return
-    yield from examine(parts, lambda: pin_model(parts))
 
 
 def init_project(directory: Path) -> tuple[Path, ...]:

@@ -13,6 +13,7 @@ import click
 from batch_scorer import __version__
 from batch_scorer.cli import (
     auditing,
+    doctoring,
     health,
     mending,
     models,
@@ -23,6 +24,7 @@ from batch_scorer.cli import (
     running,
     runs,
     showing,
+    starting,
     suites,
 )
 from batch_scorer.cli.output import fail
@@ -53,7 +55,9 @@ def cli(settings: Settings) -> None:
 
 
 for _command in (
+    *starting.commands,
     *project.commands,
+    *doctoring.commands,
     *planning.commands,
     *running.commands,
     *retrying.commands,

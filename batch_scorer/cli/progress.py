@@ -107,13 +107,14 @@ class Progress:
 class Lines:
     """Nothing on success without -v; a problem is always said. With -v a line per partition and per 30 s."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
+        self._clock = clock
         self._progress: Progress | None = None
-        self._said_at = time.monotonic()
+        self._said_at = clock()
 
     def run_started(self, run: RunRecord, plan: Plan) -> None:
-        self._progress = Progress(plan)
+        self._progress = Progress(plan, self._clock)
         if self._settings.verbose:
             output.say(
                 self._settings,
@@ -133,8 +134,8 @@ class Lines:
         self._say_how_far()
 
     def _say_how_far(self) -> None:
-        if self._settings.verbose and time.monotonic() - self._said_at > _LINE_EVERY_S:
-            self._said_at = time.monotonic()
+        if self._settings.verbose and self._clock() - self._said_at > _LINE_EVERY_S:
+            self._said_at = self._clock()
             output.say(self._settings, f" … {self._progress}")
 
     def warned(self, text: str) -> None:

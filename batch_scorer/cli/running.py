@@ -182,7 +182,7 @@ def _ask(settings: Settings, job: str, selection: Selection, choice: ModelChoice
     if not sys.stdin.isatty():
         raise UsageError(question, fix="give --yes when nobody is there to answer")
     if not click.confirm(question, err=True):
-        raise click.Abort
+        raise BatchScorerError("the answer was no: nothing was done")
 
 
 def execute(
@@ -249,10 +249,7 @@ def _tell_refused(settings: Settings, project: Project, job: str, error: BatchSc
     from batch_scorer import wiring
     from batch_scorer.execution.observing import Observers
 
-    try:
-        observers = wiring.observers_of(project, wiring.load(project, job, settings.target))
-    except BatchScorerError:
-        return  # the job file itself: it cannot say whom to tell
+    observers = wiring.observers_of_refusal(project, job, settings.target)
     for untold in Observers(observers).refused(error):
         output.warn(settings, untold)
 

@@ -26,6 +26,8 @@ def check_job(job: Job, *, suites: Iterable[str], resolve: Callable[[str], str])
     yield from _schedule(job)
     yield from _volume(job)
     yield from _output(job)
+    yield from _emit(job)
+    yield from _notify(job)
 
 
 def _columns(job: Job) -> Iterator[Finding]:
@@ -117,6 +119,39 @@ def _output(job: Job) -> Iterator[Finding]:
             ("output", "success_marker"),
             "a Delta table has no _SUCCESS files: sensors read its log; remove it, or use format: parquet",
         )
+
+
+def _emit(job: Job) -> Iterator[Finding]:
+    lineage = job.emit.openlineage
+    if lineage is None:
+        return
+    path: Path = ("emit", "openlineage")
+    if lineage.url is None and lineage.file is None:
+        yield path, "needs url, the server of events, or file, to append them to"
+    if lineage.url is not None and lineage.file is not None:
+        yield (*path, "file"), "events go to url or to a file, not to both; leave one empty"
+    if lineage.api_key is not None and lineage.url is None:
+        yield (*path, "api_key"), "needs url: a file takes no key"
+
+
+def _notify(job: Job) -> Iterator[Finding]:
+    for index, use in enumerate(job.notify):
+        path: Path = ("notify", index, "to")
+        smtp = use.to.smtp
+        if sum(target is not None for target in (use.to.webhook, smtp, use.to.healthcheck)) != 1:
+            yield path, "needs exactly one of webhook, smtp and healthcheck; others are entries of their own"
+        elif smtp is None:
+            continue
+        elif (smtp.user is None) != (smtp.password is None):
+            yield (
+                (*path, "smtp"),
+                "user and password belong together; a server that asks for none needs neither",
+            )
+        elif smtp.password is not None and smtp.security == "none":
+            yield (
+                (*path, "smtp", "security"),
+                "none would send the password for everybody to read; use starttls",
+            )
 
 
 def _is_inside(path: str, folder: str) -> bool:

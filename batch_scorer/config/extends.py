@@ -16,13 +16,18 @@ MAX_DEPTH = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """root: of the merged tree. lines: of every file that took part, by the name messages use."""
+    """root: of the merged tree. lines: of every file that took part, by the name messages use.
+
+    hidden: (file, line) of lines that are not shown, for there may be a secret in them.
+    """
 
     root: YamlMap
     lines: dict[str, tuple[str, ...]] = field(repr=False)
+    hidden: frozenset[tuple[str, int]] = frozenset()
 
     def mistake(self, place: Place, message: str) -> Mistake:
-        return mistake_at(place, message, self.lines.get(place.file))
+        shown = (place.file, place.line) not in self.hidden
+        return mistake_at(place, message, self.lines.get(place.file) if shown else None)
 
 
 def read_extended(project: Project, path: Path) -> Sources:

@@ -38,7 +38,12 @@ MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 _LIKE_A_VERSION = re.compile(r"v?([0-9]+)")
 
+SECRET_NAME = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
+
 _COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
+_HTTP_URL = re.compile(r"https?://[^\s/?#]+(?:/[^\s?#]*)?")
+_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|\[?[0-9a-fA-F:]+\]?")
+_ADDRESS = re.compile(r"[!-~]+@[A-Za-z0-9._-]+")  # what comes before the @ is its own server's business
 _SCHEDULERS = re.compile(r"(?:tcp|tls|ws|wss)://[^\s/]+")
 
 
@@ -86,6 +91,21 @@ def _path(text: str) -> str:
     return text
 
 
+def _textfile(text: str) -> str:
+    if not text.endswith(".prom"):
+        raise ValueError(f'"{text}" must end with .prom: node_exporter reads no other files')
+    return text
+
+
+def _http_url(text: str) -> str:
+    """No message repeats the value, which may hold a password."""
+    if not _HTTP_URL.fullmatch(text):
+        raise ValueError("must be the URL of a server, such as http://marquez:5000")
+    if "@" in text:
+        raise ValueError("a URL in a job file holds no password; name the variable of the key in api_key")
+    return text
+
+
 def _file_name(text: str) -> str:
     if "/" in text or "\\" in text or text in (".", ".."):
         raise ValueError(f'"{text}" is not the plain name of a file')
@@ -101,7 +121,8 @@ def _named(what: str) -> Callable[[str], str]:
     return check
 
 
-def _timezone(text: str) -> str:
+def check_timezone(text: str) -> str:
+    """An IANA name, as it is. Raises: ValueError, with the nearest one."""
     try:
         zoneinfo.ZoneInfo(text)
     except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
@@ -159,6 +180,18 @@ def _with_against(tolerance: float, info: ValidationInfo) -> float:
     if info.data.get("against", ...) is None:
         raise ValueError("needs against too, the days to compare with, such as against: 28d")
     return tolerance
+
+
+def _host(text: str) -> str:
+    if not _HOST.fullmatch(text):
+        raise ValueError(f'"{text}" is no name of a host, such as mail.example.com')
+    return text
+
+
+def _address(text: str) -> str:
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError(f'"{text}" is no mail address, such as data@example.com')
+    return text
 
 
 def _partition_keys(value: object) -> tuple[PartitionKey, ...]:
@@ -221,16 +254,22 @@ def _outputs_as_written(outputs: Sequence[OutputColumn]) -> dict[str, str]:
 
 Text = Annotated[str, Field(min_length=1)]
 PathText = Annotated[Text, AfterValidator(_path)]
+TextfilePath = Annotated[PathText, AfterValidator(_textfile)]
+HttpUrl = Annotated[Text, AfterValidator(_http_url)]
 FileName = Annotated[Text, AfterValidator(_file_name)]
 JobName = Annotated[str, AfterValidator(_named("job"))]
 SuiteName = Annotated[str, AfterValidator(_named("suite"))]
-TimeZone = Annotated[str, AfterValidator(_timezone)]
+TimeZone = Annotated[str, AfterValidator(check_timezone)]
 Cron = Annotated[str, AfterValidator(check_cron)]
 ModelUri = Annotated[str, AfterValidator(_model_uri)]
 StateDb = Annotated[Text, AfterValidator(check_state_db)]
 ClusterSpec = Annotated[str, AfterValidator(parse_cluster)]
-EnvName = Annotated[str, Field(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$")]
+EnvName = Annotated[str, Field(pattern=f"^{SECRET_NAME.pattern}$")]
 Where = Annotated[str, AfterValidator(_where)]
+
+HostName = Annotated[str, AfterValidator(_host)]
+MailAddress = Annotated[str, AfterValidator(_address)]
+Port = Annotated[int, BeforeValidator(parse_whole_number), Field(ge=1, le=65535)]
 
 Flag = Annotated[bool, BeforeValidator(parse_truth)]
 Count = Annotated[int, BeforeValidator(parse_whole_number), Field(ge=0)]

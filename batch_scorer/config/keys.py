@@ -9,9 +9,11 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from batch_scorer.config.fields import SECRET_NAME
 from batch_scorer.config.job import Job
 from batch_scorer.config.mistakes import Place, nearest, suggestion
-from batch_scorer.config.yaml_source import YamlEntry, YamlList, YamlMap, YamlValue
+from batch_scorer.config.sections import Secret
+from batch_scorer.config.yaml_source import YamlEntry, YamlList, YamlMap, YamlScalar, YamlValue
 
 Path = tuple[str | int, ...]
 
@@ -68,6 +70,20 @@ def required_below(path: Path) -> Iterator[Path]:
             yield from required_below((*path, key))
 
 
+def is_secret(path: Path) -> bool:
+    """Whether the path leads to a secret, or to a section that holds nothing else: its value is not shown."""
+    sections = (_section_at(path[:length]) for length in range(1, len(path) + 1))
+    return any(section is Secret for section in sections)
+
+
+def lines_of_secrets(root: YamlMap) -> Iterator[tuple[str, int]]:
+    """(file, line) of every value that stands where only a secret's name belongs."""
+    for path, node in _leaves((), root):
+        below = path[2:] if path[:1] == ("targets",) else path
+        if is_secret(below) and not (isinstance(node.value, str) and SECRET_NAME.fullmatch(node.value)):
+            yield node.place.file, node.place.line
+
+
 def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """By the key that a user writes."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
@@ -79,6 +95,18 @@ def section_in(annotation: Any) -> type[BaseModel] | None:
         return annotation
     inner = (section_in(argument) for argument in get_args(annotation))
     return next((section for section in inner if section), None)
+
+
+def _leaves(path: Path, node: YamlValue) -> Iterator[tuple[Path, YamlScalar]]:
+    match node:
+        case YamlMap():
+            for key, entry in node.entries.items():
+                yield from _leaves((*path, key), entry.value)
+        case YamlList():
+            for index, item in enumerate(node.items):
+                yield from _leaves((*path, index), item)
+        case YamlScalar():
+            yield path, node
 
 
 def _section_at(path: Path) -> type[BaseModel] | None:

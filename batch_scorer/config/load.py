@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from batch_scorer.config.checks import check_job
 from batch_scorer.config.extends import Sources, read_extended
 from batch_scorer.config.job import Job
-from batch_scorer.config.keys import KeyCheck
+from batch_scorer.config.keys import KeyCheck, lines_of_secrets
 from batch_scorer.config.layers import Interpolation, given_by, merge, to_plain, with_flags, without
 from batch_scorer.config.mistakes import JobInvalid, Mistake, suggestion
 from batch_scorer.config.not_yet import not_yet
@@ -36,14 +37,19 @@ class LoadedJob:
     in them has no password.
 
     Where: `jobs/taxi_tips.yml:14:5`, `target dev`, `environment LAKE`, `flag --workers` or `default`.
-    targets: every target the job has; target: the one that was merged in.
+    targets: every target the job has; target: the one that was merged in. sources: for a mistake found later.
     """
 
     job: Job
     path: Path
     values: tuple[tuple[str, Any, str], ...] = field(repr=False)
+    sources: Sources = field(repr=False, compare=False)
     target: str | None = None
     targets: tuple[str, ...] = ()
+
+    def mistake(self, path: tuple[str | int, ...], message: str) -> Mistake:
+        """At the value of a key, wherever it was given."""
+        return _mistake_at(self.sources, path, message)
 
 
 def load_job(
@@ -59,27 +65,56 @@ def load_job(
     env: what `${VAR}` may name. overrides: dotted key to a value written as in YAML (`"2h"`), from flags.
     Raises: UsageError (no such job or target, a flag's value), JobInvalid (with every mistake of its files).
     """
-    path = project.job_path(name)
-    read = read_extended(project, path)
+    read = _read(project, name, target, env, overrides)
+    if read.mistakes or read.job is None:
+        raise _refusal(list(read.mistakes), name)
+    return LoadedJob(
+        job=read.job,
+        path=project.job_path(name),
+        values=tuple(_values(read.sources.root, read.job)),
+        target=target,
+        targets=read.targets,
+        sources=read.sources,
+    )
+
+
+def load_despite_mistakes(
+    project: Project, name: str, *, target: str | None = None, env: Mapping[str, str]
+) -> Job | None:
+    """The job with stand-ins for what is wrong in it: to tell somebody that it is, and for nothing else.
+
+    None, when no job comes of it. Raises: as load_job, where a file cannot even be parsed.
+    """
+    return _read(project, name, target, env, NO_OVERRIDES).job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """What the files of a job say. sources: merged and filled in. job: with stand-ins for what is wrong."""
+
+    sources: Sources
+    job: Job | None
+    mistakes: tuple[Mistake, ...]
+    targets: tuple[str, ...]
+
+
+def _read(
+    project: Project, name: str, target: str | None, env: Mapping[str, str], overrides: Mapping[str, Any]
+) -> _Read:
+    """Raises: UsageError, JobInvalid, where a file cannot even be parsed."""
+    read = read_extended(project, project.job_path(name))
     keys, variables = KeyCheck(), Interpolation(env)
     targets = {key: keys.correct(tree) for key, tree in _targets(read).items()}
     own = keys.correct(without(read.root, "targets"))
     filled = variables.fill(_with_target(own, targets, target))
-    sources = Sources(root=with_flags(filled, overrides), lines=read.lines)
+    hidden = frozenset(line for tree in (read.root, own, filled) for line in lines_of_secrets(tree))
+    sources = Sources(root=with_flags(filled, overrides), lines=read.lines, hidden=hidden)
     mistakes = [sources.mistake(place, what) for place, what in keys.mistakes + variables.mistakes]
     mistakes += _name_mistakes(sources, name)
     mistakes += _shared_history(sources, targets.get(target or ""))
     job, more = _validated(project, sources)
     mistakes += more
-    if mistakes or job is None:
-        raise _refusal(mistakes, name)
-    return LoadedJob(
-        job=job,
-        path=path,
-        values=tuple(_values(sources.root, job)),
-        target=target,
-        targets=tuple(targets),
-    )
+    return _Read(sources=sources, job=job, mistakes=tuple(mistakes), targets=tuple(targets))
 
 
 def load_jobs(
@@ -96,7 +131,8 @@ def load_jobs(
             loaded.append(load_job(project, name, target=target, env=env))
         except JobInvalid as invalid:
             mistakes += invalid.mistakes
-    mistakes += _shared_predictions(project, loaded)
+    mistakes += _shared(project, loaded, ("output", "path"), "publishes there too")
+    mistakes += _shared(project, loaded, ("emit", "prometheus_textfile"), "writes there too")
     if mistakes:
         raise JobInvalid(mistakes, next_command="batch-scorer validate-config")
     return tuple(loaded)
@@ -169,28 +205,42 @@ def _validated(project: Project, sources: Sources) -> tuple[Job | None, list[Mis
     except ValidationError as invalid:
         errors = invalid.errors(include_url=False)
         for error in errors:
-            # A key that has to wait is not told twice.
-            if not any(tuple(error["loc"])[: len(path)] == path for path, _, _ in waiting):
+            # A key that has to wait is not told twice, nor is a list too short whose items are wrong.
+            is_told = any(tuple(error["loc"])[: len(path)] == path for path, _, _ in waiting)
+            if not is_told and not _is_of_items(error, errors):
                 mistakes += in_words(sources, error)
         job = with_stand_ins(plain, [error["loc"] for error in errors])
     if job is not None:
         findings = check_job(job, suites=project.suite_names(), resolve=project.resolve)
-        for path, message in findings:
-            found = find(sources.root, path)
-            place = found.value.place if found.value is not None else found.key
-            mistakes.append(sources.mistake(place, f"{_dotted(path)}: {message}"))
+        mistakes += [_mistake_at(sources, path, message) for path, message in findings]
     return job, mistakes
 
 
-def _shared_predictions(project: Project, loaded: list[LoadedJob]) -> Iterator[Mistake]:
+def _mistake_at(sources: Sources, path: tuple[str | int, ...], message: str) -> Mistake:
+    found = find(sources.root, path)
+    place = found.value.place if found.value is not None else found.key
+    return sources.mistake(place, f"{_dotted(path)}: {message}")
+
+
+def _is_of_items(error: ErrorDetails, errors: list[ErrorDetails]) -> bool:
+    """A list counts as too short when none of its items is right; they say so themselves."""
+    path = error["loc"]
+    return error["type"] == "too_short" and any(each["loc"][:-1] == path for each in errors)
+
+
+def _shared(project: Project, loaded: list[LoadedJob], key: tuple[str, str], does: str) -> Iterator[Mistake]:
+    """Jobs that would replace each other's. key: of a path. does: what its owner does with it."""
     owners: dict[str, str] = {}
     for each in loaded:
-        real = os.path.realpath(project.resolve(each.job.output.path))
-        owner = owners.setdefault(real, each.job.name)
+        section, name = key
+        place = getattr(getattr(each.job, section), name)
+        if place is None:
+            continue
+        owner = owners.setdefault(os.path.realpath(project.resolve(place)), each.job.name)
         if owner != each.job.name:
             sources = read_extended(project, each.path)
-            what = f'output.path: job "{owner}" publishes there too'
-            yield sources.mistake(find(sources.root, ("output", "path")).key, what)
+            what = f'{_dotted(key)}: job "{owner}" {does}'
+            yield sources.mistake(find(sources.root, key).key, what)
 
 
 def _refusal(mistakes: list[Mistake], name: str) -> JobInvalid | UsageError:

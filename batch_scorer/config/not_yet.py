@@ -37,10 +37,6 @@ def _is_uri(value: object) -> bool:
     return isinstance(value, str) and "://" in value
 
 
-def _is_given(value: object) -> bool:
-    return value not in (None, [], {})
-
-
 _LOCAL = "use a path on a local disk"
 
 NOT_YET = (
@@ -53,13 +49,13 @@ NOT_YET = (
         keys="compute.cluster", refuses=lambda v: isinstance(v, dict), instead="use local or tcp://host:port"
     ),
     NotYet(keys="compute.compiled", refuses=_is("require"), instead="use auto"),
-    NotYet(keys="notify", refuses=_is_given, instead="remove it, or let cron mail the output"),
-    NotYet(keys="emit", refuses=_is_given, instead="remove it"),
     NotYet(keys="registry", refuses=_is_uri, instead=_LOCAL),
     NotYet(keys="code.*", refuses=_is_uri, instead=_LOCAL),
     NotYet(keys="input.path", refuses=_is_uri, instead=_LOCAL),
     NotYet(keys="output.path", refuses=_is_uri, instead=_LOCAL),
     NotYet(keys="output.state", refuses=_is_uri, instead=_LOCAL),
+    NotYet(keys="emit.prometheus_textfile", refuses=_is_uri, instead=_LOCAL),
+    NotYet(keys="emit.openlineage.file", refuses=_is_uri, instead=_LOCAL),
 )
 
 

@@ -6,13 +6,21 @@ A file that extends another may leave anything out, and so may a target; `${VAR}
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 from batch_scorer.config.job import Job
 
+SCHEMA_FILE = ".schema/job.schema.json"  # beside the job files, whose first line names it
+
 _DEFS = "#/$defs/"
 _VARIABLE = {"type": "string", "pattern": r"\$\{"}
 _NARROW = frozenset({"integer", "number", "boolean"})
+
+
+def schema_text() -> str:
+    """What a file for editors holds."""
+    return json.dumps(job_schema(), indent=2) + "\n"
 
 
 def job_schema() -> dict[str, Any]:

@@ -16,17 +16,22 @@ from batch_scorer.config.fields import (
     EnvName,
     FileName,
     Flag,
+    HostName,
+    HttpUrl,
+    MailAddress,
     ModelRef,
     ModelUri,
     Outputs,
     PartitionKeys,
     PathText,
+    Port,
     Positive,
     Rate,
     Size,
     StateDb,
     SuiteName,
     Text,
+    TextfilePath,
     TimeLimit,
     TimeZone,
     Tolerance,
@@ -37,6 +42,7 @@ from batch_scorer.config.fields import (
 from batch_scorer.core.expression_parser import parse_condition
 from batch_scorer.core.expressions import Expression
 from batch_scorer.core.models import Method
+from batch_scorer.core.notices import Event
 from batch_scorer.core.validation import OnFail
 
 STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -44,6 +50,7 @@ STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 MB = 10**6
 GB = 10**9
 DEFAULT_TOLERANCE = 0.5
+SMTP_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
 class Owner(BaseModel):
@@ -188,25 +195,59 @@ class Secret(BaseModel):
 
     secret: EnvName = Field(description="env:NAME of an environment variable")
 
+    @property
+    def variable(self) -> str:
+        return self.secret.removeprefix("env:")
+
+
+class Smtp(BaseModel):
+    model_config = STRICT
+
+    host: HostName = Field(description="the mail server")
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="how the way there is guarded"
+    )
+    port: Port = Field(
+        default_factory=lambda data: SMTP_PORTS[data["security"]],
+        description="absent: 587, with security: tls 465, with none 25",
+    )
+    sender: MailAddress = Field(alias="from")
+    to: tuple[MailAddress, ...] = Field(min_length=1)
+    user: Secret | None = None
+    password: Secret | None = None
+
 
 class NotifyTarget(BaseModel):
     model_config = STRICT
 
-    webhook: Secret | None = None
-    healthcheck: Secret | None = None
+    webhook: Secret | None = Field(None, description="a URL that takes JSON by POST")
+    smtp: Smtp | None = Field(None, description="a mail server")
+    healthcheck: Secret | None = Field(None, description="a URL to ping, as healthchecks.io has them")
 
 
 class Notify(BaseModel):
     model_config = STRICT
 
-    on: tuple[Literal["start", "success", "failed", "blocked", "recovered"], ...] = Field(min_length=1)
-    to: NotifyTarget
+    on: tuple[Event, ...] = Field(min_length=1)
+    to: NotifyTarget = Field(description="one of them")
+
+
+class OpenLineage(BaseModel):
+    model_config = STRICT
+
+    url: HttpUrl | None = Field(None, description="of the server, without api/v1/lineage")
+    api_key: Secret | None = Field(None, description="sent as a bearer token")
+    file: PathText | None = Field(None, description="events are appended to it; instead of url")
+    namespace: Text = Field("batch-scorer", description="of the job; tables have that of their file system")
 
 
 class Emit(BaseModel):
     model_config = STRICT
 
-    prometheus_textfile: PathText | None = None
+    prometheus_textfile: TextfilePath | None = Field(
+        None, description="metrics for node_exporter's textfile collector, NAME.prom"
+    )
+    openlineage: OpenLineage | None = Field(None, description="lineage events")
 
 
 def state_beside(predictions: str) -> str:

@@ -28,6 +28,12 @@ _STAND_INS: dict[Path, Any] = {
     ("output", "path"): "unknown:/output/predictions",
 }
 _MAX_ROUNDS = 5
+_NOWHERE = "unknown:/"
+
+
+def is_nowhere(path: str) -> bool:
+    """Whether a path of such a job stands for one that is not known."""
+    return path.startswith(_NOWHERE)
 
 
 def with_stand_ins(plain: dict[str, Any], wrong: Iterable[Path]) -> Job | None:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from batch_scorer.config.extends import Sources
-from batch_scorer.config.keys import required_below
+from batch_scorer.config.keys import is_secret, required_below
 from batch_scorer.config.mistakes import Mistake, Place, suggestion
 from batch_scorer.config.yaml_source import YamlEntry, YamlList, YamlMap, YamlScalar, YamlValue
 from batch_scorer.core.urls import without_userinfo
@@ -49,8 +49,18 @@ def in_words(sources: Sources, error: ErrorDetails) -> Iterator[Mistake]:
                 yield _at_key(sources, path, f'required key "{_dotted(missing)}" is missing')
         case "mistake" if error.get("ctx", {}).get("about") == "key":
             yield _at_key(sources, path, f"{_dotted(path)}: {error['msg']}")
+        case _ if is_secret(path):
+            yield _secret_given_away(sources, path)
         case _:
             yield _at_value(sources, path, error)
+
+
+def _secret_given_away(sources: Sources, path: Path) -> Mistake:
+    """Whatever was written there may be the secret itself, so it is not repeated."""
+    found = find(sources.root, path)
+    place = found.value.place if found.value is not None else found.key
+    what = "names an environment variable, {secret: env:NAME}; the secret itself does not belong in a file"
+    return sources.mistake(place, f"{_dotted(path)}: {what}")
 
 
 def _at_key(sources: Sources, path: Path, message: str) -> Mistake:
@@ -104,6 +114,8 @@ def _message(error: ErrorDetails) -> str:
             return f"{_shown(error['input'])} is not a mapping of keys to values"
         case "greater_than_equal":
             return f"must be at least {ctx['ge']}"
+        case "less_than_equal":
+            return f"must be at most {ctx['le']}"
         case _:
             return error["msg"]
 

@@ -22,4 +22,5 @@ class Check:
 
     @classmethod
     def bad(cls, name: str, error: BatchScorerError) -> Check:
-        return cls(name=name, found=error.what, exit_code=error.exit_code, fix=error.fix)
+        fix = ": ".join(filter(None, (error.fix, error.next_command)))
+        return cls(name=name, found=error.what, exit_code=error.exit_code, fix=fix or None)

@@ -34,9 +34,12 @@ def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
     _replace(path, pieces)
 
 
-def write_beside(path: Path, content: bytes) -> None:
-    """The same into a directory that must exist. Raises: DiskFull, OutputUnwritable."""
-    _replace(path, (content,))
+def write_beside(path: Path, content: bytes, *, mode: int | None = None) -> None:
+    """The same into a directory that must exist. mode: None: as the umask has it.
+
+    Raises: DiskFull, OutputUnwritable.
+    """
+    _replace(path, (content,), mode)
 
 
 def write_new(path: Path, content: bytes) -> None:
@@ -114,20 +117,22 @@ def as_output_error(error: OSError, where: Path | str) -> OutputError:
     )
 
 
-def _replace(path: Path, pieces: Iterable[bytes]) -> None:
+def _replace(path: Path, pieces: Iterable[bytes], mode: int | None = None) -> None:
     with writing(path):
         # Hidden: no reader of a lake takes a half-written file for data.
         beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
         try:
-            _write_new(beside, pieces)
+            _write_new(beside, pieces, mode)
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
         fsync_directory(path.parent)
 
 
-def _write_new(path: Path, pieces: Iterable[bytes]) -> None:
+def _write_new(path: Path, pieces: Iterable[bytes], mode: int | None = None) -> None:
     with path.open("xb") as file:
+        if mode is not None:
+            os.fchmod(file.fileno(), mode)
         file.writelines(pieces)
         file.flush()
         os.fsync(file.fileno())

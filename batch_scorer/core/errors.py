@@ -31,6 +31,7 @@
     ├── DamageFound                          6  verify, audit, ledger
     ├── StoreUnavailable                    69
     ├── ClusterUnavailable                  69
+    ├── NotTold                              –  somebody could not be told: a warning, never how a run ends
     ├── LockHeld                            75  another run works on it
     │   └── LeaseLost                           it was taken over from this run
     ├── RunTimedOut                        124
@@ -234,6 +235,10 @@ class ClusterUnavailable(BatchScorerError):
 
     exit_code = 69
     retryable = True
+
+
+class NotTold(BatchScorerError):
+    """Somebody could not be told how a run went: a warning of the run, never its exit code."""
 
 
 class LockHeld(BatchScorerError):

@@ -13,10 +13,14 @@ from batch_scorer.core.validation import SuiteVerdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
+    """n_files, n_bytes: of the generation's Parquet files."""
+
     partition: Partition
     label: str
     generation: int
     rows: Accounting
+    n_files: int = 0
+    n_bytes: int = 0
     n_reused: int = 0  # rows in chunks that an earlier run had scored
     verdicts: tuple[SuiteVerdict, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -121,6 +121,9 @@ class ModelChoice:
         return self.is_explicit and self.stays
 
 
+JOBS_OWN = ModelChoice()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionPlan:
     """found: None for a partition without a directory (WAIT, VANISHED) or a REFUSED one.
@@ -173,7 +176,7 @@ class Plan:
     order: tuple[Partition, ...] = ()
     warnings: tuple[str, ...] = ()
     agreed_columns: tuple[tuple[str, str], ...] = ()
-    choice: ModelChoice = ModelChoice()
+    choice: ModelChoice = JOBS_OWN
     refreshed: tuple[tuple[Partition, tuple[LakeFile, ...]], ...] = field(default=(), repr=False)
 
     def model_of(self, entry: PartitionPlan) -> ModelPin:
@@ -199,6 +202,13 @@ class Plan:
 
     def with_action(self, action: Action) -> tuple[PartitionPlan, ...]:
         return tuple(entry for entry in self.entries if entry.action is action)
+
+    @property
+    def not_ready(self) -> tuple[PartitionPlan, ...]:
+        """Partitions that are due and whose input is not there yet."""
+        causes = {Cause.NOT_READY, Cause.NO_DIRECTORY}
+        waiting = self.with_action(Action.WAIT)
+        return tuple(entry for entry in waiting if any(reason.cause in causes for reason in entry.reasons))
 
     @property
     def to_score(self) -> tuple[PartitionPlan, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 from batch_scorer.core.chunks import Accounting, ChunkCost, StagedFile
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.plans import ModelChoice
+from batch_scorer.core.plans import JOBS_OWN, ModelChoice
 from batch_scorer.core.waivers import Waived, Waiver
 
 
@@ -229,4 +229,4 @@ class RunRecord:
     parent_run_id: str | None = None
     suite_fingerprint: str | None = None
     planned: Mapping[str, int] | None = None
-    choice: ModelChoice = field(default_factory=ModelChoice)
+    choice: ModelChoice = JOBS_OWN

@@ -12,7 +12,7 @@ from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import BatchScorerError, ClusterUnavailable, ConfigInvalid, UsageError
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published
-from batch_scorer.core.plans import Action, Cause, PartitionPlan, Plan
+from batch_scorer.core.plans import Action, Plan
 from batch_scorer.core.records import RunRecord, RunState
 from batch_scorer.core.runs import RunListener, RunOptions, RunReport
 from batch_scorer.core.surprises import as_internal_error
@@ -165,7 +165,7 @@ def _report(
     code = exit_code(
         outcomes,
         stopped_by=stopped_by,
-        n_not_ready=len(not_ready(plan)),
+        n_not_ready=len(plan.not_ready),
         empty_exit_code=options.empty_exit_code,
     )
     if code == OK and _is_asked_to_fail(options, outcomes):
@@ -249,19 +249,9 @@ def _cluster(parts: JobParts, plan: Plan, options: RunOptions, stop: StopRequest
         raise
 
 
-def not_ready(plan: Plan) -> tuple[PartitionPlan, ...]:
-    """Partitions that are due and whose input is not there yet."""
-    causes = {Cause.NOT_READY, Cause.NO_DIRECTORY}
-    return tuple(
-        entry
-        for entry in plan.with_action(Action.WAIT)
-        if any(reason.cause in causes for reason in entry.reasons)
-    )
-
-
 def _waiting(plan: Plan) -> list[str]:
     """Why the run ends with 75, by name: the newest few."""
-    entries = not_ready(plan)
+    entries = plan.not_ready
     lines = [f"{entry.label} waits: {entry.why}" for entry in entries[-_MAX_NAMED:]]
     n_more = len(entries) - len(lines)
     return [*lines, f"{n_more} more wait"] if n_more else lines

@@ -177,11 +177,14 @@ def _published(
     verdicts: tuple[SuiteVerdict, ...],
     warnings: tuple[str, ...],
 ) -> Published:
+    files = [file for chunk in work.chunks for file in chunk.files]
     return Published(
         partition=work.prepared.partition,
         label=work.prepared.entry.label,
         generation=generation,
         rows=work.rows,
+        n_files=len(files),
+        n_bytes=sum(file.n_bytes for file in files),
         n_reused=sum(chunk.rows.n_read for chunk in work.prepared.reused),
         verdicts=verdicts,
         warnings=warnings,

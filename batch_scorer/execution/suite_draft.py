@@ -7,17 +7,19 @@ from pathlib import Path
 
 from batch_scorer.lake.sampling import Sample, choose_sample, pieces_of
 from batch_scorer.validation.drafting.looking import look_at
+from batch_scorer.validation.drafting.seen import TableSeen
 from batch_scorer.validation.drafting.suite_text import Draft, draft_suite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftedSuite:
-    """looked_at: `15,002 of 61,000 rows, in 3 of 9 files, in 3 of 9 partitions of …`.
+    """looked_at: `15,002 of 61,000 rows, in 3 of 9 files, in 3 of 9 partitions of …`. seen: what was there.
 
     n_rows, n_files, n_partitions: of what was looked at.
     """
 
     draft: Draft
+    seen: TableSeen
     looked_at: str
     n_rows: int
     n_files: int
@@ -26,7 +28,11 @@ class DraftedSuite:
 
 def draft_from_parquet(name: str, table: Path) -> DraftedSuite:
     """Raises: UsageError, FileUnreadable, InputMoved, StoreUnavailable."""
-    sample = choose_sample(table)
+    return draft_from_sample(name, table, choose_sample(table))
+
+
+def draft_from_sample(name: str, table: Path, sample: Sample) -> DraftedSuite:
+    """table: as the notes call it. Raises: FileUnreadable, InputMoved, StoreUnavailable."""
     seen = look_at(
         pieces_of(sample),
         partition_rows=[partition.n_rows for partition in sample.partitions],
@@ -35,6 +41,7 @@ def draft_from_parquet(name: str, table: Path) -> DraftedSuite:
     looked_at = _in_words(table, sample, seen.n_rows)
     return DraftedSuite(
         draft=draft_suite(name, seen, looked_at=looked_at),
+        seen=seen,
         looked_at=looked_at,
         n_rows=seen.n_rows,
         n_files=sample.n_files_read,

@@ -54,12 +54,19 @@ class SampledPartition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What to look at, and of how much that is a part."""
+    """What to look at, and of how much that is a part.
+
+    directories: all that hold Parquet files, relative to root and sorted; "" is root itself.
+    """
 
     root: str
     partitions: tuple[SampledPartition, ...]
-    n_partitions: int
+    directories: tuple[str, ...]
     n_files: int
+
+    @property
+    def n_partitions(self) -> int:
+        return len(self.directories)
 
     @property
     def n_files_read(self) -> int:
@@ -80,7 +87,7 @@ def choose_sample(path: Path, *, max_rows: int = MAX_ROWS) -> Sample:
     return Sample(
         root=root,
         partitions=tuple(_partition(root, each, files[each], max_rows_each) for each in files),
-        n_partitions=len(found),
+        directories=tuple(sorted(found)),
         n_files=sum(map(len, found.values())),
     )
 

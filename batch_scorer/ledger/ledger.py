@@ -71,6 +71,9 @@ class RunHistory(Protocol):
     def retries_of(self, run_id: str) -> tuple[RunRecord, ...]:
         """The runs that retried it, oldest first."""
 
+    def last_success(self, job: str) -> dt.datetime | None:
+        """The end of its newest run that published something, or had nothing to do."""
+
     def jobs(self) -> tuple[str, ...]:
         """Names of the jobs that ever ran, sorted."""
 

@@ -75,6 +75,17 @@ def was_unsuccessful() -> ColumnElement[bool]:
     return or_(runs.c.exit_code != 0, runs.c.state == RunState.DIED.value)
 
 
+def last_success(connection: Connection, job: str) -> dt.datetime | None:
+    found = find(
+        connection,
+        runs.c.job == job,
+        runs.c.finished_at.is_not(None),
+        or_(runs.c.exit_code == 0, runs.c.n_published > 0),
+        limit=1,
+    )
+    return found[0].finished_at if found else None
+
+
 def find_one(connection: Connection, prefix_or_last: str) -> RunRecord:
     """Raises: UsageError, when there is no such run, or more than one."""
     if prefix_or_last == "last":

@@ -88,6 +88,10 @@ class SqlLedger:
         with self._database.reading() as connection:
             return run_rows.retries_of(connection, run_id)
 
+    def last_success(self, job: str) -> dt.datetime | None:
+        with self._database.reading() as connection:
+            return run_rows.last_success(connection, job)
+
     def jobs(self) -> tuple[str, ...]:
         with self._database.reading() as connection:
             return run_rows.jobs(connection)

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,6 +21,7 @@ LogFormat = Literal["text", "json"]
 _RUN_ID: ContextVar[str | None] = ContextVar("run_id", default=None)
 _HANDLER = "batch_scorer"  # the name by which we know our own on the root logger
 _DEBUG = 2
+_N_LAST = 50
 # What these say at lower levels is either ours to say, or raised to us as well.
 _LIBRARIES = {
     "distributed": logging.CRITICAL,
@@ -40,7 +42,7 @@ def configure_logging(verbosity: int = 0, format: LogFormat = "text", file: Path
     """
     formatter = _JsonLines() if format == "json" else _TextLines()
     root = logging.getLogger()
-    handlers = [logging.StreamHandler(sys.stderr), *([_file_handler(file)] if file else [])]
+    handlers = [logging.StreamHandler(sys.stderr), _LastLines(), *([_file_handler(file)] if file else [])]
     for old in [handler for handler in root.handlers if handler.name == _HANDLER]:
         root.removeHandler(old)
         old.close()
@@ -66,6 +68,23 @@ def logging_run(run_id: str) -> Iterator[None]:
         yield
     finally:
         _RUN_ID.reset(token)
+
+
+def last_lines() -> tuple[str, ...]:
+    """The newest log lines, oldest first: for a message that is read where the log is not."""
+    keepers = [handler for handler in logging.getLogger().handlers if isinstance(handler, _LastLines)]
+    return tuple(keepers[-1].lines) if keepers else ()
+
+
+class _LastLines(logging.Handler):
+    """Keeps the newest lines in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: deque[str] = deque(maxlen=_N_LAST)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
 
 
 class _TextLines(logging.Formatter):

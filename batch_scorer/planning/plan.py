@@ -17,7 +17,7 @@ from batch_scorer.core.lakefiles import (
 )
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.plans import Action, ModelChoice, PartitionPlan, Plan, Selection
+from batch_scorer.core.plans import JOBS_OWN, Action, ModelChoice, PartitionPlan, Plan, Selection
 from batch_scorer.core.records import GenerationRecord, Ingredients, PartitionRecord
 from batch_scorer.planning.arrivals import never_arrived
 from batch_scorer.planning.calendar import today_in
@@ -48,7 +48,7 @@ def build_plan(
     job: Job,
     *,
     inventory: Inventory,
-    choice: ModelChoice = ModelChoice(),  # noqa: B008 (frozen)
+    choice: ModelChoice = JOBS_OWN,
     model: ModelPin,
     models: Mapping[Partition, ModelPin] = _NO_OTHERS,
     suite_fingerprint: str,

@@ -79,7 +79,7 @@ def to_document(record: PlanRecord) -> dict[str, Any]:
         "format": FORMAT,
         "version": VERSION,
         **plain,
-        "selection": {**chosen, **days, "partitions": [list(pair) for pair in chosen["partitions"]]},
+        "selection": {**chosen, **days},
         "entries": [dict(entry) for entry in plain["entries"]],
     }
     return {**document, "sha256": _digest(document)}
@@ -175,12 +175,17 @@ def _entry_record(entry: PartitionPlan) -> EntryRecord:
 
 
 def _selection(plain: Mapping[str, Any]) -> Selection:
-    days = {name: plain[name] and dt.date.fromisoformat(plain[name]) for name in ("first_day", "last_day")}
-    pairs = tuple((str(key), str(value)) for key, value in plain["partitions"])
-    reprocess = plain["reprocess"] and Reprocess(plain["reprocess"])
-    exactly = tuple(map(str, plain["exactly"]))
-    typed = {**days, "partitions": pairs, "exactly": exactly, "reprocess": reprocess}
-    return Selection(**{**plain, **typed})
+    values: dict[str, Any] = {
+        name: _tuples(value) if isinstance(value, list) else value for name, value in plain.items()
+    }
+    for name in ("first_day", "last_day"):
+        values[name] = plain[name] and dt.date.fromisoformat(plain[name])
+    values["reprocess"] = plain["reprocess"] and Reprocess(plain["reprocess"])
+    return Selection(**values)
+
+
+def _tuples(values: list[Any]) -> tuple[Any, ...]:
+    return tuple(_tuples(value) if isinstance(value, list) else value for value in values)
 
 
 def _digest(document: Mapping[str, Any]) -> str:

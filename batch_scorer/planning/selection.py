@@ -41,6 +41,8 @@ def keep_predicate(job: Job, selection: Selection) -> Callable[[Partition], bool
     if selection.exactly:
         exactly = frozenset(selection.exactly)
         return lambda partition: partition.path in exactly
+    if not is_ranged(selection):
+        return lambda _partition: True
     decisive = {name for name, _ in selection.partitions}
     key = date_key(job)
     if key is not None and selection.has_range:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from batch_scorer.core.lakefiles import LakeFile, PartitionFiles, content_fingerprint
+from batch_scorer.core.lakefiles import FileStamp, LakeFile, PartitionFiles, content_fingerprint
 from batch_scorer.core.plans import Cause, Reason
 from batch_scorer.core.records import (
     AttemptRecord,
@@ -73,12 +74,11 @@ def needs_content(record: PartitionRecord, found: PartitionFiles) -> tuple[LakeF
     None of them when the stamps are as recorded, or when names or sizes already differ.
     """
     current = record.current
-    if current is None or current.ingredients.stamps == found.stamp_fingerprint:
+    if current is None:
         return ()
     known = {file.path: file.stamp for file in current.inputs}
-    if {path: stamp.size for path, stamp in known.items()} != {
-        file.path: file.stamp.size for file in found.files
-    }:
+    there = {file.path: file.stamp for file in found.files}
+    if known == there or _sizes(known) != _sizes(there):
         return ()
     return tuple(file for file in found.files if file.content_id is None and file.stamp != known[file.path])
 
@@ -99,6 +99,10 @@ def compare_input(
     if content_fingerprint(settled) != content_fingerprint(current.inputs):
         return False, ()
     return True, settled
+
+
+def _sizes(stamps: Mapping[str, FileStamp]) -> dict[str, int]:
+    return {path: stamp.size for path, stamp in stamps.items()}
 
 
 def _never_published(
@@ -176,11 +180,13 @@ def _released(
     record: PartitionRecord | None, current: GenerationRecord | None, now: Ingredients, *, same_input: bool
 ) -> Waiver | None:
     """The newest waiver that nothing was published with yet, if it is for the input that is there now."""
+    if record is None or not record.waivers:
+        return None  # as nearly always: nothing is hashed for it
     content = content_fingerprint(current.inputs) if current and same_input else None
     number = current.number if current else 0
     fitting = [
         waiver
-        for waiver in (record.waivers if record else ())
+        for waiver in record.waivers
         if waiver.after_generation == number
         and (waiver.stamps == now.stamps or waiver.input_fingerprint == content)
     ]

@@ -149,6 +149,32 @@ def test_explain_tells_earlier_tries_and_who_holds_a_partition(
     assert {name: value for name, value in entry.items() if name != "explain"} == plain
 
 
+def test_a_poisoned_day_is_tried_given_up_and_told_once_while_new_days_go_on(
+    make_project: Callable[..., TaxiProject],
+) -> None:
+    catchup = {"max_partitions": 1, "give_up_after": 2}
+    schedule = {"timezone": "America/Chicago", "catchup": catchup}
+    project = make_project(1, schedule=schedule, **INLINE)
+    (project.day(0) / "part-0.parquet").write_bytes(b"PAR1 is how it begins")
+    codes = []
+    for index in (1, 2, 3):
+        project.add_day(index)
+        codes.append(project.cli("run", "taxi_tips").code)
+        assert len(project.published(index)) == 600
+    assert codes == [0, 0, 0]  # there is room for one missing day a night, and the newest comes first
+    codes = [project.cli("run", "taxi_tips").code for _ in range(3)]
+    assert codes == [1, 1, 0]
+    plan = project.cli("plan", "taxi_tips").stdout
+    assert dict(table(plan))["2024-01-01"] == "GAVE_UP"
+    assert plan.count("2024-01-01  GAVE_UP") == plan.count("given up") == 1
+    assert project.cli("status", "taxi_tips").stdout.count("2024-01-01:") == 1
+    project.add_day(4)
+    assert project.cli("run", "taxi_tips").code == 0
+    project.add_day(0)  # mended: new input is a new chance
+    assert project.cli("run", "taxi_tips").code == 0
+    assert len(project.published(0)) == 600
+
+
 def test_a_plan_that_was_kept_is_run_as_it_is(project: TaxiProject, kept: Path) -> None:
     told = project.cli("plan", "taxi_tips", "--limit", "1", "-o", str(kept))
     assert f"--plan {kept}" in told.stderr

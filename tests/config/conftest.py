@@ -69,6 +69,9 @@ compute: {cluster: auto, workers: auto, memory_per_worker: 2GB, chunk: 64MB, tim
 notify: []
 targets:
   dev: {input: {limit_rows: 10000}, output: {path: dev/predictions, state: dev/state}, notify: []}
+emit:
+  prometheus_textfile: /var/lib/node_exporter/taxi_tips.prom
+  openlineage: {url: "https://marquez:5000", api_key: {secret: env:LINEAGE_KEY}, namespace: earnings}
 """
 
 # Only what is required.

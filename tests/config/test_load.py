@@ -132,7 +132,7 @@ def test_every_value_says_where_it_came_from(jobs: Jobs) -> None:
     assert (sources["input.limit_rows"], values["input.limit_rows"]) == ("target dev", 10_000)
     assert (sources["compute.workers"], sources["model.uri"]) == ("flag --workers", "flag --model")
     assert (sources["output.file_size"], values["output.file_size"]) == ("jobs/taxi_tips.yml:47:3", "128MB")
-    assert (sources["input.columns"], sources["emit.prometheus_textfile"]) == (
+    assert (sources["input.columns"], sources["emit.openlineage.file"]) == (
         "jobs/taxi_tips.yml:22:3",
         "default",
     )
@@ -182,6 +182,30 @@ def test_jobs_that_publish_into_one_directory_are_refused_together(jobs: Jobs) -
     assert [str(mistake) for mistake in caught.value.mistakes] == [
         'jobs/small.yml:6:10: output.path: job "other" publishes there too'
     ]
+
+
+def test_jobs_that_write_one_textfile_are_refused_together(jobs: Jobs) -> None:
+    emit = "emit: {prometheus_textfile: metrics/../m.prom}\n"
+    jobs.write("small", SMALLEST + emit)
+    jobs.change("/var/lib/node_exporter/taxi_tips.prom", "m.prom")
+    with pytest.raises(JobInvalid) as caught:
+        load_jobs(jobs.project, jobs.project.job_names(), env={})
+    assert [str(mistake) for mistake in caught.value.mistakes] == [
+        'jobs/taxi_tips.yml:57:3: emit.prometheus_textfile: job "small" writes there too'
+    ]
+
+
+def test_a_target_takes_back_what_the_job_emits(jobs: Jobs) -> None:
+    jobs.change("notify: []}", "notify: [], emit: {prometheus_textfile: , openlineage: }}")
+    emit = jobs.load(target="dev").job.emit
+    assert (emit.prometheus_textfile, emit.openlineage) == (None, None)
+
+
+def test_a_key_for_a_server_is_named_and_never_held(jobs: Jobs) -> None:
+    loaded = jobs.load(env={"LINEAGE_KEY": "hunter2"})
+    values = {key: value for key, value, _ in loaded.values}
+    assert values["emit.openlineage.api_key.secret"] == "env:LINEAGE_KEY"
+    assert "hunter2" not in repr(loaded) + repr(loaded.values) + repr(loaded.job.as_written())
 
 
 def test_jobs_may_share_their_state(jobs: Jobs) -> None:

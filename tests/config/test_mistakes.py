@@ -253,6 +253,32 @@ def test_required_keys_are_listed_down_to_the_last(jobs: Jobs) -> None:
             '6:10: extends: "../../outside.yml" is outside of jobs/',
         ),
         (
+            "taxi_tips.prom",
+            "taxi_tips.txt",
+            '57:24: emit.prometheus_textfile: "/var/lib/node_exporter/taxi_tips.txt" must end with .prom: '
+            "node_exporter reads no other files",
+        ),
+        (
+            "https://marquez:5000",
+            "marquez:5000",
+            "58:22: emit.openlineage.url: must be the URL of a server, such as http://marquez:5000",
+        ),
+        (
+            'url: "https://marquez:5000", ',
+            "file: events.jsonl, ",
+            "58:46: emit.openlineage.api_key: needs url: a file takes no key",
+        ),
+        (
+            "namespace: earnings",
+            "file: events.jsonl",
+            "58:88: emit.openlineage.file: events go to url or to a file, not to both; leave one empty",
+        ),
+        (
+            '{url: "https://marquez:5000", api_key: {secret: env:LINEAGE_KEY}, namespace: earnings}',
+            "{namespace: earnings}",
+            "58:16: emit.openlineage: needs url, the server of events, or file, to append them to",
+        ),
+        (
             "extends: _defaults.yml",
             "extends: _default.yml",
             '6:10: extends: there is no file "_default.yml" in jobs/',
@@ -286,8 +312,12 @@ def test_each_mistake_is_told_in_plain_words_at_its_place(
         ("registry: data/models", "registry: mlflow:http://tracking", "7:11: registry: "),
         ("cluster: auto", "cluster: {class: dask_jobqueue.SLURMCluster}", "51:20: compute.cluster: "),
         ("compiled: auto", "compiled: require", '52:47: compute.compiled: "require" is'),
-        ("notify: []", "notify: [{on: [failed], to: {webhook: {secret: env:X}}}]", "53:9: notify: "),
-        ("notify: []", "emit: {prometheus_textfile: x.prom}", "53:7: emit: "),
+        ("/var/lib/node_exporter", "s3://metrics", "57:24: emit.prometheus_textfile: "),
+        (
+            'url: "https://marquez:5000", api_key: {secret: env:LINEAGE_KEY}',
+            "file: s3://events/x",
+            "58:23: emit.openlineage.file: ",
+        ),
         ("path: ${LAKE:-data/lake}", "path: s3://lake", "19:9: input.path: "),
         ("path: ${LAKE:-data}", "path: gs://lake", "42:9: output.path: "),
         ("state: ${LAKE:-data}", "state: s3://lake", "43:10: output.state: "),
@@ -435,6 +465,7 @@ def test_a_kept_column_that_is_listed_twice_is_a_mistake(jobs: Jobs) -> None:
         ("cluster: auto", "cluster: tcp:///scorer:hunter2@" + "h" * 80),
         ("timezone: America/Chicago ", "timezone: x://" + "u" * 60 + ":hunter2@host #"),
         ("version: 1", "version: [x://scorer:hunter2@host"),
+        ("https://marquez", "https://scorer:hunter2@marquez"),
     ],
 )
 def test_no_message_repeats_the_password_of_a_url(jobs: Jobs, old: str, new: str) -> None:

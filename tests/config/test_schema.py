@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,16 +13,19 @@ from jsonschema import Draft202012Validator
 from batch_scorer.config.layers import to_plain
 from batch_scorer.config.schema import job_schema
 from batch_scorer.config.yaml_source import parse_yaml
+from batch_scorer.ops.scaffold.project import scaffold_project
 from tests.config.conftest import COMPLETE, SMALLEST
 
 VALIDATOR = Draft202012Validator(job_schema())
 
-# CLI.md's keys that the loader still refuses.
+# CLI.md's keys that the loader still refuses, and the one beside them.
 LATER = """\
 notify:
   - {on: [failed, blocked, recovered], to: {webhook: {secret: env:ALERT_WEBHOOK}}}
   - {on: [start, success, failed], to: {healthcheck: {secret: env:HC_URL}}}
-emit: {prometheus_textfile: /var/lib/node_exporter/taxi_tips.prom}
+  - on: [failed]
+    to:
+      smtp: {host: localhost, from: a@x.com, to: [b@x.com], user: {secret: env:U}, password: {secret: env:P}}
 """
 
 
@@ -29,6 +35,34 @@ def document(text: str) -> Any:
 
 def complaints(text: str) -> list[str]:
     return [error.json_path for error in VALIDATOR.iter_errors(document(text))]
+
+
+ROOT = Path(__file__).parents[2]
+FIRST_LINE = "# yaml-language-server: $schema=.schema/job.schema.json\n"
+EXAMPLES = [
+    *(ROOT / "jobs").glob("*.yml"),
+    *(ROOT / "batch_scorer/ops/scaffold/templates").rglob("jobs/*.yml"),
+]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_example_names_the_schema_and_is_valid(path: Path) -> None:
+    assert path.read_text().startswith(FIRST_LINE)
+    assert complaints(path.read_text()) == []
+
+
+@pytest.mark.parametrize("page", ["docs/job.md", "README.md"])
+def test_every_whole_job_in_the_documentation_is_valid(page: str) -> None:
+    blocks = re.findall(r"```yaml[^\n]*\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    jobs = [text for text in blocks if re.search("^version: 1$", text, re.MULTILINE)]
+    assert jobs
+    assert [complaint for text in jobs for complaint in complaints(text)] == []
+
+
+def test_the_first_line_leads_to_the_file_that_init_writes(tmp_path: Path) -> None:
+    scaffold_project(tmp_path)
+    named = FIRST_LINE.strip().partition("$schema=")[2]
+    assert json.loads((tmp_path / "jobs" / named).read_text()) == job_schema()
 
 
 def test_it_is_a_json_schema() -> None:

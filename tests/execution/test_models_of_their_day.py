@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +15,16 @@ import pytest
 from batch_scorer.models.registry import FileRegistry
 from tests import taxi
 from tests.conftest import TaxiProject
+from tests.execution.test_rebuild import lose_ledger
 
 RANGE = ("--from", "2024-01-01", "--to", "2024-01-04")
 BACKFILL = ("backfill", "taxi_tips", *RANGE, "--model-as-of-date", "--cluster", "inline")
 MODELS = ["linear", "boosted", "boosted", "linear"]  # of the four days
+
+
+def _clock_at(utc: str) -> Callable[[], dt.datetime]:
+    moment = dt.datetime.fromisoformat(utc).replace(tzinfo=dt.UTC)
+    return lambda: moment
 
 
 @pytest.fixture
@@ -42,8 +49,7 @@ def make_then(
         for at, version in (
             (first, 1), ("2024-01-03T05:00:00", 2), ("2024-01-04T07:00:00", 1), ("2026-01-01T00:00:00", 3),
         ):  # fmt: skip
-            moment = dt.datetime.fromisoformat(at).replace(tzinfo=dt.UTC)
-            registry = FileRegistry(project.root / "data/models", clock=lambda moment=moment: moment)
+            registry = FileRegistry(project.root / "data/models", clock=_clock_at(at))
             registry.promote("taxi_tips", version, "champion", reason="it was then", who="ana")
         return project
 
@@ -143,9 +149,8 @@ def test_a_partition_whose_model_was_trained_on_its_day_is_marked_where_a_model_
     assert ran.stderr == f"warning: 2024-01-01: {mark}\n"
     manifest = then.state / "manifests/taxi_tips/ride_date=2024-01-01/1.json"
     assert json.loads(manifest.read_text())["warnings"] == [mark]
-    for look in (
-        ("show", "last"), ("show", "taxi_tips/2024-01-01"), ("audit", "taxi_tips", "--partition", "2024-01-01"),
-    ):  # fmt: skip
+    audit = ("audit", "taxi_tips", "--partition", "2024-01-01")
+    for look in (("show", "last"), ("show", "taxi_tips/2024-01-01"), audit):
         assert mark in then.cli(*look).stdout
 
     named = then.cli("plan", "taxi_tips", "--model", "taxi_tips@1", "--reprocess", "all").stdout
@@ -154,24 +159,21 @@ def test_a_partition_whose_model_was_trained_on_its_day_is_marked_where_a_model_
 
 
 def test_the_ledger_of_a_run_with_several_models_is_told_again_from_manifests(then: TaxiProject) -> None:
-    assert then.shell(*BACKFILL).code == 0
-    before = then.shell("--json", "runs").lines[0]
-    for file in then.state.glob("ledger.db*"):
-        file.rename(then.root / file.name)
-    assert then.shell("ledger", "rebuild", "taxi_tips").code == 0
-    after = then.shell("--json", "runs").lines[0]
+    assert then.cli(*BACKFILL).code == 0
+    before = then.cli("--json", "runs").lines[0]
+    lose_ledger(then)
+    assert then.cli("ledger", "rebuild", "taxi_tips").code == 0
+    after = then.cli("--json", "runs").lines[0]
     assert (after["model"], after["model_sha256"]) == (before["model"], before["model_sha256"])
-    assert then.shell("verify", "taxi_tips", "--deep").code == 0
+    assert then.cli("verify", "taxi_tips", "--deep").code == 0
 
 
 def test_a_run_s_models_that_were_edited_are_found(then: TaxiProject) -> None:
-    import sqlite3
-
-    assert then.shell(*BACKFILL).code == 0
+    assert then.cli(*BACKFILL).code == 0
     with sqlite3.connect(then.state / "ledger.db") as ledger:
         ledger.execute("UPDATE runs SET model_sha256 = substr(model_sha256, 1, 64)")
     ledger.close()
-    found = then.shell("verify", "taxi_tips")
+    found = then.cli("verify", "taxi_tips")
     assert found.code == 6
     assert found.stdout.count("the run's job and model") == 2  # of the days of the version that is gone
 

@@ -11,8 +11,7 @@ import polars as pl
 import pytest
 
 from tests.conftest import TaxiProject
-from tests.faults.conftest import start
-from tests.faults.test_fencing import _wait_until_stopped
+from tests.faults.conftest import start, wait_until_stopped
 
 _LEASE_S = 1.0
 
@@ -34,7 +33,7 @@ def test_a_late_commit_of_a_run_that_lost_its_lease_is_never_seen(
         project.add_day(0, n_rows=700)
     lease = f"set:lease_s={_LEASE_S}"
     stopped = start(project, f"stop:{point}:1,{lease}", "run", "taxi_tips", "--cluster", "inline")
-    _wait_until_stopped(stopped.pid)
+    wait_until_stopped(stopped.pid)
     time.sleep(_LEASE_S + 0.5)
     project.add_day(0, n_rows=800)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import TaxiProject
-from tests.faults.conftest import start
+from tests.faults.conftest import start, wait_until_stopped
 
 _LEASE_S = 1.0
 STOPS = [
@@ -23,13 +22,6 @@ STOPS = [
 ]
 
 
-def _wait_until_stopped(pid: int) -> None:
-    deadline = time.monotonic() + 60
-    while "T (stopped)" not in Path(f"/proc/{pid}/status").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize(("point", "kind"), STOPS)
 def test_a_stopped_owner_that_lost_its_lease_cannot_publish(
     project: TaxiProject, point: str, kind: str
@@ -40,7 +32,7 @@ def test_a_stopped_owner_that_lost_its_lease_cannot_publish(
     lease = f"set:lease_s={_LEASE_S}"
     one = ("--partition", "ride_date=2024-01-01", "--cluster", "inline")
     stopped = start(project, f"stop:{point}:1,{lease}", "run", "taxi_tips", *one)
-    _wait_until_stopped(stopped.pid)
+    wait_until_stopped(stopped.pid)
     time.sleep(_LEASE_S + 0.5)
 
     other = start(project, lease, "run", "taxi_tips", "--cluster", "inline")

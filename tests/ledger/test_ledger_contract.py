@@ -62,6 +62,32 @@ def test_a_finished_run_tells_how_it_ended(ledger: Ledger) -> None:
     )
 
 
+def test_the_last_success_is_the_newest_run_that_published_or_had_nothing_to_do(ledger: Ledger) -> None:
+    def end(run_id: str, *, exit_code: int, n_published: int, minutes: int) -> dt.datetime:
+        finished_at = NOW + dt.timedelta(minutes=minutes)
+        ledger.finish_run(
+            run_id,
+            exit_code=exit_code,
+            finished_at=finished_at,
+            n_published=n_published,
+            n_blocked=0,
+            n_failed=0,
+            cost=ChunkCost(),
+        )
+        return finished_at
+
+    for run_id in ("01JQ8ZB", "01JQ8ZC", "01JQ8ZD"):
+        ledger.start_run(make_run(run_id))
+    ledger.start_run(make_run("01JQ8ZE", job="other"))
+    assert ledger.last_success("tips") is None
+    nothing_due = end("01JQ8ZAAAA", exit_code=0, n_published=0, minutes=1)
+    assert ledger.last_success("tips") == nothing_due
+    partial = end("01JQ8ZB", exit_code=3, n_published=1, minutes=2)
+    end("01JQ8ZC", exit_code=1, n_published=0, minutes=3)
+    end("01JQ8ZE", exit_code=0, n_published=1, minutes=4)
+    assert ledger.last_success("tips") == partial
+
+
 def test_finishing_a_run_nobody_started_is_damage(ledger: Ledger) -> None:
     with pytest.raises(DamageFound, match="01UNKNOWN is not in the ledger"):
         ledger.mark_died("01UNKNOWN")

@@ -302,9 +302,8 @@ def test_an_older_ledger_on_a_read_only_mount_can_be_looked_at(old: Path, read_o
 
 def test_a_ledger_of_version_3_learns_of_retries(old: Path) -> None:
     ledger = open_ledger(old)
-    retry = make_run(
-        "01JQ8ZBBBB", parent_run_id="01JQ8ZAAAA", planned={DAY.path: 0}, choice=ModelChoice(version="t@1")
-    )
+    choice = ModelChoice(version="t@1")
+    retry = make_run("01JQ8ZBBBB", parent_run_id="01JQ8ZAAAA", planned={DAY.path: 0}, choice=choice)
     ledger.start_run(retry)
     assert ledger.run("last") == retry
     assert ledger.retries_of("01JQ8ZAAAA") == (retry,)

@@ -16,7 +16,7 @@ from batch_scorer.models.register import register, register_file
 from batch_scorer.models.registry import FileRegistry
 from batch_scorer.models.time_spans import spans_of, spans_of_frame
 
-NEW_YEAR = dt.datetime(2024, 1, 1, 12, 30)
+NEW_YEAR = dt.datetime.fromisoformat("2024-01-01T12:30")
 TIMES = [NEW_YEAR, None, NEW_YEAR + dt.timedelta(days=9)]
 
 
@@ -40,7 +40,9 @@ def test_each_column_of_dates_and_times_has_its_first_and_last_value() -> None:
 
 
 def test_a_frame_in_memory_tells_the_same_python_dates_included() -> None:
-    frame = pd.DataFrame({"at": pd.to_datetime(TIMES), "day": [dt.date(2024, 1, 1)] * 3, "text": ["a"] * 3})
+    frame = pd.DataFrame(
+        {"at": pd.Series(TIMES, dtype="datetime64[us]"), "day": [dt.date(2024, 1, 1)] * 3, "text": ["a"] * 3}
+    )
     assert [span.column for span in spans_of_frame(frame)] == ["at", "day"]
 
 
@@ -54,7 +56,8 @@ def test_registration_keeps_them_and_a_manifest_from_before_still_reads(
         Path(registry.root / "m/1/model.skops"), registry=registry, name="m",
         reference_path=tmp_path / "timed.parquet", who="ada", allow_pickle=False,
     )  # fmt: skip
-    at = TimeSpan(column="at", first=dt.datetime(2024, 1, 5, 8), last=dt.datetime(2024, 1, 5, 8))
+    eight = dt.datetime.fromisoformat("2024-01-05T08:00")
+    at = TimeSpan(column="at", first=eight, last=eight)
     day = TimeSpan(column="day", first=dt.date(2024, 1, 5), last=dt.date(2024, 1, 5))
     for manifest in (in_memory, from_file):
         assert manifest.reference is not None

@@ -17,6 +17,7 @@ from batch_scorer.ops.scaffold import project
 from batch_scorer.ops.scaffold.project import Example, scaffold_example, scaffold_project
 
 REPOSITORY = Path(__file__).parents[2]
+PLAIN = {"jobs/_template.yml", "jobs/.schema/job.schema.json", "data/README.md", "data/.gitignore"}
 TEMPLATES = Path(project.__file__).parent / "templates"
 
 
@@ -43,7 +44,7 @@ def test_the_repositorys_own_files_are_the_packaged_templates(kind: str) -> None
 def test_a_plain_project_has_a_place_for_everything(tmp_path: Path) -> None:
     written = scaffold_project(tmp_path / "new" / "project")
     root = tmp_path / "new" / "project"
-    assert _names(root) == {"jobs/_template.yml", "data/README.md", "data/.gitignore"}
+    assert _names(root) == PLAIN
     assert set(written) == {root / name for name in _names(root)}
     assert (root / "jobs/suites").is_dir()
     assert yaml.safe_load((root / "jobs/_template.yml").read_text())["version"] == 1
@@ -58,7 +59,7 @@ def test_git_ignores_all_data_but_its_page(tmp_path: Path) -> None:
     listed = subprocess.run(
         [*git, "ls-files", "--others", "--exclude-standard"], check=True, capture_output=True, text=True
     )
-    assert set(listed.stdout.split()) == {"jobs/_template.yml", "data/README.md", "data/.gitignore"}
+    assert set(listed.stdout.split()) == PLAIN
 
 
 def test_the_example_holds_all_that_a_first_run_needs(small_example: Example) -> None:
@@ -144,6 +145,13 @@ def test_a_plain_init_leaves_an_equal_file_and_refuses_a_different_one(tmp_path:
     (tmp_path / "jobs/_template.yml").write_text("mine")
     with pytest.raises(UsageError, match="1 file is already here"):
         scaffold_project(tmp_path)
+
+
+def test_the_schema_of_another_version_is_left_alone(tmp_path: Path) -> None:
+    scaffold_project(tmp_path)
+    (tmp_path / "jobs/.schema/job.schema.json").write_text("{}")
+    assert scaffold_project(tmp_path) == ()
+    assert (tmp_path / "jobs/.schema/job.schema.json").read_text() == "{}"
 
 
 def test_a_directory_that_is_a_file_is_a_clear_error(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from tests.planning.conftest import NOW, PlanFor, april, make_found, make_job, m
 JOB = make_job()
 DAY = dt.date(2024, 4, 3)
 CHICAGO = "America/Chicago"
+naive = dt.datetime.fromisoformat
 
 
 def span(first: dt.date, last: dt.date, column: str = "started_at") -> TimeSpan:
@@ -31,8 +32,8 @@ def span(first: dt.date, last: dt.date, column: str = "started_at") -> TimeSpan:
         (dt.date(2024, 4, 3), dt.date(2024, 4, 9), True),
         (dt.date(2024, 4, 4), dt.date(2024, 4, 9), False),
         (dt.date(2024, 4, 1), dt.date(2024, 4, 2), False),
-        (dt.datetime(2024, 4, 1), dt.datetime(2024, 4, 3, 0, 0, 1), True),
-        (dt.datetime(2024, 4, 1), dt.datetime(2024, 4, 2, 23, 59), False),
+        (naive("2024-04-01T00:00"), naive("2024-04-03T00:00:01"), True),
+        (naive("2024-04-01T00:00"), naive("2024-04-02T23:59"), False),
         # Half past three in the morning of the 4th in UTC is still the 3rd in Chicago; so is that of the 3rd.
         (dt.datetime(2024, 4, 4, 3, 30, tzinfo=dt.UTC), dt.datetime(2024, 5, 1, tzinfo=dt.UTC), True),
         (dt.datetime(2024, 3, 1, tzinfo=dt.UTC), dt.datetime(2024, 4, 3, 3, 30, tzinfo=dt.UTC), False),

@@ -14,6 +14,8 @@ from batch_scorer.core.errors import ClusterUnavailable
 _log = logging.getLogger(__name__)
 # A worker starts in about a second; one that takes longer than this hangs.
 _START_S = 30
+# Dask remembers so many of everything it sent, tasks with all that is in them: a thousand unless told.
+_LAST_MESSAGES = 20
 
 
 class LocalWorkers:
@@ -55,6 +57,7 @@ def start_local_workers(n_workers: int, memory_per_worker: int) -> LocalWorkers:
             "distributed.worker.memory.pause": False,
             "distributed.scheduler.work-stealing": False,  # chunks are coarse; a steal moves a model load
             "distributed.scheduler.allowed-failures": 0,  # the driver decides about retries
+            "distributed.admin.low-level-log-length": _LAST_MESSAGES,
             "distributed.admin.log-format": "%(name)s %(levelname)s %(message)s",
         }
     )

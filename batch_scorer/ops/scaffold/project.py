@@ -10,13 +10,16 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from batch_scorer.config.schema import SCHEMA_FILE, schema_text
 from batch_scorer.core.durable import write_whole
+from batch_scorer.core.errors import UsageError
 from batch_scorer.ops.scaffold.placing import missing_from
 
 _DATA_GITIGNORE = b"*\n!.gitignore\n!README.md\n"
@@ -61,7 +64,25 @@ def scaffold_project(directory: Path) -> tuple[Path, ...]:
     for name in missing:
         write_whole(directory / name, contents[name])
     (directory / "jobs/suites").mkdir(exist_ok=True)
-    return tuple(directory / name for name in missing)
+    return (*(directory / name for name in missing), *_schema(directory))
+
+
+def scaffold_drafted(directory: Path, drafted: Mapping[str, bytes]) -> tuple[Path, ...]:
+    """A drafted job and its suite, and what a project needs besides and does not have yet.
+
+    Raises: UsageError when one of the drafted files is there already, with other content.
+    """
+    try:
+        missing = missing_from(directory, drafted)
+    except UsageError as error:
+        error.fix, error.next_command = "give the job another name with --name, or move these away", None
+        raise
+    around = {name: text for name, text in _project_files().items() if not os.path.lexists(directory / name)}
+    for name in missing:
+        write_whole(directory / name, drafted[name])
+    for name, content in around.items():
+        write_whole(directory / name, content)
+    return (*(directory / name for name in (*missing, *around)), *_schema(directory))
 
 
 def scaffold_example(directory: Path, *, days: int = 14, rows: int = 20_000, seed: int = 7) -> Example:
@@ -88,7 +109,7 @@ def scaffold_example(directory: Path, *, days: int = 14, rows: int = 20_000, see
         model_file=directory / _MODEL,
         training_table=directory / _TRAINING_TABLE,
         bad_day=_bad_day(settings),
-        written=tuple(directory / name for name in missing),
+        written=(*(directory / name for name in missing), *_schema(directory)),
     )
 
 
@@ -110,6 +131,15 @@ def _untouched(directory: Path, settings: _Settings) -> dict[str, str]:
 def _receipt(settings: _Settings, made: Mapping[str, str]) -> bytes:
     content = {"made_by": "batch-scorer init --example", "settings": asdict(settings), "files": dict(made)}
     return json.dumps(content, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def _schema(directory: Path) -> tuple[Path, ...]:
+    """The file that editors check job files with, unless there is one: that may be of another version."""
+    path = directory / "jobs" / SCHEMA_FILE
+    if os.path.lexists(path):
+        return ()
+    write_whole(path, schema_text().encode())
+    return (path,)
 
 
 def _project_files() -> dict[str, bytes]:

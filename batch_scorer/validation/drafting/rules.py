@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from batch_scorer.core.validation import Severity
@@ -43,6 +43,12 @@ def left_out(table: TableSeen) -> tuple[LeftOut, ...]:
     return (*table.left_out, *silent)
 
 
+def least_rows(partition_rows: Sequence[int]) -> int:
+    """A round number of rows that a partition should have: well below the smallest that was seen."""
+    part = 2 if len(partition_rows) >= _MANY_PARTITIONS else 10
+    return human_least(min(partition_rows, default=0), part=part)
+
+
 def looks_like_key(name: str) -> bool:
     """`ride_id`, `rideId`, `uuid`; not `paid`."""
     return bool(_KEY_NAME.search(name))
@@ -51,8 +57,7 @@ def looks_like_key(name: str) -> bool:
 def _of_table(table: TableSeen) -> Iterator[_Expectation]:
     n_partitions = len(table.partition_rows)
     fewest = min(table.partition_rows, default=0)
-    part = 2 if n_partitions >= _MANY_PARTITIONS else 10
-    if least := human_least(fewest, part=part):
+    if least := least_rows(table.partition_rows):
         seen = f"{fewest:,} rows in the smallest of {_count(n_partitions, 'partition')} looked at"
         yield _expectation("expect_table_row_count_to_be_between", {"min_value": float(least)}, seen)
     yield _expectation(

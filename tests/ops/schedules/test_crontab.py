@@ -10,7 +10,23 @@ from pathlib import Path
 import pytest
 
 from batch_scorer.core.errors import UsageError
-from batch_scorer.ops.schedule import render_cron
+from batch_scorer.ops.schedules.call import Call
+from batch_scorer.ops.schedules.crontab import render_cron as render
+
+
+def render_cron(
+    job: str, project: Path, cron: str, timezone: str, executable: Path | str, target: str | None = None
+) -> str:
+    call = Call(
+        job=job,
+        executable=str(executable),
+        project=str(project),
+        cron=cron,
+        timezone=timezone,
+        target=target,
+    )
+    (text,) = render(call).values()
+    return text
 
 
 def _entry(snippet: str) -> tuple[list[str], str]:
@@ -28,7 +44,11 @@ def _entry(snippet: str) -> tuple[list[str], str]:
 
 
 def _run_as_cron(command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, cwd="/", check=False)
+    """As cron does: nearly nothing in the environment."""
+    bare = {"PATH": "/usr/bin:/bin", "HOME": "/", "SHELL": "/bin/sh"}
+    return subprocess.run(
+        ["/bin/sh", "-c", command], capture_output=True, text=True, cwd="/", env=bare, check=False
+    )
 
 
 @pytest.fixture(params=["plain", "odd 100% 'quoted' $HOME"])
@@ -63,6 +83,13 @@ def test_a_good_night_logs_and_mails_nothing(project: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     logged = (project / "data/taxi_tips.log").read_text().splitlines()
     assert logged == ["--project", str(project), "-v", "run", "taxi_tips"]
+
+
+def test_the_target_comes_along(project: Path) -> None:
+    scorer = _scorer_that_exits(0, project)
+    _run_as_cron(_entry(render_cron("t", project, "30 4 * * *", "Etc/UTC", scorer, target="prod"))[1])
+    logged = (project / "data/t.log").read_text().splitlines()
+    assert logged == ["--project", str(project), "--target", "prod", "-v", "run", "t"]
 
 
 def test_a_blocked_night_mails_one_line_with_the_exit_code(project: Path) -> None:

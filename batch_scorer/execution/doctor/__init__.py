@@ -1,0 +1,1 @@
+"""What will bite tonight, found by day: one module for each family of checks. None changes anything."""

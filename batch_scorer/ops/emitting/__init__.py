@@ -1,0 +1,1 @@
+"""A run told to other systems: metrics for Prometheus, lineage events for OpenLineage."""
