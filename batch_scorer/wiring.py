@@ -29,7 +29,6 @@ from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.environment import environment
 from batch_scorer.execution.parts import BoundSuite, JobParts
 from batch_scorer.execution.places import Places
-from batch_scorer.lake.delta_sink import DeltaSink
 from batch_scorer.lake.parquet_sink import ParquetSink
 from batch_scorer.lake.sinks import Sink
 from batch_scorer.lake.storage import LocalStorage
@@ -174,6 +173,8 @@ def _sink(job: Job, places: Places) -> Sink:
             where=f"jobs/{job.name}.yml, output.format",
             fix='pip install "batch-scorer[delta]"',
         )
+    from batch_scorer.lake.delta_sink import DeltaSink  # Arrow, which a night with nothing due does not need
+
     return DeltaSink(places.predictions, job.name, job.input.partition_by)
 
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: rooms.get(item.path.parent, len(rooms)))
 
 
+def _checked(result: taxi.Result, arguments: Sequence[str]) -> taxi.Result:
+    """With --json the last line says how it ended, and all are as the published schema says."""
+    if "--json" in arguments and "--help" not in arguments:
+        last = result.lines[-1]
+        assert (last["message_type"] in ("summary", "error"), last["exit_code"]) == (True, result.code)
+    return result
+
+
 class TaxiProject:
     """root: with jobs/ and data/; `cli` runs one command in this process, as from `root`."""
 
@@ -93,14 +101,18 @@ class TaxiProject:
             handler for handler in logging.getLogger().handlers if handler.name != "batch_scorer"
         ]  # it writes to this test's stderr, which will be closed
         assert "Traceback" not in captured.err
-        return taxi.Result(code, captured.out, captured.err)
+        return _checked(taxi.Result(code, captured.out, captured.err), arguments)
+
+    def captured(self) -> tuple[str, str]:
+        """(stdout, stderr) of a command that left by SystemExit."""
+        return self._capsys.readouterr()
 
     def shell(self, *arguments: str) -> taxi.Result:
         """The same in a process of its own, which lets go of everything when it ends."""
         command = [sys.executable, "-m", "batch_scorer", "-p", str(self.root), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert "Traceback" not in done.stderr
-        return taxi.Result(done.returncode, done.stdout, done.stderr)
+        return _checked(taxi.Result(done.returncode, done.stdout, done.stderr), arguments)
 
     def add_day(self, index: int, n_rows: int = 600, **changes: Any) -> pd.DataFrame:
         """Day `index` of January 2024 with rides of its own; changes replace whole columns."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+
+from tests import jsonlines
 
 NUMBERS = [
     "trip_miles", "trip_seconds", "fare", "pickup_community_area", "dropoff_community_area",
@@ -131,8 +132,8 @@ class Result:
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """stdout as JSON Lines."""
-        return [json.loads(line) for line in self.stdout.splitlines()]
+        """stdout as JSON Lines, each as the published schema says."""
+        return jsonlines.parsed(self.stdout)
 
 
 def job_document(**changes: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import defaultdict
 
@@ -12,6 +13,7 @@ from batch_scorer.cli.progress import outcome_lines, outcome_word
 from batch_scorer.cli.settings import Settings
 from batch_scorer.core.outcomes import Failed, Held, Overtaken, Published, headline
 from batch_scorer.core.runs import RunReport
+from batch_scorer.ops.logs import logging_run
 
 _LONGEST_TABLE = 40
 _MOST_ALIKE = 3  # warnings that differ in nothing but the partition; more are one line
@@ -19,24 +21,30 @@ _MOST_ALIKE = 3  # warnings that differ in nothing but the partition; more are o
 
 def conclude(settings: Settings, report: RunReport) -> None:
     """Say how the run ended. Off a terminal without -v a good run says nothing at all."""
+    with logging_run(report.run.run_id):
+        _conclude(settings, report)
+
+
+def _conclude(settings: Settings, report: RunReport) -> None:
     _warn(settings, report)
     if settings.json:
         _summarize(report)
         return
-    on_terminal = sys.stderr.isatty() and not settings.quiet
+    on_terminal = sys.stderr.isatty() and not settings.quiet and settings.log_format == "text"
     if on_terminal:
         _show_table(report)
     elif not settings.verbose:
-        _show_problems(report)
+        _show_problems(settings, report)
         if report.exit_code == 0:
             return
-    _show_stop(report)
+    _show_stop(settings, report)
     if not report.outcomes and not report.run.error:
         output.say(settings, "nothing to do")
         return
-    click.echo(f"run {report.run.run_id}: {_counts(report)} (exit {report.exit_code})", err=True)
+    level = logging.ERROR if report.exit_code else logging.INFO
+    output.tell(settings, f"run {report.run.run_id}: {_counts(report)} (exit {report.exit_code})", level)
     if report.exit_code:
-        click.echo(f"next: {output.command(settings, _next(report))}", err=True)
+        output.tell(settings, f"next: {output.command(settings, _next(report))}", level)
 
 
 def _warn(settings: Settings, report: RunReport) -> None:
@@ -76,17 +84,17 @@ def _show_table(report: RunReport) -> None:
             click.echo(outcome_lines(outcome), err=True)
 
 
-def _show_problems(report: RunReport) -> None:
+def _show_problems(settings: Settings, report: RunReport) -> None:
     for outcome in report.outcomes:
         if not isinstance(outcome, Published | Overtaken):
-            click.echo(outcome_lines(outcome), err=True)
+            output.tell(settings, outcome_lines(outcome), logging.ERROR)
 
 
-def _show_stop(report: RunReport) -> None:
+def _show_stop(settings: Settings, report: RunReport) -> None:
     error = report.run.error
     if error:
         lines = [f"{label}: {error[label]}" for label in ("where", "fix") if label in error]
-        click.echo("\n  ".join([f"error: {error['what']}", *lines]), err=True)
+        output.tell(settings, "\n  ".join([f"error: {error['what']}", *lines]), logging.ERROR)
 
 
 def _counts(report: RunReport) -> str:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import click
@@ -27,10 +28,12 @@ from batch_scorer.cli import (
     starting,
     suites,
 )
+from batch_scorer.cli.completing import complete_names, listen_to_shells
 from batch_scorer.cli.output import fail
 from batch_scorer.cli.settings import Invocation, Settings, global_options
-from batch_scorer.core.errors import BatchScorerError, Interrupted, UsageError
+from batch_scorer.core.errors import BatchScorerError, Interrupted, ReaderGone, UsageError
 from batch_scorer.core.surprises import as_internal_error
+from batch_scorer.ops.logs import configure_logging
 
 
 class _Verbs(click.Group):
@@ -45,6 +48,12 @@ class _Verbs(click.Group):
             hint = f'; did you mean "{near[0]}"?' if near else ""
             raise click.UsageError(f'no such command "{name}"{hint}', ctx)
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # which click itself would end with 1
+            raise ReaderGone("whoever read stdout has gone") from None
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -71,6 +80,7 @@ for _command in (
     suites.suites,
 ):
     cli.add_command(_command)
+complete_names(cli)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -80,7 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code of one invocation."""
-    invocation = Invocation(Settings(json="--json" in arguments))
+    invocation = Invocation(_first_guess(arguments))
+    listen_to_shells()
     try:
         outcome: Any = cli.main(
             list(arguments),
@@ -89,6 +100,8 @@ def run(arguments: Sequence[str]) -> int:
             auto_envvar_prefix="BATCH_SCORER",
             obj=invocation,
         )
+    except ReaderGone:
+        return _broken_off()
     except BatchScorerError as error:
         return fail(invocation.settings, error)
     except click.exceptions.Exit as stop:
@@ -97,13 +110,25 @@ def run(arguments: Sequence[str]) -> int:
         return fail(invocation.settings, _usage(error))
     except (KeyboardInterrupt, click.Abort):
         return fail(invocation.settings, Interrupted("stopped by Ctrl-C"))
-    except BrokenPipeError:
-        # The reader of our stdout (head, less) has gone; that is no failure of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as surprise:
         return fail(invocation.settings, as_internal_error(surprise))
     return outcome if isinstance(outcome, int) else 0
+
+
+def _broken_off() -> int:
+    """The reader of our stdout (head, less) has gone: as if SIGPIPE had ended us, without a word."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
+    return ReaderGone.exit_code
+
+
+def _first_guess(arguments: Sequence[str]) -> Settings:
+    """How to tell what is wrong with a command line that cannot be understood."""
+    pairs = [*pairwise(arguments), *((word.partition("=")[0], word.partition("=")[2]) for word in arguments)]
+    as_json = ("--log-format", "json") in pairs or os.environ.get("BATCH_SCORER_LOG_FORMAT") == "json"
+    settings = Settings(json="--json" in arguments, log_format="json" if as_json else "text")
+    if as_json:
+        configure_logging(format="json")
+    return settings
 
 
 def _usage(error: click.ClickException) -> UsageError:

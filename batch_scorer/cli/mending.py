@@ -104,7 +104,7 @@ def repair(settings: Settings, job: str, dry_run: bool) -> None:
     if settings.json:
         output.emit_summary(0, job=job, n_repaired=len(done), dry_run=dry_run)
     elif not done:
-        output.say(settings, f"{job}: nothing to repair")
+        output.remark(settings, f"{job}: nothing to repair")
 
 
 @click.command()
@@ -123,7 +123,7 @@ def unlock(settings: Settings, job: str, force: bool, dry_run: bool) -> None:
     if settings.json:
         output.emit_summary(0, job=job, n_holders=len(found), dry_run=dry_run)
     elif not found:
-        output.say(settings, f"{job}: nobody holds anything")
+        output.remark(settings, f"{job}: nobody holds anything")
 
 
 def _show_holder(settings: Settings, each: Any, *, dry_run: bool) -> None:
@@ -177,7 +177,7 @@ def cancel(settings: Settings, run: str, dry_run: bool) -> None:
 @_dry_run
 @global_options
 def gc(settings: Settings, job: str | None, older_than: timedelta, dry_run: bool) -> None:
-    """Remove replaced generations and unfinished work that nothing needs any more."""
+    """Remove replaced generations, unfinished work and logs that nothing needs any more."""
     from batch_scorer.execution.publishing import cleaning
 
     n_all = 0
@@ -192,7 +192,7 @@ def gc(settings: Settings, job: str | None, older_than: timedelta, dry_run: bool
     if settings.json:
         output.emit_summary(0, n_removed=n_all, dry_run=dry_run)
     elif not n_all:
-        output.say(settings, "nothing to remove")
+        output.remark(settings, "nothing to remove")
 
 
 def _show_garbage(settings: Settings, job: str, each: Any, did: str) -> None:
@@ -200,7 +200,8 @@ def _show_garbage(settings: Settings, job: str, each: Any, did: str) -> None:
     if settings.json:
         output.emit("garbage", job=job, partition=each.partition, kind=each.kind, name=each.name, age_s=age_s)
     else:
-        click.echo(f" {did} {each.kind} {each.name} of {job}/{each.partition}, {age_s // 86_400} days old")
+        of = job if each.partition is None else f"{job}/{each.partition}"
+        click.echo(f" {did} {each.kind} {each.name} of {of}, {age_s // 86_400} days old")
 
 
 def _reading(settings: Settings, job: str) -> JobParts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,15 +13,20 @@ from typing import Any
 import click
 
 from batch_scorer.cli.settings import Settings
-from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.core.errors import BatchScorerError, ReaderGone
 
 SCHEMA_VERSION = 1
 
+_log = logging.getLogger(__name__)
+
 
 def emit(message_type: str, **fields: Any) -> None:
-    """One JSON line."""
+    """One JSON line. Raises: ReaderGone."""
     line = {"schema_version": SCHEMA_VERSION, "message_type": message_type, **fields}
-    click.echo(json.dumps(line, default=_plain, ensure_ascii=False))
+    try:
+        click.echo(json.dumps(line, default=_plain, ensure_ascii=False))
+    except BrokenPipeError:
+        raise ReaderGone("whoever read stdout has gone", fix="run again to go on") from None
 
 
 def _plain(value: object) -> str:
@@ -34,8 +40,22 @@ def emit_summary(exit_code: int, **fields: Any) -> None:
 
 
 def say(settings: Settings, text: str) -> None:
-    """A message for a person; not with --json, not with -q."""
+    """A message for a person; not with --json, not with -q. With -v also a line of a JSON log."""
     if not settings.json and not settings.quiet:
+        tell(settings, text)
+
+
+def remark(settings: Settings, text: str) -> None:
+    """That there was nothing to do: to a person at a terminal; elsewhere only with -v."""
+    if settings.verbose or sys.stderr.isatty():
+        say(settings, text)
+
+
+def tell(settings: Settings, text: str, level: int = logging.INFO) -> None:
+    """On stderr: as it is, or as a log line where those are JSON."""
+    if settings.log_format == "json":
+        _log.log(level, "%s", text.strip())
+    else:
         click.echo(text, err=True)
 
 
@@ -43,7 +63,10 @@ def warn(settings: Settings, text: str) -> None:
     """One line on stderr even when quiet; with --json a line on stdout too."""
     if settings.json:
         emit("warning", text=text)
-    click.echo(styled(settings, f"warning: {text}", fg="yellow"), err=True)
+    if settings.log_format == "json":
+        _log.warning("%s", text)
+    else:
+        click.echo(styled(settings, f"warning: {text}", fg="yellow"), err=True)
 
 
 def command(settings: Settings, text: str) -> str:
@@ -67,7 +90,10 @@ def fail(settings: Settings, error: BatchScorerError) -> int:
                 text=mistake.message,
             )
         emit("error", **error.as_dict(), exit_code=error.exit_code)
-    else:
+    if settings.log_format == "json":
+        extra = {**error.as_dict(), "exit_code": error.exit_code}
+        _log.error("%s", extra.pop("what"), extra=extra)
+    elif not settings.json:
         click.echo(styled(settings, "error: ", fg="red") + error.render(), err=True)
     return error.exit_code
 

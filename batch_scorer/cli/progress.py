@@ -29,7 +29,7 @@ def listener_for(settings: Settings) -> RunListener:
     """The right listener for where stderr goes and what was asked for."""
     if settings.json:
         return JsonLines(settings)
-    if sys.stderr.isatty() and not settings.quiet:
+    if sys.stderr.isatty() and not settings.quiet and settings.log_format == "text":
         return Bar(settings)
     return Lines(settings)
 

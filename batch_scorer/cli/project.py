@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -52,7 +53,7 @@ def validate_config(settings: Settings, job: str | None, resolved: bool) -> int:
 def _show_mistakes(settings: Settings, error: ConfigInvalid) -> int:
     if settings.json:
         return output.fail(settings, error)
-    click.echo(error.render(), err=True)
+    output.tell(settings, error.render(), logging.ERROR)
     return error.exit_code
 
 
@@ -68,22 +69,40 @@ def _show_values(settings: Settings, loaded: LoadedJob) -> None:
 @click.option(
     "-o", "--output", "file", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE."
 )
+@click.option("--messages", is_flag=True, help="That of the lines that --json writes.")
 @global_options
-def schema(settings: Settings, file: Path | None) -> None:
+def schema(settings: Settings, file: Path | None, messages: bool) -> None:
     """Print the JSON Schema of a job file, for editors, or bring a FILE that holds it up to date."""
-    from batch_scorer.config.schema import SCHEMA_FILE, job_schema, schema_text
-    from batch_scorer.core.durable import write_whole
-
+    found = _messages_schema() if messages else _job_schema()
     if file is not None:
-        if file.is_dir():
-            raise UsageError(f"{file} is a directory", fix=f"name a file, such as {file / SCHEMA_FILE}")
-        write_whole(file, schema_text().encode())
-        output.say(settings, f"wrote {file}")
+        _write_schema(settings, file, found)
     if settings.json:
-        output.emit("schema", schema=job_schema())
+        output.emit("schema", schema=found)
         output.emit_summary(0, file=None if file is None else str(file))
     elif file is None:
-        click.echo(schema_text(), nl=False)
+        click.echo(json.dumps(found, indent=2))
+
+
+def _job_schema() -> dict[str, Any]:
+    from batch_scorer.config.schema import job_schema
+
+    return job_schema()
+
+
+def _messages_schema() -> dict[str, Any]:
+    from batch_scorer.cli.messages import messages_schema
+
+    return messages_schema()
+
+
+def _write_schema(settings: Settings, file: Path, found: dict[str, Any]) -> None:
+    from batch_scorer.config.schema import SCHEMA_FILE
+    from batch_scorer.core.durable import write_whole
+
+    if file.is_dir():
+        raise UsageError(f"{file} is a directory", fix=f"name a file, such as {file / SCHEMA_FILE}")
+    write_whole(file, json.dumps(found, indent=2).encode() + b"\n")
+    output.say(settings, f"wrote {file}")
 
 
 @click.group()

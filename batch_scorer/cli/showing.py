@@ -13,6 +13,7 @@ from batch_scorer.cli import output, words
 from batch_scorer.cli.attempts import attempt_dict, cost_lines, echo_attempt, place
 from batch_scorer.cli.finding import find_run
 from batch_scorer.cli.health import tally
+from batch_scorer.cli.logs import show_log
 from batch_scorer.cli.runs import run_dict
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.cli.show_partition import show_partition
@@ -31,10 +32,13 @@ _MAX_ANCESTORS = 100
 @click.option("--validation", is_flag=True, help="Suite results, expectation by expectation.")
 @click.option("--files", is_flag=True, help="Input and output files with their hashes.")
 @click.option("--config", is_flag=True, help="The job file as it was resolved for the run.")
+@click.option("--logs", is_flag=True, help="What the run logged.")
 @global_options
-def show(settings: Settings, what: str, validation: bool, files: bool, config: bool) -> None:
+def show(settings: Settings, what: str, validation: bool, files: bool, config: bool, logs: bool) -> None:
     """One run (an id, its beginning, or `last`), or one partition (JOB/PARTITION), in full."""
     if "/" in what:
+        if logs:
+            raise UsageError("--logs is for one run", next_command="batch-scorer show RUN --logs")
         job, partition = what.split("/", 1)
         run = show_partition(settings, job, partition, validation=validation, files=files, config=config)
         if run is not None:
@@ -44,13 +48,16 @@ def show(settings: Settings, what: str, validation: bool, files: bool, config: b
             "--files is for one partition", next_command="batch-scorer show JOB/PARTITION --files"
         )
     else:
-        _show_run(settings, what, validation=validation, config=config)
+        _show_run(settings, what, validation=validation, config=config, logs=logs)
 
 
-def _show_run(settings: Settings, what: str, *, validation: bool, config: bool) -> None:
+def _show_run(settings: Settings, what: str, *, validation: bool, config: bool, logs: bool) -> None:
     state, ledger, run = find_run(settings, what)
     if settings.json:
         _emit_run(ledger, run, state, validation=validation)
+        if logs:
+            show_log(settings, state, run)
+        output.emit_summary(0, run_id=run.run_id)
         return
     for line in _head(ledger, run):
         click.echo(line)
@@ -58,6 +65,8 @@ def _show_run(settings: Settings, what: str, *, validation: bool, config: bool) 
         echo_attempt(settings, attempt, state, validation=validation)
     if config:
         _echo_config(run)
+    if logs:
+        show_log(settings, state, run)
     for line in _what_is_left(ledger, run):
         click.echo(line if not line.startswith("next: ") else output.command(settings, line))
 
@@ -74,7 +83,6 @@ def _emit_run(ledger: Ledger, run: RunRecord, state: Path, *, validation: bool) 
         output.emit("attempt", **attempt_dict(attempt))
         if validation:
             emit_results(place(attempt), attempt.verdicts, state=state)
-    output.emit_summary(0, run_id=run.run_id)
 
 
 def _model_words(run: RunRecord) -> str:

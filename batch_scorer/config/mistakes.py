@@ -88,7 +88,12 @@ def mistake_at(place: Place, message: str, lines: Sequence[str] | None) -> Mista
 
 
 class JobInvalid(ConfigInvalid):
-    """A job file with everything that is wrong in it. mistakes: in the order of the files."""
+    """A job file, with everything that is wrong in it.
+
+    Fix: correct each place; `batch-scorer schema` gives editors the JSON Schema that finds most of them.
+
+    mistakes: in the order of the files.
+    """
 
     mistakes: tuple[Mistake, ...]
 

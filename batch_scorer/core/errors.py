@@ -36,8 +36,10 @@
     │   └── LeaseLost                           it was taken over from this run
     ├── RunTimedOut                        124
     ├── Interrupted                        130
+    ├── ReaderGone                         141
     └── Terminated                         143
 
+Each class says in its docstring what it means, and after `Fix:` what to do: docs/errors.md is made of that.
 An error travels from worker to driver by pickle, so the base class rebuilds itself from its fields.
 """
 
@@ -106,51 +108,84 @@ def _rebuild(cls: type[BatchScorerError], what: str, fields: dict[str, Any]) -> 
 
 
 class UsageError(BatchScorerError):
-    """The command line asks for something that does not exist or makes no sense."""
+    """The command line asks for something that does not exist or makes no sense.
+
+    Fix: type what `next:` says, or look at `batch-scorer VERB --help`.
+    """
 
     exit_code = 2
 
 
 class ConfigInvalid(BatchScorerError):
-    """A job file or a suite is wrong."""
+    """A job file or a suite is wrong.
+
+    Fix: correct the place that is named; `batch-scorer validate-config` shows every mistake at once.
+    """
 
     exit_code = 78
 
 
 class InputError(BatchScorerError):
-    """One partition's data cannot be used; the other partitions go on."""
+    """One partition's data cannot be used; the other partitions go on.
+
+    Fix: mend the partition's files, then run again: the partition is due until it is published.
+    """
 
 
 class PartitionPathRefused(InputError):
-    """A directory name that is no partition of this table."""
+    """A directory name that is no partition of this table.
+
+    Fix: rename or remove the directory, or correct `input.partition_by`.
+    """
 
 
 class FileUnreadable(InputError):
-    """Not Parquet, truncated, or with a page whose checksum is wrong."""
+    """Not Parquet, truncated, or with a page whose checksum is wrong.
+
+    Fix: write the file anew where it came from; nothing of it was scored.
+    """
 
 
 class InputMoved(InputError):
-    """The partition's files changed between the plan and the publish."""
+    """The partition's files changed between the plan and the publish.
+
+    Fix: run again when whoever writes the partition is done; `input.ready` makes a run wait for that.
+    """
 
 
 class ColumnMissing(InputError):
-    """A column that the model, the key or a suite needs is not in a file."""
+    """A column that the model, the key or a suite needs is not in a file.
+
+    Fix: bring the column back upstream, or register a model and choose suites that do without it.
+    """
 
 
 class ColumnTypeMismatch(InputError):
-    """A column's type cannot be brought to what the signature declares."""
+    """A column's type cannot be brought to what the signature declares.
+
+    Fix: cast upstream, or register a model that was trained on the new type.
+    """
 
 
 class KeyNull(InputError):
-    """A key column is null: such a row could not be joined back."""
+    """A key column is null: such a row could not be joined back.
+
+    Fix: fill the key upstream, or leave such rows out with `input.where`.
+    """
 
 
 class LossyCast(InputError):
-    """The type fits, but some values do not: fractions, nulls, magnitudes."""
+    """The type fits, but some values do not: fractions, nulls, magnitudes.
+
+    Fix: correct the values upstream; the message names column, count and an example.
+    """
 
 
 class ScoringError(BatchScorerError):
     """The model raised on some rows, or gave null, NaN or infinity.
+
+    Fix: look at the rows that are named; set them aside by a suite, or allow some with
+    `model.max_error_rows`.
 
     error_rows: positions of the first such rows in the batch. n_error_rows: how many there are at least.
     """
@@ -160,110 +195,193 @@ class ScoringError(BatchScorerError):
 
 
 class WorkerDied(BatchScorerError):
-    """A chunk whose worker was killed (memory, a crash in native code) on every try."""
+    """A chunk whose worker was killed (memory, a crash in native code) on every try.
+
+    Fix: lower `compute.chunk` or raise `compute.memory_per_worker`; `--cluster inline` shows a crash in
+    native code.
+    """
 
 
 class InternalError(BatchScorerError):
-    """An exception nobody expected: a bug of ours. The log has its traceback."""
+    """An exception nobody expected: a bug of ours. The log has its traceback.
+
+    Fix: run again with `-v` and report the traceback.
+    """
 
 
 class OutputError(BatchScorerError):
-    """Predictions could not be written; what was published before is untouched."""
+    """Predictions could not be written; what was published before is untouched.
+
+    Fix: mend the place that is named, then run again.
+    """
 
 
 class OutputUnwritable(OutputError):
-    """No permission, a read-only file system, or a file where a directory belongs."""
+    """No permission, a read-only file system, or a file where a directory belongs.
+
+    Fix: correct owner, permissions or mount of the place that is named.
+    """
 
 
 class DiskFull(OutputError):
-    """No space left where predictions or state are written."""
+    """No space left where predictions or state are written.
+
+    Fix: make room, for example with `batch-scorer gc --older-than 30d`, then run again.
+    """
 
 
 class OutputOccupied(OutputError):
-    """Where predictions belong lie files that this job did not publish."""
+    """Where predictions belong lie files that this job did not publish.
+
+    Fix: move the files away, or give the job an `output.path` of its own.
+    """
 
 
 class OutputSchemaChanged(OutputError):
-    """The job's output columns or their types differ from what it published before."""
+    """The job's output columns or their types differ from what it published before.
+
+    Fix: if readers are ready for it, run with `--allow-schema-change`; else restore `model.output` and
+    `keep_columns`.
+    """
 
 
 class ValidationNotEvaluated(BatchScorerError):
-    """A suite could not be evaluated (memory bound, crash); it never counts as passed."""
+    """A suite could not be evaluated (memory bound, crash); it never counts as passed.
+
+    Fix: look at the reason that is named; `batch-scorer suites coverage JOB` shows what is streamed and
+    needs no memory.
+    """
 
 
 class ModelError(BatchScorerError):
-    """The model itself: hash, signature, load, golden rows."""
+    """The model itself: hash, signature, load, golden rows.
+
+    Fix: promote a version that is whole; what was published stays.
+    """
 
     exit_code = 5
 
 
 class ModelNotFound(ModelError):
-    """No such model, version or alias in the registry."""
+    """No such model, version or alias in the registry.
+
+    Fix: `batch-scorer models list` shows what there is; register a model or let an alias point to one.
+    """
 
 
 class ModelRefused(ModelError):
-    """A hash differs, a type is not trusted, or a format is not allowed."""
+    """A hash differs, a type is not trusted, or a format is not allowed.
+
+    Fix: restore the version's files from a backup, or register the model again; never edit a version.
+    """
 
 
 class ModelUnloadable(ModelError):
-    """The pinned bytes do not load into an estimator here."""
+    """The pinned bytes do not load into an estimator here.
+
+    Fix: install the versions that the manifest names (`batch-scorer models show NAME@V`), or register the
+    model anew.
+    """
 
 
 class GoldenRowsDiffer(ModelError):
-    """The loaded model does not repeat the predictions stored at registration."""
+    """The loaded model does not repeat the predictions stored at registration.
+
+    Fix: install the versions that the manifest names; with those of today the model answers otherwise.
+    """
 
 
 class SignatureInvalid(ModelError):
-    """The signature cannot serve this job, or cannot be taken from this estimator."""
+    """The signature cannot serve this job, or cannot be taken from this estimator.
+
+    Fix: register the model with `--reference`, or correct `model.method` and `model.output`.
+    """
 
 
 class DamageFound(BatchScorerError):
-    """What is on disk contradicts what was recorded."""
+    """What is on disk contradicts what was recorded.
+
+    Fix: `batch-scorer verify JOB --deep` names what differs; restore it, `rollback`, or score the partition
+    anew.
+    """
 
     exit_code = 6
 
 
 class StoreUnavailable(BatchScorerError):
-    """The lake, the registry or the ledger does not answer."""
+    """The lake, the registry or the ledger does not answer.
+
+    Fix: run again later; what was published stays.
+    """
 
     exit_code = 69
     retryable = True
 
 
 class ClusterUnavailable(BatchScorerError):
-    """The Dask cluster does not answer, or lost its workers for good."""
+    """The Dask cluster does not answer, or lost its workers for good.
+
+    Fix: look at the scheduler, or run with `--cluster local`; what was published stays.
+    """
 
     exit_code = 69
     retryable = True
 
 
 class NotTold(BatchScorerError):
-    """Somebody could not be told how a run went: a warning of the run, never its exit code."""
+    """Somebody could not be told how a run went: a warning of the run, never its exit code.
+
+    Fix: look at the address and its secret under `notify` or `emit`; `batch-scorer show last` says how it went.
+    """
 
 
 class LockHeld(BatchScorerError):
-    """Another run works on this job."""
+    """Another run works on this job.
+
+    Fix: wait, or use `--wait-lock`; `batch-scorer unlock JOB` if the holder is gone.
+    """
 
     exit_code = 75
 
 
 class LeaseLost(LockHeld):
-    """This run was silent for so long that another one took its partition over."""
+    """This run was silent for so long that another one took its partition over.
+
+    Fix: look at why this host stood still; the other run publishes the partition.
+    """
 
 
 class RunTimedOut(BatchScorerError):
-    """`compute.timeout` or `--timeout` passed; what was published stays."""
+    """`compute.timeout` or `--timeout` passed; what was published stays.
+
+    Fix: run again to go on, or raise the timeout.
+    """
 
     exit_code = 124
 
 
 class Interrupted(BatchScorerError):
-    """Ctrl-C; what was published stays."""
+    """Ctrl-C; what was published stays.
+
+    Fix: run again to go on.
+    """
 
     exit_code = 130
 
 
+class ReaderGone(BatchScorerError):
+    """Whoever read our stdout went away (`| head`); what was published stays.
+
+    Fix: run again to go on, and let the reader take everything: `> lines.jsonl`.
+    """
+
+    exit_code = 141
+
+
 class Terminated(BatchScorerError):
-    """SIGTERM; what was published stays."""
+    """SIGTERM; what was published stays.
+
+    Fix: run again to go on.
+    """
 
     exit_code = 143

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -25,7 +26,11 @@ from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.prepare import Prepared
 from batch_scorer.execution.publishing.openings import discard_staging
 from batch_scorer.execution.publishing.recovery import half_published
+from batch_scorer.ops.logs import TOLD
 from batch_scorer.planning.plan import ingredients_for
+
+_told = logging.getLogger(TOLD)
+_LEVELS = {Blocked: logging.WARNING, Failed: logging.ERROR}
 
 
 def record(
@@ -43,6 +48,7 @@ def record(
     """One row for the ledger of what this run did; what it left to others is no attempt."""
     if isinstance(outcome, Held | Overtaken):
         return
+    _told.log(_LEVELS.get(type(outcome), logging.INFO), "%s: %s", entry.label, headline(outcome))
     found = found or entry.found
     parts.ledger.record_attempt(
         AttemptRecord(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -27,7 +28,10 @@ from batch_scorer.execution.publishing.leases import Leases, at_work
 from batch_scorer.execution.publishing.recovery import recover
 from batch_scorer.execution.publishing.run_records import new_run, record_end
 from batch_scorer.execution.stop import StopRequest, listening
-from batch_scorer.ops.logs import logging_run
+from batch_scorer.ops.logs import TOLD, logging_run
+from batch_scorer.ops.run_logs import keeping_log, log_file
+
+_told = logging.getLogger(TOLD)
 
 _GX_BYTES = 4 << 30
 _MAX_NAMED = 5
@@ -49,6 +53,7 @@ def run_job(
     run_id = str(ULID())
     with (
         logging_run(run_id),
+        keeping_log(log_file(parts.places.state, parts.job.name, run_id)),
         listening(StopRequest(_timeout(parts, options))) as stop,
         at_work(
             parts.ledger,
@@ -116,15 +121,21 @@ def _run(
     warnings = [*warnings, *plan.warnings, *_waiting(plan)]
     parts.ledger.start_run(run)
     fault_point(FaultPoint.RUN_STARTED)
+    _told.info("%s partitions of %s to score with %s", len(plan.order), run.job, run.model)
+    for text in warnings:
+        _told.warning("%s", text)
     observers = Observers(parts.observers)
     observers.started(run, plan)
     outcomes: list[PartitionOutcome] = []
     stopped_by = _carry_out(parts, plan, options, listener, stop, leases, run, outcomes)
     report = _report(plan, options, run, outcomes, stopped_by, warnings)
+    if stopped_by is not None:
+        _told.error("%s", stopped_by.what)
     unrecorded = record_end(parts, report.run)
     fault_point(FaultPoint.RUN_FINISHED)
     if unrecorded is not None and stopped_by is None:
         report = _report(plan, options, run, outcomes, unrecorded, warnings)
+    _told.info("ended with exit code %s", report.exit_code)
     untold = observers.ended(report, plan)
     return replace(report, warnings=(*report.warnings, *untold))
 
@@ -210,7 +221,7 @@ def _drive(
 ) -> None:
     if not plan.order:
         return
-    cluster = _cluster(parts, plan, options, stop)
+    cluster = _cluster(parts, plan, options, stop, run_id)
     from batch_scorer.execution.driver import Driver
     from batch_scorer.validation.gx.process import GxProcess
 
@@ -232,7 +243,7 @@ def _drive(
         cluster.close()
 
 
-def _cluster(parts: JobParts, plan: Plan, options: RunOptions, stop: StopRequest) -> Cluster:
+def _cluster(parts: JobParts, plan: Plan, options: RunOptions, stop: StopRequest, run_id: str) -> Cluster:
     compute = parts.job.compute
     n_rows = sum(entry.n_rows or 0 for entry in plan.to_score)
     n_bytes = sum(entry.found.n_bytes for entry in plan.to_score if entry.found)
@@ -243,6 +254,7 @@ def _cluster(parts: JobParts, plan: Plan, options: RunOptions, stop: StopRequest
             run_chunk,
             workers=options.workers or compute.workers,
             memory_per_worker=compute.memory_per_worker,
+            run_id=run_id,
         )
     except ClusterUnavailable:
         stop.check()  # who stops us may stop the workers too, and that comes first

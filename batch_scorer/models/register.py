@@ -262,4 +262,8 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UsageError(f"the model file cannot be read: {error.strerror}", where=str(path)) from None
+        raise UsageError(
+            f"the model file cannot be read: {error.strerror}",
+            where=str(path),
+            fix="name the file that holds the estimator",
+        ) from None

@@ -21,8 +21,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from batch_scorer.core.durable import fsync_directory, write_new, write_whole, writing
 from batch_scorer.core.errors import LockHeld, ModelNotFound, ModelRefused, StoreUnavailable
 from batch_scorer.core.models import ModelManifest, ModelPin
@@ -197,6 +195,8 @@ class FileRegistry:
     def _locked(self, name: str) -> Iterator[Path]:
         directory = self._model_directory(name)
         with writing(directory):
+            from filelock import FileLock, Timeout  # imports asyncio, and only who registers locks
+
             lock = FileLock(directory / _LOCK, timeout=_LOCK_WAIT_S)
             try:
                 with lock:

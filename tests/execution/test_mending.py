@@ -131,7 +131,7 @@ def test_repair_settles_what_a_killed_run_left_and_says_so(project: TaxiProject)
     done = project.cli("repair", "taxi_tips")
     assert (done.code, "died without finishing" in done.stdout) == (0, True)
     assert project.cli("run", "taxi_tips").code == 0
-    assert "nothing to repair" in project.cli("repair", "taxi_tips").stderr
+    assert "nothing to repair" in project.cli("repair", "taxi_tips", "-v").stderr
 
 
 def test_a_killed_run_is_gone_on_with_and_only_the_missing_chunks_are_scored(
@@ -174,7 +174,7 @@ def test_gc_removes_what_is_old_and_needed_by_nothing(project: TaxiProject) -> N
         project.add_day(0, n_rows=n_rows)
         project.cli("run", "taxi_tips")
     before = project.snapshot()
-    assert "nothing to remove" in project.cli("gc", "--older-than", "90d").stderr
+    assert "nothing to remove" in project.cli("gc", "--older-than", "90d", "-v").stderr
     dry = project.cli("gc", "--older-than", "0s", "--dry-run")
     assert dry.stdout.count("would remove replaced generation") == 2
     done = project.cli("gc", "taxi_tips", "--older-than", "0s")

@@ -406,7 +406,7 @@ def test_gc_removes_rows_of_generations_that_were_never_published(
         left.mkdir(parents=True)
         (left / "rows-00000-x.parquet").write_bytes(b"junk")
     told = project.cli("--json", "gc", "--older-than", "0s", "--dry-run")
-    assert [(g["kind"], g["name"]) for g in told.lines[:-1]] == [
+    assert [(g["kind"], g["name"]) for g in told.lines[:-1] if g["kind"] != "log"] == [
         ("quarantine", "generation 2"), ("quarantine", "generation 1"),
     ]  # fmt: skip
     assert project.cli("gc", "--older-than", "0s").code == 0

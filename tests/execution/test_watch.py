@@ -155,7 +155,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> _Client:
 
 
 def test_lost_chunks_come_back_as_dead_and_a_second_loss_is_the_cluster_s(client: _Client) -> None:
-    cluster = DaskCluster(client, lambda task: None)  # type: ignore[arg-type, return-value]
+    cluster = DaskCluster(client, lambda task: None, run_id="01JQ8Z")  # type: ignore[arg-type, return-value]
     for index in range(2):
         cluster.submit(make_task(1, index))
     for index in range(2):
@@ -174,7 +174,7 @@ def test_lost_chunks_come_back_as_dead_and_a_second_loss_is_the_cluster_s(client
 def test_a_result_lost_with_its_worker_is_a_death_and_a_cancelled_chunk_a_lost_scheduler(
     client: _Client,
 ) -> None:
-    cluster = DaskCluster(client, lambda task: None)  # type: ignore[arg-type, return-value]
+    cluster = DaskCluster(client, lambda task: None, run_id="01JQ8Z")  # type: ignore[arg-type, return-value]
     cluster.submit(make_task(1, 0))
     client.futures[0].become("lost")
     done = cluster.next_done(0.0)

@@ -8,13 +8,16 @@ import logging
 import os
 import subprocess
 import sys
+import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from batch_scorer.core.errors import UsageError
-from batch_scorer.ops.logs import configure_logging, logging_run
+from batch_scorer.ops.logs import TOLD, configure_logging, logging_run, logging_task
+from batch_scorer.ops.run_logs import keeping_log, read_log
 
 OURS = logging.getLogger("batch_scorer.execution")
 
@@ -26,6 +29,7 @@ def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("batch_scorer", "distributed", "tornado", "asyncio")]
     levels = [logger.level for logger in loggers]
     yield
+    logging.captureWarnings(False)
     for handler in set(logging.getLogger().handlers) - set(handlers):
         logging.getLogger().removeHandler(handler)
         handler.close()
@@ -133,3 +137,74 @@ def test_importing_distributed_later_does_not_bring_its_own_handlers_back() -> N
     )
     seen = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert [line.split()[-1] for line in seen.stderr.splitlines()] == ["signal"]
+
+
+def test_warnings_of_python_are_log_lines_and_heard_only_when_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for verbosity, n_lines in ((1, 0), (2, 1)):
+        configure_logging(verbosity, format="json")
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            logging.captureWarnings(False)
+            logging.captureWarnings(True)  # catch_warnings has put its own in place
+            warnings.warn("fares look odd", RuntimeWarning, stacklevel=1)
+            logging.captureWarnings(False)
+        lines = capsys.readouterr().err.splitlines()
+        assert [json.loads(line)["logger"] for line in lines] == ["py.warnings"] * n_lines
+
+
+def test_a_thread_of_a_run_names_it_and_a_task_names_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(format="json")
+
+    def task() -> None:
+        with logging_task("01TASK"):
+            OURS.warning("task")
+
+    with logging_run("01RUN"):
+        for work in (lambda: OURS.warning("thread"), task):
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+    records = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    named = {record["message"]: record["run_id"] for record in records}
+    assert named == {
+        "thread": "01RUN",
+        "task": "01TASK",
+    }
+
+
+def test_a_run_keeps_what_it_told_though_nobody_asked(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    configure_logging()
+    file = tmp_path / "logs" / "01RUN.jsonl"
+    with logging_run("01RUN"), keeping_log(file):
+        assert not file.exists()
+        logging.getLogger(TOLD).info("2 partitions to score")
+        OURS.debug("not kept")
+    OURS.info("after it")
+    assert capsys.readouterr().err == ""
+    (record,) = read_log(file)
+    assert (record["message"], record["run_id"]) == ("2 partitions to score", "01RUN")
+
+
+def test_a_log_that_cannot_be_kept_costs_one_warning(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    configure_logging()
+    (tmp_path / "logs").write_text("in the way")
+    with keeping_log(tmp_path / "logs" / "01RUN.jsonl"):
+        OURS.info("one")
+        OURS.info("two")
+    assert capsys.readouterr().err.count("the log of this run ends here") == 1
+
+
+def test_a_full_disk_ends_the_log_and_not_the_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """/dev/full takes nothing, as a full disk does."""
+    configure_logging()
+    (tmp_path / "01RUN.jsonl").symlink_to("/dev/full")
+    with keeping_log(tmp_path / "01RUN.jsonl"):
+        OURS.info("one")
+        OURS.info("two")
+    assert capsys.readouterr().err.count("No space left on device") == 1

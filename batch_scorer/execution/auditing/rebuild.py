@@ -35,7 +35,12 @@ class History:
 
 
 class HistoryDamaged(DamageFound):
-    """findings: every reason why the history cannot be told."""
+    """Manifests and files contradict each other, so that the ledger cannot be told again.
+
+    Fix: restore the files that are named from a backup, then repeat `ledger rebuild`.
+
+    findings: every reason why the history cannot be told.
+    """
 
     findings: tuple[Finding, ...] = ()
 

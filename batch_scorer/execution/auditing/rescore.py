@@ -25,7 +25,7 @@ from batch_scorer.lake.lookup import ScoreDifference, compare_scores
 from batch_scorer.lake.quarantine import rows_of
 from batch_scorer.lake.reader import Batch, read_chunk
 from batch_scorer.models.loader import load_model
-from batch_scorer.models.outputs import evaluate_outputs
+from batch_scorer.models.output_values import evaluate_outputs
 from batch_scorer.planning.chunks import cut_chunks
 
 

@@ -67,15 +67,16 @@ def open_cluster(
     *,
     workers: int | None,
     memory_per_worker: int,
+    run_id: str,
 ) -> Cluster:
-    """spec: inline, local or tcp://host:port. Raises: ClusterUnavailable."""
+    """spec: inline, local or tcp://host:port. run_id: workers log for it. Raises: ClusterUnavailable."""
     if spec == "inline":
         return InlineCluster(run)
     from batch_scorer.execution.clusters.dask import connected, local_processes
 
     if spec == "local":
-        return local_processes(run, workers or os.cpu_count() or 1, memory_per_worker)
-    return connected(spec, run)
+        return local_processes(run, workers or os.cpu_count() or 1, memory_per_worker, run_id=run_id)
+    return connected(spec, run, run_id=run_id)
 
 
 def failure_of(task: ChunkTask, surprise: BaseException) -> ChunkFailed:

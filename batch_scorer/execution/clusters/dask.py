@@ -16,6 +16,7 @@ from batch_scorer.core.errors import ClusterUnavailable, WorkerDied
 from batch_scorer.execution.clusters.local_workers import LocalWorkers, start_local_workers
 from batch_scorer.execution.clusters.protocol import Done
 from batch_scorer.execution.clusters.watch import PATIENCE, Watch
+from batch_scorer.execution.clusters.worker_logs import hear_workers, leave_workers
 
 _log = logging.getLogger(__name__)
 _RESULT_S = 10.0  # for a few hundred bytes; meanwhile the driver hears no signal
@@ -31,8 +32,12 @@ class DaskCluster:
         client: Any,
         run: Callable[[ChunkTask], ChunkOutcome],
         own: LocalWorkers | None = None,
+        *,
+        run_id: str,
     ) -> None:
         self._client = client
+        self._topic = f"batch-scorer-logs-{run_id}"
+        hear_workers(client, self._topic, run_id=None if own else run_id)
         self._run = run
         self._own = own
         self._address = str(client.scheduler.address)
@@ -73,6 +78,8 @@ class DaskCluster:
 
     def close(self) -> None:
         """Whatever the other side does: what is left of a cluster must not hide how the run ended."""
+        if self._own is None and self._client.status == "running":
+            leave_workers(self._client, self._topic)
         for part in (self._client, self._own):
             try:
                 if part is not None:
@@ -136,20 +143,20 @@ class DaskCluster:
 
 
 def local_processes(
-    run: Callable[[ChunkTask], ChunkOutcome], workers: int, memory_per_worker: int
+    run: Callable[[ChunkTask], ChunkOutcome], workers: int, memory_per_worker: int, *, run_id: str
 ) -> DaskCluster:
     """memory_per_worker: bytes. Raises: ClusterUnavailable."""
     own = start_local_workers(workers, memory_per_worker)
     from distributed import Client
 
     try:
-        return DaskCluster(Client(own.cluster), run, own=own)
+        return DaskCluster(Client(own.cluster), run, own=own, run_id=run_id)
     except BaseException:
         own.close(timeout=_CLOSE_S)
         raise
 
 
-def connected(address: str, run: Callable[[ChunkTask], ChunkOutcome]) -> DaskCluster:
+def connected(address: str, run: Callable[[ChunkTask], ChunkOutcome], *, run_id: str) -> DaskCluster:
     """On a scheduler that already runs. Raises: ClusterUnavailable."""
     from distributed import Client
 
@@ -159,7 +166,7 @@ def connected(address: str, run: Callable[[ChunkTask], ChunkOutcome]) -> DaskClu
         raise _no_answer(address, error) from None
     try:
         client.get_versions(check=True)
-        return DaskCluster(client, run)
+        return DaskCluster(client, run, run_id=run_id)
     except ValueError as error:
         client.close(timeout=_CLOSE_S)
         raise ClusterUnavailable(

@@ -8,28 +8,32 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from batch_scorer.core.errors import PartitionPathRefused
 from batch_scorer.core.leases import Holder, Lease, Opening
 from batch_scorer.core.partitions import Partition, parse_partition_path
 from batch_scorer.core.processes import Fate, fate_of
-from batch_scorer.core.records import GenerationRecord, GenerationState
+from batch_scorer.core.records import GenerationRecord, GenerationState, RunState
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing import quarantined
 from batch_scorer.execution.publishing.leases import Leases, at_work
 from batch_scorer.execution.publishing.openings import discard_staging
 from batch_scorer.execution.publishing.publish import kept
 from batch_scorer.execution.publishing.recovery import recover, take_settled
+from batch_scorer.ops.run_logs import logs_of
+
+_LATEST_RUNS = 1000  # no older one is at work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Garbage:
     """kind: replaced, unfinished, or quarantine: rows set aside by a generation that readers never saw, or
-    that is not kept. name: `generation 3`. age: since it was made.
+    that is not kept; log: of a run, and of no partition. name: `generation 3`, or the run. age: since then.
     """
 
     kind: str
-    partition: str
+    partition: str | None
     name: str
     age: timedelta
 
@@ -40,6 +44,7 @@ def garbage(parts: JobParts, older_than: timedelta) -> tuple[Garbage, ...]:
     found = [
         *(_unfinished(opening, now) for opening in _left_behind(parts)),
         *(g for p in _partitions(parts) for g in _of_partition(parts, p, now)),
+        *(_log(run_id, file, now) for run_id, file in _ended_logs(parts).items()),
     ]
     return tuple(each for each in found if each.age > older_than)
 
@@ -64,6 +69,7 @@ def collect(parts: JobParts, older_than: timedelta) -> tuple[Garbage, ...]:
                 leases.give_back(opening.partition)
         for partition in _partitions(parts):
             done += _collect_partition(parts, leases, partition, older_than, now)
+        done += _collect_logs(parts, older_than, now)
     return tuple(done)
 
 
@@ -90,6 +96,27 @@ def _collect_partition(
             quarantined.forget(parts, partition, number)
     leases.give_back(partition)
     return old
+
+
+def _collect_logs(parts: JobParts, older_than: timedelta, now: datetime) -> Iterator[Garbage]:
+    for run_id, file in _ended_logs(parts).items():
+        seen = _log(run_id, file, now)
+        if seen.age > older_than:
+            file.unlink(missing_ok=True)
+            yield seen
+
+
+def _ended_logs(parts: JobParts) -> dict[str, Path]:
+    """By run id; of runs that are over."""
+    latest = parts.ledger.runs(parts.job.name, limit=_LATEST_RUNS)
+    at_work = {run.run_id for run in latest if run.state is RunState.RUNNING}
+    logs = logs_of(parts.places.state, parts.job.name)
+    return {run_id: file for run_id, file in logs.items() if run_id not in at_work}
+
+
+def _log(run_id: str, file: Path, now: datetime) -> Garbage:
+    written_at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    return Garbage(kind="log", partition=None, name=run_id, age=now - written_at)
 
 
 def _left_behind(parts: JobParts) -> list[Opening]:

@@ -1,0 +1,85 @@
+"""`model.output`: from one prediction per row to the typed columns that are published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from batch_scorer.core.errors import ScoringError, SignatureInvalid
+from batch_scorer.core.expressions import OutputColumn
+from batch_scorer.core.models import Method
+from batch_scorer.models.arrow_types import arrow_type
+from batch_scorer.models.numpy_expressions import evaluate
+from batch_scorer.models.outputs import problems_of
+
+
+def evaluate_outputs(
+    prediction: np.ndarray,
+    method: Method,
+    outputs: Sequence[OutputColumn],
+    classes: Sequence[str] | None,
+) -> pa.Table:
+    """The output columns of one batch, n_rows each, without nulls.
+
+    prediction: (n_rows,) or (n_rows, n) from LoadedModel.predict.
+    Casts lose nothing (float32 rounds: that is what it was asked for).
+    Raises: ScoringError for values that do not fit the type; SignatureInvalid for expressions that do not fit
+    the prediction.
+    """
+    if len(prediction) == 0:  # an empty prediction does not know whether it is text
+        return pa.table({o.name: pa.array([], type=arrow_type(o.type)) for o in outputs})
+    columns = {}
+    for output in outputs:
+        problems = problems_of(output, method, prediction.shape[1:], classes)
+        if problems:
+            raise SignatureInvalid(f"{output.name}: {'; '.join(problems)}")
+        columns[output.name] = _cast(output, evaluate(output.expression, prediction, output.source))
+    return pa.table(columns)
+
+
+def _cast(output: OutputColumn, values: np.ndarray) -> pa.Array:
+    is_text = values.dtype == object
+    if is_text is not (output.type == "string"):
+        kind = "text" if is_text else "no text"
+        raise SignatureInvalid(f'{output.name}: "{output.source}" is {kind}, but the type is {output.type}')
+    if is_text:
+        return _text(output, values)
+    bad = _unfit(values, output.type)
+    if bad.any():
+        first = int(np.flatnonzero(bad)[0])
+        error = ScoringError(
+            f'{output.name}: "{output.source}" gives {values[first].item()!r}, which is no {output.type}, on '
+            f"{int(bad.sum()):,} of {len(values):,} rows, first at batch row {first}",
+            fix="declare a type that holds every value, or change the expression",
+        )
+        error.n_error_rows, error.error_rows = int(bad.sum()), tuple(np.flatnonzero(bad)[:10].tolist())
+        raise error
+    return pa.array(values.astype(output.type), type=arrow_type(output.type))
+
+
+def _text(output: OutputColumn, values: np.ndarray) -> pa.Array:
+    try:
+        return pa.array(values, type=pa.string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise ScoringError(f'{output.name}: "{output.source}" is not text on every row: {error}') from None
+
+
+def _unfit(values: np.ndarray, target: str) -> np.ndarray:
+    """Per row: would the cast change the value (but for the rounding of float32)?"""
+    fits: np.ndarray
+    if target == "float64" and values.dtype.kind in "iu":
+        fits = (values >= -(2**53)) & (values <= 2**53)
+    elif target in ("float64", "float32"):
+        fits = np.abs(values.astype("float64")) <= np.finfo(target).max  # false for NaN
+    elif target == "bool":
+        fits = (values == 0) | (values == 1)
+    elif values.dtype.kind == "f":
+        limits = np.iinfo(target)
+        # Exclusive above: the largest int64 is not a float, one more is.
+        fits = (values >= float(limits.min)) & (values < float(limits.max + 1)) & (values == np.trunc(values))
+    else:
+        limits = np.iinfo(target)
+        fits = (values >= limits.min) & (values <= limits.max)
+    return ~fits
