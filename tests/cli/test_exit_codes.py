@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from batch_scorer.core.plans import Selection
+from batch_scorer.core.plans import JOBS_OWN, Selection
 from batch_scorer.execution.publishing.leases import at_work
 from tests import taxi
 from tests.cli.test_docs import VERBS
@@ -175,7 +175,7 @@ def _held(project: TaxiProject) -> Iterator[None]:
     from batch_scorer.config.project import Project
 
     parts = wiring.open_job(Project(project.root), "taxi_tips")
-    plan = wiring.plan_job(parts, Selection())
+    plan = wiring.plan_job(parts, Selection(), JOBS_OWN)
     with at_work(parts.ledger, parts.places.presence, job="taxi_tips", verb="run", run_id="01HELD") as leases:
         for partition in plan.order:
             leases.take(partition)
