@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from batch_scorer import __version__
 from batch_scorer.config.fingerprint import config_fingerprint
@@ -20,12 +20,10 @@ from batch_scorer.config.pinned import as_then
 from batch_scorer.config.project import Project
 from batch_scorer.config.stand_ins import is_nowhere
 from batch_scorer.core.errors import BatchScorerError, ConfigInvalid, UsageError
-from batch_scorer.core.findings import PartitionReport
 from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunListener, RunObserver, RunOptions, RunReport
 from batch_scorer.core.validation import OnFail
-from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.environment import environment
 from batch_scorer.execution.parts import BoundSuite, JobParts
 from batch_scorer.execution.places import Places
@@ -37,10 +35,6 @@ from batch_scorer.ledger.manifests import ManifestStore
 from batch_scorer.models.registry import FileRegistry
 from batch_scorer.validation.store import ValidationStore
 from batch_scorer.validation.suites.reading import load_suite, suites_fingerprint
-
-if TYPE_CHECKING:
-    from batch_scorer.execution.auditing.audit import AuditReport
-    from batch_scorer.execution.auditing.rebuild import History
 
 
 def open_job(
@@ -273,16 +267,6 @@ def load_checked(project: Project, names: Sequence[str], target: str | None) -> 
     return jobs
 
 
-def quarantine_rules(project: Project, job: Job) -> Iterator[tuple[str, str, str]]:
-    """(suite, rule in words, what its failure does) of each suite of the job that sets rows aside."""
-    for use in bound_suites(project, job):
-        if use.on_fail is OnFail.QUARANTINE:
-            from batch_scorer.validation.aside import parts_played
-
-            for rule, does in parts_played(use.suite.document):
-                yield use.suite.name, rule, does
-
-
 def plan_job(parts: JobParts, selection: Selection, choice: ModelChoice, now: datetime | None = None) -> Plan:
     """What would be done now, and why. Reads only."""
     from batch_scorer.execution.survey import survey
@@ -319,40 +303,6 @@ def run_job(
     return execute(parts, make_plan, options, listener)
 
 
-def init_project(directory: Path) -> tuple[Path, ...]:
-    """An empty project: a commented job template, a suites folder. Raises: UsageError."""
-    from batch_scorer.ops.scaffold.project import scaffold_project
-
-    return scaffold_project(directory)
-
-
-def init_example(directory: Path) -> tuple[Path, ...]:
-    """A runnable example: lake, suites, job, and a model that is trained and registered. Repeatable."""
-    from batch_scorer.models.register import register_file
-    from batch_scorer.ops.scaffold.project import scaffold_example
-
-    example = scaffold_example(directory)
-    registry = project_registry(Project(root=directory.absolute()))
-    if example.model_name not in registry.names():
-        manifest = register_file(
-            example.model_file,
-            registry=registry,
-            name=example.model_name,
-            reference_path=example.training_table,
-            allow_pickle=False,
-            notes="the example's model: which rides end with a big tip",
-            who=user_name(),
-        )
-        registry.promote(
-            example.model_name,
-            manifest.version,
-            "champion",
-            reason="first version",
-            who=user_name(),
-        )
-    return example.written
-
-
 def _places(project: Project, job: Job) -> Places:
     return Places(
         job=job.name,
@@ -363,42 +313,3 @@ def _places(project: Project, job: Job) -> Places:
 
 def _database(places: Places, job: Job) -> str | Path:
     return places.database if job.output.state_db == "sqlite" else job.output.state_db
-
-
-def verify_job(
-    project: Project, name: str, target: str | None, selection: Selection, *, deep: bool, rescore: int
-) -> Iterator[PartitionReport]:
-    """What is published against what was recorded, a partition at a time. Reads only."""
-    from batch_scorer.execution.auditing.verify import Depth, verify
-
-    parts = open_job_for_reading(project, name, target=target)
-    return verify(parts, selection, Depth(deep=deep, n_rescored_rows=rescore))
-
-
-def audit(
-    project: Project,
-    name: str,
-    target: str | None,
-    *,
-    partition: str | None,
-    row: Sequence[tuple[str, str]],
-) -> AuditReport:
-    """Who made a published partition, or the row with this key. Raises: UsageError, DamageFound."""
-    from batch_scorer.execution.auditing.audit import audit_partition, audit_row
-
-    parts = open_job_for_reading(project, name, target=target)
-    return audit_row(parts, row, partition) if row else audit_partition(parts, partition or "")
-
-
-def tell_history(project: Project, name: str, target: str | None, now: datetime) -> History:
-    """What `rebuild_ledger` would write. Reads only. Raises: UsageError, DamageFound."""
-    from batch_scorer.execution.auditing.rebuild import tell_history as tell
-
-    return tell(open_job_for_reading(project, name, target=target), now)
-
-
-def rebuild_ledger(project: Project, name: str, target: str | None, now: datetime) -> History:
-    """A job's lost history, written again. Raises: UsageError, DamageFound, LockHeld, OutputError."""
-    from batch_scorer.execution.auditing.rebuild import rebuild
-
-    return rebuild(open_job(project, name, target=target), now)

@@ -69,6 +69,8 @@ def verify(
 ) -> int:
     """Hold JOB's published files against its manifests, and those against the ledger. Changes nothing."""
     from batch_scorer import wiring
+    from batch_scorer.execution.auditing.verify import Depth
+    from batch_scorer.execution.auditing.verify import verify as reports_of
 
     selection = Selection(
         first_day=first_day.date() if first_day else None,
@@ -76,9 +78,8 @@ def verify(
         partitions=partitions,
     )
     reports = []
-    for report in wiring.verify_job(
-        settings.find_project(), job, settings.target, selection, deep=deep, rescore=rescore or 0
-    ):
+    parts = wiring.open_job_for_reading(settings.find_project(), job, target=settings.target)
+    for report in reports_of(parts, selection, Depth(deep=deep, n_rescored_rows=rescore or 0)):
         _show_report(settings, report)
         reports.append(report)
     return _conclude(settings, job, reports)
@@ -156,6 +157,7 @@ def _damage(job: str, damaged: list[PartitionReport]) -> DamageFound:
 def audit(settings: Settings, job: str, partition: str | None, row: _Pairs) -> None:
     """Who made a published partition or row of JOB: when, which run, model, code, suites, input files."""
     from batch_scorer import wiring
+    from batch_scorer.execution.auditing.audit import audit_partition, audit_row
 
     if partition is None and not row:
         raise UsageError(
@@ -163,7 +165,8 @@ def audit(settings: Settings, job: str, partition: str | None, row: _Pairs) -> N
             fix="--partition 2024-01-01, or --row ride_id=4711",
             next_command="batch-scorer audit --help",
         )
-    report = wiring.audit(settings.find_project(), job, settings.target, partition=partition, row=row)
+    parts = wiring.open_job_for_reading(settings.find_project(), job, target=settings.target)
+    report = audit_row(parts, row, partition) if row else audit_partition(parts, partition or "")
     if settings.json:
         output.emit("audit", **_audit_dict(report))
         output.emit_summary(0, job=job)
@@ -258,13 +261,14 @@ def ledger(settings: Settings) -> None:
 def rebuild(settings: Settings, job: str, dry_run: bool) -> int:
     """Tell a lost ledger again, from JOB's manifests and published files."""
     from batch_scorer import wiring
-    from batch_scorer.execution.auditing.rebuild import HistoryDamaged
+    from batch_scorer.execution.auditing import rebuild as rebuilding
 
-    project = settings.find_project()
-    tell = wiring.tell_history if dry_run else wiring.rebuild_ledger
+    open_one = wiring.open_job_for_reading if dry_run else wiring.open_job
+    parts = open_one(settings.find_project(), job, target=settings.target)
+    tell = rebuilding.tell_history if dry_run else rebuilding.rebuild
     try:
-        history = tell(project, job, settings.target, datetime.now(UTC))
-    except HistoryDamaged as error:
+        history = tell(parts, datetime.now(UTC))
+    except rebuilding.HistoryDamaged as error:
         for finding in error.findings:
             _show_finding(settings, finding)
         raise

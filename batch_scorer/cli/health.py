@@ -87,7 +87,7 @@ def _show_calendar(settings: Settings, parts: JobParts, n_days: int, *, asked: b
     """
     from batch_scorer import wiring
     from batch_scorer.cli.calendar import calendar_lines, day_states
-    from batch_scorer.core.plans import ModelChoice, Selection
+    from batch_scorer.core.plans import JOBS_OWN, Selection
     from batch_scorer.planning.calendar import today_in
     from batch_scorer.planning.selection import date_key
 
@@ -104,7 +104,7 @@ def _show_calendar(settings: Settings, parts: JobParts, n_days: int, *, asked: b
         return
     today = today_in(parts.job.schedule.timezone, now)
     first = today - timedelta(days=n_days - 1)
-    plan = wiring.plan_job(parts, Selection(first_day=first, last_day=today), ModelChoice(), now)
+    plan = wiring.plan_job(parts, Selection(first_day=first, last_day=today), JOBS_OWN, now)
     states = day_states(plan, first)
     if settings.json:
         for day, state in states.items():

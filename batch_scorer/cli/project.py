@@ -30,6 +30,7 @@ def validate_config(settings: Settings, job: str | None, resolved: bool) -> int:
     """Check JOB, or every job: all mistakes at once, with file, line and column."""
     from batch_scorer import wiring
     from batch_scorer.core.errors import ConfigInvalid
+    from batch_scorer.execution.coverage import parts_played_in
 
     project = settings.find_project()
     names = (job,) if job else project.job_names()
@@ -41,7 +42,7 @@ def validate_config(settings: Settings, job: str | None, resolved: bool) -> int:
         if resolved:
             _show_values(settings, loaded)
         output.say(settings, f"jobs/{loaded.job.name}.yml is valid")
-        for suite, rule, does in wiring.quarantine_rules(project, loaded.job):
+        for suite, rule, does in parts_played_in(wiring.bound_suites(project, loaded.job)):
             if settings.json:
                 output.emit("quarantine_rule", job=loaded.job.name, suite=suite, rule=rule, does=does)
             output.say(settings, f"  {suite}: {rule}: {does}")

@@ -46,8 +46,6 @@ def init(
     timezone: str | None,
 ) -> None:
     """Scaffold a project in DIRECTORY (default: here). Nothing that exists is overwritten."""
-    from batch_scorer import wiring
-
     wishes = {"name": name, "model": model, "key": key, "timezone": timezone}
     if table is not None:
         if example:
@@ -58,7 +56,7 @@ def init(
         return
     if given := [_OF_A_TABLE[each] for each, value in wishes.items() if value]:
         raise UsageError(f"{given[0]} is about a table", fix="add --from-parquet PATH, or leave it out")
-    written = wiring.init_example(directory) if example else wiring.init_project(directory)
+    written = _example(directory) if example else _empty(directory)
     if settings.json:
         output.emit_summary(0, written=[str(path) for path in written])
         return
@@ -69,6 +67,20 @@ def init(
     else:
         check = output.command(there, "batch-scorer validate-config")
         click.echo(f"next: edit {directory / 'jobs'}, then {check}")
+
+
+def _empty(directory: Path) -> tuple[Path, ...]:
+    from batch_scorer.ops.scaffold.project import scaffold_project
+
+    return scaffold_project(directory)
+
+
+def _example(directory: Path) -> tuple[Path, ...]:
+    from batch_scorer import wiring
+    from batch_scorer.config.project import Project
+    from batch_scorer.execution.example import make_example
+
+    return make_example(directory, wiring.project_registry(Project(root=directory.absolute())))
 
 
 def _draft(settings: Settings, directory: Path, table: Path, wishes: Mapping[str, object]) -> None:

@@ -30,6 +30,16 @@ class Covered:
     does: str
 
 
+def parts_played_in(suites: Sequence[BoundSuite]) -> Iterator[tuple[str, str, str]]:
+    """(suite, rule in words, what its failure does) of each suite that sets rows aside."""
+    from batch_scorer.validation.aside import parts_played
+
+    for use in suites:
+        if use.on_fail is OnFail.QUARANTINE:
+            for rule, does in parts_played(use.suite.document):
+                yield use.suite.name, rule, does
+
+
 def coverage(parts: JobParts, found: PartitionFiles) -> Iterator[Covered]:
     """Decided from the types of one partition's columns, before a row is read. Raises: InputError."""
     from batch_scorer.lake.footers import read_footer

@@ -114,7 +114,8 @@ def _batches(
     limit = n_rows if chunk.row_limit is None else min(chunk.row_limit, n_rows)
     n_seen = 0
     for first_row, table in _tables(file, footer, chunk, spec):
-        within = table.slice(0, limit - n_seen)
+        # Of a table without columns, Arrow's slice has as many rows as were asked for, there or not.
+        within = table.slice(0, min(limit - n_seen, table.num_rows))
         n_seen += table.num_rows
         n_beyond = n_rows - limit + chunk.rows_beyond if n_seen >= limit else 0
         out = None if leave_out is None else leave_out(within, first_row)

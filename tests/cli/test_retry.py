@@ -310,3 +310,26 @@ def test_a_job_without_days_has_no_calendar(make_project: Callable[..., TaxiProj
     assert result.code == 2
     assert "next:  batch-scorer" in result.stderr
     assert project.cli("status", "--calendar").code == 0
+
+
+def test_an_alias_given_by_name_is_retried_with_the_version_it_meant_and_pinned_again(
+    halved: tuple[TaxiProject, bytes],
+) -> None:
+    from batch_scorer.core.plans import ModelChoice
+
+    project, whole = halved
+    then = last_run(project)
+    with closing(sqlite3.connect(project.state / "ledger.db")) as raw, raw:
+        raw.execute("UPDATE runs SET choice = ?", ('{"version": "taxi_tips@champion"}',))
+    assert last_run(project).choice == ModelChoice(version="taxi_tips@champion")
+    mend_day(project, 1, whole)
+    assert project.cli("retry").code == 0
+    assert last_run(project).choice == ModelChoice(version=then.model)  # by number, and pinned again
+    assert "pinned" in project.cli("show", "taxi_tips/2024-01-02").stdout
+
+
+def test_a_mistyped_run_suggests_the_newest(halved: tuple[TaxiProject, bytes]) -> None:
+    project, _ = halved
+    result = project.cli("retry", "nonsense")
+    assert result.code == 2
+    assert last_run(project).run_id in result.stderr

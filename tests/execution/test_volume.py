@@ -79,3 +79,11 @@ def test_plan_shows_the_history_that_a_night_is_held_against(watched: TaxiProjec
         "median_rows": 40.0,
     }
     assert by_partition["ride_date=2024-01-07"] is None
+
+
+def test_rows_are_counted_right_where_no_column_is_needed(make_project: Callable[..., TaxiProject]) -> None:
+    """Two files of row groups of 200 and 100 rows; without suites a partition given up is only counted."""
+    project = make_project(1, validate={"volume": {"min_rows": 601}})
+    run = project.cli("run", "taxi_tips")
+    assert run.code == 4
+    assert "600 rows read" in run.stderr
