@@ -321,6 +321,11 @@ def test_an_unknown_verb_suggests_the_nearest(project: TaxiProject) -> None:
     assert '"status"' in result.stderr
 
 
+def test_a_mistyped_verb_of_a_group_and_a_mistyped_option_suggest_the_nearest(project: TaxiProject) -> None:
+    assert "'list'" in project.cli("models", "lst").stderr
+    assert "'--reprocess'" in project.cli("plan", "taxi_tips", "--reproces", "all").stderr
+
+
 def test_outside_a_project_the_way_in_is_named(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "batch_scorer", "plan", "x"],
