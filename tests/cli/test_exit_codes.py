@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from batch_scorer.core.plans import JOBS_OWN, Selection
+from batch_scorer.core.partitions import Partition
 from batch_scorer.execution.publishing.leases import at_work
 from tests import taxi
 from tests.cli.test_docs import VERBS
@@ -63,7 +63,7 @@ ARGUMENTS = {
 }
 # Refused although everything is healthy: there is nothing to do this to.
 REFUSED_WHEN_HEALTHY = {
-    "ledger rebuild", "quarantine release", "rollback", "unpin", "cancel", "models register", "suites docs",
+    "ledger rebuild", "quarantine release", "rollback", "unpin", "cancel", "models register",
 }  # fmt: skip
 # Look at no job file, or are there to name its mistakes one by one.
 WITHOUT_A_JOB = {
@@ -175,10 +175,9 @@ def _held(project: TaxiProject) -> Iterator[None]:
     from batch_scorer.config.project import Project
 
     parts = wiring.open_job(Project(project.root), "taxi_tips")
-    plan = wiring.plan_job(parts, Selection(), JOBS_OWN)
     with at_work(parts.ledger, parts.places.presence, job="taxi_tips", verb="run", run_id="01HELD") as leases:
-        for partition in plan.order:
-            leases.take(partition)
+        for day in taxi.days(2):
+            leases.take(Partition(names=("ride_date",), values=(day,)))
         yield
 
 
