@@ -331,7 +331,7 @@ class ClusterUnavailable(BatchScorerError):
 class NotTold(BatchScorerError):
     """Somebody could not be told how a run went: a warning of the run, never its exit code.
 
-    Fix: look at the address and its secret under `notify` or `emit`; how it went: `batch-scorer show last`.
+    Fix: look at address and secret under `notify` or `emit`; `batch-scorer show last` says how it went.
     """
 
 
