@@ -35,7 +35,7 @@ def test_the_port_follows_how_the_way_is_guarded(jobs: Jobs, more: str, port: in
         (", user: {secret: env:U}", "user and password belong together"),
         (", security: none, user: {secret: env:U}, password: {secret: env:P}", "for everybody to read"),
         (", port: 70000", "notify.0.to.smtp.port: must be at most 65535"),
-        (", password: hunter2", "is not a mapping"),
+        (", password: hunter2", "the secret itself does not belong in a file"),
     ],
 )
 def test_what_cannot_be_sent_with_is_a_mistake(jobs: Jobs, more: str, message: str) -> None:

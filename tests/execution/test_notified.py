@@ -132,4 +132,4 @@ def test_who_cannot_be_reached_is_a_warning_of_a_good_night(
     ]
     assert TOKEN not in result.stderr
     checked = project.cli("doctor", "taxi_tips").stdout
-    assert "BAD notify: not set: PING" in checked
+    assert "BAD secrets: not set in this environment: PING" in checked
