@@ -39,7 +39,7 @@ def errors_page() -> str:
 
 
 def messages_page() -> str:
-    from batch_scorer.cli.messages import messages_schema
+    from batch_scorer.cli.messages.schema import messages_schema
 
     return json.dumps(messages_schema(), indent=1, ensure_ascii=False) + "\n"
 

@@ -23,7 +23,7 @@ def check(line: dict[str, Any]) -> None:
     if wrong is None:
         return
     raise AssertionError(
-        f'a line of type "{line.get("message_type")}" is not as batch_scorer/cli/messages.py says, '
+        f'a line of type "{line.get("message_type")}" is not as batch_scorer/cli/messages says, '
         f"at {wrong.json_path}: {wrong.message[:500]}\n"
         "  fix: tell the field or type there and in docs/cli.md, then run scripts/docs\n"
         f"  line: {json.dumps(line)[:1000]}"
@@ -32,7 +32,7 @@ def check(line: dict[str, Any]) -> None:
 
 @functools.cache
 def _validator() -> Draft202012Validator:
-    from batch_scorer.cli.messages import messages_schema
+    from batch_scorer.cli.messages.schema import messages_schema
 
     schema = messages_schema()
     Draft202012Validator.check_schema(schema)

@@ -91,7 +91,7 @@ def _job_schema() -> dict[str, Any]:
 
 
 def _messages_schema() -> dict[str, Any]:
-    from batch_scorer.cli.messages import messages_schema
+    from batch_scorer.cli.messages.schema import messages_schema
 
     return messages_schema()
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
-from batch_scorer.cli.messages import MESSAGES, messages_schema
+from batch_scorer.cli.messages.schema import MESSAGES, messages_schema
 from batch_scorer.core.errors import BatchScorerError
 from tests import jsonlines
 from tests.cli.test_docs import MESSAGE_TYPES
