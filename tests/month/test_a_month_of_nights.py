@@ -52,7 +52,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def chat(serve: Callable[..., Web], monkeypatch: pytest.MonkeyPatch) -> Web:  # noqa: F811
+def chat(serve: Callable[..., Web], monkeypatch: pytest.MonkeyPatch) -> Web:
     """Where the job tells of its troubles."""
     web = serve(200)
     monkeypatch.setenv("CHAT", web.url)
