@@ -315,6 +315,19 @@ def test_the_schedule_renders_as_a_cron_line(make_project: Callable[..., TaxiPro
     assert str(project.root) in shown
 
 
+def test_a_schedule_calls_the_command_that_rendered_it_not_another_on_the_path(
+    make_project: Callable[..., TaxiProject], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("ours", "other"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "batch-scorer").touch(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "ours/python"))
+    monkeypatch.setenv("PATH", str(tmp_path / "other"))
+    project = make_project(0, schedule={"timezone": "America/Chicago", "cron": "30 4 * * *"})
+    shown = project.cli("schedule", "render", "cron", "taxi_tips").stdout
+    assert f"30 4 * * * {tmp_path}/ours/batch-scorer --project" in shown
+
+
 def test_an_unknown_verb_suggests_the_nearest(project: TaxiProject) -> None:
     result = project.cli("statsu")
     assert result.code == 2
