@@ -51,7 +51,7 @@ def _write_suites(root: Path, *suites: Mapping[str, object]) -> None:
 
 
 @pytest.fixture
-def guarded(make_project: Callable[..., TaxiProject], tmp_path: Path) -> TaxiProject:
+def guarded(make_project: Callable[..., TaxiProject], tmp_path: Path, shared_judge: None) -> TaxiProject:
     """Two days, the second with broken fares; suites on input and output."""
     _write_suites(tmp_path / "project", FARE_RULE, SCORE_RULE)
     project = make_project(
