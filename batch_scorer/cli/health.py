@@ -11,6 +11,7 @@ from batch_scorer.cli import output, words
 from batch_scorer.cli.asked import asked_jobs
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import UsageError
+from batch_scorer.core.partitions import typed
 from batch_scorer.core.records import RunRecord
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def _show_health(settings: Settings, parts: JobParts, limit: timedelta | None) -
     for attempt in health["open"]:
         click.echo(f"  {attempt['state'].upper():<8} {attempt['partition']}: {attempt['headline']}")
     if health["open"]:
-        click.echo(f"  next: batch-scorer show {health['job']}/{health['open'][0]['path']}")
+        command = f"batch-scorer show {typed(health['job'], health['open'][0]['path'])}"
+        click.echo(f"  next: {output.command(settings, command)}")
     return late
 
 
@@ -145,7 +147,8 @@ def tally(run: RunRecord) -> str:
 
 
 def _run_words(run: RunRecord) -> str:
-    return f"{run.run_id}, {words.moment(run.started_at)}: {tally(run)}, exit {run.exit_code}"
+    ended = f"exit {run.exit_code}" if run.exit_code is not None else run.state.value
+    return f"{run.run_id}, {words.moment(run.started_at)}: {tally(run)}, {ended}"
 
 
 commands = (status,)
