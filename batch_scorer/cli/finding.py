@@ -27,6 +27,8 @@ def find_shared(settings: Settings, what: str) -> tuple[SharedLedger, RunRecord]
 
     Raises: UsageError, when it is none, or several.
     """
+    if not what:  # an unset variable in a script: every id begins with nothing
+        raise UsageError("a run's id is empty", fix="name it, or last", next_command="batch-scorer runs")
     problem: UsageError | None = None
     found: list[tuple[SharedLedger, RunRecord]] = []
     for shared in ledgers(settings, None):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +11,7 @@ from batch_scorer.cli import output, words
 from batch_scorer.cli.asked import asked_jobs
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import UsageError
-from batch_scorer.core.partitions import typed
+from batch_scorer.core.partitions import Partition, typed
 from batch_scorer.core.records import RunRecord
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _health(parts: JobParts) -> dict[str, Any]:
     published = [record for record in records.values() if record.current]
     successes = [run.finished_at for run in runs if run.n_published or run.exit_code == 0]
     unsettled = [record.attempts[0] for record in records.values() if record.attempts]
-    newest = max(published, key=lambda record: record.partition.path, default=None)
+    newest = max(published, key=lambda record: _age(record.partition), default=None)
     return {
         "job": parts.job.name,
         "n_published": len(published),
@@ -140,6 +140,11 @@ def _health(parts: JobParts) -> dict[str, Any]:
             for attempt in sorted(unsettled, key=lambda a: a.partition_path)
         ],
     }
+
+
+def _age(partition: Partition) -> tuple[date, str]:
+    """Later is newer: by its day, whichever key that is; without one as good as any."""
+    return partition.date or date.min, partition.path
 
 
 def tally(run: RunRecord) -> str:

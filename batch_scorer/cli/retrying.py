@@ -57,7 +57,7 @@ def retry(
         parent.job,
         Selection(exactly=rest.generations),
         ModelChoice() if latest_model else _choice_of(parent),
-        replace(options, parent_run_id=parent.run_id),
+        replace(options, parent_run_id=parent.run_id, reason=parent.reason),
         dry_run=dry_run,
         like=parent,
     )

@@ -394,3 +394,25 @@ def test_the_command_for_todays_config_can_be_typed_however_many_partitions_are_
     _, *command = shlex.split(told.partition("today's: ")[2])
     assert project.cli(*command[2:]).code == 0  # without its -p
     assert last_run(project).n_published == 11
+
+
+def test_a_retry_repeats_the_reason_and_warns_of_no_more_than_its_run_did(
+    make_project: Callable[..., TaxiProject],
+) -> None:
+    """The training rides of the tests are of the first day: marked only where a model was asked for."""
+    project = make_project(1, compute={"cluster": "inline"})
+    whole = break_day(project, 0)
+    asked = ("--partition", project.day(0).name, "--reason", "late rides")
+    assert project.cli("backfill", "taxi_tips", *asked).code == 1
+    mend_day(project, 0, whole)
+    result = project.cli("retry", "--error-on", "warning")
+    assert (result.code, result.stderr) == (0, "")
+    assert last_run(project).reason == "late rides"
+
+
+@pytest.mark.parametrize("verb", ["retry", "cancel", "show"])
+def test_an_empty_id_is_not_the_beginning_of_the_only_run(project: TaxiProject, verb: str) -> None:
+    assert project.cli("run", "taxi_tips").code == 0
+    result = project.cli(verb, "")
+    assert result.code == 2
+    assert "a run's id is empty" in result.stderr
