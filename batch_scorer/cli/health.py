@@ -118,16 +118,15 @@ def _show_calendar(settings: Settings, parts: JobParts, n_days: int, *, asked: b
 
 def _health(parts: JobParts) -> dict[str, Any]:
     records = parts.ledger.partition_records(parts.job.name)
-    runs = parts.ledger.runs(parts.job.name, limit=50)
+    runs = parts.ledger.runs(parts.job.name, limit=1)
     published = [record for record in records.values() if record.current]
-    successes = [run.finished_at for run in runs if run.n_published or run.exit_code == 0]
     unsettled = [record.attempts[0] for record in records.values() if record.attempts]
     newest = max(published, key=lambda record: _age(record.partition), default=None)
     return {
         "job": parts.job.name,
         "n_published": len(published),
         "newest_partition": newest.partition.label if newest else None,
-        "last_success": next((when for when in successes if when), None),
+        "last_success": parts.ledger.last_success(parts.job.name),
         "last_run": _run_words(runs[0]) if runs else None,
         "open": [
             {
