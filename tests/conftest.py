@@ -15,6 +15,8 @@ import joblib
 import pandas as pd
 import pytest
 
+from batch_scorer.validation.gx import process as gx_process
+from batch_scorer.validation.gx.process import GxProcess
 from tests import taxi
 from tests.postgresql import NoServer, Server, postgresql
 
@@ -55,7 +57,11 @@ def database_url(postgresql_server: Server) -> Iterator[str]:
     postgresql_server.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-_ROOMS = ("core", "config", "planning", "lake", "ledger", "models", "validation", "ops", "cli", "execution")
+_ROOMS = (
+    "core", "config", "planning",
+    "month", "readme",  # one long test each: beside the others, not after them
+    "lake", "ledger", "models", "validation", "ops", "cli", "execution",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -164,3 +170,27 @@ def make_project(
 def project(make_project: Callable[..., TaxiProject]) -> TaxiProject:
     """Two days, a linear model, no suites."""
     return make_project(2)
+
+
+@pytest.fixture(scope="session")
+def _judge() -> Iterator[GxProcess]:
+    with GxProcess(max_bytes=4 << 30) as process:
+        yield process
+
+
+class _Shared:
+    """What a run is given for a GX process of its own: its start takes longer than all the rest of a run."""
+
+    def __init__(self, judge: GxProcess) -> None:
+        self.submit = judge.submit
+
+    def __enter__(self) -> _Shared:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """The others need it still."""
+
+
+@pytest.fixture
+def shared_judge(_judge: GxProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gx_process, "GxProcess", lambda **_: _Shared(_judge))

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
 Opened = TypeVar("Opened")
 
 
+def all_jobs(settings: Settings, project: Project) -> tuple[str, ...]:
+    """The name of every job; that there is none is said: nothing else would be."""
+    names = project.job_names()
+    if not names:
+        output.say(
+            settings, f"no job in {project.jobs}: each is a file NAME.yml, of letters, digits, _ and -"
+        )
+    return names
+
+
 def asked_jobs(
     settings: Settings, project: Project, job: str | None, open_one: Callable[[str], Opened]
 ) -> Iterator[Opened]:

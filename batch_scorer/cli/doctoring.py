@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from batch_scorer.cli import output
+from batch_scorer.cli.asked import all_jobs
 from batch_scorer.cli.settings import Settings, global_options
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ def doctor(settings: Settings, job: str | None) -> int:
 
     project = settings.find_project()
     worst = 0
-    for name in [job] if job else project.job_names():
+    names = (job,) if job else all_jobs(settings, project)
+    for name in names:
+        if len(names) > 1 and not settings.json:
+            click.echo(name)
         opening = partial(wiring.open_job_for_reading, project, name, target=settings.target)
         for check in examine(opening):
             worst = worst or check.exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import click
 
 from batch_scorer.cli import output, words
 from batch_scorer.cli.settings import Settings, global_options
-from batch_scorer.core.errors import ModelNotFound, UsageError
+from batch_scorer.core.errors import BatchScorerError, ModelNotFound, UsageError
 from batch_scorer.core.whoami import user_name
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def register(
         + (f", {alias} points to it" if alias else "")
     )
     if not alias:
-        hint = f"batch-scorer models promote {name}@{manifest.version} --alias champion --reason …"
+        hint = f"batch-scorer models promote {name}@{manifest.version} --alias champion --reason 'why'"
         click.echo(f"next: {output.command(settings, hint)}")
 
 
@@ -165,7 +166,22 @@ def promote(settings: Settings, version: str, alias: str, reason: str) -> None:
         output.emit_summary(0, name=name, version=number, alias=alias)
     else:
         click.echo(f"{name}@{alias} is now version {number}")
-        click.echo(f"next: {output.command(settings, 'batch-scorer plan JOB')} shows what it made outdated")
+        for job in _jobs_with(settings, f"{name}@{alias}"):
+            plan = output.command(settings, f"batch-scorer plan {job}")
+            click.echo(f"next: {plan}  # what it made outdated")
+
+
+def _jobs_with(settings: Settings, uri: str) -> list[str]:
+    """Jobs that score with it; a job file that is broken is left out, and says so elsewhere."""
+    from batch_scorer import wiring
+
+    project = settings.find_project()
+    found = []
+    for name in project.job_names():
+        with suppress(BatchScorerError):
+            if wiring.load(project, name, settings.target).job.model.uri == uri:
+                found.append(name)
+    return found
 
 
 def _known(registry: FileRegistry, reference: str) -> tuple[str, int]:

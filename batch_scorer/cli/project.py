@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from batch_scorer.cli import output
+from batch_scorer.cli.asked import all_jobs
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import UsageError
 
@@ -33,7 +34,7 @@ def validate_config(settings: Settings, job: str | None, resolved: bool) -> int:
     from batch_scorer.execution.coverage import parts_played_in
 
     project = settings.find_project()
-    names = (job,) if job else project.job_names()
+    names = (job,) if job else all_jobs(settings, project)
     try:
         jobs = wiring.load_checked(project, names, settings.target)
     except ConfigInvalid as error:
@@ -147,8 +148,7 @@ def _rendered(kind: str, job: Job, project: Project, target: str | None) -> dict
     from batch_scorer.ops.schedules.kubernetes import render_kubernetes
     from batch_scorer.ops.schedules.systemd import render_systemd
 
-    executable = shutil.which("batch-scorer") or str(Path(sys.argv[0]).absolute())
-    call = call_of(job, executable=executable, project=str(project.root), target=target)
+    call = call_of(job, executable=_executable(), project=str(project.root), target=target)
     match kind:
         case "cron":
             return render_cron(call)
@@ -156,6 +156,13 @@ def _rendered(kind: str, job: Job, project: Project, target: str | None) -> dict
             return render_systemd(call)
         case _:
             return render_kubernetes(call, job.compute)
+
+
+def _executable() -> str:
+    """The command of the Python that runs this: that on the PATH may be of another version."""
+    beside = str(Path(sys.executable).parent)
+    found = shutil.which("batch-scorer", path=beside) or shutil.which("batch-scorer")
+    return found or str(Path(sys.argv[0]).absolute())
 
 
 def _write_files(settings: Settings, files: dict[str, str], directory: Path) -> None:

@@ -43,7 +43,10 @@ SECRET_NAME = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
 _COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
 _HTTP_URL = re.compile(r"https?://[^\s/?#]+(?:/[^\s?#]*)?")
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|\[?[0-9a-fA-F:]+\]?")
-_ADDRESS = re.compile(r"[!-~]+@[A-Za-z0-9._-]+")  # what comes before the @ is its own server's business
+# What a header takes as one address: a comma would make two of it, and a quote none.
+_ADDRESS = re.compile(
+    r"{0}(?:\.{0})*@{1}(?:\.{1})*".format(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+", r"[A-Za-z0-9_-]+")
+)
 _SCHEDULERS = re.compile(r"(?:tcp|tls|ws|wss)://[^\s/]+")
 
 

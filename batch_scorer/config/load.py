@@ -21,7 +21,7 @@ from batch_scorer.config.keys import KeyCheck, lines_of_secrets
 from batch_scorer.config.layers import Interpolation, given_by, merge, to_plain, with_flags, without
 from batch_scorer.config.mistakes import JobInvalid, Mistake, suggestion
 from batch_scorer.config.not_yet import not_yet
-from batch_scorer.config.project import Project
+from batch_scorer.config.project import NAME, Project
 from batch_scorer.config.stand_ins import with_stand_ins
 from batch_scorer.config.words import find, in_words
 from batch_scorer.config.yaml_source import YamlMap
@@ -90,12 +90,16 @@ def load_despite_mistakes(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Read:
-    """What the files of a job say. sources: merged and filled in. job: with stand-ins for what is wrong."""
+    """What the files of a job say. sources: merged and filled in. job: with stand-ins for what is wrong.
+
+    lacks_variables: of the environment, which is among the mistakes.
+    """
 
     sources: Sources
     job: Job | None
     mistakes: tuple[Mistake, ...]
     targets: tuple[str, ...]
+    lacks_variables: bool
 
 
 def _read(
@@ -114,7 +118,13 @@ def _read(
     mistakes += _shared_history(sources, targets.get(target or ""))
     job, more = _validated(project, sources)
     mistakes += more
-    return _Read(sources=sources, job=job, mistakes=tuple(mistakes), targets=tuple(targets))
+    return _Read(
+        sources=sources,
+        job=job,
+        mistakes=tuple(mistakes),
+        targets=tuple(targets),
+        lacks_variables=bool(variables.mistakes),
+    )
 
 
 def load_jobs(
@@ -122,6 +132,7 @@ def load_jobs(
 ) -> tuple[LoadedJob, ...]:
     """Several jobs together, which must not publish into each other.
 
+    target: None: every target of each is checked as well.
     Raises: UsageError, JobInvalid with the mistakes of all of them.
     """
     loaded: list[LoadedJob] = []
@@ -129,6 +140,7 @@ def load_jobs(
     for name in names:
         try:
             loaded.append(load_job(project, name, target=target, env=env))
+            mistakes += () if target else _mistakes_in_targets(project, loaded[-1], env)
         except JobInvalid as invalid:
             mistakes += invalid.mistakes
     mistakes += _shared(project, loaded, ("output", "path"), "publishes there too")
@@ -136,6 +148,14 @@ def load_jobs(
     if mistakes:
         raise JobInvalid(mistakes, next_command="batch-scorer validate-config")
     return tuple(loaded)
+
+
+def _mistakes_in_targets(project: Project, loaded: LoadedJob, env: Mapping[str, str]) -> Iterator[Mistake]:
+    """Of a job that has none itself. A target whose variables are set elsewhere only is checked there."""
+    for target in loaded.targets:
+        read = _read(project, loaded.job.name, target, env, NO_OVERRIDES)
+        if not read.lacks_variables:
+            yield from read.mistakes
 
 
 def _targets(sources: Sources) -> dict[str, YamlMap]:
@@ -146,6 +166,9 @@ def _targets(sources: Sources) -> dict[str, YamlMap]:
         raise JobInvalid([sources.mistake(node.place, "targets: must be a mapping of names to changes")])
     targets = {}
     for name, entry in node.entries.items():
+        if not NAME.fullmatch(name):
+            what = f'targets: "{name}" is no name for a target: letters, digits, "_" and "-" only'
+            raise JobInvalid([sources.mistake(entry.key, what)])
         if not isinstance(entry.value, YamlMap):
             what = f"targets.{name}: must be a mapping, such as {{input: {{limit_rows: 1000}}}}"
             raise JobInvalid([sources.mistake(entry.value.place, what)])

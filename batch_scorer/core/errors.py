@@ -47,12 +47,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from batch_scorer.core.visible import visible, visible_lines
+
 
 class BatchScorerError(Exception):
     """An expected failure, told to a person.
 
     what: one sentence. where: file, row or column. fix: what to do about it.
     next_command: the exact command to type next.
+    Names of files and values of data come in here as they are; what cannot be seen of them is escaped.
     """
 
     exit_code: ClassVar[int] = 1
@@ -66,10 +69,11 @@ class BatchScorerError(Exception):
         fix: str | None = None,
         next_command: str | None = None,
     ) -> None:
+        what = visible_lines(what)
         super().__init__(what)
         self.what = what
-        self.where = where
-        self.fix = fix
+        self.where = None if where is None else visible(where)
+        self.fix = None if fix is None else visible_lines(fix)
         self.next_command = next_command
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -67,8 +67,11 @@ class Partition:
 
     @property
     def label(self) -> str:
-        """What a person reads in a table: `2024-01-01`, or the path when there are several keys."""
-        return str(self.values[0]) if len(self.values) == 1 else self.path
+        """What a person reads in a table: `2024-01-01`, or the path when there are several keys, or when
+        the value holds what cannot be seen, such as a line break.
+        """
+        only = str(self.values[0]) if len(self.values) == 1 else ""
+        return only if only and only.isprintable() else self.path
 
     def __str__(self) -> str:
         return self.path
@@ -118,7 +121,7 @@ def _parse_segment(key: PartitionKey, segment: str, path: str) -> PartitionValue
     try:
         text = unquote_to_bytes(raw).decode("utf-8")
         return parse_partition_value(key, text)
-    except UnicodeDecodeError:
+    except UnicodeError:  # of bytes that are none, or of a name that the system itself could not read
         raise _refused(path, f'the value of partition key "{key.name}" is not UTF-8') from None
     except ValueError as reason:
         raise _refused(path, f'the value "{raw}" of partition key "{key.name}" {reason}') from None

@@ -1,4 +1,4 @@
-"""From what happened to the exit code a scheduler sees. Pure; the order is CLI.md's.
+"""From what happened to a run's report, and the exit code that a scheduler sees. The order is CLI.md's.
 
 124/130/143/69; 6; 5; 3 or 1 if any partition failed; 4; 75; 0.
 """
@@ -6,9 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 
+from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import BatchScorerError, DamageFound, ModelError
 from batch_scorer.core.outcomes import Blocked, Failed, Held, PartitionOutcome, Published
+from batch_scorer.core.plans import Plan
+from batch_scorer.core.records import RunRecord, RunState
+from batch_scorer.core.runs import RunOptions, RunReport
 
 OK, FAILED, USAGE, PARTIAL, GATED, MODEL, DAMAGE = 0, 1, 2, 3, 4, 5, 6
 NOT_READY = 75
@@ -38,3 +44,51 @@ def exit_code(
     if n_not_ready or any(isinstance(outcome, Held) for outcome in outcomes):
         return NOT_READY
     return OK if outcomes else empty_exit_code
+
+
+def report_of(
+    plan: Plan,
+    options: RunOptions,
+    run: RunRecord,
+    outcomes: Sequence[PartitionOutcome],
+    stopped_by: BatchScorerError | None,
+    warnings: Sequence[str],
+) -> RunReport:
+    """stopped_by: what ended the run as a whole, if anything. warnings: of the run as a whole."""
+    code = exit_code(
+        outcomes,
+        stopped_by=stopped_by,
+        n_not_ready=len(plan.not_ready),
+        empty_exit_code=options.empty_exit_code,
+    )
+    if code == OK and _is_asked_to_fail(options, outcomes):
+        code = FAILED
+    finished = _finished(run, outcomes, code, stopped_by)
+    return RunReport(run=finished, outcomes=tuple(outcomes), exit_code=code, warnings=tuple(warnings))
+
+
+def _is_asked_to_fail(options: RunOptions, outcomes: Sequence[PartitionOutcome]) -> bool:
+    """--error-on: what is good enough for readers, and not for who runs it."""
+    if options.error_on == "warning":
+        return any(outcome.warnings for outcome in outcomes)
+    published = (outcome for outcome in outcomes if isinstance(outcome, Published))
+    return options.error_on == "quarantine" and any(outcome.rows.n_quarantined for outcome in published)
+
+
+def _finished(
+    run: RunRecord,
+    outcomes: Sequence[PartitionOutcome],
+    code: int,
+    stopped_by: BatchScorerError | None,
+) -> RunRecord:
+    return replace(
+        run,
+        state=RunState.FINISHED,
+        finished_at=datetime.now(UTC),
+        exit_code=code,
+        n_published=sum(isinstance(outcome, Published) for outcome in outcomes),
+        n_blocked=sum(isinstance(outcome, Blocked) for outcome in outcomes),
+        n_failed=sum(isinstance(outcome, Failed) for outcome in outcomes),
+        cost=sum((outcome.cost for outcome in outcomes), ChunkCost()),
+        error=stopped_by.as_dict() if stopped_by else None,
+    )

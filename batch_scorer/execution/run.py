@@ -9,19 +9,18 @@ from datetime import UTC, datetime, timedelta
 
 from ulid import ULID
 
-from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import BatchScorerError, ClusterUnavailable, ConfigInvalid, UsageError
 from batch_scorer.core.faults import FaultPoint, fault_point
-from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published
+from batch_scorer.core.outcomes import Failed, PartitionOutcome
 from batch_scorer.core.plans import Action, Plan
-from batch_scorer.core.records import RunRecord, RunState
+from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunListener, RunOptions, RunReport
 from batch_scorer.core.surprises import as_internal_error
 from batch_scorer.execution import attempts
 from batch_scorer.execution.clusters.choice import check_address, choose, open_cluster
 from batch_scorer.execution.clusters.protocol import Cluster
 from batch_scorer.execution.clusters.task import run_chunk
-from batch_scorer.execution.exits import FAILED, OK, exit_code
+from batch_scorer.execution.exits import report_of
 from batch_scorer.execution.observing import Observers
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing.leases import Leases, at_work
@@ -128,13 +127,13 @@ def _run(
     observers.started(run, plan)
     outcomes: list[PartitionOutcome] = []
     stopped_by = _carry_out(parts, plan, options, listener, stop, leases, run, outcomes)
-    report = _report(plan, options, run, outcomes, stopped_by, warnings)
+    report = report_of(plan, options, run, outcomes, stopped_by, warnings)
     if stopped_by is not None:
         _told.error("%s", stopped_by.what)
     unrecorded = record_end(parts, report.run)
     fault_point(FaultPoint.RUN_FINISHED)
     if unrecorded is not None and stopped_by is None:
-        report = _report(plan, options, run, outcomes, unrecorded, warnings)
+        report = report_of(plan, options, run, outcomes, unrecorded, warnings)
     _told.info("ended with exit code %s", report.exit_code)
     untold = observers.ended(report, plan)
     return replace(report, warnings=(*report.warnings, *untold))
@@ -163,34 +162,6 @@ def _carry_out(
     except Exception as surprise:
         return as_internal_error(surprise)
     return None
-
-
-def _report(
-    plan: Plan,
-    options: RunOptions,
-    run: RunRecord,
-    outcomes: Sequence[PartitionOutcome],
-    stopped_by: BatchScorerError | None,
-    warnings: Sequence[str],
-) -> RunReport:
-    code = exit_code(
-        outcomes,
-        stopped_by=stopped_by,
-        n_not_ready=len(plan.not_ready),
-        empty_exit_code=options.empty_exit_code,
-    )
-    if code == OK and _is_asked_to_fail(options, outcomes):
-        code = FAILED
-    finished = _finished(run, outcomes, code, stopped_by)
-    return RunReport(run=finished, outcomes=tuple(outcomes), exit_code=code, warnings=tuple(warnings))
-
-
-def _is_asked_to_fail(options: RunOptions, outcomes: Sequence[PartitionOutcome]) -> bool:
-    """--error-on: what is good enough for readers, and not for who runs it."""
-    if options.error_on == "warning":
-        return any(outcome.warnings for outcome in outcomes)
-    published = (outcome for outcome in outcomes if isinstance(outcome, Published))
-    return options.error_on == "quarantine" and any(outcome.rows.n_quarantined for outcome in published)
 
 
 def _report_refused(
@@ -283,23 +254,4 @@ def _run_record(parts: JobParts, plan: Plan, options: RunOptions, run_id: str) -
         parent_run_id=options.parent_run_id,
         planned={e.partition.path: e.base_generation or 0 for e in plan.to_score if e.partition},
         choice=plan.choice,
-    )
-
-
-def _finished(
-    run: RunRecord,
-    outcomes: Sequence[PartitionOutcome],
-    code: int,
-    stopped_by: BatchScorerError | None,
-) -> RunRecord:
-    return replace(
-        run,
-        state=RunState.FINISHED,
-        finished_at=datetime.now(UTC),
-        exit_code=code,
-        n_published=sum(isinstance(outcome, Published) for outcome in outcomes),
-        n_blocked=sum(isinstance(outcome, Blocked) for outcome in outcomes),
-        n_failed=sum(isinstance(outcome, Failed) for outcome in outcomes),
-        cost=sum((outcome.cost for outcome in outcomes), ChunkCost()),
-        error=stopped_by.as_dict() if stopped_by else None,
     )

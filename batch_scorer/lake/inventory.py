@@ -157,7 +157,16 @@ def _is_harmless(entry: Entry) -> bool:
 
 def _is_misnamed(entry: Entry) -> bool:
     """Rows that another reader would find, under a name that is not ours."""
-    return _looks_like_parquet(entry) and not entry.name.endswith(_SUFFIX)
+    return _looks_like_parquet(entry) and not (entry.name.endswith(_SUFFIX) and _is_utf8(entry.name))
+
+
+def _is_utf8(name: str) -> bool:
+    """Other names cannot be written into a manifest, where every file of the input is named."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _looks_like_parquet(entry: Entry) -> bool:
@@ -172,6 +181,9 @@ def _intruder(directory: str, entry: Entry) -> PartitionPathRefused:
         case Kind.DIRECTORY:
             what = f'"{entry.name}" is a directory inside a partition, where only files belong'
             fix = "move it away, or declare its key in input.partition_by"
+        case Kind.FILE | Kind.OTHER if not _is_utf8(entry.name):
+            what = f'the name of the file "{entry.name}" is not UTF-8'
+            fix = "rename it"
         case Kind.FILE | Kind.OTHER if _is_misnamed(entry):
             what = f'"{entry.name}" looks like Parquet, but data files end in {_SUFFIX}'
             fix = f"rename it to end in {_SUFFIX}, or to begin with _ if it is no data"

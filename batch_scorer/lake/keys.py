@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from batch_scorer.core.errors import OutputUnwritable
+from batch_scorer.core.visible import visible
 
 MAX_ROWS_IN_MEMORY = 16_000_000  # 8 bytes each
 _BATCH_ROWS = 131_072
@@ -120,4 +121,4 @@ def _mixed(bits: np.ndarray) -> np.ndarray:
 
 
 def _words(key: Sequence[str], values: tuple[object, ...]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in zip(key, values, strict=True))
+    return ", ".join(f"{name} {visible(str(value))}" for name, value in zip(key, values, strict=True))

@@ -175,7 +175,7 @@ def _time(record: logging.LogRecord) -> dt.datetime:
 
 def _file_handler(file: Path) -> logging.Handler:
     try:
-        return logging.FileHandler(file, encoding="utf-8")
+        return logging.FileHandler(file, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UsageError(
             f"cannot write the log file: {error.strerror}",

@@ -45,7 +45,7 @@ class _KeptLog(logging.FileHandler):
     """The first line that cannot be written is the last that is tried."""
 
     def __init__(self, file: Path) -> None:
-        super().__init__(file, encoding="utf-8", delay=True)
+        super().__init__(file, encoding="utf-8", errors="backslashreplace", delay=True)
         self.setLevel(logging.INFO)
         self.setFormatter(JsonLines())
         # What the command says to a person, it says from what is logged already.
@@ -75,6 +75,6 @@ class _KeptLog(logging.FileHandler):
 
 def read_log(file: Path) -> Iterator[dict[str, Any]]:
     """Its lines in order; one that a full disk cut short is left out. Raises: OSError."""
-    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in file.read_text(encoding="utf-8", errors="replace").split("\n"):
         with suppress(ValueError):
             yield json.loads(line)

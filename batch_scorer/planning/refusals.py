@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from batch_scorer.core.lakefiles import PartitionFiles, RefusedDirectory
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Action, Cause, PartitionPlan, Reason, Selection
+from batch_scorer.core.visible import visible
 from batch_scorer.planning.selection import is_ranged
 
 
@@ -22,7 +23,7 @@ def asked_for(
 
 def refused_entry(refused: RefusedDirectory) -> PartitionPlan:
     return PartitionPlan(
-        label=refused.directory,
+        label=visible(refused.directory),
         action=Action.REFUSED,
         reasons=(Reason(cause=Cause.BAD_DIRECTORY, text=refused.error.what),),
         problem=refused.error,
@@ -36,10 +37,10 @@ def nameless(refused: Iterable[RefusedDirectory], selection: Selection) -> list[
         return []
     first = found[0]
     if len(found) == 1:
-        return [f"{first.directory} is no partition and was not looked at: {first.error.what}"]
+        return [f"{visible(first.directory)} is no partition and was not looked at: {first.error.what}"]
     return [
         f"{len(found)} names under input.path are no partitions and were not looked at, "
-        f"e.g. {first.directory}: {first.error.what}"
+        f"e.g. {visible(first.directory)}: {first.error.what}"
     ]
 
 
@@ -49,7 +50,7 @@ def ignored_files(found: Sequence[PartitionFiles]) -> list[str]:
     if not with_some:
         return []
     n_files = sum(len(files.ignored) for files in with_some)
-    example = f"{with_some[-1].directory}/{with_some[-1].ignored[0]}"
+    example = visible(f"{with_some[-1].directory}/{with_some[-1].ignored[0]}")
     if n_files == 1:
         return [f"{example} is no *.parquet file and is not read"]
     return [f"{n_files} files in partitions are no *.parquet files and are not read, e.g. {example}"]

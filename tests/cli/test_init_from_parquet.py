@@ -306,3 +306,49 @@ def test_real_dirty_rides_are_drafted_and_scored(tmp_path: Path, shell: Callable
         assert done.code == 0, done.stderr
     published = taxi.read_published(tmp_path / "project/data/predictions/rides")
     assert sorted(published["ride_id"]) == list(range(len(rides)))
+
+
+def test_text_in_a_dictionary_is_text_to_the_run_and_to_its_suite(
+    tmp_path: Path, shell: Callable[..., taxi.Result]
+) -> None:
+    frame = taxi.rides(300, seed=1)
+    frame["company"] = pd.Categorical(["blue", "red", "red"] * 100)
+    taxi.write_day(tmp_path / "lake" / "rides", taxi.days(1)[0], frame)
+    saved_model(tmp_path)
+    for command in commands(shell("init", "project", "--from-parquet", "lake/rides")):
+        result = shell(*command)
+        assert result.code == 0, result.stderr
+
+
+def test_a_table_with_the_longest_name_gets_names_that_are_names(
+    tmp_path: Path, shell: Callable[..., taxi.Result]
+) -> None:
+    lake(tmp_path / "lake" / ("r" * 90), n_days=1)
+    assert shell("init", "project", "--from-parquet", f"lake/{'r' * 90}").code == 0
+    given = shell("init", "project", "--from-parquet", f"lake/{'r' * 90}", "--name", "s" * 64)
+    assert given.code == 0, given.stderr
+    assert shell("-p", "project", "validate-config").code == 0
+
+
+def test_the_key_is_proven_on_rows_not_on_an_empty_partition(
+    tmp_path: Path, shell: Callable[..., taxi.Result]
+) -> None:
+    first, second = taxi.days(2)
+    rides = taxi.rides(300, seed=1)
+    rides.insert(0, "shift_id", [number // 2 for number in range(300)])
+    taxi.write_day(tmp_path / "lake" / "rides", first, rides)
+    taxi.write_day(tmp_path / "lake" / "rides", second, rides.iloc[:0])
+    assert shell("init", "project", "--from-parquet", "lake/rides").code == 0
+    assert job_of(tmp_path / "project")["input"]["key"] == ["ride_id"]
+
+
+def test_a_moment_that_comes_once_is_a_key_where_nothing_else_is(
+    tmp_path: Path, shell: Callable[..., taxi.Result]
+) -> None:
+    times = pd.date_range("2024-01-01", periods=300, freq="s", tz="UTC")
+    frame = pd.DataFrame(
+        {"read_at": times, "level": [0.5, 1.5, 2.5] * 100, "flag": [True, False, False] * 100}
+    )
+    taxi.write_day(tmp_path / "lake" / "gauges", taxi.days(1)[0], frame)
+    assert shell("init", "project", "--from-parquet", "lake/gauges").code == 0
+    assert job_of(tmp_path / "project", "gauges")["input"]["key"] == ["read_at"]

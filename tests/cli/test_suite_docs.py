@@ -14,6 +14,8 @@ import pytest
 from tests.conftest import TaxiProject
 from tests.validation.pages import Page
 
+pytestmark = pytest.mark.usefixtures("shared_judge")
+
 
 @pytest.fixture
 def ran(make_project: Callable[..., TaxiProject]) -> TaxiProject:

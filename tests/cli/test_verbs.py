@@ -56,7 +56,7 @@ def _write_suites(root: Path, *suites: Mapping[str, object]) -> None:
 
 
 @pytest.fixture
-def guarded(make_project: Callable[..., TaxiProject], tmp_path: Path) -> TaxiProject:
+def guarded(make_project: Callable[..., TaxiProject], tmp_path: Path, shared_judge: None) -> TaxiProject:
     """Two days, the second with broken fares; suites on input and output."""
     _write_suites(tmp_path / "project", FARE_RULE, SCORE_RULE)
     project = make_project(
@@ -336,6 +336,19 @@ def test_the_schedule_renders_as_a_cron_line(make_project: Callable[..., TaxiPro
     assert str(project.root) in shown
 
 
+def test_a_schedule_calls_the_command_that_rendered_it_not_another_on_the_path(
+    make_project: Callable[..., TaxiProject], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("ours", "other"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "batch-scorer").touch(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "ours/python"))
+    monkeypatch.setenv("PATH", str(tmp_path / "other"))
+    project = make_project(0, schedule={"timezone": "America/Chicago", "cron": "30 4 * * *"})
+    shown = project.cli("schedule", "render", "cron", "taxi_tips").stdout
+    assert f"30 4 * * * {tmp_path}/ours/batch-scorer --project" in shown
+
+
 def test_an_unknown_verb_suggests_the_nearest(project: TaxiProject) -> None:
     result = project.cli("statsu")
     assert result.code == 2
@@ -371,3 +384,10 @@ def test_the_example_project_runs_as_it_is(tmp_path: Path, capsys: pytest.Captur
     assert "2024-03-27 BLOCKED" in result.stderr
     job = yaml.safe_load((project.root / "jobs" / "taxi_tips.yml").read_text())
     assert job["name"] == "taxi_tips"
+
+
+def test_a_promotion_names_the_plan_of_each_job_that_scores_with_the_alias(project: TaxiProject) -> None:
+    promoted = project.cli("models", "promote", "taxi_tips@1", "--alias", "champion", "--reason", "again")
+    assert f"next: batch-scorer -p {project.root} plan taxi_tips" in promoted.stdout
+    other = project.cli("models", "promote", "taxi_tips@1", "--alias", "other", "--reason", "nobody uses it")
+    assert "next:" not in other.stdout

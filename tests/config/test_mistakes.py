@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from batch_scorer.config.load import load_jobs
 from batch_scorer.config.mistakes import JobInvalid
 from tests.config.conftest import SMALLEST, Jobs
 
@@ -78,6 +79,23 @@ def test_a_key_that_resembles_nothing_lists_what_is_known(jobs: Jobs) -> None:
 def test_a_mistyped_key_in_any_target_is_told(jobs: Jobs) -> None:
     jobs.change("limit_rows: 10000", "limt_rows: 10000")
     assert jobs.mistakes() == ['55:17: unknown key "limt_rows"; did you mean "limit_rows"?']
+
+
+@pytest.mark.parametrize("name", ["../../etc/cron", "a b", "", "a\\nb"])
+def test_a_target_has_a_name_that_files_can_be_called_by(jobs: Jobs, name: str) -> None:
+    jobs.change("  dev: {input", f'  "{name}": {{input')
+    assert len(found := jobs.mistakes()) == 1
+    assert "is no name for a target" in found[0]
+
+
+def test_every_target_is_checked_where_none_is_chosen(jobs: Jobs) -> None:
+    jobs.change("limit_rows: 10000", "limit_rows: many")
+    jobs.write("small", SMALLEST + "targets: {prod: {output: {path: '${ELSEWHERE}/p'}}}\n")
+    with pytest.raises(JobInvalid) as caught:
+        load_jobs(jobs.project, ["small", "taxi_tips"], env={})
+    assert [str(each) for each in caught.value.mistakes] == [
+        'jobs/taxi_tips.yml:55:29: input.limit_rows: "many" is not a whole number'
+    ]
 
 
 def test_required_keys_are_listed_down_to_the_last(jobs: Jobs) -> None:

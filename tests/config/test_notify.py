@@ -60,6 +60,13 @@ def test_an_address_cannot_bring_a_header_of_its_own(jobs: Jobs) -> None:
     assert "is no mail address" in jobs.mistakes()[-1]
 
 
+@pytest.mark.parametrize("odd", ["a,b@example.com", '"a@example.com', "a:b@example.com", "a@example..com"])
+def test_an_address_is_one_that_mail_does_not_read_as_another(jobs: Jobs, odd: str) -> None:
+    jobs.change("notify: []", f"notify: [{{on: [failed], to: {{smtp: {{{MAIL}}}}}}}]")
+    jobs.change("data@example.com]}", f"{odd!r}]}}")
+    assert "is no mail address" in jobs.mistakes()[-1]
+
+
 def test_a_broken_job_still_says_whom_to_tell(jobs: Jobs) -> None:
     text = SMALLEST + "notify: [{on: [failed], to: {webhook: {secret: env:ALERT_WEBHOOK}}}]\n"
     jobs.write("small", text.replace("output: {path:", "output: {pth:"))

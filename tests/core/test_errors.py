@@ -36,6 +36,7 @@ EXIT_CODES = {
     "RunTimedOut": 124,
     "Interrupted": 130,
     "Terminated": 143,
+    "ReaderGone": 141,
 }
 
 
@@ -84,3 +85,13 @@ def test_an_attribute_set_later_is_pickled_too() -> None:
     error = UsageError("x")
     error.__dict__["run"] = "01JQ8Z"
     assert pickle.loads(pickle.dumps(error)).__dict__["run"] == "01JQ8Z"
+
+
+def test_names_of_files_neither_add_lines_nor_command_a_terminal_nor_fail_to_be_written() -> None:
+    error = UsageError("two\nlines of ours\x1b[2J", where="day=1/a\nnext: rm\udcff", fix="mend \u202e")
+    assert error.render().splitlines() == [
+        "two",
+        "lines of ours\\x1b[2J",
+        "  where: day=1/a\\nnext: rm\\udcff",
+        "  fix:   mend \\u202e",
+    ]

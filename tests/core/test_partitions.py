@@ -137,6 +137,11 @@ def test_a_label_is_short_for_one_key_and_complete_for_more() -> None:
     assert both.label == str(both) == "region=eu/ride_date=2024-01-01"
 
 
+def test_no_value_of_data_adds_a_line_or_commands_a_terminal() -> None:
+    forged = Partition(names=("region",), values=("eu\nnext: \x1b[2J",))
+    assert forged.label == "region=eu%0Anext%3A %1B%5B2J"
+
+
 def test_names_and_values_must_pair_up() -> None:
     with pytest.raises(ValueError, match="pair up"):
         Partition(names=("a", "b"), values=(1,))

@@ -1,14 +1,12 @@
-"""A project with a dirty day and a suite that sets rows aside, and one GX process for many runs."""
+"""A project with a dirty day and a suite that sets rows aside."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from batch_scorer.validation.gx import process as gx_process
-from batch_scorer.validation.gx.process import GxProcess
 from tests.conftest import TaxiProject
 from tests.execution.dirty import ROW_RULES, add_dirty, write_suite
 
@@ -29,27 +27,3 @@ def make_dirty(make_project: Callable[..., TaxiProject]) -> Callable[..., TaxiPr
         return project
 
     return make
-
-
-@pytest.fixture(scope="session")
-def _judge() -> Iterator[GxProcess]:
-    with GxProcess(max_bytes=4 << 30) as process:
-        yield process
-
-
-class _Shared:
-    """What a run is given for a GX process of its own: its start takes longer than all the rest of a run."""
-
-    def __init__(self, judge: GxProcess) -> None:
-        self.submit = judge.submit
-
-    def __enter__(self) -> _Shared:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """The others need it still."""
-
-
-@pytest.fixture
-def shared_judge(_judge: GxProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gx_process, "GxProcess", lambda **_: _Shared(_judge))

@@ -150,7 +150,9 @@ def test_a_row_whose_partition_is_replaced_meanwhile_is_answered_from_the_new_ge
     assert answer(published, "--row", "ride_id=1000432")["generation"] == 2
 
 
-def test_suite_results_are_part_of_the_answer(make_project: Callable[..., TaxiProject]) -> None:
+def test_suite_results_are_part_of_the_answer(
+    make_project: Callable[..., TaxiProject], shared_judge: None
+) -> None:
     project = make_project(1, validate={"input": [{"suite": "rides", "on_fail": "warn"}]})
     suite = {
         "name": "rides",

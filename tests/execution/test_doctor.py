@@ -442,3 +442,16 @@ def test_a_job_file_that_is_wrong_is_a_bad_check_and_an_unknown_job_is_exit_2(ma
     assert project.cli("doctor").code == 78
     assert "BAD job file" in project.cli("doctor").stdout
     assert project.cli("doctor", "taxi_tip").code == 2
+
+
+def test_of_several_jobs_each_line_stands_below_its_own(project: TaxiProject) -> None:
+    (project.root / "jobs/second.yml").write_text("name: second\n")
+    told = project.cli("doctor").stdout.splitlines()
+    assert [line for line in told if not line.startswith(" ")] == ["second", "taxi_tips"]
+    assert told[1].startswith(" BAD job file")
+
+
+def test_a_project_without_a_job_is_not_silently_well(project: TaxiProject) -> None:
+    (project.root / "jobs/taxi_tips.yml").rename(project.root / "jobs/taxi tips.yaml")
+    for verb in ("doctor", "validate-config"):
+        assert "no job in" in project.cli(verb).stderr

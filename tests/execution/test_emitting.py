@@ -31,6 +31,7 @@ class Catalogue:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 catalogue.got.append((self.path, self.headers["Authorization"], body))
                 self.send_response(answers)
+                self.send_header("Location", "/elsewhere")
                 self.end_headers()
 
             def log_message(self, *_: Any) -> None:
@@ -185,7 +186,11 @@ def test_events_can_be_appended_to_a_file_and_tell_a_failure(
 
 @pytest.mark.parametrize(
     ("answers", "words"),
-    [(500, "the server answered 500 Internal Server Error"), (401, "the server answered 401 Unauthorized")],
+    [
+        (500, "the server answered 500 Internal Server Error"),
+        (401, "the server answered 401 Unauthorized"),
+        (302, "the server sends us elsewhere; give the URL that takes events"),
+    ],
 )
 def test_a_server_that_refuses_is_told_once_and_not_asked_again(
     make_project: Callable[..., TaxiProject], answers: int, words: str

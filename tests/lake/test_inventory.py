@@ -194,3 +194,14 @@ def test_a_thousand_partitions_take_milliseconds(tmp_path: Path) -> None:
     start = time.process_time()
     assert len(inventory(tmp_path, SHARD).partitions) == 1_000
     assert time.process_time() - start < 0.5  # measured: 0.04 s
+
+
+def test_names_that_are_not_utf8_refuse_what_they_name_and_nothing_else(tmp_path: Path) -> None:
+    touch(tmp_path, "region=eu/a.parquet", "region=us/a.parquet", os.fsdecode(b"region=us/b\xff.parquet"))
+    touch(tmp_path, os.fsdecode(b"region=\xff/a.parquet"))
+    found = inventory(tmp_path, REGION)
+    assert [each.partition.values for each in found.partitions] == [("eu",)]
+    assert reasons(found) == {
+        "region=us": 'the name of the file "b\\udcff.parquet" is not UTF-8',
+        os.fsdecode(b"region=\xff"): 'the value of partition key "region" is not UTF-8',
+    }

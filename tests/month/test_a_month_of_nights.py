@@ -18,6 +18,9 @@ import pytest
 from tests import taxi
 from tests.month.clock import Clock
 from tests.month.machine import ZONE, Machine, Morning, night_after
+from tests.ops.notifying.conftest import Web, no_proxy, serve
+
+__all__ = ["no_proxy", "serve"]  # fixtures
 
 FIRST = dt.date(2026, 2, 26)  # over a month's end, and the night in which clocks go forward
 DAYS = [FIRST + dt.timedelta(days=n) for n in range(30)]
@@ -31,6 +34,8 @@ BACKFILLED = (DAYS[2], DAYS[5])
 BACKFILL_NIGHT = DAYS[21]
 FULL_DISK = DAYS[26]
 LOOKBACK = 3
+# Who of the three holds the day is up to chance, and with it whether the others have anything to tell.
+_AROUND_THE_BACKFILL = (BACKFILL_NIGHT, BACKFILL_NIGHT + dt.timedelta(days=1))
 
 
 @pytest.fixture
@@ -47,7 +52,17 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, disk: Path, model_files: Callable[[str], tuple[Path, Path]]) -> Machine:
+def chat(serve: Callable[..., Web], monkeypatch: pytest.MonkeyPatch) -> Web:
+    """Where the job tells of its troubles."""
+    web = serve(200)
+    monkeypatch.setenv("CHAT", web.url)
+    return web
+
+
+@pytest.fixture
+def machine(
+    tmp_path: Path, disk: Path, chat: Web, model_files: Callable[[str], tuple[Path, Path]]
+) -> Machine:
     """Two versions of a model, of which the first is the champion since before the first night."""
     machine = Machine(tmp_path / "project", disk, Clock(tmp_path))
     suites = machine.root / "jobs" / "suites"
@@ -66,6 +81,7 @@ def machine(tmp_path: Path, disk: Path, model_files: Callable[[str], tuple[Path,
             },
             validate={"input": [{"suite": "rides_input", "on_fail": "block"}]},
             compute={"timeout": "30m"},
+            notify=[{"on": ["failed", "blocked", "recovered"], "to": {"webhook": {"secret": "env:CHAT"}}}],
         )
     )
     artefact, training = model_files("boosted")
@@ -91,7 +107,9 @@ def _rides(day: dt.date, n_rows: int = 150) -> pd.DataFrame:
 
 
 @pytest.mark.timeout(600)
-def test_thirty_nights_end_with_every_day_whole_and_explained(machine: Machine, disk: Path) -> None:
+def test_thirty_nights_end_with_every_day_whole_and_explained(
+    machine: Machine, disk: Path, chat: Web
+) -> None:
     nights: dict[dt.date, Morning] = {}
     for day in BEFORE:
         machine.arrive(day, _rides(day), night_after(day))
@@ -110,6 +128,7 @@ def test_thirty_nights_end_with_every_day_whole_and_explained(machine: Machine, 
             machine.command(command, night_after(day) + dt.timedelta(hours=4))
 
     _assert_only_these_mailed(nights)
+    _assert_told(chat)
     _assert_whole(machine)
     _assert_explained(machine)
 
@@ -164,6 +183,26 @@ def _assert_only_these_mailed(nights: dict[dt.date, Morning]) -> None:
     told = {day: morning.code for day, morning in nights.items() if morning.mail}
     told.pop(BACKFILL_NIGHT, None)  # 75, when the other had tonight's day in hand
     assert told == expected, {str(day): nights[day] for day in told}
+
+
+def _assert_told(chat: Web) -> None:
+    """Each trouble when it began and when it was over; what goes on is told on each day that it does."""
+    told = [json.loads(body) for _path, _headers, body in chat.got]
+    events = [
+        (dt.datetime.fromisoformat(each["at"]).astimezone(ZONE).date() - dt.timedelta(days=1), each["event"])
+        for each in told
+    ]
+    tomorrow = dt.timedelta(days=1)
+    expected = [
+        (LATE_BY_TWO_DAYS, "failed"),
+        (LATE_BY_TWO_DAYS + tomorrow, "failed"),
+        (LATE_BY_TWO_DAYS + 2 * tomorrow, "recovered"),
+        (BAD, "blocked"),
+        (BAD + tomorrow, "recovered"),
+        (FULL_DISK, "failed"),  # and a full disk cannot remember that it was told, so nothing is over later
+    ]
+    assert [event for event in events if event[0] not in _AROUND_THE_BACKFILL] == expected
+    assert [each["is_repeat"] for each in told[:2]] == [False, True]
 
 
 def _assert_whole(machine: Machine) -> None:

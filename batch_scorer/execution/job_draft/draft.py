@@ -17,6 +17,8 @@ from batch_scorer.models.registry import FileRegistry
 from batch_scorer.ops.scaffold.job_text import JobDraft, job_text
 from batch_scorer.validation.drafting.rules import least_rows
 
+_LONGEST_STEM = 58  # with _input a name still
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
@@ -46,7 +48,7 @@ def draft_job(root: Path, table: Path, registry: FileRegistry, wishes: Wishes) -
         raise UsageError(
             f'"{name}" is no name for a job', fix="use letters, digits, _ and -, beginning with no - or _"
         )
-    suite = f"{name}_input"
+    suite = f"{name[:_LONGEST_STEM]}_input"
     seen = look_at_table(table, suite)
     _refuse_around(root, seen.path)
     key = choose_key(seen, wishes.key)
@@ -106,7 +108,7 @@ def _choices(
 def _name_of(table: Path) -> str:
     """From the table's directory, with what a name cannot hold made to `_`."""
     base = Path(os.path.abspath(table)).name.removesuffix(".parquet")  # noqa: PTH100
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", base).strip("_-")[:60] or "job"
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", base).strip("_-")[:_LONGEST_STEM] or "job"
 
 
 def _path_in(root: Path, path: Path) -> str:

@@ -14,6 +14,7 @@ from batch_scorer.lake.keys import DuplicateKeys, duplicate_keys
 from batch_scorer.validation.drafting.rules import looks_like_key
 from batch_scorer.validation.drafting.seen import ColumnSeen, Kind
 
+_TIMES = (("Timestamp",), ("datetime64",))
 _MOST_TRIED = 12  # single columns, then pairs: each is a pass over a column of the newest partition
 
 
@@ -68,8 +69,13 @@ def _check(table: DraftTable, asked: Sequence[str]) -> None:
 
 
 def _candidates(table: DraftTable) -> Iterator[tuple[str, ...]]:
-    single = [column for column in _usable(table) if column.kind in (Kind.WHOLE, Kind.TEXT)]
-    single.sort(key=lambda column: not looks_like_key(column.name))  # stable: then in file order
+    single = [
+        column
+        for column in _usable(table)
+        if column.kind in (Kind.WHOLE, Kind.TEXT) or column.types in _TIMES
+    ]
+    # Stable: then in file order.
+    single.sort(key=lambda column: (not looks_like_key(column.name), column.types in _TIMES))
     yield from islice(_names((column,) for column in single if _may_be_unique(column)), _MOST_TRIED)
     varied = sorted(_usable(table), key=lambda column: (not looks_like_key(column.name), _n_distinct(column)))
     yield from islice(_names(combinations(varied, 2)), _MOST_TRIED)
@@ -95,7 +101,8 @@ def _may_be_unique(column: ColumnSeen) -> bool:
     """Not when the rows looked at say otherwise already."""
     if looks_like_key(column.name) and not column.is_unique:
         return False
-    return column.distinct is None or len(column.distinct) == column.n_rows
+    is_counted = column.distinct is not None and column.types not in _TIMES
+    return not is_counted or len(column.distinct or ()) == column.n_rows
 
 
 def _n_distinct(column: ColumnSeen) -> float:

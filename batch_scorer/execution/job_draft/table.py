@@ -15,10 +15,12 @@ from batch_scorer.lake.inventory import list_partitions
 from batch_scorer.lake.sampling import choose_sample
 from batch_scorer.lake.storage import LocalStorage
 
+_MOST_LOOKED_AT = 5  # partitions, for one with rows
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftTable:
-    """path: absolute, as it was given. newest: the last partition, with the footers of its files."""
+    """path: absolute, as it was given. newest: the last partition with rows. footers: of its files."""
 
     path: Path
     hive: HiveNames
@@ -38,14 +40,14 @@ def look_at_table(path: Path, suite_name: str) -> DraftTable:
     _refuse_one_partition(path)
     sample = choose_sample(path)
     hive = guess_keys(sample.directories, where=str(path))
-    newest = _newest(path, hive)
+    newest, footers = _newest(path, hive)
     return DraftTable(
         path=path,
         hive=hive,
         suite=draft_from_sample(suite_name, path, sample),
         partition_rows=tuple(partition.n_rows for partition in sample.partitions),
         newest=newest,
-        footers=tuple(read_footer(LocalStorage(), str(path), file) for file in newest.files),
+        footers=footers,
     )
 
 
@@ -61,14 +63,22 @@ def _refuse_one_partition(path: Path) -> None:
         )
 
 
-def _newest(path: Path, hive: HiveNames) -> PartitionFiles:
-    """The last partition in the order of their paths, as a run would list it. Raises: UsageError."""
+def _newest(path: Path, hive: HiveNames) -> tuple[PartitionFiles, tuple[Footer, ...]]:
+    """The last partition in the order of their paths, as a run would list it, and its files' footers: that of
+    the few last which has rows, since of none every key would do. Raises: UsageError, InputError.
+    """
     found = list_partitions(LocalStorage(), str(path), hive.keys, keep=lambda _partition: True, marker=None)
     for refused in found.refused:
         if refused.directory == hive.highest or not found.partitions:
             error = refused.error
             raise UsageError(error.what, where=f"{path}/{error.where}", fix=_fix_of(error))
-    return [each for each in found.partitions if each.files][-1]
+    last = [each for each in found.partitions if each.files][-_MOST_LOOKED_AT:]
+    seen = [(each, _footers(path, each)) for each in last[::-1]]
+    return next((each for each in seen if any(footer.n_rows for footer in each[1])), seen[0])
+
+
+def _footers(path: Path, found: PartitionFiles) -> tuple[Footer, ...]:
+    return tuple(read_footer(LocalStorage(), str(path), file) for file in found.files)
 
 
 def _fix_of(error: Exception) -> str | None:

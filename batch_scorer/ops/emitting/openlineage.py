@@ -119,6 +119,7 @@ class Server:
         config = HttpConfig(url=self.url.rstrip("/") + "/", auth=auth, retry={"total": 0})
         config.timeout = (_CONNECT_S, _READ_S)  # type: ignore[assignment]  # what requests takes
         transport = HttpTransport(config)
+        transport.session.max_redirects = 0  # the event would be lost on the way: a redirected POST is a GET
         try:
             OpenLineageClient(transport=transport).emit(event)
         except Exception as error:
@@ -151,13 +152,15 @@ class File:
 def _why_not_taken(error: Exception) -> str:
     """In our words: those of a wrong header repeat the key."""
     from requests import Response
-    from requests.exceptions import ConnectionError, HTTPError, SSLError, Timeout
+    from requests.exceptions import ConnectionError, HTTPError, SSLError, Timeout, TooManyRedirects
 
     match error:
         case SSLError():
             return "the server's certificate is not trusted, or it does not speak TLS"
         case HTTPError(response=Response() as response):
             return f"the server answered {response.status_code} {response.reason}"
+        case TooManyRedirects():
+            return "the server sends us elsewhere; give the URL that takes events"
         case Timeout():
             return "the server does not answer"
         case ConnectionError():

@@ -35,14 +35,17 @@ class Mail:
         return f"mail by {self.host}:{self.port} to {', '.join(self.to)}"
 
     def send(self, notice: Notice) -> None:
-        login = (secret(self.user), secret(self.password)) if self.user and self.password else None
+        login = (secret(self.user), secret(self.password)) if self.user and self.password else ()
+        if not all(map(str.isascii, login)):  # smtplib would repeat a character of the secret
+            raise NotTold("user and password of a mail server must be ASCII")
         try:
             with self._connection() as server:
                 if self.security == "starttls":
                     server.starttls(context=ssl.create_default_context())
                 if login:
                     server.login(*login)
-                server.send_message(self.message(notice))
+                if refused := server.send_message(self.message(notice)):  # the others have it
+                    raise smtplib.SMTPRecipientsRefused(refused)
         except smtplib.SMTPNotSupportedError:
             offers = "STARTTLS" if self.security == "starttls" else "what is needed to log in"
             raise NotTold(f"the mail server does not offer {offers}") from None

@@ -20,7 +20,7 @@ def text(notice: Notice) -> str:
     """Headline, problems, warnings, the next command: a few lines, however many partitions there are."""
     lines = [headline(notice), *map(_problem, notice.problems[:_MAX_PROBLEMS])]
     lines += _more(len(notice.problems), _MAX_PROBLEMS, "problems")
-    lines += [f" warning: {warning}" for warning in notice.warnings[:_MAX_WARNINGS]]
+    lines += [f" warning: {_one_line(warning)}" for warning in notice.warnings[:_MAX_WARNINGS]]
     lines += _more(len(notice.warnings), _MAX_WARNINGS, "warnings")
     lines = [_shortened(line) for line in lines]
     if notice.next_command:
@@ -46,8 +46,8 @@ def _happened(notice: Notice) -> str:
 
 def _problem(problem: Problem) -> str:
     where = f"{problem.label} " if problem.label else ""
-    fix = f"; fix: {problem.fix}" if problem.fix else ""
-    return f" {where}{problem.state.upper()} {' '.join(problem.what.split())}{fix}"
+    fix = f"; fix: {_one_line(problem.fix)}" if problem.fix else ""
+    return f" {where}{problem.state.upper()} {_one_line(problem.what)}{fix}"
 
 
 def _counts(notice: Notice) -> str:
@@ -69,6 +69,10 @@ def _in_target(notice: Notice) -> str:
 
 def _more(n: int, n_shown: int, noun: str) -> list[str]:
     return [f" … and {n - n_shown:,} more {noun}"] if n > n_shown else []
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _shortened(line: str) -> str:

@@ -10,7 +10,7 @@ from batch_scorer.config.job import Job
 from batch_scorer.core.errors import UsageError
 
 # As CLI.md's table of exit codes has it: what another try may mend, and what only a person can.
-TRY_AGAIN = (3, 69, 75, 124, 130, 143)
+TRY_AGAIN = (3, 69, 75, 124, 130, 141, 143)
 DO_NOT_TRY_AGAIN = (1, 2, 4, 5, 6, 78)
 # Between our own time limit (exit 124, all in order) and the scheduler's, for a process that hangs.
 GRACE = timedelta(minutes=5)

@@ -17,7 +17,6 @@ _NAMES: Mapping[Callable[[pa.DataType], bool], str] = {
     pa.types.is_time: "time",
     pa.types.is_duration: "timedelta64",
     pa.types.is_decimal: "Decimal",
-    pa.types.is_dictionary: "CategoricalDtypeType",
 }
 
 
@@ -44,7 +43,9 @@ def kind_of(kind: pa.DataType) -> Kind:
 
 
 def pandas_type(kind: pa.DataType) -> str | None:
-    """What `expect_column_values_to_be_of_type` calls it; None: it has no name for it."""
+    """What `expect_column_values_to_be_of_type` calls it; None: it has no name for it, or, of a dictionary,
+    one that depends on who reads it: a run takes text for text, however a file encodes it.
+    """
     if pa.types.is_integer(kind):
         return str(kind)
     if pa.types.is_floating(kind):

@@ -102,7 +102,7 @@ def _type_names(column: ColumnSeen) -> tuple[str, ...]:
 
 
 def _is_of_numpy(column: ColumnSeen) -> bool:
-    return all("int" in name for name in column.types)
+    return bool(column.types) and all("int" in name for name in column.types)
 
 
 def _nulls(column: ColumnSeen, among: str) -> Iterator[_Expectation]:

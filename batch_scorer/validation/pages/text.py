@@ -1,12 +1,13 @@
 """Text from data, made safe to look at: nothing invisible, nothing endless. Pure.
 
-Escaping for HTML is the template engine's; this is what no escaping does: control characters, marks that
-turn the direction of a line, spaces of no width, lone surrogates, and strings of ten thousand characters.
+Escaping for HTML is the template engine's; this is what no escaping does.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+from batch_scorer.core import visible as characters
 
 MAX_CHARS = 600
 
@@ -19,11 +20,5 @@ def visible(value: Any) -> Any:
 
 def shortened(text: str, max_chars: int) -> str:
     """At most so many characters of it, each a visible one or written as its escape: `\\x1b`, `\\u202e`."""
-    kept = text[:max_chars]
-    if not kept.isprintable():
-        kept = "".join(char if char.isprintable() else _escape(char) for char in kept)
+    kept = characters.visible(text[:max_chars])
     return kept if len(text) <= max_chars else f"{kept}… ({len(text):,} characters)"
-
-
-def _escape(char: str) -> str:
-    return char.encode("unicode_escape", "backslashreplace").decode("ascii")

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from batch_scorer.core.visible import visible
+
 _MAX_LISTED = 5
 
 # Braces name an argument; {bounds} joins min_value, max_value and their strictness.
@@ -91,7 +93,7 @@ def value_in_words(value: Any) -> str:
         case int() | float():
             return f"{value:.6g}" if isinstance(value, float) else str(value)
         case str():
-            return value
+            return visible(value)
         case Mapping():
             return ", ".join(f"{name} {value_in_words(member)}" for name, member in value.items())
         case list() | tuple():

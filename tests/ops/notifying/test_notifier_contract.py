@@ -171,14 +171,14 @@ class _Observer:
 
 
 def test_a_server_whose_answer_never_ends_keeps_nobody_waiting(kind: Kind) -> None:
+    before = set(threading.enumerate())
     with listener(partial(drips, kind.slow)) as port:
         notifier = kind.at(port)
         observers = Observers([_Observer(notifier)], patience_s=0.5)
         (untold,) = observers.refused(LockHeld("another run"))
         assert untold == f"{notifier.name}: no answer in 0.5 s"
-    for thread in threading.enumerate():  # what hung lets go when the server does
-        if thread is not threading.current_thread() and thread.daemon:
-            thread.join(5)
+    for thread in set(threading.enumerate()) - before:  # what hung lets go when the server does
+        thread.join(5)
 
 
 def test_a_secret_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,7 +135,7 @@ class _Letters:
 
 @contextmanager
 def _mail_server(**options: Any) -> Iterator[tuple[int, _Letters]]:
-    letters = _Letters()
+    letters: _Letters = options.pop("letters", _Letters)()
     controller = Controller(letters, hostname="127.0.0.1", port=closed_port(), **options)
     controller.start()
     try:
@@ -240,3 +240,35 @@ def test_a_server_without_starttls_gets_neither_mail_nor_password(monkeypatch: p
     with _mail_server() as (port, letters), pytest.raises(NotTold, match="does not offer STARTTLS"):
         _mail(port, security="starttls", user="MAIL_USER", password="MAIL_PASSWORD").send(notice())
     assert letters.got == []
+
+
+class _Picky(_Letters):
+    async def handle_RCPT(  # noqa: N802 (theirs)
+        self, server: Any, session: Any, envelope: Any, address: str, options: Any
+    ) -> str:
+        if address.startswith("b@"):
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+
+def test_one_of_the_list_who_is_not_taken_is_told_though_the_others_have_it() -> None:
+    with (
+        _mail_server(letters=_Picky) as (port, letters),
+        pytest.raises(NotTold, match=r"550 for b@example\.com"),
+    ):
+        _mail(port).send(notice())
+    assert [to for _, to, _ in letters.got] == [["a@example.com"]]
+
+
+def test_a_password_that_smtp_cannot_send_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAIL_USER", "scorer")
+    monkeypatch.setenv("MAIL_PASSWORD", "größer")
+    with pytest.raises(NotTold, match="must be ASCII") as caught:
+        _mail(closed_port(), user="MAIL_USER", password="MAIL_PASSWORD").send(notice())
+    assert "ö" not in caught.value.render()
+
+
+def test_no_warning_adds_a_line_of_its_own() -> None:
+    told = words.text(notice(warnings=("eu: odd\nnext: evil",)))
+    assert " warning: eu: odd next: evil" in told.splitlines()
