@@ -13,6 +13,7 @@ from batch_scorer.cli import output, words
 from batch_scorer.cli.settings import Settings
 from batch_scorer.cli.verdicts import echo_verdicts
 from batch_scorer.core.chunks import ChunkCost
+from batch_scorer.core.partitions import typed
 from batch_scorer.core.records import AttemptRecord, AttemptState
 from batch_scorer.core.waivers import rules_set_aside
 
@@ -85,5 +86,5 @@ def _next(attempt: AttemptRecord) -> str | None:
     if attempt.state is AttemptState.BLOCKED and attempt.verdicts:
         return f"batch-scorer show {attempt.run_id} --validation"
     if attempt.generation is not None and attempt.rows and attempt.rows.n_quarantined:
-        return f"batch-scorer quarantine show {attempt.job}/{place(attempt)}"
+        return f"batch-scorer quarantine show {typed(attempt.job, place(attempt))}"
     return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from batch_scorer.cli.asked import asked_jobs
 from batch_scorer.cli.settings import Settings
-from batch_scorer.core.errors import UsageError
+from batch_scorer.core.errors import ConfigInvalid, UsageError
 from batch_scorer.core.records import RunRecord
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def find_shared(settings: Settings, what: str) -> tuple[SharedLedger, RunRecord]
 
     Raises: UsageError, when it is none, or several.
     """
+    if not what:  # an unset variable in a script: every id begins with nothing
+        raise UsageError("a run's id is empty", fix="name it, or last", next_command="batch-scorer runs")
     problem: UsageError | None = None
     found: list[tuple[SharedLedger, RunRecord]] = []
     for shared in ledgers(settings, None):
@@ -53,9 +55,19 @@ def newest_runs(
 
 
 def ledgers(settings: Settings, job: str | None) -> tuple[SharedLedger, ...]:
-    """The ledger of one job, or those of all jobs of the project."""
+    """The ledger of one job, or those of all jobs of the project.
+
+    Raises: ConfigInvalid, when all of them are broken.
+    """
     from batch_scorer import wiring
 
     project = settings.find_project()
     loaded = asked_jobs(settings, project, job, lambda name: wiring.load(project, name, settings.target))
-    return wiring.open_ledgers(project, loaded)
+    opened = wiring.open_ledgers(project, loaded)
+    if not opened and project.job_names():  # each was told; that nothing has run would be a lie
+        raise ConfigInvalid(
+            "no job file can be read, so nobody knows where their ledgers are",
+            where=str(project.root / "jobs"),
+            next_command="batch-scorer validate-config",
+        )
+    return opened

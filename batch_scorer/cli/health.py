@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +11,7 @@ from batch_scorer.cli import output, words
 from batch_scorer.cli.asked import asked_jobs
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import UsageError
+from batch_scorer.core.partitions import Partition, typed
 from batch_scorer.core.records import RunRecord
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def _show_health(settings: Settings, parts: JobParts, limit: timedelta | None) -
     for attempt in health["open"]:
         click.echo(f"  {attempt['state'].upper():<8} {attempt['partition']}: {attempt['headline']}")
     if health["open"]:
-        click.echo(f"  next: batch-scorer show {health['job']}/{health['open'][0]['path']}")
+        command = f"batch-scorer show {typed(health['job'], health['open'][0]['path'])}"
+        click.echo(f"  next: {output.command(settings, command)}")
     return late
 
 
@@ -116,16 +118,15 @@ def _show_calendar(settings: Settings, parts: JobParts, n_days: int, *, asked: b
 
 def _health(parts: JobParts) -> dict[str, Any]:
     records = parts.ledger.partition_records(parts.job.name)
-    runs = parts.ledger.runs(parts.job.name, limit=50)
+    runs = parts.ledger.runs(parts.job.name, limit=1)
     published = [record for record in records.values() if record.current]
-    successes = [run.finished_at for run in runs if run.n_published or run.exit_code == 0]
     unsettled = [record.attempts[0] for record in records.values() if record.attempts]
-    newest = max(published, key=lambda record: record.partition.path, default=None)
+    newest = max(published, key=lambda record: _age(record.partition), default=None)
     return {
         "job": parts.job.name,
         "n_published": len(published),
         "newest_partition": newest.partition.label if newest else None,
-        "last_success": next((when for when in successes if when), None),
+        "last_success": parts.ledger.last_success(parts.job.name),
         "last_run": _run_words(runs[0]) if runs else None,
         "open": [
             {
@@ -140,12 +141,18 @@ def _health(parts: JobParts) -> dict[str, Any]:
     }
 
 
+def _age(partition: Partition) -> tuple[date, str]:
+    """Later is newer: by its day, whichever key that is; without one as good as any."""
+    return partition.date or date.min, partition.path
+
+
 def tally(run: RunRecord) -> str:
     return f"{run.n_published} published, {run.n_blocked} blocked, {run.n_failed} failed"
 
 
 def _run_words(run: RunRecord) -> str:
-    return f"{run.run_id}, {words.moment(run.started_at)}: {tally(run)}, exit {run.exit_code}"
+    ended = f"exit {run.exit_code}" if run.exit_code is not None else run.state.value
+    return f"{run.run_id}, {words.moment(run.started_at)}: {tally(run)}, {ended}"
 
 
 commands = (status,)

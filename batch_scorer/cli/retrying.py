@@ -42,6 +42,7 @@ def retry(
     from batch_scorer.execution.retrying import Left, rest_of
 
     _, ledger, parent = find_run(settings, run)
+    _check_target(settings, parent)
     asked = {Left.FAILED: failed, Left.BLOCKED: blocked}
     kinds = frozenset(kind for kind, wanted in asked.items() if wanted) or frozenset(Left)
     rest = rest_of(ledger, parent, kinds)
@@ -54,11 +55,23 @@ def retry(
     return execute(
         settings,
         parent.job,
-        Selection(exactly=tuple(rest.partitions)),
+        Selection(exactly=rest.generations),
         ModelChoice() if latest_model else _choice_of(parent),
-        replace(options, parent_run_id=parent.run_id),
+        replace(options, parent_run_id=parent.run_id, reason=parent.reason),
         dry_run=dry_run,
         like=parent,
+    )
+
+
+def _check_target(settings: Settings, run: RunRecord) -> None:
+    """Targets may share a ledger. Raises: UsageError, when another one was given than the run's own."""
+    if settings.target in (None, run.target):
+        return
+    own = f"target {run.target}" if run.target else "no target"
+    command = output.command(replace(settings, target=run.target), f"batch-scorer retry {run.run_id}")
+    raise UsageError(
+        f"run {run.run_id} was of {own}, not of target {settings.target}",
+        fix=f"its retry is of the same, without BATCH_SCORER_TARGET: {command}",  # a next would get our -t
     )
 
 
@@ -72,10 +85,10 @@ def _choice_of(run: RunRecord) -> ModelChoice:
 
 def _tell(settings: Settings, rest: Rest) -> None:
     for path, why in rest.passed_over[:_MAX_NAMED]:
-        output.say(settings, f"{path} is left alone: {why}")
+        output.remark(settings, f"{path} is left alone: {why}")
     n_more = len(rest.passed_over) - _MAX_NAMED
     if n_more > 0:
-        output.say(settings, f"{words.count(n_more, 'partition')} more left alone")
+        output.remark(settings, f"{words.count(n_more, 'partition')} more left alone")
     if not rest.is_all:
         job = rest.run.job
         output.warn(
@@ -84,7 +97,7 @@ def _tell(settings: Settings, rest: Rest) -> None:
             + output.command(settings, f"batch-scorer run {job}"),
         )
     if rest.partitions:
-        output.say(settings, f"retry of run {rest.run.run_id}: {rest.words}")
+        output.remark(settings, f"retry of run {rest.run.run_id}: {rest.words}")
 
 
 def _nothing(settings: Settings, parent: RunRecord, options: RunOptions) -> int:
@@ -93,7 +106,7 @@ def _nothing(settings: Settings, parent: RunRecord, options: RunOptions) -> int:
         counts = {"n_published": 0, "n_blocked": 0, "n_failed": 0}
         output.emit_summary(code, run_id=None, parent_run_id=parent.run_id, **counts, error=None)
     else:
-        output.say(settings, f"nothing to retry: run {parent.run_id} left nothing that is still undone")
+        output.remark(settings, f"nothing to retry: run {parent.run_id} left nothing that is still undone")
     return code
 
 

@@ -37,7 +37,16 @@ _OPTIONS = (
 )
 
 
-_MODEL = click.option("--model", metavar="NAME@V", help="Score with this version instead of the job's.")
+def _named(_context: click.Context, _option: click.Parameter, version: str | None) -> str | None:
+    """An unset variable must not score with the job's own model, and pin what it scored."""
+    if version == "":
+        raise click.BadParameter("it is empty: write NAME@V, or leave it out")
+    return version
+
+
+_MODEL = click.option(
+    "--model", metavar="NAME@V", callback=_named, help="Score with this version instead of the job's."
+)
 _AS_OF_DATE = click.option(
     "--model-as-of-date",
     is_flag=True,

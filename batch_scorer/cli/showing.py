@@ -19,6 +19,7 @@ from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.cli.show_partition import show_partition
 from batch_scorer.cli.verdicts import emit_results
 from batch_scorer.core.errors import LockHeld, UsageError
+from batch_scorer.core.partitions import typed
 from batch_scorer.core.records import RunRecord
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _what_is_left(ledger: Ledger, run: RunRecord) -> Iterator[str]:
         yield f"next: batch-scorer retry {run.run_id}"
     elif run.n_published == 1 and not rest.passed_over:
         paths = [place(attempt) for attempt in ledger.attempts(run.run_id)]
-        yield from (f"next: batch-scorer show {run.job}/{path}" for path in paths[:1])
+        yield from (f"next: batch-scorer show {typed(run.job, path)}" for path in paths[:1])
 
 
 def _echo_config(run: RunRecord) -> None:

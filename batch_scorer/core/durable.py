@@ -119,6 +119,8 @@ def as_output_error(error: OSError, where: Path | str) -> OutputError:
 
 def _replace(path: Path, pieces: Iterable[bytes], mode: int | None = None) -> None:
     with writing(path):
+        if path.exists() and not path.is_file():  # a device such as /dev/null would be gone afterwards
+            raise OSError(errno.EINVAL, "it is there, and no plain file")
         # Hidden: no reader of a lake takes a half-written file for data.
         beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
         try:

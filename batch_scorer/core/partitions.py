@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -74,6 +75,11 @@ class Partition:
 
     def __str__(self) -> str:
         return self.path
+
+
+def typed(job: str, path: str) -> str:
+    """JOB/PARTITION as an argument of a command, whatever a shell makes of the characters in it."""
+    return shlex.quote(f"{job}/{path}")
 
 
 def parse_partition_path(keys: Sequence[PartitionKey], path: str) -> Partition:

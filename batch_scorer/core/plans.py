@@ -76,14 +76,15 @@ class Selection:
     """What the command line asked for. first_day and last_day: both included.
 
     since_last_success: first_day is still to be found in the ledger, see planning.selection.since_success.
-    exactly: hive paths; these and no others, scored even if they are up to date or pinned.
+    exactly: (hive path, the generation it has, 0 for none); these and no others, scored even if they are up
+    to date or pinned, but not when somebody published a newer generation since.
     """
 
     first_day: dt.date | None = None
     last_day: dt.date | None = None
     since_last_success: bool = False
     partitions: tuple[tuple[str, str], ...] = ()  # --partition key=value, values as typed
-    exactly: tuple[str, ...] = ()
+    exactly: tuple[tuple[str, int], ...] = ()
     reprocess: Reprocess | None = None
     limit: int | None = None
     newest_first: bool = True

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from batch_scorer.core.errors import LockHeld, ModelRefused
 from batch_scorer.core.leases import Holder
 from batch_scorer.core.processes import fate_of
-from batch_scorer.core.records import AttemptState, PartitionRecord, RunRecord
+from batch_scorer.core.records import AttemptState, GenerationRecord, RunRecord
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.pinning import pin_model
 from batch_scorer.execution.publishing.leases import silence
@@ -33,11 +33,14 @@ class Left(StrEnum):
 class Rest:
     """What a run left. partitions: by hive path, to be tried again. passed_over: (hive path, why not).
 
+    generations: what each of the partitions has now, 0 for none.
+
     is_all: False for a run of an older version, which did not record what it set out to do, and was stopped.
     """
 
     run: RunRecord
     partitions: Mapping[str, Left]
+    generations: tuple[tuple[str, int], ...] = ()
     passed_over: tuple[tuple[str, str], ...] = ()
     is_all: bool = True
 
@@ -60,18 +63,22 @@ def rest_of(ledger: Ledger, run: RunRecord, kinds: frozenset[Left] = frozenset(L
         )
     records = {partition.path: each for partition, each in ledger.partition_records(run.job).items()}
     partitions: dict[str, Left] = {}
+    generations: list[tuple[str, int]] = []
     passed_over: list[tuple[str, str]] = []
     for path, left in _left(ledger, run):
         if left not in kinds:
             continue
-        why = _settled(run, path, records.get(path))
+        current = records[path].current if path in records else None
+        why = _settled(run, path, current)
         if why is None:
             partitions[path] = left
+            generations.append((path, current.number if current else 0))
         else:
             passed_over.append((path, why))
     return Rest(
         run=run,
         partitions=partitions,
+        generations=tuple(generations),
         passed_over=tuple(passed_over),
         is_all=run.planned is not None or (run.exit_code is not None and run.error is None),
     )
@@ -101,10 +108,11 @@ def check_same_model(parts: JobParts, run: RunRecord) -> None:
 def with_todays_config(rest: Rest) -> str:
     """The command that scores what is left as the job file is today."""
     paths = list(rest.partitions)
-    if any("/" in path for path in paths):  # several --partition of several keys would mean more than these
-        return f"batch-scorer run {rest.run.job}"
-    chosen = "".join(f" --partition {shlex.quote(unquote(path))}" for path in paths[:_MAX_NAMED])
-    return f"batch-scorer backfill {rest.run.job}{chosen}{' …' if len(paths) > _MAX_NAMED else ''}"
+    # Several --partition of several keys would mean more than these; and who would type a hundred?
+    if any("/" in path for path in paths) or len(paths) > _MAX_NAMED:
+        return f"batch-scorer run {rest.run.job} --reprocess failed"
+    chosen = "".join(f" --partition {shlex.quote(unquote(path))}" for path in paths)
+    return f"batch-scorer backfill {rest.run.job}{chosen}"
 
 
 def _left(ledger: Ledger, run: RunRecord) -> Iterator[tuple[str, Left]]:
@@ -122,11 +130,10 @@ def _left(ledger: Ledger, run: RunRecord) -> Iterator[tuple[str, Left]]:
                 pass
 
 
-def _settled(run: RunRecord, path: str, record: PartitionRecord | None) -> str | None:
+def _settled(run: RunRecord, path: str, current: GenerationRecord | None) -> str | None:
     """Why it is nobody's business any more: dates and clocks aside, the newest publish is the one to stay."""
     if "=" not in path:
         return "it is no partition"
-    current = record.current if record else None
     if current is None:
         return None
     then = (run.planned or {}).get(path)

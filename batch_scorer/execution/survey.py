@@ -66,7 +66,7 @@ def survey(parts: JobParts, choice: ModelChoice, selection: Selection, now: date
         )
     plan = with_footers(plan, _footers(parts, plan))
     plan = replace(plan, agreed_columns=_agreed_columns(plan, job.carried_columns))
-    if choice.is_explicit:
+    if choice.pins:  # not the retry of a run that took what the alias meant
         plan = with_training_told(plan, job)
     return Survey(plan=plan, records=records, now=now)
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from batch_scorer.core.errors import LeaseLost
 from batch_scorer.core.leases import Holder, Lease
-from batch_scorer.core.partitions import Partition
+from batch_scorer.core.partitions import Partition, typed
 from batch_scorer.core.processes import ProcessIdentity
 from batch_scorer.ledger.encoding import partition_from_json, partition_to_json
 from batch_scorer.ledger.schema import holders, leases
@@ -113,7 +113,7 @@ def check(connection: Connection, job: str, partition: Partition, token: str) ->
         f"the lease of {partition} was lost to {f'run {by.run_id}' if by and by.run_id else 'another run'}",
         where=f"job {job}",
         fix="this run published nothing of it: it was silent for so long that it was taken for dead",
-        next_command=f"batch-scorer show {job}/{partition.path}",
+        next_command=f"batch-scorer show {typed(job, partition.path)}",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
@@ -20,12 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
-    """What is the same for every partition of one plan. now: aware; today: its day in the job's time zone."""
+    """What is the same for every partition of one plan. now: aware; today: its day in the job's time zone.
+
+    generations: by hive path, what Selection.exactly expects.
+    """
 
     job: Job
     selection: Selection
     now: dt.datetime
     today: dt.date
+    generations: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +43,9 @@ def decide(night: Night, found: PartitionFiles, assessment: Assessment) -> Decis
     """What to do with a partition that has a directory. Limits on how many come later."""
     if assessment.current is not None and not found.files:
         return vanished(assessment.current)
+    if assessment.current is not None and _was_overtaken(night, found.partition, assessment.current):
+        text = f"generation {assessment.current.number} was published since"
+        return Decision(action=Action.SKIP, reasons=(Reason(cause=Cause.UP_TO_DATE, text=text),))
     decision = _due(night, found.partition, assessment)
     if decision.action is not Action.SCORE:
         return decision
@@ -49,6 +57,11 @@ def vanished(current: GenerationRecord) -> Decision:
     """Published, and its input is gone: reported, never deleted."""
     text = f"input vanished; the published predictions (v{current.ingredients.model_version}) stay"
     return Decision(action=Action.VANISHED, reasons=(Reason(cause=Cause.INPUT_VANISHED, text=text),))
+
+
+def _was_overtaken(night: Night, partition: Partition, current: GenerationRecord) -> bool:
+    """By a nightly run, or by the very run that is retried: recovery may find what it had made visible."""
+    return bool(night.generations) and night.generations[partition.path] != current.number
 
 
 def _due(night: Night, partition: Partition, assessment: Assessment) -> Decision:

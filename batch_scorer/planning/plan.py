@@ -64,7 +64,7 @@ def build_plan(
     Raises: UsageError, as check_selection; ConfigInvalid, as check_key_types.
     """
     today = today_in(job.schedule.timezone, now)
-    night = Night(job=job, selection=selection, now=now, today=today)
+    night = Night(job=job, selection=selection, now=now, today=today, generations=dict(selection.exactly))
     plan = Plan(
         job=job.name,
         today=today,

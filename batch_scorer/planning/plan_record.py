@@ -111,7 +111,8 @@ def moved(then: PlanRecord, now: PlanRecord) -> Iterator[str]:
     """
     if then.target != now.target:
         yield f"target: was {then.target or 'none'}, is {now.target or 'none'}"
-    if then.model_sha256 != now.model_sha256 or then.model != now.model:
+    of_their_day = then.choice.of_its_day and now.choice.of_its_day  # what the alias means now scores nothing
+    if not of_their_day and (then.model_sha256 != now.model_sha256 or then.model != now.model):
         yield f"model: was {_model(then)}, is {_model(now)}"
     if then.suite_fingerprint != now.suite_fingerprint:
         yield f"suites: changed ({then.suite_fingerprint[:4]}… → {now.suite_fingerprint[:4]}…)"

@@ -39,7 +39,7 @@ def keep_predicate(job: Job, selection: Selection) -> Callable[[Partition], bool
     """
     overlaps = overlap_predicate(job, selection)
     if selection.exactly:
-        exactly = frozenset(selection.exactly)
+        exactly = frozenset(path for path, _ in selection.exactly)
         return lambda partition: partition.path in exactly
     if not is_ranged(selection):
         return lambda _partition: True
@@ -57,7 +57,7 @@ def overlap_predicate(job: Job, selection: Selection) -> Callable[[Partition], b
     """
     check_selection(job, selection)
     if selection.exactly:
-        above = {path[:end] for path in selection.exactly for end in _ends(path)}
+        above = {path[:end] for path, _ in selection.exactly for end in _ends(path)}
         return lambda partition: partition.path in above
     asked = _asked_values(job, selection)
     first, last = selection.first_day, selection.last_day
@@ -80,7 +80,7 @@ def is_ranged(selection: Selection) -> bool:
 def not_found(selection: Selection, entries: Iterable[PartitionPlan]) -> list[str]:
     """One warning for each partition that was asked for one by one, and is nowhere."""
     there = {entry.partition.path if entry.partition else entry.label for entry in entries}
-    return [f"{path} is not in the lake any more" for path in selection.exactly if path not in there]
+    return [f"{path} is not in the lake any more" for path, _ in selection.exactly if path not in there]
 
 
 def since_success(selection: Selection, succeeded: Iterable[Partition]) -> Selection:

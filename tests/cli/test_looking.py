@@ -63,6 +63,17 @@ def test_the_broken_job_itself_is_a_config_mistake(project: TaxiProject, argumen
     assert project.cli(*arguments).code == 78
 
 
+@pytest.mark.parametrize("arguments", [["retry"], ["show", "last"], ["cancel", "last"], ["runs"]])
+def test_where_every_job_file_is_broken_nobody_claims_that_nothing_has_run(
+    project: TaxiProject, arguments: list[str]
+) -> None:
+    assert project.cli("run", "taxi_tips").code == 0
+    taxi.write_job(project.root, taxi.job_document(input={"where": "fare >"}))
+    result = project.cli(*arguments)
+    assert result.code == 78
+    assert "no job file can be read" in result.stderr
+
+
 def test_with_json_a_broken_job_tells_each_mistake_in_a_line_of_its_own(project: TaxiProject) -> None:
     (project.root / "jobs" / "broken.yml").write_text(BROKEN)
     result = project.cli("--json", "run", "broken")

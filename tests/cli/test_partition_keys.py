@@ -133,3 +133,23 @@ def test_an_int_and_a_string_without_a_date(make_project: Callable[..., TaxiProj
         ["--since", "last-success"],
     ):
         assert project.cli("plan", "taxi_tips", *wrong).code == 2, wrong
+
+
+def test_the_newest_partition_is_that_of_the_newest_day_whichever_key_that_is(by_day: TaxiProject) -> None:
+    run(by_day, "--partition", "region=x:y", "--to", "2024-01-01")
+    run(by_day, "--partition", "region=007", "--from", "2024-01-02")
+    assert "newest region=007/ds=2024-01-02" in by_day.cli("status", "taxi_tips").stdout
+
+
+def test_the_commands_of_status_and_show_can_be_typed_whatever_a_partition_is_called(
+    by_day: TaxiProject,
+) -> None:
+    asked = ["--partition", "region=50% off", "--partition", "ds=2024-01-01"]
+    run(by_day, *asked)
+    shown = by_day.cli("show", "last").stdout
+    (file,) = (by_day.lake / "region=50%25 off" / "ds=2024-01-01").iterdir()
+    file.write_bytes(b"no Parquet")
+    assert by_day.cli("run", "taxi_tips", *asked).code == 1
+    for text in (shown, by_day.cli("status", "taxi_tips").stdout):
+        _, *command = shlex.split(text[text.index("batch-scorer ") :])
+        assert command == ["-p", str(by_day.root), "show", "taxi_tips/region=50%25 off/ds=2024-01-01"]

@@ -327,6 +327,13 @@ def test_a_plan_and_options_that_say_what_to_score_exclude_each_other(
         assert "--plan says which partitions" in refused(project, kept, *more)
 
 
+@pytest.mark.parametrize("verb", ["plan", "run", "backfill"])
+def test_an_empty_model_is_refused_and_not_taken_for_the_jobs_own(project: TaxiProject, verb: str) -> None:
+    result = project.cli(verb, "taxi_tips", "--since", "2024-01-01", "--model", "")
+    assert result.code == 2
+    assert "it is empty: write NAME@V" in result.stderr
+
+
 def test_a_plan_that_cannot_be_written_leaves_the_old_one(project: TaxiProject, kept: Path) -> None:
     before = kept.read_bytes()
     inside = kept / "below.json"

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -124,7 +128,7 @@ def test_what_was_published_since_is_left_alone(halved: tuple[TaxiProject, bytes
     mend_day(project, 1, whole)
     assert project.cli("run", "taxi_tips").code == 0
     before = project.snapshot()
-    result = project.cli("retry", parent.run_id, "--empty-exit-code", "7")
+    result = project.cli("-v", "retry", parent.run_id, "--empty-exit-code", "7")
     assert result.code == 7
     assert "generation 1 was published since" in result.stderr
     assert f"nothing to retry: run {parent.run_id}" in result.stderr
@@ -149,7 +153,7 @@ def test_a_retry_tries_what_was_given_up_and_what_was_asked_for_although_up_to_d
 def test_only_the_kind_that_is_asked_for_is_tried_again(halved: tuple[TaxiProject, bytes]) -> None:
     project, whole = halved
     mend_day(project, 1, whole)
-    assert "nothing to retry" in project.cli("retry", "--blocked").stderr
+    assert "nothing to retry" in project.cli("-v", "retry", "--blocked").stderr
     assert project.cli("retry", "--failed").code == 0
     assert last_run(project).n_published == 1
 
@@ -333,3 +337,82 @@ def test_a_mistyped_run_suggests_the_newest(halved: tuple[TaxiProject, bytes]) -
     result = project.cli("retry", "nonsense")
     assert result.code == 2
     assert last_run(project).run_id in result.stderr
+
+
+def test_what_recovery_finds_published_is_not_scored_again(make_project: Callable[..., TaxiProject]) -> None:
+    project = make_project(2, compute={"cluster": "inline"})
+    die = "from batch_scorer.ledger.sql_ledger import SqlLedger\n"
+    die += "SqlLedger.finish_publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+    script = f"import os, signal\n{die}from batch_scorer.cli.main import run\n"
+    script += f"run(['-p', {str(project.root)!r}, 'run', 'taxi_tips', '--max-parallel', '1'])"
+    died = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+    result = project.cli("retry")
+    assert result.code == 0
+    assert "generation 1 was visible, now recorded" in result.stderr
+    with closing(open_ledger(project.state / "ledger.db")) as ledger:
+        records = ledger.partition_records("taxi_tips").values()
+    assert [record.current.number for record in records if record.current] == [1, 1]
+
+
+def test_a_retry_that_has_nothing_to_do_or_goes_well_is_silent_off_a_terminal(
+    halved: tuple[TaxiProject, bytes],
+) -> None:
+    project, whole = halved
+    mend_day(project, 1, whole)
+    first, second = project.cli("retry"), project.cli("retry")
+    assert (first.code, first.stdout + first.stderr) == (0, "")
+    assert (second.code, second.stdout + second.stderr) == (0, "")
+
+
+def test_a_retry_for_another_target_than_that_of_its_run_is_refused(
+    make_project: Callable[..., TaxiProject],
+) -> None:
+    targets = {"few": {"input": {"limit_rows": 100}}, "fewer": {"input": {"limit_rows": 10}}}
+    project = make_project(1, compute={"cluster": "inline"}, targets=targets)
+    whole = break_day(project, 0)
+    assert project.cli("-t", "few", "run", "taxi_tips").code == 1
+    mend_day(project, 0, whole)
+    result = project.cli("-t", "fewer", "retry")
+    assert result.code == 2
+    assert "was of target few, not of target fewer" in result.stderr
+    assert project.cli("-t", "few", "retry").code == 0
+    assert len(project.published(0)) == 100
+
+
+def test_the_command_for_todays_config_can_be_typed_however_many_partitions_are_left(
+    make_project: Callable[..., TaxiProject],
+) -> None:
+    project = make_project(11, compute={"cluster": "inline"})
+    wholes = [break_day(project, index) for index in range(11)]
+    assert project.cli("run", "taxi_tips").code == 1
+    for index, whole in enumerate(wholes):
+        mend_day(project, index, whole)
+    changes = {"input": {"where": "fare > 0"}, "compute": {"cluster": "inline"}}
+    taxi.write_job(project.root, taxi.job_document(**changes))
+    told = project.cli("retry", "--dry-run").stderr
+    _, *command = shlex.split(told.partition("today's: ")[2])
+    assert project.cli(*command[2:]).code == 0  # without its -p
+    assert last_run(project).n_published == 11
+
+
+def test_a_retry_repeats_the_reason_and_warns_of_no_more_than_its_run_did(
+    make_project: Callable[..., TaxiProject],
+) -> None:
+    """The training rides of the tests are of the first day: marked only where a model was asked for."""
+    project = make_project(1, compute={"cluster": "inline"})
+    whole = break_day(project, 0)
+    asked = ("--partition", project.day(0).name, "--reason", "late rides")
+    assert project.cli("backfill", "taxi_tips", *asked).code == 1
+    mend_day(project, 0, whole)
+    result = project.cli("retry", "--error-on", "warning")
+    assert (result.code, result.stderr) == (0, "")
+    assert last_run(project).reason == "late rides"
+
+
+@pytest.mark.parametrize("verb", ["retry", "cancel", "show"])
+def test_an_empty_id_is_not_the_beginning_of_the_only_run(project: TaxiProject, verb: str) -> None:
+    assert project.cli("run", "taxi_tips").code == 0
+    result = project.cli(verb, "")
+    assert result.code == 2
+    assert "a run's id is empty" in result.stderr

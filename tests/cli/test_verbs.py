@@ -6,11 +6,16 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 
+from batch_scorer.core.chunks import ChunkCost
+from batch_scorer.ledger.ledger import open_ledger
 from tests import taxi
 from tests.conftest import TaxiProject
 
@@ -213,6 +218,22 @@ def test_show_suggests_when_there_is_no_such_thing(project: TaxiProject) -> None
     project.cli("run", "taxi_tips")
     assert project.cli("show", "taxi_tips/2031-01-01").code == 2
     assert project.cli("show", "ZZZ").code == 2
+
+
+def test_the_last_success_is_told_however_many_runs_failed_since(project: TaxiProject) -> None:
+    assert project.cli("run", "taxi_tips").code == 0
+    with closing(open_ledger(project.state / "ledger.db")) as ledger:
+        success = ledger.run("last")
+        for number in range(51):
+            failed = replace(success, run_id=f"{success.run_id[:-3]}Z{number:02}")
+            ledger.start_run(failed)
+            ledger.finish_run(
+                failed.run_id, exit_code=1, finished_at=datetime.now(UTC), n_published=0, n_blocked=0,
+                n_failed=1, cost=ChunkCost(),
+            )  # fmt: skip
+    (status, _) = project.cli("--json", "status", "taxi_tips", "--max-age", "26h").lines
+    assert success.finished_at is not None
+    assert (status["last_success"], status["late"]) == (success.finished_at.isoformat(), False)
 
 
 def test_status_is_late_when_the_last_success_is_too_old(project: TaxiProject) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -24,3 +25,14 @@ def test_a_place_that_refuses_is_named_and_the_old_content_stays(tmp_path: Path)
         write_whole(tmp_path / "file" / "below", b"x")
     assert caught.value.where == str(tmp_path / "file" / "below")
     assert (tmp_path / "file").read_bytes() == b"in the way"
+
+
+def test_what_is_no_plain_file_is_never_replaced(tmp_path: Path) -> None:
+    """As root, plan -o /dev/null would else take /dev/null from everybody."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path):
+        with pytest.raises(OutputUnwritable, match="no plain file"):
+            write_whole(path, b"x")
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]

@@ -335,3 +335,18 @@ def test_a_released_partition_is_a_step_of_the_ladder_above_failed_ones(
     found = make_found(april(1))
     record = released(published(found), found)
     assert only(plan_for(JOB, found, records=[record], reprocess=Reprocess(step))).action.value == action
+
+
+def test_what_is_asked_for_one_by_one_is_scored_again_unless_it_was_published_since(
+    plan_for: PlanFor,
+) -> None:
+    found = [make_found(april(n)) for n in (1, 2, 3, 4)]
+    records = [
+        published(found[0], number=2),
+        published(found[1], number=3),
+        published(found[2], number=3, pinned=True),
+    ]
+    exactly = tuple((each.partition.path, number) for each, number in zip(found, (2, 2, 3, 0), strict=True))
+    plan = plan_for(JOB, *found, records=records, exactly=exactly)
+    assert actions(plan) == {"01": "SCORE", "02": "SKIP", "03": "SCORE", "04": "SCORE"}
+    assert plan.entries[1].why == "generation 3 was published since"

@@ -127,6 +127,11 @@ def test_the_same_model_under_another_number_has_moved(plan_for: PlanFor, record
     assert make_model().label.startswith("tips@champion = v7")
 
 
+def test_what_the_alias_means_now_moves_no_plan_that_takes_what_it_meant_then(record: PlanRecord) -> None:
+    then = replace(record, choice=ModelChoice(of_its_day=True))
+    assert list(moved(then, replace(then, model="tips@8", model_sha256="beef" * 16))) == []
+
+
 def test_what_moved_of_a_partition_is_told_with_then_and_now(plan_for: PlanFor) -> None:
     then_found = [make_found(april(n)) for n in (4, 5, 6, 7, 8)]
     seven = published(make_found(april(7), size=9), number=2)

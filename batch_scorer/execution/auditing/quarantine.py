@@ -10,7 +10,7 @@ from typing import Any
 from batch_scorer.config.mistakes import suggestion
 from batch_scorer.core.chunks import Accounting
 from batch_scorer.core.errors import UsageError
-from batch_scorer.core.partitions import Partition
+from batch_scorer.core.partitions import Partition, typed
 from batch_scorer.core.records import (
     AttemptRecord,
     AttemptState,
@@ -64,7 +64,7 @@ def aside_of_partition(parts: JobParts, text: str) -> RowsAside:
     if record.current is None:
         raise UsageError(
             f"{record.partition} was never published: rows of a blocked partition are not kept",
-            next_command=f"batch-scorer show {parts.job.name}/{record.partition.path} --validation",
+            next_command=f"batch-scorer show {typed(parts.job.name, record.partition.path)} --validation",
         )
     return _of_generation(parts, record.current, is_current=True)
 

@@ -15,7 +15,7 @@ from ulid import ULID
 from batch_scorer.core.errors import BatchScorerError, LeaseLost, LockHeld
 from batch_scorer.core.faults import setting
 from batch_scorer.core.leases import BEAT_S, SILENCE_S, Holder
-from batch_scorer.core.partitions import Partition
+from batch_scorer.core.partitions import Partition, typed
 from batch_scorer.core.processes import Fate, fate_of, this_process
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.publishing.presence import present
@@ -72,7 +72,7 @@ class Leases:
             f"the lease of {partition} was lost to another run",
             where=f"job {self.holder.job}",
             fix="this run published nothing of it: it was silent for so long that it was taken for dead",
-            next_command=f"batch-scorer show {self.holder.job}/{partition.path}",
+            next_command=f"batch-scorer show {typed(self.holder.job, partition.path)}",
         )
 
     def check(self, partition: Partition) -> None:

@@ -5,6 +5,7 @@ The ledger gets a waiver, under the partition's lease, and the next run scores t
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,7 +55,8 @@ def choose(parts: JobParts, partition: str, rule: str | None, why: str) -> Relea
         raise UsageError(
             f"{record.partition} is pinned: a release would score it anew with the job's own model",
             where=f"generation {current.number}",
-            next_command=f"batch-scorer unpin {parts.job.name} --partition {record.partition.label}",
+            next_command=f"batch-scorer unpin {parts.job.name} "
+            f"--partition {shlex.quote(record.partition.label)}",
         )
     source = _source(parts, record)
     older = [each.waived for each in record.waivers if each.input_fingerprint == source.input_fingerprint]

@@ -13,6 +13,7 @@ from ulid import ULID
 
 from batch_scorer.core.errors import BatchScorerError, LockHeld, UsageError
 from batch_scorer.core.faults import FaultPoint, fault_point
+from batch_scorer.core.partitions import typed
 from batch_scorer.core.records import (
     AttemptRecord,
     AttemptState,
@@ -62,7 +63,7 @@ def choose(parts: JobParts, partition: str, to: int | None) -> Rollback:
         f"{current.partition} cannot go back to {what}: its files are not kept",
         where=f"generation {current.number} is current; kept are: {known}",
         fix="raise output.keep_generations to keep more; older ones can only be scored anew",
-        next_command=f"batch-scorer show {parts.job.name}/{current.partition.path}",
+        next_command=f"batch-scorer show {typed(parts.job.name, current.partition.path)}",
     )
 
 
@@ -122,7 +123,7 @@ def pinned(parts: JobParts, partition: str) -> GenerationRecord:
         raise UsageError(
             f"{current.partition} is not pinned",
             where=f"generation {current.number}",
-            next_command=f"batch-scorer show {parts.job.name}/{current.partition.path}",
+            next_command=f"batch-scorer show {typed(parts.job.name, current.partition.path)}",
         )
     return current
 
