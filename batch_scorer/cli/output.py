@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,7 @@ from batch_scorer.cli.settings import Settings
 from batch_scorer.core.errors import BatchScorerError, ReaderGone
 
 SCHEMA_VERSION = 1
+_OUR_COMMAND = re.compile(r"""(?<![\w='"-])batch-scorer (?=[a-z])""")  # and no value that is called so
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +75,7 @@ def command(settings: Settings, text: str) -> str:
     """`text` as it must be typed where the user stands: with the project and target that were given."""
     given = [("-p", settings.project), ("-t", settings.target)]
     options = "".join(f" {flag} {shlex.quote(value)}" for flag, value in given if value)
-    return text.replace("batch-scorer ", f"batch-scorer{options} ")
+    return _OUR_COMMAND.sub(lambda _command: f"batch-scorer{options} ", text)
 
 
 def fail(settings: Settings, error: BatchScorerError) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,49 +26,82 @@ if TYPE_CHECKING:
 _MAX_UP_TO_DATE = 31  # of a range that was asked for, a month: more of them are only counted
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How a plan is looked at. plan_file: where it is kept, too."""
+
+    explain: bool
+    plan_file: Path | None
+
+
+def look_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Hand the verb a `look`."""
+
+    @functools.wraps(command)
+    def with_look(**arguments: Any) -> Any:
+        look = Look(explain=arguments.pop("explain"), plan_file=arguments.pop("plan_file"))
+        return command(look=look, **arguments)
+
+    for option in reversed(_LOOK_OPTIONS):
+        with_look = option(with_look)
+    return with_look
+
+
+_LOOK_OPTIONS = (
+    click.option("--explain", is_flag=True, help="Every ingredient of each decision, then and now."),
+    click.option(
+        "-o",
+        "--output",
+        "plan_file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Also write the plan to this file, for run --plan.",
+    ),
+)
+
+
 @click.command()
 @click.argument("job")
 @selection_options
 @model_options
-@click.option("--explain", is_flag=True, help="Every ingredient of each decision, then and now.")
-@click.option(
-    "-o",
-    "--output",
-    "plan_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Also write the plan to this file, for run --plan.",
-)
+@look_options
 @global_options
-def plan(
-    settings: Settings,
-    job: str,
-    selection: Selection,
-    choice: ModelChoice,
-    explain: bool,
-    plan_file: Path | None,
-) -> None:
+def plan(settings: Settings, job: str, selection: Selection, choice: ModelChoice, look: Look) -> None:
     """What would be done for JOB, and why, per partition. Changes nothing."""
     from batch_scorer import wiring
-    from batch_scorer.execution.survey import survey
 
     parts = wiring.open_job_for_reading(settings.find_project(), job, target=settings.target)
+    look_at(settings, parts, selection, choice, look)
+
+
+def look_at(
+    settings: Settings,
+    parts: JobParts,
+    selection: Selection,
+    choice: ModelChoice,
+    look: Look,
+    accept: Callable[[JobParts, Plan], None] = lambda _parts, _plan: None,
+) -> None:
+    """Plan and show it. accept: raises to refuse the plan."""
+    from batch_scorer.execution.survey import survey
+
     seen = survey(parts, choice, selection, datetime.now(UTC))
+    accept(parts, seen.plan)
     explained: Callable[[PartitionPlan], Explanation] | None = None
-    if explain:
+    if look.explain:
         from batch_scorer.execution.explaining import explainer
 
         explained = explainer(parts, seen)
-    show_plan(settings, parts, seen.plan, explained)
-    if plan_file is not None:
+    _show_plan(settings, parts, seen.plan, explained)
+    if look.plan_file is not None:
         from batch_scorer.execution.plan_files import write_plan
 
-        write_plan(plan_file, parts, seen.plan)
-        run = f"batch-scorer run {job} --plan {shlex.quote(str(plan_file))}"
+        write_plan(look.plan_file, parts, seen.plan)
+        run = f"batch-scorer run {seen.plan.job} --plan {shlex.quote(str(look.plan_file))}"
         output.say(settings, f"next: {output.command(settings, run)}")
 
 
-def show_plan(
+def _show_plan(
     settings: Settings,
     parts: JobParts,
     plan: Plan,

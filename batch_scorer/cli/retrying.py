@@ -9,6 +9,7 @@ import click
 
 from batch_scorer.cli import output, words
 from batch_scorer.cli.finding import find_run
+from batch_scorer.cli.planning import Look
 from batch_scorer.cli.running import execute, run_options
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import UsageError
@@ -36,7 +37,7 @@ def retry(
     blocked: bool,
     latest_model: bool,
     options: RunOptions,
-    dry_run: bool,
+    look: Look | None,
 ) -> int:
     """Score again what a run left: the same partitions, the same model version, the same config."""
     from batch_scorer.execution.retrying import Left, rest_of
@@ -58,7 +59,7 @@ def retry(
         Selection(exactly=rest.generations),
         ModelChoice() if latest_model else _choice_of(parent),
         replace(options, parent_run_id=parent.run_id, reason=parent.reason),
-        dry_run=dry_run,
+        look=look,
         like=parent,
     )
 

@@ -16,7 +16,7 @@ import click
 from batch_scorer.cli import output
 from batch_scorer.cli.closing import conclude
 from batch_scorer.cli.durations import DURATION
-from batch_scorer.cli.planning import show_plan
+from batch_scorer.cli.planning import Look, look_at, look_options
 from batch_scorer.cli.progress import Bar, listener_for
 from batch_scorer.cli.selecting import model_option, model_options, selection_options
 from batch_scorer.cli.settings import Settings, global_options
@@ -62,7 +62,7 @@ _RUN_OPTIONS = (
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Hand the verb `options` (RunOptions) and `dry_run`."""
+    """Hand the verb `options` (RunOptions), and a `look` (None without --dry-run)."""
 
     @functools.wraps(command)
     def with_options(**arguments: Any) -> Any:
@@ -78,11 +78,15 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             max_parallel=arguments.pop("max_parallel"),
             command=tuple(sys.argv),
         )
-        return command(options=options, **arguments)
+        look, is_dry = arguments.pop("look"), arguments.pop("dry_run")
+        if look != Look(explain=False, plan_file=None) and not is_dry:
+            raise click.UsageError("--explain and --output look at a plan: add --dry-run")
+        return command(options=options, look=look if is_dry else None, **arguments)
 
+    wrapped = look_options(with_options)
     for option in reversed(_RUN_OPTIONS):
-        with_options = option(with_options)
-    return with_options
+        wrapped = option(wrapped)
+    return wrapped
 
 
 def _checked_cluster(spec: str | None) -> str | None:
@@ -98,7 +102,7 @@ def _checked_cluster(spec: str | None) -> str | None:
 @run_options
 @click.option(
     "--plan",
-    "plan_file",
+    "planned",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Do what this plan says (plan -o), or nothing if anything moved.",
@@ -110,25 +114,25 @@ def run(
     selection: Selection,
     choice: ModelChoice,
     options: RunOptions,
-    dry_run: bool,
-    plan_file: Path | None,
+    look: Look | None,
+    planned: Path | None,
 ) -> int:
     """Score everything of JOB that is due, or the partitions that are asked for."""
-    if plan_file is None:
-        return execute(settings, job, selection, choice, options, dry_run=dry_run)
+    if planned is None:
+        return execute(settings, job, selection, choice, options, look=look)
     if selection != Selection() or choice != ModelChoice():
         raise click.UsageError("--plan says which partitions and which model; give no options for them")
     from batch_scorer.execution.plan_files import check_unmoved, read_plan
 
-    then = read_plan(plan_file, job)
+    then = read_plan(planned, job)
     return execute(
         settings,
         job,
         then.selection,
         then.choice,
         options,
-        dry_run=dry_run,
-        accept=functools.partial(check_unmoved, plan_file, then),
+        look=look,
+        accept=functools.partial(check_unmoved, planned, then),
     )
 
 
@@ -149,7 +153,7 @@ def backfill(
     selection: Selection,
     choice: ModelChoice,
     options: RunOptions,
-    dry_run: bool,
+    look: Look | None,
     newest_first: bool,
     reason: str | None,
     yes: bool,
@@ -159,9 +163,9 @@ def backfill(
         raise click.UsageError("backfill needs --from and --to, or --since, or --partition")
     selection = replace(selection, newest_first=newest_first)
     options = replace(options, reason=reason)
-    if not yes and not dry_run:
+    if not yes and look is None:
         _ask(settings, job, selection, choice)
-    return execute(settings, job, selection, choice, options, dry_run=dry_run)
+    return execute(settings, job, selection, choice, options, look=look)
 
 
 def _says_what(selection: Selection) -> bool:
@@ -192,22 +196,20 @@ def execute(
     choice: ModelChoice,
     options: RunOptions,
     *,
-    dry_run: bool,
+    look: Look | None,
     accept: Callable[[JobParts, Plan], None] = lambda _parts, _plan: None,
     like: RunRecord | None = None,
 ) -> int:
-    """Plan, and do it unless dry_run. accept: raises to refuse the plan that is about to be carried out.
+    """Plan, and do it, or only look at it. accept: raises to refuse the plan that is about to be carried out.
 
     like: the run whose config is used.
     """
     from batch_scorer import wiring
 
     project = settings.find_project()
-    if dry_run:
+    if look is not None:
         looked_at = wiring.open_job_for_reading(project, job, target=settings.target, like=like)
-        plan = wiring.plan_job(looked_at, selection, choice)
-        accept(looked_at, plan)
-        show_plan(settings, looked_at, plan)
+        look_at(settings, looked_at, selection, choice, look, accept)
         return 0
     listener = listener_for(settings)
     try:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from batch_scorer.cli.output import command
+from batch_scorer.cli.settings import Settings
 from batch_scorer.execution.publishing.recovery import recover
 from tests import taxi
 from tests.conftest import TaxiProject
@@ -352,3 +354,18 @@ def test_the_commands_in_a_plan_can_be_typed_as_they_are(
     assert command[1:3] == ["-p", str(project.root)]
     assert project.cli(*command[3:]).code == 0
     assert set(project.published(0)["_model_version"]) == {"taxi_tips@2"}
+
+
+@pytest.mark.parametrize("verb", [["run"], ["backfill", "--from", "2024-01-01", "--to", "2024-01-02"]])
+def test_a_dry_run_is_looked_at_as_a_plan_is(project: TaxiProject, tmp_path: Path, verb: list[str]) -> None:
+    kept = tmp_path / "plan.json"
+    looked = project.cli(*verb, "taxi_tips", "--dry-run", "--explain", "-o", str(kept))
+    assert looked.code == 0
+    assert "     lease   free" in looked.stdout.splitlines()
+    assert project.cli("run", "taxi_tips", "--plan", str(kept)).code == 0
+    assert project.cli(*verb, "taxi_tips", "--explain").code == 2
+
+
+def test_a_value_that_is_called_as_we_are_stays_as_it_is() -> None:
+    said = command(Settings(project="p"), "batch-scorer backfill j --partition 'city=batch-scorer run'")
+    assert said == "batch-scorer -p p backfill j --partition 'city=batch-scorer run'"
