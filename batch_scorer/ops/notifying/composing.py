@@ -111,7 +111,8 @@ def _problems(report: RunReport, plan: Plan) -> Iterator[Problem]:
     for entry in plan.not_ready:
         path = entry.partition.path if entry.partition else entry.label
         yield Problem(partition=path, label=entry.label, state="waiting", kind="waiting", what=entry.why)
-    if report.exit_code and report.outcomes and not found and not report.run.error:
+    is_explained = found or plan.not_ready or report.run.error
+    if report.exit_code and report.outcomes and not is_explained:
         what = f"exit {report.exit_code} although everything was published, as --error-on asks"
         yield Problem(partition=_WHOLE_RUN, label="", state="failed", kind="error-on", what=what)
 

@@ -101,6 +101,12 @@ def test_a_partition_that_is_held_or_waits_is_a_failure_to_tell() -> None:
     ]
 
 
+def test_where_one_was_published_and_another_waits_the_waiting_is_all_there_is_to_tell() -> None:
+    waiting = plan(entry(31, Action.WAIT, Cause.NO_DIRECTORY))
+    notice = told(published(30), exit_code=75, plan=waiting)
+    assert [(p.partition, p.state) for p in notice.problems] == [("ride_date=2024-03-31", "waiting")]
+
+
 def test_a_warning_that_was_asked_to_be_a_failure_is_one() -> None:
     notice = told(published(30, warnings=("company has nulls",)), exit_code=1)
     assert (notice.event, notice.problems[0].kind) == (Event.FAILED, "error-on")
