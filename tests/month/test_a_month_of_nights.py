@@ -218,7 +218,7 @@ def _assert_explained(machine: Machine) -> None:
     afterwards = night_after(DAYS[-1]) + dt.timedelta(hours=4)
     machine.command("batch-scorer verify taxi_tips --deep --rescore 20", afterwards)
     assert "published" in machine.command("batch-scorer status taxi_tips --max-age 26h", afterwards).stdout
-    for day in (*BEFORE, *DAYS):
+    for day in (BEFORE[0], LATE_BY_TWO_DAYS, *GROWS_LATER, BAD, OUTAGE[0], BACKFILLED[0], DAYS[-1]):
         audited = machine.command(f"batch-scorer audit taxi_tips --partition ride_date={day}", afterwards)
         assert f"taxi_tips@{machine.whole(day)}, " in audited.stdout
     plan = machine.command("batch-scorer --json plan taxi_tips", afterwards)
