@@ -13,7 +13,7 @@ from batch_scorer.cli.planning import Look
 from batch_scorer.cli.running import execute, run_options
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import UsageError
-from batch_scorer.core.plans import ModelChoice, Selection
+from batch_scorer.core.plans import JOBS_OWN, ModelChoice, Selection
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunOptions
 
@@ -57,7 +57,7 @@ def retry(
         settings,
         parent.job,
         Selection(exactly=rest.generations),
-        ModelChoice() if latest_model else _choice_of(parent),
+        JOBS_OWN if latest_model else _choice_of(parent),
         replace(options, parent_run_id=parent.run_id, reason=parent.reason),
         look=look,
         like=parent,

@@ -21,7 +21,7 @@ from batch_scorer.cli.progress import Bar, listener_for
 from batch_scorer.cli.selecting import model_option, model_options, selection_options
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import BatchScorerError, Interrupted, UsageError
-from batch_scorer.core.plans import ModelChoice, Plan, Selection
+from batch_scorer.core.plans import JOBS_OWN, ModelChoice, Plan, Selection
 from batch_scorer.core.runs import RunOptions
 from batch_scorer.core.surprises import as_internal_error
 
@@ -120,7 +120,7 @@ def run(
     """Score everything of JOB that is due, or the partitions that are asked for."""
     if planned is None:
         return execute(settings, job, selection, choice, options, look=look)
-    if selection != Selection() or choice != ModelChoice():
+    if selection != Selection() or choice != JOBS_OWN:
         raise click.UsageError("--plan says which partitions and which model; give no options for them")
     from batch_scorer.execution.plan_files import check_unmoved, read_plan
 

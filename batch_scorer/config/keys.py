@@ -13,7 +13,7 @@ from batch_scorer.config.fields import SECRET_NAME
 from batch_scorer.config.job import Job
 from batch_scorer.config.mistakes import Place, nearest, suggestion
 from batch_scorer.config.sections import Secret
-from batch_scorer.config.yaml_source import YamlEntry, YamlList, YamlMap, YamlScalar, YamlValue
+from batch_scorer.config.yaml_source import YamlEntry, YamlList, YamlMap, YamlScalar, YamlValue, nodes
 
 Path = tuple[str | int, ...]
 
@@ -78,7 +78,9 @@ def is_secret(path: Path) -> bool:
 
 def lines_of_secrets(root: YamlMap) -> Iterator[tuple[str, int]]:
     """(file, line) of every value that stands where only a secret's name belongs."""
-    for path, node in _leaves((), root):
+    for path, node in nodes(root):
+        if not isinstance(node, YamlScalar):
+            continue
         below = path[2:] if path[:1] == ("targets",) else path
         if is_secret(below) and not (isinstance(node.value, str) and SECRET_NAME.fullmatch(node.value)):
             yield node.place.file, node.place.line
@@ -95,18 +97,6 @@ def section_in(annotation: Any) -> type[BaseModel] | None:
         return annotation
     inner = (section_in(argument) for argument in get_args(annotation))
     return next((section for section in inner if section), None)
-
-
-def _leaves(path: Path, node: YamlValue) -> Iterator[tuple[Path, YamlScalar]]:
-    match node:
-        case YamlMap():
-            for key, entry in node.entries.items():
-                yield from _leaves((*path, key), entry.value)
-        case YamlList():
-            for index, item in enumerate(node.items):
-                yield from _leaves((*path, index), item)
-        case YamlScalar():
-            yield path, node
 
 
 def _section_at(path: Path) -> type[BaseModel] | None:

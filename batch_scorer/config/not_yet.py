@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 from batch_scorer.config.layers import to_plain
 from batch_scorer.config.mistakes import Place
-from batch_scorer.config.yaml_source import YamlList, YamlMap, YamlValue
+from batch_scorer.config.yaml_source import YamlMap, nodes
 
 Path = tuple[str | int, ...]
 
@@ -61,24 +61,13 @@ NOT_YET = (
 
 def not_yet(root: YamlMap) -> Iterator[tuple[Path, Place, str]]:
     """(path, place, message) of everything in a tree that has to wait."""
-    for path, node in _nodes((), root):
+    for path, node in nodes(root):
         dotted = ".".join(map(str, path))
         value = to_plain(node)
         for entry in NOT_YET:
             if _fits(entry.keys, path) and entry.refuses(value):
                 yield path, node.place, f"{dotted}: {_short(value)}not supported yet; {entry.instead}"
                 break
-
-
-def _nodes(path: Path, node: YamlValue) -> Iterator[tuple[Path, YamlValue]]:
-    yield path, node
-    match node:
-        case YamlMap():
-            for key, entry in node.entries.items():
-                yield from _nodes((*path, key), entry.value)
-        case YamlList():
-            for index, item in enumerate(node.items):
-                yield from _nodes((*path, index), item)
 
 
 def _fits(keys: str, path: Path) -> bool:

@@ -8,7 +8,7 @@ deep nesting are refused: each can turn a small file into something else than wh
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,19 @@ class YamlEntry:
 
 
 YamlValue = YamlScalar | YamlList | YamlMap
+Steps = tuple[str | int, ...]  # keys and positions
+
+
+def nodes(root: YamlValue, path: Steps = ()) -> Iterator[tuple[Steps, YamlValue]]:
+    """Every value of a tree with the keys and positions that lead to it, the root first."""
+    yield path, root
+    match root:
+        case YamlMap():
+            for key, entry in root.entries.items():
+                yield from nodes(entry.value, (*path, key))
+        case YamlList():
+            for index, item in enumerate(root.items):
+                yield from nodes(item, (*path, index))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import taxi
+from tests import disks, taxi
 from tests.conftest import TaxiProject
 
 pytestmark = pytest.mark.alone
@@ -17,15 +17,8 @@ pytestmark = pytest.mark.alone
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 2 MB of its own."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"only root may mount a tmpfs here: {mounted.stderr.decode().strip()}")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
+    with disks.small_disk(tmp_path / "disk", "2m") as disk:
+        yield disk
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import disks
 from tests.faults.conftest import TALLY, Drivers
 from tests.faults.lake import Lake
 
@@ -113,14 +114,8 @@ def test_a_run_on_a_disk_that_fails_at_any_call(
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 8 MB of its own."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)]
-    mounted = subprocess.run(mount, capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"only root may mount a tmpfs here: {mounted.stderr.decode().strip()}")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
+    with disks.small_disk(tmp_path / "disk", "8m") as disk:
+        yield disk
 
 
 def test_a_disk_that_runs_full_is_gone_on_with_once_there_is_room(

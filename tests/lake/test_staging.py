@@ -6,7 +6,6 @@ import hashlib
 import os
 import resource
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from batch_scorer.core.errors import DiskFull, OutputUnwritable
 from batch_scorer.core.expressions import Name, OutputColumn
 from batch_scorer.lake.hashing import sha256_of_file
 from batch_scorer.lake.staging import StagedWriter, output_schema
+from tests import disks
 
 
 def output_spec(staging: Path, **changes: Any) -> OutputSpec:
@@ -155,15 +155,9 @@ def test_a_staging_directory_that_was_taken_away_is_not_brought_back(tmp_path: P
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"mounting a small tmpfs needs privileges: {error}")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    """A file system of 1 MB of its own."""
+    with disks.small_disk(tmp_path / "disk", "1m") as disk:
+        yield disk
 
 
 def test_a_full_disk_is_named_and_its_space_given_back(small_disk: Path) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pandas as pd
 import pytest
 
 from tests import taxi
+from tests.disks import small_disk
 from tests.month.clock import Clock
 from tests.month.machine import ZONE, Machine, Morning, night_after
 from tests.ops.notifying.conftest import Web, no_proxy, serve
@@ -41,14 +41,8 @@ _AROUND_THE_BACKFILL = (BACKFILL_NIGHT, BACKFILL_NIGHT + dt.timedelta(days=1))
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A small file system of its own, for one night to fill."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)]
-    mounted = subprocess.run(mount, capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"only root may mount a tmpfs here: {mounted.stderr.decode().strip()}")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
+    with small_disk(tmp_path / "disk", "24m") as disk:
+        yield disk
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from functools import partial
 from batch_scorer.core.checks import Check
 from batch_scorer.core.errors import BatchScorerError, UsageError
 from batch_scorer.core.models import ModelPin
-from batch_scorer.core.plans import ModelChoice, Plan, Selection
+from batch_scorer.core.plans import JOBS_OWN, Plan, Selection
 from batch_scorer.execution.doctor import clock, cluster, data, ledger, model, places, schedule, secrets
 from batch_scorer.execution.doctor.asking import LONG_S, PATIENCE_S, answer, within
 from batch_scorer.execution.parts import JobParts
@@ -67,4 +67,4 @@ def _tonight(parts: JobParts, pin: ModelPin | None) -> Iterator[Check]:
 def _plan(parts: JobParts, pin: ModelPin | None, now: datetime) -> Plan | None:
     from batch_scorer.execution.survey import survey
 
-    return None if pin is None else survey(parts, ModelChoice(), Selection(), now).plan
+    return None if pin is None else survey(parts, JOBS_OWN, Selection(), now).plan

@@ -16,7 +16,7 @@ from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunReport
 from batch_scorer.ops.emitting.facts import OpenLedger
 from batch_scorer.ops.emitting.lineage import EndedRun, Subject, end_event, start_event
-from batch_scorer.ops.notifying.secrets import secret
+from batch_scorer.ops.secrets import secret
 
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import RunEvent

@@ -11,7 +11,7 @@ from ulid import ULID
 from batch_scorer.core.notices import Event, Notice
 from batch_scorer.ops.notifying import words
 from batch_scorer.ops.notifying.http import post
-from batch_scorer.ops.notifying.secrets import secret_url
+from batch_scorer.ops.secrets import secret_url
 
 _MAX_BYTES = 10_000  # the smallest that a server of theirs is configured to keep
 

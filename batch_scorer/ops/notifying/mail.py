@@ -13,7 +13,7 @@ from batch_scorer.core.errors import NotTold
 from batch_scorer.core.notices import Notice
 from batch_scorer.ops.notifying import words
 from batch_scorer.ops.notifying.http import TIMEOUT_S
-from batch_scorer.ops.notifying.secrets import secret
+from batch_scorer.ops.secrets import secret
 
 _LONGEST_SUBJECT = 150
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import zoneinfo
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from batch_scorer.config.job import Job
 from batch_scorer.config.sections import NotifyTarget
-from batch_scorer.core.errors import BatchScorerError, ConfigInvalid
+from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.notices import Event, Notice
 from batch_scorer.core.plans import Plan
 from batch_scorer.core.records import RunRecord
@@ -22,7 +22,6 @@ from batch_scorer.ops.notifying.composing import Composer, is_settled
 from batch_scorer.ops.notifying.healthcheck import Healthcheck
 from batch_scorer.ops.notifying.mail import Mail
 from batch_scorer.ops.notifying.notifier import Notifier
-from batch_scorer.ops.notifying.secrets import is_set
 from batch_scorer.ops.notifying.webhook import Webhook
 
 
@@ -35,20 +34,6 @@ def notify_observers(job: Job, composer: Composer, state: Path | None) -> tuple[
     for entry in job.notify:
         events[entry.to] = events.get(entry.to, frozenset()) | frozenset(entry.on)
     return tuple(_observer(target, on, job, composer, state) for target, on in events.items())
-
-
-def check_secrets(job: Job) -> tuple[str, ...]:
-    """The variables that its targets need, each once. Raises: ConfigInvalid, naming those not set."""
-    found = (variable for entry in job.notify for variable in _variables(entry.to))
-    variables = tuple(dict.fromkeys(found))
-    missing = [variable for variable in variables if not is_set(variable)]
-    if missing:
-        raise ConfigInvalid(
-            f"not set: {', '.join(missing)}",
-            where=f"jobs/{job.name}.yml, notify; the environment",
-            fix="set them where the scheduler runs the job; docs/scheduling.md says how",
-        )
-    return variables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,12 +103,6 @@ class Pings:
         }
         if self.on & heard_as.get(notice.event, {notice.event}):
             self.notifier.send(notice)
-
-
-def _variables(target: NotifyTarget) -> Iterator[str]:
-    smtp = target.smtp
-    secrets = (target.webhook, target.healthcheck, smtp and smtp.user, smtp and smtp.password)
-    return (secret.variable for secret in secrets if secret)
 
 
 def _observer(

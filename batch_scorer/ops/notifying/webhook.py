@@ -9,7 +9,7 @@ from typing import Any
 from batch_scorer.core.notices import Notice, Problem
 from batch_scorer.ops.notifying import words
 from batch_scorer.ops.notifying.http import post
-from batch_scorer.ops.notifying.secrets import secret_url
+from batch_scorer.ops.secrets import secret_url
 
 SCHEMA_VERSION = 1
 _MAX_PROBLEMS = 100

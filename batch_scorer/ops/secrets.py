@@ -10,13 +10,10 @@ from batch_scorer.core.errors import NotTold
 
 def secret(variable: str) -> str:
     """The value of an environment variable. Raises: NotTold, when it is not set, or empty."""
-    if not is_set(variable):
+    value = os.environ.get(variable, "").strip()
+    if not value:
         raise NotTold(f"the environment variable {variable} is not set", fix=f"export {variable}=…")
-    return os.environ[variable].strip()
-
-
-def is_set(variable: str) -> bool:
-    return bool(os.environ.get(variable, "").strip())
+    return value
 
 
 def secret_url(variable: str) -> str:
