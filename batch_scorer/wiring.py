@@ -32,7 +32,7 @@ from batch_scorer.lake.sinks import Sink
 from batch_scorer.lake.storage import LocalStorage
 from batch_scorer.ledger.ledger import Ledger, open_ledger, open_ledger_for_reading
 from batch_scorer.ledger.manifests import ManifestStore
-from batch_scorer.models.registry import FileRegistry
+from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.validation.store import ValidationStore
 from batch_scorer.validation.suites.reading import load_suite, suites_fingerprint
 

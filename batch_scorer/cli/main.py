@@ -17,7 +17,6 @@ from batch_scorer.cli import (
     doctoring,
     health,
     mending,
-    models,
     planning,
     project,
     quarantine,
@@ -29,6 +28,7 @@ from batch_scorer.cli import (
     suites,
 )
 from batch_scorer.cli.completing import complete_names, listen_to_shells
+from batch_scorer.cli.models import models
 from batch_scorer.cli.output import fail
 from batch_scorer.cli.settings import Invocation, Settings, global_options
 from batch_scorer.core.errors import BatchScorerError, Interrupted, ReaderGone, UsageError
@@ -76,7 +76,7 @@ for _command in (
     *auditing.commands,
     *quarantine.commands,
     *mending.commands,
-    models.models,
+    models,
     suites.suites,
 ):
     cli.add_command(_command)

@@ -19,12 +19,33 @@ class Method(StrEnum):
     PREDICT = "predict"
     PREDICT_PROBA = "predict_proba"
     DECISION_FUNCTION = "decision_function"
+    SCORE_SAMPLES = "score_samples"
+    TRANSFORM = "transform"
 
     @property
     def result_name(self) -> str:
-        return {"predict": "prediction", "predict_proba": "proba", "decision_function": "decision"}[
-            self.value
-        ]
+        return _RESULT_NAMES[self]
+
+
+_RESULT_NAMES = {
+    Method.PREDICT: "prediction",
+    Method.PREDICT_PROBA: "proba",
+    Method.DECISION_FUNCTION: "decision",
+    Method.SCORE_SAMPLES: "score",
+    Method.TRANSFORM: "transformed",
+}
+
+
+class Takes(StrEnum):
+    """What the estimator's methods are handed: what they were handed at training.
+
+    frame: a DataFrame · array: its values, for an estimator fitted without column names · series: its one
+    column, for a pipeline that begins with a text vectorizer.
+    """
+
+    FRAME = "frame"
+    ARRAY = "array"
+    SERIES = "series"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +73,20 @@ class Signature:
     """The estimator's own input columns in training order, and what it gives.
 
     outputs: per method the shape of one row's result: () for a number or label, (n,) for n columns.
-    classes: of a classifier, in the column order of predict_proba, as text.
+    classes: of a classifier, in the column order of predict_proba, as text. positive_class: the one that a
+    score speaks of, of two; None where nobody said so.
+    output_classes: of a classifier with several outputs, per output; its predict_proba is one block of
+    columns after the other.
+    labels: per method the names of its result's columns, where they have names (classes, feature names out).
     """
 
     columns: tuple[ColumnSpec, ...]
     outputs: Mapping[Method, tuple[int, ...]]
     classes: tuple[str, ...] | None = None
+    positive_class: str | None = None
+    output_classes: tuple[tuple[str, ...], ...] | None = None
+    labels: Mapping[Method, tuple[str, ...]] = field(default_factory=dict)
+    takes: Takes = Takes.FRAME
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -90,11 +119,43 @@ class TrainingReference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """How far a golden row may be from what it was: |got - expected| <= atol + rtol * |expected|.
+
+    Both 0: the same bits. Text, classes and nulls are the same or they differ.
+    """
+
+    rtol: float = 0.0
+    atol: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.rtol < 1 and 0 <= self.atol < float("inf")):
+            raise ValueError(f"a tolerance is not negative, rtol is below 1: {self}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOrigin:
+    """The model version elsewhere that a version was imported from.
+
+    uri: `models:/name/3`, never an alias. tracking_uri: without credentials. run_id: of its training.
+    """
+
+    tracking_uri: str
+    uri: str
+    name: str
+    version: str
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelManifest:
     """The immutable record of one model version; `manifest.json` in its directory.
 
-    files: sha256 per file name in the version's directory (artefact, golden rows), without the manifest.
-    environment: package name to version, with `python`.
+    files: sha256 per file name in the version's directory (artefact, golden rows, baseline), without the
+    manifest. environment: package name to version, with `python`. metrics: what its author measured.
+    author: who trained it · owner: who answers for it · purpose: what it is for, and not for ·
+    git_commit: of the training code, with `-dirty` where it had changes.
+    tolerance: of the golden rows. origin: where it was imported from.
     """
 
     name: str
@@ -110,8 +171,14 @@ class ModelManifest:
     n_golden_rows: int = 0
     reference: TrainingReference | None = None
     estimator: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    author: str = ""
+    owner: str = ""
+    purpose: str = ""
+    git_commit: str | None = None
     notes: str = ""
-    extra: Mapping[str, str] = field(default_factory=dict)
+    tolerance: Tolerance = Tolerance()
+    origin: ModelOrigin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

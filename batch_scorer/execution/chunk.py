@@ -33,8 +33,8 @@ from batch_scorer.lake.chunk_records import write_record
 from batch_scorer.lake.quarantine import AsideWriter
 from batch_scorer.lake.reader import Batch, read_chunk
 from batch_scorer.lake.staging import StagedWriter
-from batch_scorer.models.loader import LoadedModel, load_model
-from batch_scorer.models.output_values import evaluate_outputs
+from batch_scorer.models.scoring.loader import LoadedModel, load_model
+from batch_scorer.models.scoring.output_values import evaluate_outputs
 from batch_scorer.validation.chunk_scan import ChunkScan
 from batch_scorer.validation.streaming.spill_files import SpillFile
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from batch_scorer.core.whoami import user_name
-from batch_scorer.models.register import register_file
-from batch_scorer.models.registry import FileRegistry
+from batch_scorer.models.registering.register import register_file
+from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.ops.scaffold.project import scaffold_example
 
 

@@ -15,7 +15,7 @@ from batch_scorer.core.errors import BatchScorerError, SignatureInvalid
 from batch_scorer.core.expressions import names_in
 from batch_scorer.execution.parts import BoundSuite
 from batch_scorer.lake.storage import LakeStorage
-from batch_scorer.models.registry import FileRegistry
+from batch_scorer.models.registry.files import FileRegistry
 
 Finding = tuple[tuple[str | int, ...], str]  # the path of a key, and what is wrong with its value
 
@@ -58,7 +58,7 @@ def _unknown_columns(job: Job, suites: Sequence[BoundSuite], columns: Sequence[s
 
 
 def _unfit_outputs(job: Job, registry: FileRegistry) -> Iterator[Finding]:
-    from batch_scorer.models.outputs import check_outputs
+    from batch_scorer.models.scoring.outputs import check_outputs
 
     try:
         pin = registry.resolve(job.model.uri)

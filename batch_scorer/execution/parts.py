@@ -16,7 +16,7 @@ from batch_scorer.lake.sinks import Sink
 from batch_scorer.lake.storage import LakeStorage
 from batch_scorer.ledger.ledger import Ledger
 from batch_scorer.ledger.manifests import ManifestStore
-from batch_scorer.models.registry import FileRegistry
+from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.validation.store import ValidationStore
 
 

@@ -18,8 +18,8 @@ from batch_scorer.core.expressions import OutputColumn
 from batch_scorer.core.models import Method, ModelPin, Signature
 from batch_scorer.core.partitions import Partition
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.models.history import AliasMeanings, meanings_of
-from batch_scorer.models.names import as_version
+from batch_scorer.models.registry.history import AliasMeanings, meanings_of
+from batch_scorer.models.registry.names import as_version
 from batch_scorer.planning.selection import date_key
 
 
@@ -115,7 +115,7 @@ def _day(partition: Partition) -> dt.date:
 
 def _check_outputs(job: Job, pin: ModelPin) -> None:
     """Raises: SignatureInvalid, with the keys of the job file that do not fit the model."""
-    from batch_scorer.models.outputs import check_outputs
+    from batch_scorer.models.scoring.outputs import check_outputs
 
     method, signature = job.model.method, pin.signature
     if method not in signature.outputs:
@@ -132,7 +132,7 @@ def _check_outputs(job: Job, pin: ModelPin) -> None:
 
 
 def _fits(output: OutputColumn, method: Method, signature: Signature) -> bool:
-    from batch_scorer.models.outputs import check_outputs
+    from batch_scorer.models.scoring.outputs import check_outputs
 
     try:
         check_outputs([output], method, signature)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from batch_scorer.execution import prepare
-from batch_scorer.models.loader import LoadedModel
+from batch_scorer.models.scoring.loader import LoadedModel
 from tests import taxi
 from tests.conftest import TaxiProject
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from batch_scorer.models.registry import FileRegistry
+from batch_scorer.models.registry.files import FileRegistry
 from tests import taxi
 from tests.conftest import TaxiProject
 from tests.execution.test_rebuild import lose_ledger

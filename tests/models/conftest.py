@@ -17,9 +17,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from batch_scorer.core.models import ModelManifest
-from batch_scorer.models.loader import LoadedModel, load_model
-from batch_scorer.models.register import register_file
-from batch_scorer.models.registry import FileRegistry
+from batch_scorer.models.registering.register import register_file
+from batch_scorer.models.registry.files import FileRegistry
+from batch_scorer.models.scoring.loader import LoadedModel, load_model
 
 NUMBERS = ["trip_miles", "fare", "pickup_area", "hour"]
 TEXTS = ["payment_type", "company"]

@@ -17,9 +17,9 @@ from sklearn.base import BaseEstimator
 
 from batch_scorer.core.errors import ColumnMissing, ScoringError, SignatureInvalid
 from batch_scorer.core.models import ColumnSpec, Signature
-from batch_scorer.models.arrow_types import arrow_type
-from batch_scorer.models.frames import arrow_features, model_frame
-from batch_scorer.models.signatures import columns_from_frame
+from batch_scorer.models.signature.arrow_types import arrow_type
+from batch_scorer.models.signature.columns import columns_from_frame
+from batch_scorer.models.signature.frames import arrow_features, model_frame
 
 _DAYS = pd.Series(["2024-01-01", None, "2024-03-10", "2024-12-31"])
 EVERY_DTYPE = pd.DataFrame(

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from batch_scorer.core.errors import ModelRefused
-from batch_scorer.models.history import (
+from batch_scorer.models.registry.history import (
     HistoryEntry,
     HistoryEvent,
     aliases_of,
     decode_history,
     encode_entry,
+    following,
     meanings_of,
     pinned_manifests,
 )
@@ -61,6 +63,22 @@ def test_a_history_is_read_as_it_was_written(entries: list[HistoryEntry]) -> Non
     assert decode_history(b"".join(map(encode_entry, entries)), "h") == tuple(entries)
 
 
+@given(histories(), st.integers(0, 7), st.text("xyz", min_size=1, max_size=3))
+def test_a_line_that_was_edited_or_taken_out_later_is_found_by_the_line_after_it(
+    entries: list[HistoryEntry], at: int, who: str
+) -> None:
+    data = b""
+    for entry in entries:
+        data = following(data, entry)
+    lines = data.splitlines(keepends=True)
+    assert [replace(e, previous=None) for e in decode_history(data, "h")] == entries
+    assume(at < len(lines) - 1 and len(lines) > 1)
+    edited = lines[at].replace(b'"who": "', b'"who": "' + who.encode())
+    for changed in (edited, b""):
+        with pytest.raises(ModelRefused):
+            decode_history(b"".join([*lines[:at], changed, *lines[at + 1 :]]), "h")
+
+
 @given(histories())
 def test_an_alias_means_its_last_move(entries: list[HistoryEntry]) -> None:
     for alias, version in aliases_of(entries).items():
@@ -91,7 +109,7 @@ def test_a_damaged_line_is_named(damage: object, line: int) -> None:
 
 
 def test_an_entry_that_says_both_or_neither_is_not_born() -> None:
-    with pytest.raises(ValueError, match="pins a manifest or moves an alias"):
+    with pytest.raises(ValueError, match="pins a manifest, moves an alias or holds"):
         HistoryEntry(event=HistoryEvent.REGISTERED, version=1, at="", who="", why="")
 
 

@@ -33,11 +33,11 @@ from batch_scorer.core.errors import (
     SignatureInvalid,
 )
 from batch_scorer.core.models import Method, ModelPin
-from batch_scorer.models.compatibility import current_environment, environment_differences
 from batch_scorer.models.estimators import use_one_thread
-from batch_scorer.models.loader import LoadedModel, load_model
-from batch_scorer.models.register import register
-from batch_scorer.models.registry import FileRegistry
+from batch_scorer.models.registering.register import register
+from batch_scorer.models.registry.files import FileRegistry
+from batch_scorer.models.scoring.compatibility import current_environment, environment_differences
+from batch_scorer.models.scoring.loader import LoadedModel, load_model
 from tests.models.conftest import Registered
 
 FILES = ["model.skops", "manifest.json", "golden_input.parquet", "golden_output.parquet"]
@@ -51,7 +51,7 @@ def pin(registered: Registered, registry: FileRegistry, pipelines: dict[str, Any
 
 @pytest.fixture(autouse=True)
 def nothing_cached(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batch_scorer.models.loader._cache", {})
+    monkeypatch.setattr("batch_scorer.models.scoring.loader._cache", {})
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -197,7 +197,7 @@ def test_a_class_that_is_not_here_is_told_without_a_traceback(
     model = __import__(own_module).Own().fit(rides[["hour"]], rides.big_tip)
     register(model, registry=registry, name="m", reference=rides, who="ada", allow_pickle=True)
     load_model(registry.resolve("m@1"))
-    monkeypatch.setattr("batch_scorer.models.loader._cache", {})
+    monkeypatch.setattr("batch_scorer.models.scoring.loader._cache", {})
     sys.modules.pop(own_module)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != sys.path[0]])
     with pytest.raises(ModelUnloadable, match="m@1 does not load here: ModuleNotFoundError") as caught:

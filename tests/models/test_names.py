@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_scorer.core.errors import UsageError
-from batch_scorer.models.names import as_version, is_name, nearest, require_alias, require_name
+from batch_scorer.models.registry.names import as_version, is_name, nearest, require_alias, require_name
 
 
 @given(st.text())

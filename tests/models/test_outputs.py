@@ -26,8 +26,8 @@ from batch_scorer.core.expressions import (
     OutputColumn,
 )
 from batch_scorer.core.models import Method, Signature
-from batch_scorer.models.output_values import evaluate_outputs
-from batch_scorer.models.outputs import check_outputs
+from batch_scorer.models.scoring.output_values import evaluate_outputs
+from batch_scorer.models.scoring.outputs import check_outputs
 
 PROBA = np.array([[0.75, 0.25], [0.5, 0.5], [0.125, 0.875], [1.0, 0.0]])
 SIGNATURE = Signature(

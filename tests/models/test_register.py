@@ -16,6 +16,7 @@ import pytest
 import skops.io
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import DBSCAN
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -54,9 +55,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from batch_scorer.core.errors import BatchScorerError, ModelUnloadable, SignatureInvalid, UsageError
 from batch_scorer.core.models import Method, ModelFormat
-from batch_scorer.models.loader import LoadedModel, load_model
-from batch_scorer.models.register import register, register_file
-from batch_scorer.models.registry import FileRegistry
+from batch_scorer.models.registering.register import register, register_file
+from batch_scorer.models.registry.files import FileRegistry
+from batch_scorer.models.scoring.loader import LoadedModel, load_model
 from tests.models.conftest import NUMBERS, TEXTS, Registered, make_rides
 
 Loaded = Callable[[str], LoadedModel]
@@ -339,7 +340,7 @@ def test_estimators_without_names_or_predictions_are_refused(
     error = _refused(registry, path, reference_file)
     assert isinstance(error, SignatureInvalid)
     assert "pandas DataFrame" in str(error.fix)
-    skops.io.dump(StandardScaler().fit(X[["fare"]]), path)
+    skops.io.dump(DBSCAN().fit(X[["fare"]].fillna(0)), path)
     assert "none of the methods" in _refused(registry, path, reference_file).what
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from batch_scorer.core.errors import BatchScorerError, ModelNotFound, ModelRefused, UsageError
-from batch_scorer.models.manifests import decode_manifest, encode_manifest
-from batch_scorer.models.registry import FileRegistry
+from batch_scorer.models.registry.files import FileRegistry
+from batch_scorer.models.registry.manifests import decode_manifest, encode_manifest
 from tests.models.drafts import FILES, draft
 
 
@@ -195,14 +195,14 @@ def _register_five(root: Path, alias: str) -> None:
 
 
 def test_a_manifest_is_read_as_it_was_written() -> None:
-    manifest = replace(draft(), version=3, extra={"a": "b"}, notes="ünïcode")
+    manifest = replace(draft(), version=3, metrics={"auc": 0.5}, notes="ünïcode")
     assert decode_manifest(encode_manifest(manifest), "m") == manifest
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (b'"layout": 1', b'"layout": 2'),
+        (b'"layout": 2', b'"layout": 3'),
         (b'"model.skops":', b'"../model.skops":'),
         (b'"artefact": "model.skops"', b'"artefact": "other"'),
         (b'"notes"', b'"footnotes"'),
@@ -219,5 +219,5 @@ def test_a_manifest_of_another_form_is_refused(old: bytes, new: bytes) -> None:
 
 def test_reading_the_registry_imports_no_data_library() -> None:
     heavy = "{'numpy', 'pandas', 'pyarrow', 'sklearn', 'skops', 'joblib'}"
-    code = f"import sys, batch_scorer.models.registry; print(sorted({heavy} & sys.modules.keys()))"
+    code = f"import sys, batch_scorer.models.registry.files; print(sorted({heavy} & sys.modules.keys()))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"

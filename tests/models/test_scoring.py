@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from batch_scorer.core.errors import ScoringError
 from batch_scorer.core.models import Method
-from batch_scorer.models.scoring import predict, raising_rows
+from batch_scorer.models.scoring.calling import predict, raising_rows
 
 
 class Picky:

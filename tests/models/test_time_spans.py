@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 
 from batch_scorer.core.models import TimeSpan
-from batch_scorer.models.manifests import decode_manifest, encode_manifest
-from batch_scorer.models.register import register, register_file
-from batch_scorer.models.registry import FileRegistry
-from batch_scorer.models.time_spans import spans_of, spans_of_frame
+from batch_scorer.models.registering.register import register, register_file
+from batch_scorer.models.registering.time_spans import spans_of, spans_of_frame
+from batch_scorer.models.registry.files import FileRegistry
+from batch_scorer.models.registry.manifests import decode_manifest, encode_manifest
 
 NEW_YEAR = dt.datetime.fromisoformat("2024-01-01T12:30")
 TIMES = [NEW_YEAR, None, NEW_YEAR + dt.timedelta(days=9)]

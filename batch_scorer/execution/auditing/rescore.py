@@ -24,8 +24,8 @@ from batch_scorer.lake.hashing import sha256_of_input
 from batch_scorer.lake.lookup import ScoreDifference, compare_scores
 from batch_scorer.lake.quarantine import rows_of
 from batch_scorer.lake.reader import Batch, read_chunk
-from batch_scorer.models.loader import load_model
-from batch_scorer.models.output_values import evaluate_outputs
+from batch_scorer.models.scoring.loader import load_model
+from batch_scorer.models.scoring.output_values import evaluate_outputs
 from batch_scorer.planning.chunks import cut_chunks
 
 

@@ -71,7 +71,7 @@ def _modules(directory: Path) -> list[str]:
 
 def loads(parts: JobParts, model: ModelPin) -> str:
     from batch_scorer.execution.chunk import make_importable
-    from batch_scorer.models.loader import load_model
+    from batch_scorer.models.scoring.loader import load_model
 
     make_importable(parts.code)
     loaded = load_model(model)

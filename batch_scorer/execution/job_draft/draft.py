@@ -13,7 +13,7 @@ from batch_scorer.core.errors import UsageError
 from batch_scorer.execution.job_draft.key import ChosenKey, choose_key
 from batch_scorer.execution.job_draft.model import ChosenModel, choose_model
 from batch_scorer.execution.job_draft.table import DraftTable, look_at_table
-from batch_scorer.models.registry import FileRegistry
+from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.ops.scaffold.job_text import JobDraft, job_text
 from batch_scorer.validation.drafting.rules import least_rows
 

@@ -11,7 +11,7 @@ from batch_scorer.core.errors import InputError, ModelNotFound, UsageError
 from batch_scorer.core.models import Method, Signature
 from batch_scorer.execution.job_draft.table import DraftTable
 from batch_scorer.lake.schema import check_features
-from batch_scorer.models.registry import FileRegistry
+from batch_scorer.models.registry.files import FileRegistry
 
 CHAMPION = "champion"
 

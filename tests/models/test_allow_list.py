@@ -15,10 +15,10 @@ from sklearn.preprocessing import FunctionTransformer
 
 from batch_scorer.core.errors import ModelRefused, ModelUnloadable
 from batch_scorer.core.models import ModelFormat
-from batch_scorer.models.artefacts import load_artefact
-from batch_scorer.models.register import register, register_file
-from batch_scorer.models.registry import FileRegistry
-from batch_scorer.models.trust import TRUSTED_TYPES, refused_types
+from batch_scorer.models.registering.register import register, register_file
+from batch_scorer.models.registry.files import FileRegistry
+from batch_scorer.models.trust.allow_list import TRUSTED_TYPES, refused_types
+from batch_scorer.models.trust.artefacts import load_artefact
 
 
 class Payload:

@@ -9,7 +9,7 @@ import pandas as pd
 from batch_scorer.core.errors import SignatureInvalid
 from batch_scorer.core.models import ColumnSpec
 from batch_scorer.models.estimators import columns_missing_as_none, feature_names, learned_categories
-from batch_scorer.models.names import nearest
+from batch_scorer.models.registry.names import nearest
 
 _NUMBERS = frozenset(
     {"float64", "float32", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}

@@ -14,15 +14,20 @@ from batch_scorer.core.models import (
     Method,
     ModelFormat,
     ModelManifest,
+    ModelOrigin,
     Signature,
+    Takes,
     TimeSpan,
+    Tolerance,
     TrainingReference,
 )
 
 MANIFEST_FILE = "manifest.json"
 GOLDEN_INPUT_FILE = "golden_input.parquet"
 GOLDEN_OUTPUT_FILE = "golden_output.parquet"
-_LAYOUT = 1
+BASELINE_FILE = "baseline.json"
+_LAYOUT = 2
+_READ_LAYOUTS = (1, 2)
 
 
 def encode_manifest(manifest: ModelManifest) -> bytes:
@@ -38,8 +43,8 @@ def decode_manifest(data: bytes, where: str) -> ModelManifest:
     try:
         document = json.loads(data)
         layout = document.pop("layout")
-        if layout != _LAYOUT:
-            raise ValueError(f"its layout is {layout}, this batch-scorer reads {_LAYOUT}")
+        if layout not in _READ_LAYOUTS:
+            raise ValueError(f"its layout is {layout}, this batch-scorer reads {_LAYOUT} and older ones")
         return _manifest(document)
     except (ValueError, TypeError, KeyError, AttributeError) as reason:
         raise ModelRefused(
@@ -53,12 +58,16 @@ def _manifest(document: dict[str, Any]) -> ModelManifest:
     reference = document.pop("reference")
     if reference is not None:
         reference = _reference(reference)
+    origin = document.get("origin")
+    document.pop("extra", None)  # of layout 1, and always empty
     manifest = ModelManifest(
         **{
             **document,
             "format": ModelFormat(document["format"]),
             "signature": _signature(document["signature"]),
             "reference": reference,
+            "tolerance": Tolerance(**document.get("tolerance", {})),
+            "origin": ModelOrigin(**origin) if origin is not None else None,
         }
     )
     if manifest.artefact not in manifest.files:
@@ -96,12 +105,21 @@ def _moment(text: str) -> dt.date | dt.datetime:
 
 
 def _signature(document: dict[str, Any]) -> Signature:
-    classes = document["classes"]
+    """What layout 1 did not have yet is absent."""
+    groups = document.get("output_classes")
     return Signature(
         columns=tuple(_column(column) for column in document["columns"]),
         outputs={Method(name): tuple(shape) for name, shape in document["outputs"].items()},
-        classes=None if classes is None else tuple(classes),
+        classes=_texts(document["classes"]),
+        positive_class=document.get("positive_class"),
+        output_classes=None if groups is None else tuple(map(tuple, groups)),
+        labels={Method(name): tuple(labels) for name, labels in document.get("labels", {}).items()},
+        takes=Takes(document.get("takes", Takes.FRAME)),
     )
+
+
+def _texts(values: list[str] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(values)
 
 
 def _column(document: dict[str, Any]) -> ColumnSpec:

@@ -16,10 +16,10 @@ import pyarrow as pa
 
 from batch_scorer.core.errors import SignatureInvalid
 from batch_scorer.core.models import ColumnSpec, Method, Signature
-from batch_scorer.models.arrow_types import arrow_type
 from batch_scorer.models.estimators import learned_categories
-from batch_scorer.models.frames import arrow_features, model_frame
-from batch_scorer.models.scoring import caller, raising_rows, unusable
+from batch_scorer.models.scoring.calling import caller, raising_rows, unusable
+from batch_scorer.models.signature.arrow_types import arrow_type
+from batch_scorer.models.signature.frames import arrow_features, model_frame
 
 _N_ROWS = 128
 _N_NULL_ROWS = 3  # per column
@@ -97,8 +97,8 @@ def _methods(estimator: Any) -> list[Method]:
     methods = [method for method in Method if callable(getattr(estimator, method.value, None))]
     if not methods:
         raise SignatureInvalid(
-            f"{type(estimator).__name__} has none of the methods predict, predict_proba, decision_function",
-            fix="register an estimator that predicts; a transformer alone scores nothing",
+            f"{type(estimator).__name__} has none of the methods {', '.join(Method)}",
+            fix="register an estimator that can be asked about new rows: some clusterers only know those of their training",
         )
     return methods
 

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from batch_scorer.core.errors import GoldenRowsDiffer, ScoringError, SignatureInvalid
 from batch_scorer.core.models import Method, Signature
-from batch_scorer.models.frames import model_frame
-from batch_scorer.models.scoring import predict
+from batch_scorer.models.scoring.calling import predict
+from batch_scorer.models.signature.frames import model_frame
 
 _MAX_SHOWN = 5
 

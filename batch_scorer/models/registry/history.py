@@ -7,9 +7,10 @@ are nothing but their last move.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -19,11 +20,21 @@ from batch_scorer.core.errors import ModelRefused
 class HistoryEvent(StrEnum):
     REGISTERED = "registered"
     ALIAS_MOVED = "alias moved"
+    ALIAS_ROLLED_BACK = "alias rolled back"
+    SIGNED = "signed"
+
+
+_MOVES = (HistoryEvent.ALIAS_MOVED, HistoryEvent.ALIAS_ROLLED_BACK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
-    """One line. at: UTC, ISO 8601. manifest_sha256: of a registration. alias: the one that moved."""
+    """One line. at: UTC, ISO 8601. manifest_sha256: of a registration. alias: the one that moved.
+
+    key, signature: of a signature of the version's manifest, see trust.signing.
+    previous: sha256 of the line before, so that a line edited or taken out later is found; None on the first
+    line, and on lines older than this rule.
+    """
 
     event: HistoryEvent
     version: int
@@ -32,11 +43,23 @@ class HistoryEntry:
     why: str
     manifest_sha256: str | None = None
     alias: str | None = None
+    key: str | None = None
+    signature: str | None = None
+    previous: str | None = None
 
     def __post_init__(self) -> None:
-        given = (self.manifest_sha256 is not None, self.alias is not None)
-        if given != (self.event is HistoryEvent.REGISTERED, self.event is HistoryEvent.ALIAS_MOVED):
-            raise ValueError(f"a history entry pins a manifest or moves an alias: {self}")
+        given = (self.manifest_sha256, self.alias, self.key, self.signature)
+        signed = self.event is HistoryEvent.SIGNED
+        expected = (self.event is HistoryEvent.REGISTERED, self.event in _MOVES, signed, signed)
+        if tuple(value is not None for value in given) != expected:
+            raise ValueError(f"a history entry pins a manifest, moves an alias or holds a signature: {self}")
+
+
+def following(data: bytes, entry: HistoryEntry) -> bytes:
+    """The history with one more line, which pins the line before it. data: a whole history, or nothing."""
+    last = data.splitlines(keepends=True)[-1:]
+    previous = hashlib.sha256(last[0]).hexdigest() if last else None
+    return data + encode_entry(replace(entry, previous=previous))
 
 
 def encode_entry(entry: HistoryEntry) -> bytes:
@@ -51,15 +74,19 @@ def decode_history(data: bytes, where: str) -> tuple[HistoryEntry, ...]:
         raise _damaged(where, data.count(b"\n") + 1, "it has no end")
     entries: list[HistoryEntry] = []
     versions: set[int] = set()
-    for number, line in enumerate(data.splitlines(), start=1):
+    before: bytes | None = None
+    for number, line in enumerate(data.splitlines(keepends=True), start=1):
         try:
             entry = _decode_entry(line)
         except (ValueError, TypeError, KeyError) as reason:
             raise _damaged(where, number, str(reason)) from None
         if (entry.version in versions) is (entry.event is HistoryEvent.REGISTERED):
             raise _damaged(where, number, f"version {entry.version} is registered twice or never")
+        if not _follows(entry, entries, before):
+            raise _damaged(where, number, "the line before it is not the one it was written after")
         versions.add(entry.version)
         entries.append(entry)
+        before = line
     return tuple(entries)
 
 
@@ -103,10 +130,18 @@ def _moment(entry: HistoryEntry) -> dt.datetime:
     return at if at.tzinfo is not None else at.replace(tzinfo=dt.UTC)
 
 
+def _follows(entry: HistoryEntry, entries: Sequence[HistoryEntry], before: bytes | None) -> bool:
+    """Lines older than the rule do not say what they follow; after the first that does, every line does."""
+    if before is None or entry.previous is None:
+        return entry.previous is None and not any(each.previous for each in entries)
+    return entry.previous == hashlib.sha256(before).hexdigest()
+
+
 def _decode_entry(line: bytes) -> HistoryEntry:
     document = json.loads(line)
     entry = HistoryEntry(**{**document, "event": HistoryEvent(document["event"])})
-    texts = (entry.at, entry.who, entry.why, entry.alias or "", entry.manifest_sha256 or "")
+    optional = (entry.alias, entry.manifest_sha256, entry.key, entry.signature, entry.previous)
+    texts = (entry.at, entry.who, entry.why, *(text for text in optional if text is not None))
     if type(entry.version) is not int or not all(type(text) is str for text in texts):
         raise ValueError("a value has the wrong type")
     return entry

@@ -19,18 +19,18 @@ from threadpoolctl import ThreadpoolController
 
 from batch_scorer.core.errors import ModelRefused, SignatureInvalid, StoreUnavailable
 from batch_scorer.core.models import Method, ModelManifest, ModelPin
-from batch_scorer.models.artefacts import load_artefact
-from batch_scorer.models.compatibility import environment_differences
 from batch_scorer.models.estimators import use_one_thread
-from batch_scorer.models.frames import model_frame
-from batch_scorer.models.golden import require_same_outputs, table_from_bytes
-from batch_scorer.models.manifests import (
+from batch_scorer.models.registry.manifests import (
     GOLDEN_INPUT_FILE,
     GOLDEN_OUTPUT_FILE,
     MANIFEST_FILE,
     decode_manifest,
 )
-from batch_scorer.models.scoring import predict
+from batch_scorer.models.scoring.calling import predict
+from batch_scorer.models.scoring.compatibility import environment_differences
+from batch_scorer.models.scoring.golden import require_same_outputs, table_from_bytes
+from batch_scorer.models.signature.frames import model_frame
+from batch_scorer.models.trust.artefacts import load_artefact
 
 # This run's model, and one more: for a worker that two runs share, or where versions change with the day.
 _MAX_CACHED = 2

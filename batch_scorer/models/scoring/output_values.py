@@ -10,9 +10,9 @@ import pyarrow as pa
 from batch_scorer.core.errors import ScoringError, SignatureInvalid
 from batch_scorer.core.expressions import OutputColumn
 from batch_scorer.core.models import Method
-from batch_scorer.models.arrow_types import arrow_type
-from batch_scorer.models.numpy_expressions import evaluate
-from batch_scorer.models.outputs import problems_of
+from batch_scorer.models.scoring.numpy_expressions import evaluate
+from batch_scorer.models.scoring.outputs import problems_of
+from batch_scorer.models.signature.arrow_types import arrow_type
 
 
 def evaluate_outputs(

@@ -19,18 +19,23 @@ import skops.io
 
 from batch_scorer.core.errors import ModelRefused, SignatureInvalid, UsageError
 from batch_scorer.core.models import ModelFormat, ModelManifest, Signature, TrainingReference
-from batch_scorer.models.artefacts import load_artefact
-from batch_scorer.models.compatibility import current_environment
 from batch_scorer.models.estimators import describe, feature_names, use_one_thread
-from batch_scorer.models.golden import golden_outputs, table_bytes
-from batch_scorer.models.loader import open_version
-from batch_scorer.models.manifests import GOLDEN_INPUT_FILE, GOLDEN_OUTPUT_FILE
-from batch_scorer.models.names import require_name
-from batch_scorer.models.probing import imagined_rows, probe
-from batch_scorer.models.registry import FileRegistry
-from batch_scorer.models.signatures import GUESSED, columns_from_frame, guessed_columns, require_columns
-from batch_scorer.models.time_spans import spans_of, spans_of_frame, time_columns
-from batch_scorer.models.trust import refused_types
+from batch_scorer.models.registering.probing import imagined_rows, probe
+from batch_scorer.models.registering.time_spans import spans_of, spans_of_frame, time_columns
+from batch_scorer.models.registry.files import FileRegistry
+from batch_scorer.models.registry.manifests import GOLDEN_INPUT_FILE, GOLDEN_OUTPUT_FILE
+from batch_scorer.models.registry.names import require_name
+from batch_scorer.models.scoring.compatibility import current_environment
+from batch_scorer.models.scoring.golden import golden_outputs, table_bytes
+from batch_scorer.models.scoring.loader import open_version
+from batch_scorer.models.signature.columns import (
+    GUESSED,
+    columns_from_frame,
+    guessed_columns,
+    require_columns,
+)
+from batch_scorer.models.trust.allow_list import refused_types
+from batch_scorer.models.trust.artefacts import load_artefact
 
 _FORMATS = {
     ".skops": ModelFormat.SKOPS,

@@ -24,16 +24,16 @@ from pathlib import Path
 from batch_scorer.core.durable import fsync_directory, write_new, write_whole, writing
 from batch_scorer.core.errors import LockHeld, ModelNotFound, ModelRefused, StoreUnavailable
 from batch_scorer.core.models import ModelManifest, ModelPin
-from batch_scorer.models.history import (
+from batch_scorer.models.registry.history import (
     HistoryEntry,
     HistoryEvent,
     aliases_of,
     decode_history,
-    encode_entry,
+    following,
     pinned_manifests,
 )
-from batch_scorer.models.manifests import MANIFEST_FILE, decode_manifest, encode_manifest
-from batch_scorer.models.names import as_version, is_name, nearest, require_alias, require_name
+from batch_scorer.models.registry.manifests import MANIFEST_FILE, decode_manifest, encode_manifest
+from batch_scorer.models.registry.names import as_version, is_name, nearest, require_alias, require_name
 
 _HISTORY = "history.jsonl"
 _LOCK = ".lock"
@@ -218,7 +218,7 @@ class FileRegistry:
         path = directory / _HISTORY
         before = path.read_bytes() if path.exists() else b""
         decode_history(before, str(path))  # never build on a damaged history
-        write_whole(path, before + encode_entry(entry))
+        write_whole(path, following(before, entry))
 
     def _now(self) -> str:
         return self._clock().astimezone(dt.UTC).isoformat()

@@ -13,7 +13,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from batch_scorer.core.errors import BatchScorerError, ModelRefused, ModelUnloadable
 from batch_scorer.core.models import ModelFormat
-from batch_scorer.models.trust import TRUSTED_TYPES, require_trusted
+from batch_scorer.models.trust.allow_list import TRUSTED_TYPES, require_trusted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

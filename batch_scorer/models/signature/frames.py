@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from batch_scorer.core.errors import ColumnMissing, ScoringError
 from batch_scorer.core.models import ColumnSpec, Signature
-from batch_scorer.models.arrow_types import arrow_type
+from batch_scorer.models.signature.arrow_types import arrow_type
 
 _MISSING: dict[str, Any] = {"nan": np.nan, "none": None}
 _MASKED = {

@@ -1,0 +1,9 @@
+"""`models …`: the model registry, one file per family of verbs."""
+
+from __future__ import annotations
+
+# Importing a file makes its verbs join the group.
+from batch_scorer.cli.models import aliases, registering, showing
+from batch_scorer.cli.models.group import models
+
+__all__ = ["aliases", "models", "registering", "showing"]

@@ -1,0 +1,30 @@
+"""Which registry a verb works on, and which version a person named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from batch_scorer.cli.settings import Settings
+from batch_scorer.core.errors import ModelNotFound, UsageError
+
+if TYPE_CHECKING:
+    from batch_scorer.models.registry.files import FileRegistry
+
+
+def known_version(registry: FileRegistry, reference: str) -> tuple[str, int]:
+    """(name, version) of `name`, `name@3` or `name@alias`. On a command line an unknown name is exit 2."""
+    try:
+        if "@" in reference:
+            pin = registry.resolve(reference)
+            return pin.name, pin.version
+        return reference, registry.versions(reference)[-1]
+    except ModelNotFound as error:
+        raise UsageError(
+            error.what, where=error.where, fix=error.fix, next_command="batch-scorer models list"
+        ) from None
+
+
+def open_registry(settings: Settings) -> FileRegistry:
+    from batch_scorer import wiring
+
+    return wiring.project_registry(settings.find_project(), settings.target)

@@ -1,0 +1,1 @@
+"""A model version for people: the model card."""
