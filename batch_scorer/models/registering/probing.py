@@ -98,7 +98,7 @@ def _methods(estimator: Any) -> list[Method]:
     if not methods:
         raise SignatureInvalid(
             f"{type(estimator).__name__} has none of the methods {', '.join(Method)}",
-            fix="register an estimator that can be asked about new rows: some clusterers only know those of their training",
+            fix="some clusterers know the rows of their training only: register one that takes others",
         )
     return methods
 
