@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from batch_scorer.core.validation import OnFail
 from batch_scorer.execution.environment import environment
 from batch_scorer.execution.parts import BoundSuite, JobParts
 from batch_scorer.execution.places import Places
+from batch_scorer.execution.promotion.uses import AliasUse
 from batch_scorer.lake.parquet_sink import ParquetSink
 from batch_scorer.lake.sinks import Sink
 from batch_scorer.lake.storage import LocalStorage
@@ -207,6 +209,18 @@ def project_registry(project: Project, target: str | None = None) -> FileRegistr
             fix="let them share one: a model's versions and aliases live in one place",
         )
     return FileRegistry(Path(project.resolve(named.pop() if named else "data/models")))
+
+
+def use_of_alias(project: Project, loaded: LoadedJob) -> AliasUse:
+    """A job that scores with an alias. Opens nothing."""
+    job = loaded.job
+    return AliasUse(
+        job=job,
+        input_root=project.resolve(job.input.path),
+        code=tuple(project.resolve(directory) for directory in job.code),
+        storage=LocalStorage(),
+        open_parts=partial(_parts, project, loaded, open_ledger_for_reading),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
