@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Literal
 
 from typing_extensions import TypedDict
@@ -31,6 +32,7 @@ class Consequence(TypedDict):
     job: str
     n_outdated: int
     n_due: int
+    due_at: dt.datetime | None
     n_kept: int
     scored_with: list[str]
     first: str | None

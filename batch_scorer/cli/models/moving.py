@@ -153,13 +153,14 @@ def _consequence_lines(found: Consequence, command: str | None) -> str:
     if not found.n_outdated:
         return f"{found.job}: nothing that is published is outdated{kept}"
     span = f"{found.first} to {found.last}" if found.n_outdated > 1 else f"{found.first}"
+    when = f"the next run, {found.due_at:%Y-%m-%d %H:%M}" if found.due_at else "the next run"
     more = ", …" if found.n_outdated > len(found.examples) else ""
     return "\n".join(
         [
             f"{found.job}: {words.count(found.n_outdated, 'published partition')} outdated, scored with "
             f"{', '.join(found.scored_with)}: {span}{kept}",
             f"  {', '.join(found.examples)}{more}",
-            f"  {found.n_due} due at the next run, {found.n_not_due} not without being asked for",
+            f"  {found.n_due} due at {when}; {found.n_not_due} not without being asked for",
             f"next: {command}",
         ]
     )

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from batch_scorer.config.cron import next_time
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Action, Cause, ModelChoice, PartitionPlan, Plan, Selection
@@ -21,14 +22,15 @@ _NOT_WITHOUT_BEING_ASKED = (Action.OUTDATED, Action.GAVE_UP)
 class Consequence:
     """The published partitions of a job that another model scored than the version of a move.
 
-    n_due: of n_outdated, those that the next run scores, or waits for. n_kept: pinned ones beside them,
-    which stay as they are. scored_with: `taxi_tips@1`, by number. first, last, examples: as people write
+    n_due: of n_outdated, those that the next run scores, or waits for; due_at: when schedule.cron starts it.
+    n_kept: pinned ones beside them, which stay as they are. scored_with: `taxi_tips@1`, by number. first, last, examples: as people write
     partitions. command: scores all that are outdated anew; None where nothing is.
     """
 
     job: str
     n_outdated: int
     n_due: int
+    due_at: dt.datetime | None
     n_kept: int
     scored_with: tuple[str, ...]
     first: str | None
@@ -46,13 +48,17 @@ def consequence(use: AliasUse, version: ModelPin, now: dt.datetime) -> Consequen
 
     Raises: what keeps the job from being planned: ConfigInvalid, UsageError, StoreUnavailable, ….
     """
+    schedule = use.job.schedule
+    due_at = next_time(schedule.cron, schedule.timezone, now) if schedule.cron else None
     choice = ModelChoice(version=version.reference, stays=False)
-    seen = survey(use.open_parts(), choice, Selection(), now)
-    return consequence_of(seen.plan, seen.records)
+    seen = survey(use.open_parts(), choice, Selection(), due_at or now)
+    return consequence_of(seen.plan, seen.records, due_at)
 
 
-def consequence_of(plan: Plan, records: Mapping[Partition, PartitionRecord]) -> Consequence:
-    """Pure. plan: of all partitions of the job. records: of the same job."""
+def consequence_of(
+    plan: Plan, records: Mapping[Partition, PartitionRecord], due_at: dt.datetime | None
+) -> Consequence:
+    """Pure. plan: of all partitions of the job, at due_at. records: of the same job."""
     outdated = [entry for entry in plan.entries if _is_outdated(entry)]
     kept = [each for each in plan.with_action(Action.KEEP) if _other_model(plan, each, records)]
     labels = [entry.label for entry in outdated]
@@ -61,6 +67,7 @@ def consequence_of(plan: Plan, records: Mapping[Partition, PartitionRecord]) -> 
         job=plan.job,
         n_outdated=len(outdated),
         n_due=sum(entry.action not in _NOT_WITHOUT_BEING_ASKED for entry in outdated),
+        due_at=due_at,
         n_kept=len(kept),
         scored_with=tuple(f"{n}@{v}" for n, v in sorted({(u.model_name, u.model_version) for u in used})),
         first=labels[0] if labels else None,
