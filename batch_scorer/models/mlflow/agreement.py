@@ -19,7 +19,9 @@ _KINDS = {
 }
 
 
-def remarks_on(declared: Sequence[DeclaredColumn], found: Signature, *, seen: bool, uri: str) -> tuple[str, ...]:
+def remarks_on(
+    declared: Sequence[DeclaredColumn], found: Signature, *, seen: bool, uri: str
+) -> tuple[str, ...]:
     """What is odd, in words. seen: the types were seen in data; else they are guesses and only told of.
 
     Raises: SignatureInvalid, when MLflow's signature cannot be of this estimator.

@@ -17,8 +17,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from batch_scorer.config.mlflow import MlflowRef
-from batch_scorer.core.errors import BatchScorerError, ConfigInvalid, ModelNotFound, ModelRefused, StoreUnavailable
+from batch_scorer.core.errors import (
+    BatchScorerError,
+    ConfigInvalid,
+    ModelNotFound,
+    ModelRefused,
+    StoreUnavailable,
+)
 from batch_scorer.core.urls import without_userinfo
+from batch_scorer.models.mlflow.mirror import address_of
 from batch_scorer.models.registry.names import nearest
 
 _SETTINGS = {
@@ -30,7 +37,9 @@ _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
 }
 _SQLITE = "sqlite:///"
-_UNKNOWN = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND", "ENDPOINT_NOT_FOUND"})
+_UNKNOWN = frozenset(
+    {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND", "ENDPOINT_NOT_FOUND"}
+)
 _MAX_LISTED = 1_000
 _COMMIT_TAG = "mlflow.source.git.commit"
 _DESCRIPTION_TAG = "mlflow.note.content"
@@ -72,7 +81,7 @@ class MlflowClient:
         require_installed()
         _require_database(tracking_uri)
         self._uri = tracking_uri
-        self.address = without_userinfo(tracking_uri)
+        self.address = address_of(tracking_uri)
         for name, value in _SETTINGS.items():
             os.environ.setdefault(name, value)
         with self._told():
@@ -153,7 +162,9 @@ class MlflowClient:
             return ModelNotFound(
                 f'MLflow has no registered model "{asked.name}"{nearest(asked.name, names)}',
                 where=self.address,
-                fix=f"known models: {', '.join(sorted(names)[:6])}" if names else "no model is registered there",
+                fix=f"known models: {', '.join(sorted(names)[:6])}"
+                if names
+                else "no model is registered there",
             )
         kind, which = ("alias", asked.alias) if asked.alias else ("version", asked.version or "")
         known = [f"models:/{asked.name}@{alias} (version {aliases[alias]})" for alias in sorted(aliases)]
@@ -161,7 +172,9 @@ class MlflowClient:
             f'MLflow\'s model "{asked.name}" has no {kind} "{which}"'
             + (nearest(which, aliases) if asked.alias else ""),
             where=self.address,
-            fix=f"its aliases: {', '.join(known[:6])}" if known else f"write a version: models:/{asked.name}/1",
+            fix=f"its aliases: {', '.join(known[:6])}"
+            if known
+            else f"write a version: models:/{asked.name}/1",
         )
 
     def _away(self, error: Exception) -> StoreUnavailable:
@@ -189,7 +202,9 @@ class ModelFiles:
         if name not in self._sizes:
             raise self._refused(f'{self._uri} has no file "{name}"')
         if (self._sizes[name] or 0) > max_bytes:
-            raise self._refused(f"{name} of {self._uri} has {self._sizes[name]:,} bytes, more than {max_bytes:,}")
+            raise self._refused(
+                f"{name} of {self._uri} has {self._sizes[name]:,} bytes, more than {max_bytes:,}"
+            )
         with self._client._told():
             path = Path(self._store.download_artifacts(name, dst_path=str(self._directory)))
         with path.open("rb") as file:
@@ -217,7 +232,9 @@ def _require_database(tracking_uri: str) -> None:
     path = Path(tracking_uri.removeprefix(_SQLITE).partition("?")[0])
     if tracking_uri.startswith(_SQLITE) and not path.is_file():
         raise StoreUnavailable(
-            "there is no database of MLflow", where=str(path), fix="correct the tracking URI, or mount its disk"
+            "there is no database of MLflow",
+            where=str(path),
+            fix="correct the tracking URI, or mount its disk",
         )
 
 

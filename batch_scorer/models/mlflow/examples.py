@@ -41,7 +41,7 @@ def read_example(data: bytes, columns: Sequence[DeclaredColumn], uri: str) -> pd
     return None if frame.empty else frame
 
 
-def _typed(values: pd.Series[Any], declared: str | None) -> pd.Series[Any]:
+def _typed(values: Any, declared: str | None) -> Any:
     """A column with nulls stays what pandas made of it where its dtype has no room for them."""
     dtype = _DTYPES.get(declared or "")
     if dtype is None or (values.isna().any() and dtype in ("bool", "int32", "int64")):
