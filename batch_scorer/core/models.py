@@ -214,7 +214,7 @@ class ModelPin:
 
     @property
     def label(self) -> str:
-        """`taxi_tips@champion = v7 (a91c…)`, with `from mlflow:models:/taxi_tips/3` where it is from there."""
+        """`taxi_tips@champion = v7 (a91c…)`; of MLflow, with `from mlflow:models:/taxi_tips/3`."""
         named = f"{self.name}@{self.alias} = " if self.alias else f"{self.name} "
         origin = f" from mlflow:{self.origin.uri}" if self.origin else ""
         return f"{named}v{self.version} ({self.sha256[:4]}…){origin}"

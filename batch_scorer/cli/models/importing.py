@@ -113,7 +113,8 @@ def _tell(settings: Settings, asked: MlflowRef, found: Mirrored, alias: str | No
     if manifest.origin and manifest.origin.name != manifest.name:
         click.echo(f'"{manifest.origin.name}" of MLflow is called {manifest.name} here')
     click.echo(
-        f"{said}{origin} is {reference} now: {manifest.estimator}, {len(manifest.signature.columns)} columns, "
+        f"{said}{origin} is {reference} now: {manifest.estimator}, "
+        f"{len(manifest.signature.columns)} columns, "
         f"{manifest.n_golden_rows} golden rows replayed, {manifest.format}"
         + (f", {alias} points to it" if alias else "")
     )

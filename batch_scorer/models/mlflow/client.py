@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -40,6 +41,8 @@ _SQLITE = "sqlite:///"
 _UNKNOWN = frozenset(
     {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND", "ENDPOINT_NOT_FOUND"}
 )
+_SYSTEM_SAYS = re.compile(r"\[Errno -?\d+\] ([^'\"()\\]+)")
+_MAX_REASON = 300
 _MAX_LISTED = 1_000
 _COMMIT_TAG = "mlflow.source.git.commit"
 _DESCRIPTION_TAG = "mlflow.note.content"
@@ -178,9 +181,8 @@ class MlflowClient:
         )
 
     def _away(self, error: Exception) -> StoreUnavailable:
-        what = without_userinfo(" ".join(str(error).split()))
         return StoreUnavailable(
-            f"MLflow does not answer: {_shortened(what or type(error).__name__)}",
+            f"MLflow does not answer: {_reason(error)}",
             where=self.address,
             fix="see that the server or database is up and lets you in (MLFLOW_TRACKING_USERNAME, "
             "MLFLOW_TRACKING_PASSWORD, MLFLOW_TRACKING_TOKEN), then run again; versions that are mirrored "
@@ -239,9 +241,14 @@ def _require_database(tracking_uri: str) -> None:
 
 
 def _be_quiet() -> None:
-    for name in ("mlflow", "alembic"):
+    """What goes wrong there is told by our errors; a night on which it went well says nothing."""
+    for name in ("mlflow", "alembic", "urllib3.connectionpool"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= 300 else f"{text[:300]}…"
+def _reason(error: Exception) -> str:
+    """Of a pile of exceptions about one connection, what the system said."""
+    text = without_userinfo(" ".join(str(error).split())) or type(error).__name__
+    if said := _SYSTEM_SAYS.search(text):
+        return said[1].strip()
+    return text if len(text) <= _MAX_REASON else f"{text[:_MAX_REASON]}…"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from batch_scorer.core.models import ModelFormat, ModelManifest, ModelOrigin
 from batch_scorer.models.mlflow.agreement import remarks_on
 from batch_scorer.models.mlflow.client import MlflowClient, MlflowVersion, ModelFiles
 from batch_scorer.models.mlflow.examples import read_example
-from batch_scorer.models.mlflow.mirror import RemoteVersion, local_name, require_own_name
+from batch_scorer.models.mlflow.mirror import RemoteVersion, local_name
 from batch_scorer.models.mlflow.mlmodel import MLMODEL_FILE, LoggedModel, read_mlmodel
 from batch_scorer.models.registering.about import About
 from batch_scorer.models.registering.reference import Training, TrainingFiles, TrainingFrame
@@ -55,14 +56,12 @@ def import_version(
     Raises: UsageError, ModelNotFound, ModelRefused (a pickle, no scikit-learn model), ModelUnloadable,
     SignatureInvalid, GoldenRowsDiffer, StoreUnavailable, LockHeld, DiskFull, OutputUnwritable.
     """
-    name = require_name(wishes.name) if wishes.name else local_name(remote.name)
-    if wishes.name is None:
-        require_own_name(registry, name, remote)
+    name = require_name(wishes.name) if wishes.name else local_name(registry, remote)
     version = client.version(remote.name, remote.version)
     _require_ready(version, client.address)
     with client.files(version) as files:
         logged = read_mlmodel(files.read(MLMODEL_FILE, max_bytes=_MAX_MLMODEL_BYTES), version.uri)
-        _require_allowed(logged, version, wishes)
+        _require_allowed(logged, version, wishes, client.address)
         training, golden = _training(files, logged, version, wishes)
         data = files.read(logged.artefact, max_bytes=_MAX_ARTEFACT_BYTES)
     submission = Submission(
@@ -92,14 +91,15 @@ def _require_ready(version: MlflowVersion, address: str) -> None:
         )
 
 
-def _require_allowed(logged: LoggedModel, version: MlflowVersion, wishes: ImportWishes) -> None:
+def _require_allowed(logged: LoggedModel, version: MlflowVersion, wishes: ImportWishes, address: str) -> None:
     if logged.format is ModelFormat.JOBLIB and not wishes.allow_pickle:
         raise ModelRefused(
             f"{version.uri} is a pickle ({logged.serialization}), and loading a pickle can run any code of "
             "its author; nothing of it was loaded",
             fix='log it with mlflow.sklearn.log_model(…, serialization_format="skops"); or, if you trust who '
             "made it, import it once with --allow-pickle",
-            next_command=f"batch-scorer models import '{version.uri}' --allow-pickle",
+            next_command=f"batch-scorer models import {shlex.quote(version.uri)} "
+            f"--tracking-uri {shlex.quote(address)} --allow-pickle",
         )
 
 

@@ -6,11 +6,13 @@ A version is imported once. What MLflow says afterwards about that number is not
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from batch_scorer.config.mlflow import MlflowRef
 from batch_scorer.core.durable import writing
 from batch_scorer.core.errors import LockHeld, ModelError, UsageError
 from batch_scorer.core.models import ModelManifest
@@ -32,6 +34,10 @@ class RemoteVersion:
     name: str
     version: str
 
+    @property
+    def uri(self) -> str:
+        return MlflowRef(name=self.name, version=self.version).uri
+
 
 def address_of(tracking_uri: str) -> str:
     """As an origin keeps it: without a password, however it was written."""
@@ -41,47 +47,48 @@ def address_of(tracking_uri: str) -> str:
     return shown
 
 
-def local_name(name: str) -> str:
-    """MLflow's name as a registry can have it: `Taxi Tips` → `taxi_tips`. Raises: UsageError."""
-    slug = _slug(name)
-    if not is_name(slug):
-        raise UsageError(
-            f'MLflow\'s name "{name}" gives no name of a model here',
-            fix="choose one with --name NAME",
-            next_command=f"batch-scorer models import 'models:/{name}@ALIAS' --name NAME",
-        )
-    return slug
+def mirrored(registry: FileRegistry, remote: RemoteVersion) -> ModelManifest | None:
+    """The version that was imported from there, if one was. Raises: ModelRefused, StoreUnavailable."""
+    found = _imports_from(registry, remote)
+    return next((each for each in found if each.origin and each.origin.version == remote.version), None)
+
+
+def local_name(registry: FileRegistry, remote: RemoteVersion) -> str:
+    """What MLflow's model is called here: as its versions before, else as there, in our letters:
+    `Taxi Tips` → `taxi_tips`.
+
+    Raises: UsageError, where that gives no name, or the name of a model that is not MLflow's.
+    """
+    if before := next(_imports_from(registry, remote), None):
+        return before.name
+    slug = _slug(remote.name)
+    if is_name(slug) and (slug == remote.name or slug not in registry.names()):
+        return slug
+    what = (
+        f'would become "{slug}" here, and there is such a model' if slug else "gives no name of a model here"
+    )
+    raise UsageError(
+        f'"{remote.name}" of MLflow {what}',
+        fix="choose another name, which its later versions will have too",
+        next_command=f"batch-scorer models import {shlex.quote(remote.uri)} --name NAME",
+    )
+
+
+def _imports_from(registry: FileRegistry, remote: RemoteVersion) -> Iterator[ModelManifest]:
+    """Of the same model of the same MLflow, newest first within a name; the likely name first."""
+    likely, names = _slug(remote.name), registry.names()
+    for name in sorted(names, key=lambda name: name != likely):
+        # A damaged model of another name is no reason to stop here.
+        with suppress(*() if name == likely else (ModelError,)):
+            for version in reversed(registry.versions(name)):
+                manifest = registry.manifest(name, version)
+                origin = manifest.origin
+                if origin and (origin.tracking_uri, origin.name) == (remote.address, remote.name):
+                    yield manifest
 
 
 def _slug(name: str) -> str:
     return _OTHERS.sub("_", name.lower()).strip("_.-")[:64]
-
-
-def mirrored(registry: FileRegistry, remote: RemoteVersion) -> ModelManifest | None:
-    """The version that was imported from there, if one was. Raises: ModelRefused, StoreUnavailable."""
-    likely, names = _slug(remote.name), registry.names()
-    if likely in names and (found := _imported(registry, likely, remote)):
-        return found
-    for name in names:
-        if name != likely:
-            with suppress(ModelError):  # a damaged model of another name is no reason to stop here
-                if found := _imported(registry, name, remote):
-                    return found
-    return None
-
-
-def require_own_name(registry: FileRegistry, name: str, remote: RemoteVersion) -> None:
-    """Two names of MLflow must not become one of ours unseen. Raises: UsageError."""
-    if name == remote.name or name not in registry.names():
-        return
-    for version in registry.versions(name):
-        origin = registry.manifest(name, version).origin
-        if origin is None or origin.name != remote.name:
-            other = f'"{origin.name}" of MLflow' if origin else "no import"
-            raise UsageError(
-                f'"{remote.name}" of MLflow would become "{name}", and {name}@{version} is {other}',
-                fix="choose another name with --name NAME",
-            )
 
 
 @contextmanager
@@ -104,14 +111,3 @@ def importing(registry: FileRegistry) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _imported(registry: FileRegistry, name: str, remote: RemoteVersion) -> ModelManifest | None:
-    for version in reversed(registry.versions(name)):
-        manifest = registry.manifest(name, version)
-        origin = manifest.origin
-        if origin is not None and remote == RemoteVersion(
-            address=origin.tracking_uri, name=origin.name, version=origin.version
-        ):
-            return manifest
-    return None
