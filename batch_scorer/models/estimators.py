@@ -53,10 +53,12 @@ def feature_names(estimator: object) -> tuple[str, ...]:
 def known_names(estimator: object) -> tuple[str, ...] | None:
     """The same, None for an estimator that was fitted without names."""
     names = getattr(estimator, "feature_names_in_", None)
-    steps = getattr(estimator, "steps", None)
-    if names is None and steps and steps[0][1] in (None, "passthrough"):
+    if names is not None:
+        return tuple(str(name) for name in names)
+    steps = getattr(getattr(estimator, "best_estimator_", estimator), "steps", ())
+    if steps and steps[0][1] in (None, "passthrough"):  # which has no names, though the next step does
         return next((known_names(step) for _, step in steps if step not in (None, "passthrough")), None)
-    return None if names is None else tuple(str(name) for name in names)
+    return None
 
 
 def begins_with_text(estimator: object) -> bool:
@@ -117,5 +119,6 @@ def _members(item: object) -> list[object]:
     if isinstance(item, list | tuple):
         return list(item)
     if isinstance(item, np.ndarray) and item.dtype == object and item.size:
-        return list(item.flat) if isinstance(item.flat[0], BaseEstimator) else []
+        plain = np.asarray(item)  # results of a search are masked; that iterator stumbles over None
+        return list(plain.flat) if isinstance(plain.flat[0], BaseEstimator) else []
     return []
