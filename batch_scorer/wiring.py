@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from batch_scorer.core.validation import OnFail
 from batch_scorer.execution.environment import environment
 from batch_scorer.execution.parts import BoundSuite, JobParts
 from batch_scorer.execution.places import Places
+from batch_scorer.execution.promotion.uses import AliasUse
 from batch_scorer.lake.parquet_sink import ParquetSink
 from batch_scorer.lake.sinks import Sink
 from batch_scorer.lake.storage import LocalStorage
@@ -194,6 +196,18 @@ def open_registry(project: Project, job: Job) -> FileRegistry:
 def project_registry(project: Project, target: str | None = None) -> FileRegistry:
     """The one that the project's jobs name; before there is a job, the default one. Raises: UsageError."""
     return FileRegistry(registry_path(project, target))
+
+
+def use_of_alias(project: Project, loaded: LoadedJob) -> AliasUse:
+    """A job that scores with an alias. Opens nothing."""
+    job = loaded.job
+    return AliasUse(
+        job=job,
+        input_root=project.resolve(job.input.path),
+        code=tuple(project.resolve(directory) for directory in job.code),
+        storage=LocalStorage(),
+        open_parts=partial(_parts, project, loaded, open_ledger_for_reading),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
