@@ -17,13 +17,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import skops.io
 
+from batch_scorer.core.baseline_json import encode_baseline
 from batch_scorer.core.errors import ModelRefused, SignatureInvalid, UsageError
 from batch_scorer.core.models import ModelFormat, ModelManifest, Signature, TrainingReference
 from batch_scorer.models.estimators import describe, feature_names, use_one_thread
+from batch_scorer.models.registering.baseline import training_baseline
 from batch_scorer.models.registering.probing import imagined_rows, probe
 from batch_scorer.models.registering.time_spans import spans_of, spans_of_frame, time_columns
 from batch_scorer.models.registry.files import FileRegistry
-from batch_scorer.models.registry.manifests import GOLDEN_INPUT_FILE, GOLDEN_OUTPUT_FILE
+from batch_scorer.models.registry.manifests import BASELINE_FILE, GOLDEN_INPUT_FILE, GOLDEN_OUTPUT_FILE
 from batch_scorer.models.registry.names import require_name
 from batch_scorer.models.scoring.compatibility import current_environment
 from batch_scorer.models.scoring.golden import golden_outputs, table_bytes
@@ -193,7 +195,11 @@ def _examine(estimator: Any, training: _Training | Path | None) -> _Findings:
     left_out = f"{probed.n_refused} reference rows are no golden rows: {probed.reason}"
     return _Findings(
         signature=probed.signature,
-        golden={GOLDEN_INPUT_FILE: table_bytes(probed.rows), GOLDEN_OUTPUT_FILE: table_bytes(outputs)},
+        golden={
+            GOLDEN_INPUT_FILE: table_bytes(probed.rows),
+            GOLDEN_OUTPUT_FILE: table_bytes(outputs),
+            BASELINE_FILE: encode_baseline(training_baseline(estimator, probed.signature, known.frame)),
+        },
         n_golden_rows=probed.rows.num_rows,
         record=known.record,
         remarks=(left_out,) if probed.n_refused else (),
