@@ -94,7 +94,8 @@ class Numbers:
         if self.discrete and bin_:
             return low
         high = min(self.maximum, self.edges[bin_]) if bin_ < len(self.edges) else self.maximum
-        return low + (high - low) * min(1.0, (rank - before[bin_]) / self.counts[bin_])
+        share = min(1.0, (rank - before[bin_]) / self.counts[bin_])
+        return low * (1 - share) + high * share  # the difference of the two may be too large for a float
 
     @property
     def bins(self) -> object:

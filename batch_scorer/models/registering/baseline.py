@@ -6,6 +6,7 @@ text that fewer than MIN_COUNT rows have is named: a baseline is shown to people
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
@@ -135,9 +136,9 @@ class _NumbersSeen:
         if not len(self._ends):
             return _numbers((0.0, 1.0), unit=self._unit)
         low, high = self._ends.tolist()
-        end = float(np.nextafter(high, np.inf))
-        if not np.isfinite(end):  # the largest float is above every bin
-            edges = {low, high} if low < high else {float(np.nextafter(high, -np.inf)), high}
+        end = math.nextafter(high, math.inf)
+        if math.isinf(end):  # the largest float is above every bin
+            edges = {low, high} if low < high else {math.nextafter(high, -math.inf), high}
             return _numbers(tuple(sorted(edges)), unit=self._unit)
         if self._distinct is not None:
             return _numbers((*self._distinct.tolist(), end), discrete=True, unit=self._unit)
