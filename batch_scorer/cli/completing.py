@@ -172,6 +172,7 @@ _BY_NAME: dict[tuple[str | None, str | None], Candidates] = {
     (None, "model"): _models,
     ("promote", "version"): _models,
     ("show", "name"): _models,
+    ("list", "name"): _models,
     (None, "run"): _runs,
     (None, "what"): _runs_and_partitions,
     (None, "partition"): _partitions,
