@@ -239,8 +239,8 @@ def test_rows_that_the_model_does_not_answer_are_left_out_of_the_scores(rides: p
 
     spec = ColumnSpec(name="fare", type="float64", nullable=True, pandas_dtype="float64")
     signature = Signature(columns=(spec,), outputs={Method.PREDICT: ()})
-    frame = pd.DataFrame({"fare": [1.0, 2.0, -1.0, 4.0] * 10})
-    baseline = building.training_baseline(Picky(), signature, frame)
+    table = pa.table({"fare": [1.0, 2.0, -1.0, 4.0] * 10})
+    baseline = building.training_baseline(Picky(), signature, lambda: [table], 40)
     assert (baseline.n_rows, baseline.n_scored) == (40, 30)
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from batch_scorer.core.baselines import Baseline, Booleans, Categories, ColumnBaseline, Lengths, Numbers
@@ -27,7 +26,6 @@ from batch_scorer.models.scoring.counting import (
     value_counts,
 )
 from batch_scorer.models.scoring.golden import golden_outputs
-from batch_scorer.models.signature.frames import arrow_features
 
 MIN_COUNT = 10  # rows that a value of text must have to be named
 MAX_NAMED = 30  # values of one column
@@ -39,35 +37,33 @@ _MAX_SAMPLE = 200_000  # rows that quantiles are taken of
 _MAX_SCORED = 10_000  # rows whose outputs are counted
 _MAX_CALLS = 200  # of the estimator, for those
 _MAX_OUTPUTS = 20  # columns of one method's result
-_SLICE = 2**16  # rows
 
 Tables = Callable[[], Iterable[pa.Table]]
 
 
-def training_baseline(estimator: Any, signature: Signature, frame: pd.DataFrame) -> Baseline:
+def training_baseline(estimator: Any, signature: Signature, batches: Tables, n_rows: int) -> Baseline:
     """Of the whole training table, and of what the model gives for evenly spread rows of it.
 
-    frame: (n_rows, …), has the signature's columns. Rows for which the model has no answer are not scored.
+    batches: called twice; together n_rows rows, of the signature's columns and types. Rows for which the
+    model has no answer are not scored.
     """
+    step, sample = _step(n_rows, _MAX_SCORED), []
 
-    def slices() -> Iterable[pa.Table]:
-        for start in range(0, len(frame), _SLICE):
-            yield arrow_features(frame.iloc[start : start + _SLICE], signature.columns)
+    def looked_at() -> Iterator[pa.Table]:
+        n_seen = 0
+        for table in batches():
+            sample.append(table.take(_every(step, n_seen, len(table))))
+            n_seen += len(table)
+            yield table
 
-    positions = np.linspace(0, len(frame) - 1, min(_MAX_SCORED, len(frame))).astype(int)
-    sample = arrow_features(frame.iloc[positions], signature.columns)
-    outputs = _few(scored(estimator, sample, signature))
-    in_order = {spec.name for spec in signature.columns if spec.pandas_dtype == "category"}
-    bins = {
-        name: (bins if classes is None else _named(classes))
-        for name, bins in choose_bins(lambda: (outputs,), len(outputs)).items()
-        for classes in (_classes(signature, name),)
-    }
+    categories = frozenset(spec.name for spec in signature.columns if spec.pandas_dtype == "category")
+    columns = choose_bins(looked_at, n_rows, categories=categories)
+    outputs = _few(scored(estimator, pa.concat_tables(sample), signature))
     return Baseline(
-        n_rows=len(frame),
-        columns=_filled(choose_bins(slices, len(frame), categories=frozenset(in_order)), slices),
+        n_rows=n_rows,
+        columns=_filled(columns, batches),
         n_scored=len(outputs),
-        outputs=_filled(bins, lambda: (outputs,)),
+        outputs=_filled(_output_bins(outputs, signature), lambda: (outputs,)),
     )
 
 
@@ -113,7 +109,7 @@ class _Look(Protocol):
 
 class _NumbersSeen:
     def __init__(self, n_rows: int, unit: str | None = None) -> None:
-        self._step = max(1, -(-n_rows // _MAX_SAMPLE))
+        self._step = _step(n_rows, _MAX_SAMPLE)
         self._unit = unit
         self._kept: list[Floats] = []
         self._distinct: Floats | None = np.empty(0)
@@ -121,11 +117,10 @@ class _NumbersSeen:
         self._n_seen = 0
 
     def see(self, array: pa.Array) -> None:
-        first = -self._n_seen % self._step  # every so many rows of the table, not of this piece of it
-        self._n_seen += len(array)
         values = _finite(array)
-        every = pa.array(range(first, len(array), self._step), pa.int64())
+        every = _every(self._step, self._n_seen, len(array))
         self._kept.append(values if self._step == 1 else _finite(array.take(every)))
+        self._n_seen += len(array)
         if len(values):
             self._ends = np.array([min([*self._ends, values.min()]), max([*self._ends, values.max()])])
         if self._distinct is not None:
@@ -208,6 +203,13 @@ def _filled(bins: Mapping[str, ColumnBaseline], tables: Tables) -> dict[str, Col
     return filled
 
 
+def _output_bins(outputs: pa.Table, signature: Signature) -> dict[str, ColumnBaseline]:
+    """A classifier's labels are all named, in the order of its classes."""
+    bins = choose_bins(lambda: (outputs,), len(outputs))
+    classes = {name: _classes(signature, name) for name in bins}
+    return bins | {name: _named(labels) for name, labels in classes.items() if labels is not None}
+
+
 def _few(outputs: pa.Table) -> pa.Table:
     """Of a result with very many columns the first ones."""
     kept: list[str] = []
@@ -237,6 +239,15 @@ def _named(values: Iterable[str]) -> Categories:
 
 def _numbers(edges: tuple[float, ...], *, discrete: bool = False, unit: str | None = None) -> Numbers:
     return Numbers(edges=edges, counts=(0,) * (len(edges) + 1), discrete=discrete, unit=unit)
+
+
+def _step(n_rows: int, most: int) -> int:
+    return max(1, -(-n_rows // most))
+
+
+def _every(step: int, n_seen: int, n_rows: int) -> pa.Array:
+    """Positions within the next n_rows of a table of which n_seen have gone by; the same rows in any cut."""
+    return pa.array(range(-n_seen % step, n_rows, step), pa.int64())
 
 
 def _finite(array: pa.Array) -> Floats:
