@@ -25,13 +25,16 @@ def card_lines(card: ModelCard, width: int) -> Iterator[str]:
     for fact in card.facts:
         yield from _fact_lines(fact, room)
     counted = f"; training: {words.rows(card.n_rows)}" if card.n_rows else ""
-    yield f"\nreads {words.count(len(card.features), 'column')}{counted}"
+    yield ""
+    yield f"reads {words.count(len(card.features), 'column')}{counted}"
     yield from signature_lines(card, width)
     if card.outputs:
-        yield f"\ngave for {words.rows(card.n_scored)} of it"
+        yield ""
+        yield f"gave for {words.rows(card.n_scored)} of it"
         cells = [(each.name,) for each in card.outputs]
         yield from _table(("output", "training"), cells, card.outputs, room)
-    yield "\nhistory"
+    yield ""
+    yield "history"
     if len(card.history) > _MOST_EVENTS:
         yield f"  … {words.count(len(card.history) - _MOST_EVENTS, 'older event')}: --json, --html"
     for line in card.history[-_MOST_EVENTS:]:
