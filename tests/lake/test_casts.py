@@ -42,7 +42,7 @@ def exact(value: Any, wanted: str) -> bool:
         return True
     if isinstance(value, float) and not math.isfinite(value):
         return wanted in FLOATS
-    number = Fraction(value)
+    number: Fraction = Fraction(value)
     if wanted in FLOATS:
         digits, whole = FLOATS[wanted]
         if isinstance(value, int):
@@ -53,7 +53,7 @@ def exact(value: Any, wanted: str) -> bool:
             return bool(float(np.dtype(wanted).type(value)) == value)
     if wanted in INTS:
         info = np.iinfo(wanted)
-        return number.denominator == 1 and int(info.min) <= int(number) <= int(info.max)
+        return number.denominator == 1 and int(info.min) <= number.numerator <= int(info.max)
     precision, scale = map(int, wanted.removeprefix("decimal128(").removesuffix(")").split(","))
     unscaled = number * 10**scale
     return unscaled.denominator == 1 and abs(unscaled) < 10**precision
