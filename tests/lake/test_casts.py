@@ -42,7 +42,7 @@ def exact(value: Any, wanted: str) -> bool:
         return True
     if isinstance(value, float) and not math.isfinite(value):
         return wanted in FLOATS
-    number: Fraction = Fraction(value)
+    number = Fraction(value)
     if wanted in FLOATS:
         digits, whole = FLOATS[wanted]
         if isinstance(value, int):
@@ -56,7 +56,7 @@ def exact(value: Any, wanted: str) -> bool:
         return number.denominator == 1 and int(info.min) <= number.numerator <= int(info.max)
     precision, scale = map(int, wanted.removeprefix("decimal128(").removesuffix(")").split(","))
     unscaled = number * 10**scale
-    return unscaled.denominator == 1 and abs(unscaled) < 10**precision
+    return bool(unscaled.denominator == 1 and abs(unscaled) < 10**precision)
 
 
 def _floats(width: int) -> st.SearchStrategy[float]:

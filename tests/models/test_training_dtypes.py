@@ -162,9 +162,3 @@ def test_other_kinds_are_refused_with_what_to_train_on_instead(values: Any, said
     assert f'column "odd" of the training reference ({said}' in caught.value.what
     assert instead in str(caught.value.fix)
     assert caught.value.where == "train.parquet"
-
-
-def test_a_column_that_is_there_twice_is_refused() -> None:
-    training = pd.DataFrame([[1.0, 2.0]], columns=["fare", "fare"])
-    with pytest.raises(SignatureInvalid, match='more than one column named "fare"'):
-        columns_from_frame(Knowing(["fare"]), training, where="train.parquet")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -31,24 +30,19 @@ GUESSED = (
 )
 
 
-def columns_from_frame(estimator: object, frame: pd.DataFrame, *, where: str) -> tuple[ColumnSpec, ...]:
+def columns_from_frame(
+    estimator: object, frame: pd.DataFrame, *, where: str, names: tuple[str, ...] = ()
+) -> tuple[ColumnSpec, ...]:
     """The estimator's own columns with the types of the frame; other columns of the frame are ignored.
 
+    names: of the columns, for an estimator that does not know them.
     frame: the training table as pandas reads it today. `nullable` says whether the dtype has room for a null;
     whether the estimator accepts one is found out by asking it (see golden.py). docs/signature.md says which
     dtype becomes which type.
-    Raises: SignatureInvalid, for columns that are missing, twice there, or of a type no estimator column can
-    have.
+    Raises: SignatureInvalid, for columns that are missing or of a type no estimator column can have.
     """
-    names = feature_names(estimator)
-    available = tuple(map(str, frame.columns))
-    require_columns(names, available, where=where)
-    if twice := [name for name, count in Counter(available).items() if count > 1 and name in names]:
-        raise SignatureInvalid(
-            f'the training reference has more than one column named "{twice[0]}"',
-            where=where,
-            fix="give each column a name of its own",
-        )
+    names = names or feature_names(estimator)
+    require_columns(names, tuple(map(str, frame.columns)), where=where)
     learned = learned_missing(estimator)
     return tuple(_column(frame[name], name, learned.get(name), where) for name in names)
 
@@ -64,15 +58,18 @@ def require_columns(names: tuple[str, ...], available: tuple[str, ...], *, where
         )
 
 
-def guessed_columns(estimator: object) -> tuple[ColumnSpec, ...]:
-    """Without any data: text where an encoder learned text, float64 elsewhere. The notes say GUESSED."""
+def guessed_columns(estimator: object, names: tuple[str, ...] = ()) -> tuple[ColumnSpec, ...]:
+    """Without any data: text where an encoder learned text, float64 elsewhere. The notes say GUESSED.
+
+    names: of the columns, for an estimator that does not know them.
+    """
     missing, learned = learned_missing(estimator), learned_categories(estimator)
     text = {name for name, values in learned.items() if any(isinstance(value, str) for value in values)}
     return tuple(
         _text_column(pd.Series([], dtype="str"), name, missing.get(name))
         if name in text
         else ColumnSpec(name=name, type="float64", nullable=True, pandas_dtype="float64")
-        for name in feature_names(estimator)
+        for name in names or feature_names(estimator)
     )
 
 
