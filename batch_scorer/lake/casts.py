@@ -17,7 +17,7 @@ from batch_scorer.core.conversions import EXACT_DIGITS, EXACT_INTEGERS, Fit, fit
 from batch_scorer.core.errors import LossyCast
 from batch_scorer.core.models import ColumnSpec
 from batch_scorer.lake.arrow_types import arrow_type_name, is_string, parse_arrow_type
-from batch_scorer.lake.misfits import mismatch, next_command, signature_of
+from batch_scorer.lake.misfits import mismatch, next_command, signature_of, unlike
 
 _TAKES_NULLS = (pa.types.is_floating, pa.types.is_timestamp)  # a null becomes NaN or NaT
 _EXACT_POWERS_OF_TEN = 22  # 10^22 is the last that is a float64
@@ -99,7 +99,7 @@ def _refuse_loss(values: pa.Array, wanted: pa.DataType, spec: ColumnSpec, found:
     if n_lossy:
         first = pc.index(lossy, True).as_py()
         raise LossyCast(
-            f'column "{spec.name}" is {found} but {signature_of(origin.model)} says {spec.type}, '
+            f"{unlike(spec, found, file=origin.file, model=origin.model)}, "
             f"and {n_lossy:,} of {_count(len(values), 'value')} cannot be {spec.type} without loss",
             where=f"{origin.file}, first at row {origin.row_at(first)}: {_shown(values[first])}",
             fix="cast upstream, or register a model trained on this type",
@@ -204,7 +204,8 @@ def _int_bounds(int_type: pa.DataType) -> tuple[int, int]:
 def _nulls(values: pa.Array, spec: ColumnSpec, origin: Origin) -> LossyCast:
     first = pc.index(pc.is_null(values), True).as_py()
     return LossyCast(
-        f'column "{spec.name}" has {_count(values.null_count, "null")} in {_count(len(values), "row")} '
+        f'column "{spec.name}" has {_count(values.null_count, "null")} in {_count(len(values), "row")} of '
+        f"{origin.file.rpartition('/')[2]} "
         f"but {signature_of(origin.model)} says {spec.type} without nulls",
         where=f"{origin.file}, first at row {origin.row_at(first)}",
         fix=f"fill the nulls upstream, exclude them with input.where: {spec.name} is not null, "

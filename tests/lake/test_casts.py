@@ -142,7 +142,7 @@ def test_the_error_reads_like_a_sentence() -> None:
     with pytest.raises(LossyCast) as caught:
         cast([1.0, 12.5, 3.0], "int64", model="taxi_tips@3")
     assert caught.value.what == (
-        'column "fare" is float64 but the signature of taxi_tips@3 says int64, '
+        'column "fare" is float64 in a.parquet but the signature of taxi_tips@3 says int64, '
         "and 1 of 3 values cannot be int64 without loss"
     )
     assert caught.value.where == "a.parquet, first at row 101: 12.5"
@@ -154,7 +154,9 @@ def test_the_error_reads_like_a_sentence() -> None:
     ("values", "arrow_type"), [([1, None], "int64"), ([True, None], "bool"), (["a", None], "string")]
 )
 def test_nulls_where_training_had_none_are_refused(values: list[Any], arrow_type: str) -> None:
-    with pytest.raises(LossyCast, match=rf"1 null in 2 rows but the signature says {arrow_type} without"):
+    with pytest.raises(
+        LossyCast, match=rf"1 null in 2 rows of a.parquet but the signature says {arrow_type} without"
+    ):
         cast(values, arrow_type, nullable=False)
     assert cast(values, arrow_type, nullable=True).to_pylist() == values
 
