@@ -10,7 +10,7 @@ import pandas as pd
 from batch_scorer.core.errors import SignatureInvalid
 
 # What pandas calls it → what to do about it; %s is the column.
-_INSTEAD: Mapping[str, str] = {
+INSTEAD: Mapping[str, str] = {
     "timedelta64": 'train on seconds: frame["%s"].dt.total_seconds()',
     "period": 'train on timestamps: frame["%s"].dt.to_timestamp()',
     "interval": "train on both ends as two columns of numbers, or on the interval's text",
@@ -25,13 +25,13 @@ _INSTEAD: Mapping[str, str] = {
     "empty": "leave the column out, or give it the dtype it has when it has values",
     "categorical": "train on categories of text, numbers or booleans",
 }
-_OTHERWISE = "train on numbers, text, booleans, dates, timestamps, decimals or categories"
+OTHERWISE = "train on numbers, text, booleans, dates, timestamps, decimals or categories"
 
 
 def unsupported(series: pd.Series[Any], name: str, where: str) -> SignatureInvalid:
     """where: the training table."""
     kind = _kind(series)
-    instead = _INSTEAD.get(kind, _OTHERWISE)
+    instead = INSTEAD.get(kind, OTHERWISE)
     described = f"{series.dtype}, {kind}" if series.dtype == object else str(series.dtype)
     return SignatureInvalid(
         f'column "{name}" of the training reference ({described}) is of a kind that no signature describes',
