@@ -16,8 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from batch_scorer.models import register
 from tests import taxi
 from tests.conftest import TaxiProject
+from tests.models.observer import Observer
+from tests.models.training_dtypes import KINDS
 
 Make = Callable[..., TaxiProject]
 Models = Callable[[str], tuple[Path, Path]]
@@ -181,3 +184,24 @@ def test_a_row_set_aside_before_needs_no_value_that_fits(make_project: Make) -> 
     assert (done.code, done.stderr) == (0, "")
     kept = [ride for row, ride in enumerate(table["ride_id"].to_pylist()) if row not in (3, 4)]
     assert pd.Series(project.published(0)["ride_id"]).tolist() == kept
+
+
+def test_a_model_gets_from_the_lake_what_it_was_trained_on_for_every_dtype(make_project: Make) -> None:
+    """The oracle: the model's own answer for the training table, which tells every detail apart."""
+    frames = [kind.frame.set_axis([f"c{i}"], axis=1) for i, kind in enumerate(KINDS.values())]
+    training = pd.concat(frames, axis=1)
+    model = Observer().fit(training)
+    project = make_project(0)
+    asked = {"uri": "observer@1", "method": "predict", "output": {"seen": "float64 = prediction"}}
+    taxi.write_job(project.root, taxi.job_document(model=asked))
+    register(
+        model, name="observer", reference=training, registry=project.root / "data" / "models",
+        allow_pickle=True,
+    )  # fmt: skip
+    table = pa.Table.from_pandas(training, preserve_index=False).replace_schema_metadata(None)
+    _write(project, 0, table.append_column("ride_id", pa.array([0, 1])))
+    _write(project, 1, table.select(table.column_names[::-1]).append_column("ride_id", pa.array([2, 3])))
+    done = project.cli("run", "taxi_tips")
+    assert (done.code, done.stderr) == (0, "")
+    for index in range(2):
+        assert project.published(index)["seen"].tolist() == model.predict(training).tolist()
