@@ -114,6 +114,13 @@ def test_nan_in_a_file_is_missing_where_pandas_has_a_mask() -> None:
     assert got.isna().tolist() == [False, True, True]
 
 
+def test_a_part_without_nulls_of_whole_numbers_with_nulls_is_rounded_as_the_whole_was() -> None:
+    columns = _columns(pd.DataFrame({"c": [2**60 + 1, None]}))
+    assert columns[0].type == "float64"
+    part = pd.DataFrame({"c": [2**60 + 1]})
+    assert arrow_features(part, columns)["c"].to_pylist() == [float(2**60 + 1)]
+
+
 def test_decimals_have_the_digits_of_the_longest_and_room_for_any_others() -> None:
     training = pd.DataFrame({"c": [Decimal("1.5"), None, Decimal("-20.125"), Decimal("1E+2")]}, dtype=object)
     assert [spec.type for spec in _columns(training)] == ["decimal128(38, 3)"]

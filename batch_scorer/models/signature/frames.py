@@ -39,9 +39,11 @@ def _arrow_column(series: pd.Series[Any], spec: ColumnSpec) -> pa.Array | pa.Chu
     if spec.pandas_dtype == "category":
         return pa.array(series.astype(object), type=wanted, from_pandas=True)
     if arrow_kind(spec.pandas_dtype, spec.type) is not None:
-        return pa.Array.from_pandas(series).cast(
-            wanted
-        )  # handed a type, pandas would refuse some kinds of text
+        # Without a type: handed one, pandas refuses some kinds of text.
+        return pa.Array.from_pandas(series).cast(wanted)
+    if pa.types.is_floating(wanted) and series.dtype.kind in "iu":
+        # A part without nulls of a column that has some: rounded as pandas rounds the whole of it.
+        return pa.array(series.to_numpy().astype(spec.pandas_dtype), type=wanted)
     return pa.array(series, type=wanted, from_pandas=True)
 
 
