@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Importing a file makes its verbs join the group.
-from batch_scorer.cli.models import aliases, comparing, importing, past, registering, showing
+from batch_scorer.cli.models import aliases, comparing, importing, listing, past, registering, showing
 from batch_scorer.cli.models.group import models
 
-__all__ = ["aliases", "comparing", "importing", "models", "past", "registering", "showing"]
+__all__ = ["aliases", "comparing", "importing", "listing", "models", "past", "registering", "showing"]
