@@ -49,6 +49,7 @@ ARGUMENTS = {
     "cancel": ["last"],
     "gc": ["JOB", "--older-than", "90d"],
     "models register": ["MODEL", "--name", "other", "--no-golden-rows"],
+    "models import": ["models:/taxi_tips@champion", "--tracking-uri", "sqlite:///there-is-none.db"],
     "models list": [],
     "models show": ["taxi_tips"],
     "models promote": ["taxi_tips@1", "--alias", "best", "--reason", "why"],
@@ -68,11 +69,12 @@ ARGUMENTS = {
 # Refused although everything is healthy: there is nothing to do this to.
 REFUSED_WHEN_HEALTHY = {
     "ledger rebuild", "quarantine release", "rollback", "unpin", "cancel", "models register",
-    "models rollback",
+    "models rollback", "models import",
 }  # fmt: skip
 # Look at no job file, or are there to name its mistakes one by one.
 WITHOUT_A_JOB = {
-    "init", "schema", "models register", "models list", "models show", "models promote", "models rollback",
+    "init", "schema", "models register", "models import", "models list", "models show", "models promote",
+    "models rollback",
     "models at", "models history", "models diff", "suites list", "suites new", "suites diff", "completion",
 }  # fmt: skip
 # Warn of the broken job, and look for the run among those of the others.

@@ -15,16 +15,25 @@ from tests.mlflow.team import Team, model_directory, train
 
 @pytest.fixture(scope="session")
 def sqlite_team(tmp_path_factory: pytest.TempPathFactory) -> Team:
-    """`Taxi Tips`: two versions, Champion is the first. pickled: cloudpickle, without an input example."""
+    """`Taxi Tips`: two versions, Champion is the first."""
     directory = tmp_path_factory.mktemp("mlflow")
     team = Team(f"sqlite:///{directory / 'mlflow.db'}", directory / "artefacts")
     for seed in (1, 2):
         team.log(*train(seed), "Taxi Tips")
+    team.point("Taxi Tips", "Champion", "1")
+    return team
+
+
+@pytest.fixture(scope="session")
+def odd_models(sqlite_team: Team, tmp_path_factory: pytest.TempPathFactory) -> Team:
+    """More of them. pickled: cloudpickle, without an input example; without_example; boosted: not ours."""
+    team = sqlite_team
     team.log(*train(3), "pickled", example=False, serialization_format="cloudpickle")
     team.log(*train(4), "without_example", example=False)
     boosted = {"xgboost": {"data": "model.xgb"}}
+    directory = tmp_path_factory.mktemp("boosted")
     team.log_files(model_directory(directory / "xgb", 1, flavor=boosted), "boosted")
-    for name in ("Taxi Tips", "pickled", "without_example"):
+    for name in ("pickled", "without_example"):
         team.point(name, "Champion", "1")
     return team
 

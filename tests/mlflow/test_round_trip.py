@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +13,7 @@ import pytest
 from batch_scorer.core.errors import ModelNotFound
 from batch_scorer.execution.parts import ModelSource
 from batch_scorer.models.mlflow.source import MlflowSource
+from batch_scorer.models.registering.register import register
 from batch_scorer.models.registry.files import FileRegistry
 from tests import taxi
 from tests.conftest import TaxiProject
@@ -45,44 +48,65 @@ def _published(project: TaxiProject, day: int) -> list[float]:
     return [float(score) for score in project.published(day).sort_values("ride_id")["score"]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What resolves references, and some of those it knows: of two versions, champion is the first."""
+
+    models: ModelSource
+    champion: str
+    second: str
+    unknown: tuple[str, str]
+
+
 @pytest.fixture(params=["files", "sqlite", "served"])
-def source(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[ModelSource, str]:
-    """What resolves references, and the beginning of those it knows: two versions, champion is the first."""
+def known(request: pytest.FixtureRequest, tmp_path: Path) -> Known:
     registry = FileRegistry(tmp_path / "models")
-    if request.param == "files":
-        from batch_scorer.models.registering.register import register
-
-        for seed in (1, 2):
-            estimator, frame = train(seed)
-            register(estimator, registry=registry, name="taxi_tips", reference=frame, who="ada")
-        registry.promote("taxi_tips", 1, "champion", reason="first", who="ada")
-        return registry, "taxi_tips@champion taxi_tips@2 taxi_tips@nobody nothing@champion"
-    name, alias, fixture = {
-        "sqlite": ("Taxi Tips", "Champion", "sqlite_team"),
-        "served": ("taxi_tips", "champion", "served_team"),
-    }[request.param]
-    team = request.getfixturevalue(fixture)
-    known = f"mlflow:models:/{name}"
-    references = f"{known}@{alias}|{known}/2|{known}@nobody|mlflow:models:/nothing@champion"
-    return MlflowSource(registry, team.uri, who="ada"), references.replace(" ", "\0").replace("|", " ")
+    match request.param:
+        case "files":
+            return _of_files(registry)
+        case "sqlite":
+            team = request.getfixturevalue("sqlite_team")
+            return _of_mlflow(registry, team, "mlflow:models:/Taxi Tips", "Champion")
+        case _:
+            team = request.getfixturevalue("served_team")
+            return _of_mlflow(registry, team, "mlflow:models:/taxi_tips", "champion")
 
 
-def test_whatever_resolves_references_gives_one_whole_version_or_says_what_is_there(
-    source: tuple[ModelSource, str],
-) -> None:
-    models, references = source
-    by_alias, by_number, no_alias, no_name = (each.replace("\0", " ") for each in references.split(" "))
-    first, second = models.resolve(by_alias), models.resolve(by_number)
+def _of_files(registry: FileRegistry) -> Known:
+    for seed in (1, 2):
+        estimator, frame = train(seed)
+        register(estimator, registry=registry, name="taxi_tips", reference=frame, who="ada")
+    registry.promote("taxi_tips", 1, "champion", reason="first", who="ada")
+    return Known(
+        models=registry,
+        champion="taxi_tips@champion",
+        second="taxi_tips@2",
+        unknown=("taxi_tips@nobody", "nothing@champion"),
+    )
+
+
+def _of_mlflow(registry: FileRegistry, team: Team, model: str, alias: str) -> Known:
+    return Known(
+        models=MlflowSource(registry, team.uri, who="ada"),
+        champion=f"{model}@{alias}",
+        second=f"{model}/2",
+        unknown=(f"{model}@nobody", "mlflow:models:/nothing@champion"),
+    )
+
+
+def test_whatever_resolves_references_gives_one_whole_version_or_says_what_is_there(known: Known) -> None:
+    models = known.models
+    first, second = models.resolve(known.champion), models.resolve(known.second)
     assert (first.name, first.alias is not None, first.version) == ("taxi_tips", True, 1)
-    assert (second.alias, second.version) == (None, 2)
+    assert (second.name, second.alias, second.version) == ("taxi_tips", None, 2)
     assert first.sha256 != second.sha256
-    assert models.resolve(by_alias) == first
-    assert models.resolve("taxi_tips@1").sha256 == first.sha256
+    assert models.resolve(known.champion) == first
+    assert models.resolve("taxi_tips@1").sha256 == first.sha256  # as records name it
     for pin in (first, second):
-        artefact = Path(pin.directory) / pin.artefact
-        assert artefact.is_file()
+        data = (Path(pin.directory) / pin.artefact).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == pin.sha256
         assert pin.n_golden_rows >= 100
-    for unknown in (no_alias, no_name):
+    for unknown in known.unknown:
         with pytest.raises(ModelNotFound):
             models.resolve(unknown)
 
@@ -113,7 +137,8 @@ def test_a_night_with_a_served_mlflow_until_its_server_is_gone(
     assert (again.code, again.stderr) == (0, "")
     assert _published(project, 0) == _expected(served_team, "models:/taxi_tips/2", frames[0])
     for verb in (
-        ["verify", "taxi_tips", "--deep", "--rescore", "5"], ["audit", "taxi_tips", "--partition", "2024-01-01"], ["doctor", "taxi_tips"],
+        ["verify", "taxi_tips", "--deep", "--rescore", "5"],
+        ["audit", "taxi_tips", "--partition", "2024-01-01"], ["doctor", "taxi_tips"],
         ["show", "taxi_tips/2024-01-01"], ["models", "import", "models:/taxi_tips@champion"],
     ):  # fmt: skip
         done = project.cli(*verb)

@@ -146,6 +146,16 @@ class ModelSummary(TypedDict):
     alias: str | None
 
 
+class ImportSummary(TypedDict):
+    """Of `models import`. origin: `models:/name/3`. imported: false where it was there already."""
+
+    name: str
+    version: int
+    alias: str | None
+    origin: str
+    imported: bool
+
+
 class AliasSummary(TypedDict):
     """Of `models promote` and `models rollback`. was: null where the alias pointed nowhere."""
 

@@ -41,7 +41,7 @@ class RemoteVersion:
 
 def address_of(tracking_uri: str) -> str:
     """As an origin keeps it: without a password, however it was written."""
-    shown = without_userinfo(tracking_uri).rstrip("/")
+    shown = without_userinfo(tracking_uri).replace("://***@", "://").rstrip("/")
     if shown.startswith(_SQLITE):
         return _SQLITE + str(Path(shown.removeprefix(_SQLITE)).absolute())
     return shown
