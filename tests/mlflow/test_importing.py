@@ -270,12 +270,20 @@ def test_without_the_extra_the_command_that_installs_it_is_told(
         assert 'pip install "batch-scorer[mlflow]"' in refused.stderr
 
 
-def test_mlflow_is_not_imported_by_whoever_does_not_ask_it(project: TaxiProject) -> None:
-    """A plan of an ordinary job in a process of its own."""
+def test_a_mirrored_version_needs_neither_mlflow_nor_a_data_library_to_be_planned(
+    scorer: TaxiProject, sqlite_team: Team
+) -> None:
+    """In a process of its own: this one has them all."""
+    assert scorer.cli("models", "import", "models:/Taxi Tips/1").code == 0
+    taxi.write_job(
+        scorer.root,
+        taxi.job_document(model={"uri": "mlflow:models:/Taxi Tips/1"}, registry=f"mlflow:{sqlite_team.uri}"),
+    )
     program = (
         "import sys\nfrom batch_scorer.cli.main import run\n"
-        f"run(['-p', {str(project.root)!r}, 'plan', 'taxi_tips'])\n"
-        "sys.exit('mlflow' in sys.modules)"
+        f"code = run(['-p', {str(scorer.root)!r}, 'plan', 'taxi_tips', '--from', '2020-01-01', '--to', '2020-01-02'])\n"
+        "sys.exit(code or ' '.join({'mlflow', 'pandas', 'sklearn'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "taxi_tips v1" in done.stdout

@@ -46,8 +46,8 @@ def import_model(
     alias: str | None,
 ) -> None:
     """Import a version of a model registered in MLflow as a new immutable version, once."""
-    from batch_scorer.models.mlflow.importing import ImportWishes
     from batch_scorer.models.mlflow.source import MlflowSource
+    from batch_scorer.models.mlflow.wishes import ImportWishes
     from batch_scorer.models.registry.names import require_alias, require_name
 
     asked = _asked(uri)
@@ -61,7 +61,7 @@ def import_model(
         reference=reference,
         no_golden_rows=no_golden_rows,
         allow_pickle=allow_pickle,
-        only_with_golden_rows=not no_golden_rows,
+        must_have_golden_rows=not no_golden_rows,
     )
     with named_on_the_command_line("batch-scorer models import --help"):
         found = source.mirror(asked, wishes)

@@ -33,7 +33,7 @@ def examine(open_parts: Callable[[], JobParts]) -> Iterator[Check]:
         yield answer("code", partial(model.code, parts), patience_s=LONG_S)
     pin: ModelPin | None = None
     try:
-        pin = within(PATIENCE_S, partial(model.pin, parts))
+        pin = within(LONG_S, partial(model.pin, parts))  # of MLflow, it may have to be fetched
     except BatchScorerError as error:
         yield Check.bad("model", error)
     else:

@@ -9,9 +9,7 @@ import math
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from batch_scorer.core.errors import ModelRefused, UsageError
 from batch_scorer.core.models import ModelFormat, ModelManifest, ModelOrigin
@@ -20,6 +18,7 @@ from batch_scorer.models.mlflow.client import MlflowClient, MlflowVersion, Model
 from batch_scorer.models.mlflow.examples import read_example
 from batch_scorer.models.mlflow.mirror import RemoteVersion, local_name
 from batch_scorer.models.mlflow.mlmodel import MLMODEL_FILE, LoggedModel, read_mlmodel
+from batch_scorer.models.mlflow.wishes import ImportWishes
 from batch_scorer.models.registering.about import About
 from batch_scorer.models.registering.reference import Training, TrainingFiles, TrainingFrame
 from batch_scorer.models.registering.register import Submission, submit
@@ -32,20 +31,6 @@ _MAX_ARTEFACT_BYTES = 4 << 30
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _MAX_LINE = 200
 _MAX_PARAMS = 2_000  # characters of the notes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportWishes:
-    """name: here, None for MLflow's own. reference: the training table; without it the input example serves,
-    and without that no_golden_rows must say that this is meant, if a person is asking.
-    """
-
-    who: str
-    name: str | None = None
-    reference: Path | None = None
-    no_golden_rows: bool = False
-    allow_pickle: bool = False
-    only_with_golden_rows: bool = False
 
 
 def import_version(
@@ -121,7 +106,7 @@ def _training(
         if frame is not None:
             told = f"types and golden rows are of MLflow's input example ({len(frame)} rows)"
             return TrainingFrame(frame, where=f"the input example of {version.uri}"), told
-    if wishes.only_with_golden_rows:
+    if wishes.must_have_golden_rows:
         raise UsageError(
             f"{version.uri} has no input example that is a table, and so gives no golden rows",
             fix="add --reference TRAIN.parquet; or --no-golden-rows, which every later run will mention",

@@ -11,11 +11,11 @@ from batch_scorer.config.mlflow import MlflowRef, is_of_mlflow, parse_mlflow_ref
 from batch_scorer.core.errors import ConfigInvalid, UsageError
 from batch_scorer.core.models import ModelManifest, ModelPin
 from batch_scorer.models.mlflow.mirror import RemoteVersion, address_of, importing, mirrored
+from batch_scorer.models.mlflow.wishes import ImportWishes
 from batch_scorer.models.registry.files import FileRegistry
 
 if TYPE_CHECKING:
     from batch_scorer.models.mlflow.client import MlflowClient
-    from batch_scorer.models.mlflow.importing import ImportWishes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +47,6 @@ class MlflowSource:
         """
         if not is_of_mlflow(reference):
             return self._registry.resolve(reference)
-        from batch_scorer.models.mlflow.importing import ImportWishes
-
         asked = _parsed(reference)
         manifest = self.mirror(asked, ImportWishes(who=self._who)).manifest
         pin = self._registry.resolve(f"{manifest.name}@{manifest.version}")
