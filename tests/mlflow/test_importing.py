@@ -281,8 +281,9 @@ def test_a_mirrored_version_needs_neither_mlflow_nor_a_data_library_to_be_planne
     )
     program = (
         "import sys\nfrom batch_scorer.cli.main import run\n"
-        f"code = run(['-p', {str(scorer.root)!r}, 'plan', 'taxi_tips', '--from', '2020-01-01', '--to', '2020-01-02'])\n"
-        "sys.exit(code or ' '.join({'mlflow', 'pandas', 'sklearn'} & set(sys.modules)))"
+        f"code = run(['-p', {str(scorer.root)!r}, 'status', 'taxi_tips'])\n"
+        f"code = code or run(['-p', {str(scorer.root)!r}, 'plan', 'taxi_tips', '--partition', '2024-01-01'])\n"
+        "sys.exit(code or ' '.join({'mlflow', 'pandas', 'sklearn'} & set(sys.modules)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -87,7 +87,7 @@ class MlflowClient:
         self.address = address_of(tracking_uri)
         for name, value in _SETTINGS.items():
             os.environ.setdefault(name, value)
-        with self._told():
+        with self.told():
             from mlflow import MlflowClient as Client
 
             _be_quiet()
@@ -95,12 +95,12 @@ class MlflowClient:
 
     def version_of_alias(self, name: str, alias: str) -> str:
         """The number that an alias means now. Raises: ModelNotFound, StoreUnavailable."""
-        with self._told(MlflowRef(name=name, alias=alias)):
+        with self.told(MlflowRef(name=name, alias=alias)):
             return str(self._client.get_model_version_by_alias(name, alias).version)
 
     def version(self, name: str, version: str) -> MlflowVersion:
         """Raises: ModelNotFound, StoreUnavailable."""
-        with self._told(MlflowRef(name=name, version=version)):
+        with self.told(MlflowRef(name=name, version=version)):
             found = self._client.get_model_version(name, version)
         return MlflowVersion(
             name=name,
@@ -114,7 +114,7 @@ class MlflowClient:
     @contextmanager
     def files(self, version: MlflowVersion) -> Iterator[ModelFiles]:
         """The version's files, for as long as the block lasts. Raises: StoreUnavailable."""
-        with self._told():
+        with self.told():
             from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
             uri = self._client.get_model_version_download_uri(version.name, version.version)
@@ -126,7 +126,7 @@ class MlflowClient:
 
     def _run(self, run_id: str) -> TrainingRun | None:
         try:
-            with self._told(MlflowRef(name="", version="")):
+            with self.told(MlflowRef(name="", version="")):
                 run = self._client.get_run(run_id)
         except ModelNotFound:
             return None  # deleted; the version has outlived it
@@ -140,8 +140,8 @@ class MlflowClient:
         )
 
     @contextmanager
-    def _told(self, asked: MlflowRef | None = None) -> Iterator[None]:
-        """asked: what may be unknown there."""
+    def told(self, asked: MlflowRef | None = None) -> Iterator[None]:
+        """Whatever fails in the block is ModelNotFound or StoreUnavailable. asked: what may be unknown there."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # MLflow's, about the libraries it stands on
@@ -157,7 +157,7 @@ class MlflowClient:
     def _unknown(self, asked: MlflowRef) -> ModelNotFound:
         if not asked.name:
             return ModelNotFound("no such run", where=self.address)
-        with self._told():
+        with self.told():
             found = self._client.search_registered_models(max_results=_MAX_LISTED)
             names = [model.name for model in found]
             aliases = dict(next((model.aliases for model in found if model.name == asked.name), {}))
@@ -207,7 +207,7 @@ class ModelFiles:
             raise self._refused(
                 f"{name} of {self._uri} has {self._sizes[name]:,} bytes, more than {max_bytes:,}"
             )
-        with self._client._told():
+        with self._client.told():
             path = Path(self._store.download_artifacts(name, dst_path=str(self._directory)))
         with path.open("rb") as file:
             data = file.read(max_bytes + 1)
