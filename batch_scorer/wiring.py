@@ -89,6 +89,7 @@ def _parts(
         config_fingerprint=config_fingerprint(job),
         storage=LocalStorage(),
         registry=open_registry(project, job),
+        keys=project.keys,
         ledger=open_one(database),
         database=database,
         manifests=ManifestStore(places.state / "manifests"),

@@ -29,7 +29,7 @@ def pin_model(parts: JobParts, override: str | None = None) -> ModelPin:
     override: `name@version` from the command line. Raises: UsageError, ConfigInvalid, ModelError.
     """
     try:
-        pin = parts.registry.resolve(override or parts.job.model.uri)
+        pin = trusted_pin(parts, override or parts.job.model.uri)
     except ModelNotFound as error:
         kind = UsageError if override else ConfigInvalid
         registry = f"registry {parts.registry.root}"
@@ -37,6 +37,23 @@ def pin_model(parts: JobParts, override: str | None = None) -> ModelPin:
         raise kind(error.what, where=where, fix=error.fix, next_command=error.next_command) from None
     _check_outputs(parts.job, pin)
     return pin
+
+
+def trusted_pin(parts: JobParts, reference: str) -> ModelPin:
+    """What a reference means now, signed by a trusted key where the job asks for that.
+
+    Raises: ModelNotFound, ModelRefused, StoreUnavailable; ConfigInvalid (no key is trusted, a broken one).
+    """
+    pin = parts.registry.resolve(reference)
+    if parts.job.model.trust == "pinned":
+        return pin
+    from batch_scorer.models.trust.keys import trusted_keys
+    from batch_scorer.models.trust.signing import require_signer
+
+    signer = require_signer(
+        pin, parts.registry.history(pin.name), trusted_keys(parts.keys), where=str(parts.keys)
+    )
+    return replace(pin, signed_by=signer.fingerprint)
 
 
 class ModelsOfTheirDay:
@@ -61,7 +78,7 @@ class ModelsOfTheirDay:
 
     def _pin(self, version: int) -> ModelPin:
         if version not in self._pins:
-            pin = self._parts.registry.resolve(f"{self._name}@{version}")
+            pin = trusted_pin(self._parts, f"{self._name}@{version}")
             _check_outputs(self._parts.job, pin)
             self._pins[version] = replace(pin, alias=self._alias)
         return self._pins[version]

@@ -36,6 +36,7 @@ from batch_scorer.models.signature.columns import (
 )
 from batch_scorer.models.trust.allow_list import refused_types
 from batch_scorer.models.trust.artefacts import load_artefact
+from batch_scorer.models.trust.signing import configured_key, sign_version
 
 _FORMATS = {
     ".skops": ModelFormat.SKOPS,
@@ -149,6 +150,7 @@ def _add(
     allow_pickle: bool,
     notes: str,
 ) -> ModelManifest:
+    key = configured_key()  # before anything is stored: a key that cannot be used stops it here
     estimator = load_artefact(
         submission.data, submission.format, allow_pickle=allow_pickle, label=submission.label
     ).estimator
@@ -173,7 +175,10 @@ def _add(
         notes="; ".join(filter(None, [notes, *found.remarks])),
     )
     open_version(draft, files.__getitem__)  # as a worker will: it must load and repeat its golden rows
-    return registry.add_version(draft, files, why=notes)
+    manifest = registry.add_version(draft, files, why=notes)
+    if key is not None:
+        sign_version(registry, name, manifest.version, key, who=who)
+    return manifest
 
 
 def _examine(estimator: Any, training: _Training | Path | None) -> _Findings:
