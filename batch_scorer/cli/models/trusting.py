@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -41,8 +42,9 @@ def keygen(settings: Settings, out: Path | None, comment: str) -> None:
     click.echo(f"{public.label}")
     click.echo(f"  private key  {path}  (keep it secret, and a copy of it safe)")
     click.echo(f"  public key   {public_path(path)}")
-    click.echo(f"next: cp {public_path(path)} jobs/keys/  # whoever runs the project's jobs then trusts it")
-    click.echo(f"next: export {KEY_VARIABLE}={path}  # register and import then sign at once")
+    trust = f"mkdir -p jobs/keys && cp {shlex.quote(str(public_path(path)))} jobs/keys/"
+    click.echo(f"next: {trust}  # in the project whose jobs are to trust it")
+    click.echo(f"next: export {KEY_VARIABLE}={shlex.quote(str(path))}  # whatever is registered is then signed")
 
 
 @models.command()
@@ -62,7 +64,7 @@ def sign(settings: Settings, version: str, key: Path | None) -> None:
         return
     click.echo(f"{name}@{number} is signed by {signing_key.public.label}, since {entry.at}")
     if signing_key.public.fingerprint not in _trusted(settings):
-        output.warn(settings, "no job of this project trusts that key yet: its .pub is not in jobs/keys/")
+        output.warn(settings, "jobs of this project do not trust that key: its .pub file is not in jobs/keys/")
 
 
 @models.command()
