@@ -44,7 +44,7 @@ def keygen(settings: Settings, out: Path | None, comment: str) -> None:
     click.echo(f"  public key   {public_path(path)}")
     trust = f"mkdir -p jobs/keys && cp {shlex.quote(str(public_path(path)))} jobs/keys/"
     click.echo(f"next: {trust}  # in the project whose jobs are to trust it")
-    click.echo(f"next: export {KEY_VARIABLE}={shlex.quote(str(path))}  # whatever is registered is then signed")
+    click.echo(f"next: export {KEY_VARIABLE}={shlex.quote(str(path))}  # signs what is registered")
 
 
 @models.command()
@@ -64,7 +64,9 @@ def sign(settings: Settings, version: str, key: Path | None) -> None:
         return
     click.echo(f"{name}@{number} is signed by {signing_key.public.label}, since {entry.at}")
     if signing_key.public.fingerprint not in _trusted(settings):
-        output.warn(settings, "jobs of this project do not trust that key: its .pub file is not in jobs/keys/")
+        output.warn(
+            settings, "jobs of this project do not trust that key: its .pub file is not in jobs/keys/"
+        )
 
 
 @models.command()

@@ -6,7 +6,6 @@ Standard library only: to know a key takes no cryptography, to check a signature
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,7 +62,7 @@ def parse_public_key(text: str) -> PublicKey:
         raise ValueError(f"it begins with {kind[:40]!r}; only {_KIND} keys sign models")
     try:
         blob = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+    except ValueError:  # also for what is not ASCII
         raise ValueError("its second word is no base64") from None
     head = _with_length(_KIND.encode()) + _N_BYTES.to_bytes(4, "big")
     if not blob.startswith(head) or len(blob) != len(head) + _N_BYTES:

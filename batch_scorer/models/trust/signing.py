@@ -7,7 +7,6 @@ The manifest pins every file's hash, so a signature of it speaks of all of them.
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -117,7 +116,7 @@ def is_good(entry: HistoryEntry, name: str, manifest_sha256: str, keys: Mapping[
         return False
     try:
         signature = base64.b64decode(str(entry.signature), validate=True)
-    except binascii.Error:
+    except ValueError:
         return False
     from batch_scorer.models.trust.private_keys import verifies
 
