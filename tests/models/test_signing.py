@@ -58,7 +58,7 @@ def test_a_signature_by_any_trusted_key_is_enough_and_of_its_own_version_only(re
         _signer(registry, 2)
     assert caught.value.exit_code == 5
     assert caught.value.next_command == "batch-scorer models sign taxi_tips@2"
-    with pytest.raises(ModelRefused, match="is signed by SHA256:.*, and that key is not trusted"):
+    with pytest.raises(ModelRefused, match=r"is signed by SHA256:.*, and that key is not trusted"):
         _signer(registry, 1, {ADA.public.fingerprint: ADA.public})
     sign_version(registry, "taxi_tips", 1, ADA, who="ada")
     assert _signer(registry, 1, {ADA.public.fingerprint: ADA.public}) == ADA.public
