@@ -17,6 +17,7 @@ from pydantic_core import core_schema
 
 from batch_scorer.cli.messages.fields import of
 from batch_scorer.cli.messages.mending import Garbage, Holder, Rebuilt, Repaired
+from batch_scorer.cli.messages.models import Consequence, Differs, Gate, Meaning, ModelEvent
 from batch_scorer.cli.messages.past import (
     Attempt,
     Audit,
@@ -50,12 +51,16 @@ from batch_scorer.cli.messages.projects import (
     Warned,
 )
 from batch_scorer.cli.messages.summaries import (
+    AliasSummary,
     AuditSummary,
     BareSummary,
     CancelSummary,
     GcSummary,
     InitSummary,
     LedgerRebuildSummary,
+    ModelsAtSummary,
+    ModelsDiffSummary,
+    ModelsHistorySummary,
     ModelsKeygenSummary,
     ModelsListSummary,
     ModelsSignSummary,
@@ -109,6 +114,11 @@ MESSAGES: Mapping[str, tuple[Any, ...]] = {
     "garbage": (Garbage,),
     "model_version": (ListedModel, of(ModelManifest, aliases=list[str])),
     "verified": (VerifiedModel,),
+    "model_event": (ModelEvent,),
+    "model_difference": (Differs,),
+    "gate": (Gate,),
+    "consequence": (Consequence,),
+    "meaning": (Meaning,),
     "suite": (ListedSuite,),
     "expectation": (DraftedExpectation,),
     "choice": (Choice,),
@@ -148,6 +158,10 @@ MESSAGES: Mapping[str, tuple[Any, ...]] = {
         CancelSummary,
         GcSummary,
         ModelSummary,
+        AliasSummary,
+        ModelsAtSummary,
+        ModelsHistorySummary,
+        ModelsDiffSummary,
         ModelsListSummary,
         ModelsKeygenSummary,
         ModelsSignSummary,
