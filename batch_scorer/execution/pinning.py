@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from batch_scorer.config.job import Job
 from batch_scorer.core.errors import (
@@ -18,8 +19,10 @@ from batch_scorer.core.expressions import OutputColumn
 from batch_scorer.core.models import Method, ModelPin, Signature
 from batch_scorer.core.partitions import Partition
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.registry.history import AliasMeanings, meanings_of
 from batch_scorer.models.registry.names import as_version
+from batch_scorer.models.trust.keys import PublicKey, trusted_keys
 from batch_scorer.planning.selection import date_key
 
 
@@ -47,13 +50,17 @@ def trusted_pin(parts: JobParts, reference: str) -> ModelPin:
     pin = parts.registry.resolve(reference)
     if parts.job.model.trust == "pinned":
         return pin
-    from batch_scorer.models.trust.keys import trusted_keys
+    return replace(pin, signed_by=signer_of(pin, parts.registry, parts.keys).fingerprint)
+
+
+def signer_of(pin: ModelPin, registry: FileRegistry, keys: Path) -> PublicKey:
+    """The trusted key that signed it. keys: their directory.
+
+    Raises: ModelRefused (it is not signed by any of them); ConfigInvalid; StoreUnavailable.
+    """
     from batch_scorer.models.trust.signing import require_signer
 
-    signer = require_signer(
-        pin, parts.registry.history(pin.name), trusted_keys(parts.keys), where=str(parts.keys)
-    )
-    return replace(pin, signed_by=signer.fingerprint)
+    return require_signer(pin, registry.history(pin.name), trusted_keys(keys), where=str(keys))
 
 
 class ModelsOfTheirDay:

@@ -12,7 +12,7 @@ import click
 
 from batch_scorer.cli import output, words
 from batch_scorer.cli.models.group import models
-from batch_scorer.cli.models.registry import known_version, open_registry
+from batch_scorer.cli.models.registry import known_version, make_own_code_importable, open_registry
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import ModelError, ModelRefused
 from batch_scorer.core.whoami import user_name
@@ -76,6 +76,8 @@ def sign(settings: Settings, version: str, key: Path | None) -> None:
 def verify(settings: Settings, version: str | None, load: bool) -> int:
     """Hold versions against the history and its signatures: every version, those of NAME, or NAME@V."""
     registry, reports = open_registry(settings), []
+    if load:
+        make_own_code_importable(settings)
     for report in _reports(registry, version, _trusted(settings)):
         reports.append(_loaded(registry, report) if load and not report.problems else report)
         _show(settings, reports[-1])
