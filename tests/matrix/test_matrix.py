@@ -6,6 +6,7 @@ The same bits, or 1e-12 (1e-5 in single precision) where the case says why its l
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import cycle, product
 
 import numpy as np
@@ -24,10 +25,10 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
 
 def cells_of(case: Case) -> list[Cell]:
     """Everything that it can be: each reading in each format."""
-    combined = product(readings_for(case), ModelFormat)
+    combined = product(enumerate(readings_for(case)), enumerate(ModelFormat))
     cells = (
-        Cell(case=case, reading=reading, format=model_format, turn=turn)
-        for turn, (reading, model_format) in enumerate(combined)
+        Cell(case=case, reading=reading, format=model_format, turn=row + column)
+        for (row, reading), (column, model_format) in combined
     )
     return [cell for cell in cells if cell.possible]
 
@@ -48,7 +49,8 @@ def covering_cells() -> list[Cell]:
 
 def _cell(case: Case, wanted: ModelFormat, before: list[Cell]) -> Cell:
     used = Counter(cell.reading for cell in before)
-    return min(cells_of(case), key=lambda cell: (cell.format is not wanted, used[cell.reading]))
+    cell = min(cells_of(case), key=lambda cell: (cell.format is not wanted, used[cell.reading]))
+    return replace(cell, turn=len(before))
 
 
 def test_the_covering_set_has_every_estimator_and_meets_every_dtype_and_format() -> None:
