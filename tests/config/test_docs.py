@@ -15,7 +15,9 @@ from batch_scorer.config.keys import fields_of, section_in
 from batch_scorer.config.load import load_job
 from batch_scorer.config.not_yet import NOT_YET
 from batch_scorer.core.expression_parser import parse_expression, parse_output
+from batch_scorer.core.expression_words import ResultWords
 from batch_scorer.core.expressions import OUTPUT_TYPES
+from batch_scorer.core.models import Method
 from tests.config.conftest import SMALLEST, Jobs
 
 PAGE = (Path(__file__).parents[2] / "docs" / "job.md").read_text(encoding="utf-8")
@@ -81,8 +83,8 @@ def test_every_filter_on_the_page_parses(source: str) -> None:
     ("method", "source"), re.findall(r"^\| `(\w+)` \| `(\w+ = [^`]+)` \|", PAGE, re.MULTILINE)
 )
 def test_every_output_on_the_page_parses(method: str, source: str) -> None:
-    names = {"predict": "prediction", "predict_proba": "proba", "decision_function": "decision"}
-    assert parse_output("x", source, names[method]).source == source
+    words = ResultWords(Method(method).result_name)
+    assert parse_output("x", source, words).source == source
 
 
 @pytest.mark.parametrize("text", re.findall(r"```yaml\n(version: 1\n.*?)```", PAGE, re.DOTALL))
