@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from batch_scorer.core.expression_functions import MAX_DIGITS, Function, Takes
+from batch_scorer.core.expression_functions import MAX_DIGITS, Arguments, Function
 from batch_scorer.core.expression_kinds import Kind, require_alike, require_kind
 from batch_scorer.core.expression_tokens import ExpressionInvalid, Token
 from batch_scorer.core.expressions import Expression, Literal
@@ -24,19 +24,19 @@ def check_arguments(function: Function, arguments: Sequence[Argument], token: To
     """token: the name of the function. Raises: ExpressionInvalid."""
     _check_number(function, len(arguments), token)
     match function.takes:
-        case Takes.NUMBERS:
+        case Arguments.NUMBERS:
             for argument in arguments:
                 _require("number", argument, f"{function.form} takes numbers")
-        case Takes.DIGITS:
+        case Arguments.DIGITS:
             _require("number", arguments[0], f"{function.form} takes a number")
             for argument in arguments[1:]:
                 _require_digits(argument)
-        case Takes.CHOICE:
+        case Arguments.CHOICE:
             _require("truth", arguments[0], f"{function.form} begins with a condition")
             _require_alike(function, arguments[1:])
-        case Takes.ALIKE:
+        case Arguments.ALIKE:
             _require_alike(function, arguments)
-        case Takes.RESULT:
+        case Arguments.RESULT:
             pass  # named, not computed
 
 

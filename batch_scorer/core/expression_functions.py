@@ -9,7 +9,7 @@ from enum import Enum
 MAX_DIGITS = 15  # of round: more than a float64 has
 
 
-class Takes(Enum):
+class Arguments(Enum):
     """What the arguments of a function are."""
 
     NUMBERS = "numbers"
@@ -27,7 +27,7 @@ class Function:
     """
 
     form: str
-    takes: Takes
+    takes: Arguments
     n_least: int = 1
     n_most: int | None = 1
     takes_result: bool = False
@@ -38,21 +38,21 @@ class Function:
 
 
 _BOTH = (
-    Function(form="abs(x)", takes=Takes.NUMBERS),
-    Function(form="floor(x)", takes=Takes.NUMBERS),
-    Function(form="ceil(x)", takes=Takes.NUMBERS),
-    Function(form="round(x, digits)", takes=Takes.DIGITS, n_most=2),
-    Function(form="sqrt(x)", takes=Takes.NUMBERS),
-    Function(form="exp(x)", takes=Takes.NUMBERS),
-    Function(form="ln(x)", takes=Takes.NUMBERS),
-    Function(form="min(a, b, …)", takes=Takes.NUMBERS, n_least=2, n_most=None, takes_result=True),
-    Function(form="max(a, b, …)", takes=Takes.NUMBERS, n_least=2, n_most=None, takes_result=True),
-    Function(form="if(condition, a, b)", takes=Takes.CHOICE, n_least=3, n_most=3),
+    Function(form="abs(x)", takes=Arguments.NUMBERS),
+    Function(form="floor(x)", takes=Arguments.NUMBERS),
+    Function(form="ceil(x)", takes=Arguments.NUMBERS),
+    Function(form="round(x, digits)", takes=Arguments.DIGITS, n_most=2),
+    Function(form="sqrt(x)", takes=Arguments.NUMBERS),
+    Function(form="exp(x)", takes=Arguments.NUMBERS),
+    Function(form="ln(x)", takes=Arguments.NUMBERS),
+    Function(form="min(a, b, …)", takes=Arguments.NUMBERS, n_least=2, n_most=None, takes_result=True),
+    Function(form="max(a, b, …)", takes=Arguments.NUMBERS, n_least=2, n_most=None, takes_result=True),
+    Function(form="if(condition, a, b)", takes=Arguments.CHOICE, n_least=3, n_most=3),
 )
-_OF_COLUMNS = (Function(form="coalesce(a, b, …)", takes=Takes.ALIKE, n_least=2, n_most=None),)
+_OF_COLUMNS = (Function(form="coalesce(a, b, …)", takes=Arguments.ALIKE, n_least=2, n_most=None),)
 _OF_RESULTS = (
-    Function(form="argmax(result)", takes=Takes.RESULT, takes_result=True),
-    Function(form="label(result)", takes=Takes.RESULT, takes_result=True),
+    Function(form="argmax(result)", takes=Arguments.RESULT, takes_result=True),
+    Function(form="label(result)", takes=Arguments.RESULT, takes_result=True),
 )
 
 WHERE_FUNCTIONS: Mapping[str, Function] = {each.name: each for each in (*_BOTH, *_OF_COLUMNS)}

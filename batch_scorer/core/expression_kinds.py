@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Literal as OneOf
 
-from batch_scorer.core.expression_functions import FUNCTIONS, Takes
+from batch_scorer.core.expression_functions import FUNCTIONS, Arguments
 from batch_scorer.core.expression_tokens import ExpressionInvalid, Token
 from batch_scorer.core.expressions import (
     Arithmetic,
@@ -73,13 +73,13 @@ def check_output_kind(type_name: str, kind: Kind, *, offset: int) -> None:
 
 def _kind_of_call(call: Call, kind_of_name: KindOfName) -> Kind:
     match FUNCTIONS[call.function].takes:
-        case Takes.NUMBERS | Takes.DIGITS:
+        case Arguments.NUMBERS | Arguments.DIGITS:
             return "number"
-        case Takes.RESULT:
+        case Arguments.RESULT:
             return "text" if call.function == "label" else "number"
-        case Takes.CHOICE:
+        case Arguments.CHOICE:
             return _common(call.arguments[1:], kind_of_name)
-        case Takes.ALIKE:
+        case Arguments.ALIKE:
             return _common(call.arguments, kind_of_name)
 
 

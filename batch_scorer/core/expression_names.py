@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from batch_scorer.core.expression_cursor import Cursor
-from batch_scorer.core.expression_functions import FUNCTIONS, WHERE_FUNCTIONS, Function, Takes
+from batch_scorer.core.expression_functions import FUNCTIONS, WHERE_FUNCTIONS, Arguments, Function
 from batch_scorer.core.expression_tokens import ExpressionInvalid, Token, TokenKind
 from batch_scorer.core.expression_words import NotNamed, Words
 from batch_scorer.core.expressions import Item, Name, Step
@@ -55,7 +55,7 @@ class NameReader:
                     raise _misnamed(error, tokens) from None
                 return named
         self._tokens.back_to(before)
-        if function.takes is Takes.RESULT:
+        if function.takes is Arguments.RESULT:
             what = f"{function.form} takes the name of a result, as in {function.name}(proba)"
             raise self._tokens.wrong(what)
         return None

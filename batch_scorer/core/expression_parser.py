@@ -1,21 +1,7 @@
 """From text to the syntax trees of `core.expressions`: the language of `input.where` and `model.output`.
 
-::
-
-    expression = and-part { "or" and-part }
-    and-part   = not-part { "and" not-part }
-    not-part   = "not" not-part | test
-    test       = sum [ compare sum | ["not"] "in" "(" value { "," value } ")" | "is" ["not"] "null" ]
-    sum        = product { ("+" | "-") product }
-    product    = factor { ("*" | "/") factor }
-    factor     = "-" factor | value | name { "[" step "]" } | call | "(" expression ")"
-    call       = function "(" expression { "," expression } ")"
-    value      = ["-"] number | text | "true" | "false"
-    step       = position | text
-    compare    = "==" | "=" | "!=" | "<>" | "<" | "<=" | ">" | ">="
-
-Bounded in length, nesting and operators, so that a tree is safe to walk, compare and pickle. What names and
-functions there are, is a matter of `core.expression_words`.
+Its grammar is in docs/job.md. Bounded in length, nesting and operators, so that a tree is safe to walk,
+compare and pickle. Which names and functions there are, is a matter of `core.expression_words`.
 """
 
 from __future__ import annotations
@@ -92,7 +78,7 @@ def output_words(result_name: str | None) -> Words:
 
 
 class _Parser:
-    """Recursive descent, one method per line of the grammar."""
+    """Recursive descent, one method per rule of the grammar."""
 
     def __init__(self, source: str, *, start: int, words: Words) -> None:
         self._tokens = Cursor(source, start=start)
