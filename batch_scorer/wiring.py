@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from batch_scorer.config.load import LoadedJob, load_despite_mistakes, load_job,
 from batch_scorer.config.mistakes import JobInvalid
 from batch_scorer.config.pinned import as_then
 from batch_scorer.config.project import Project
+from batch_scorer.config.registries import registry_path
 from batch_scorer.config.stand_ins import is_nowhere
-from batch_scorer.core.errors import BatchScorerError, ConfigInvalid, UsageError
+from batch_scorer.core.errors import BatchScorerError, ConfigInvalid
 from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunListener, RunObserver, RunOptions, RunReport
@@ -27,6 +28,7 @@ from batch_scorer.core.validation import OnFail
 from batch_scorer.execution.environment import environment
 from batch_scorer.execution.parts import BoundSuite, JobParts
 from batch_scorer.execution.places import Places
+from batch_scorer.execution.promotion.uses import AliasUse
 from batch_scorer.lake.parquet_sink import ParquetSink
 from batch_scorer.lake.sinks import Sink
 from batch_scorer.lake.storage import LocalStorage
@@ -192,21 +194,20 @@ def open_registry(project: Project, job: Job) -> FileRegistry:
 
 
 def project_registry(project: Project, target: str | None = None) -> FileRegistry:
-    """The one that the project's jobs name; before there is a job, the default one. Raises: UsageError.
+    """The one that the project's jobs name; before there is a job, the default one. Raises: UsageError."""
+    return FileRegistry(registry_path(project, target))
 
-    A job file that is still wrong does not keep anybody from registering the model it waits for.
-    """
-    named = set()
-    for name in project.job_names():
-        with suppress(ConfigInvalid):
-            named.add(load(project, name, target).job.registry)
-    if len(named) > 1:
-        raise UsageError(
-            f"the jobs of this project use several registries: {', '.join(sorted(named))}",
-            where=str(project.root / "jobs"),
-            fix="let them share one: a model's versions and aliases live in one place",
-        )
-    return FileRegistry(Path(project.resolve(named.pop() if named else "data/models")))
+
+def use_of_alias(project: Project, loaded: LoadedJob) -> AliasUse:
+    """A job that scores with an alias. Opens nothing."""
+    job = loaded.job
+    return AliasUse(
+        job=job,
+        input_root=project.resolve(job.input.path),
+        code=tuple(project.resolve(directory) for directory in job.code),
+        storage=LocalStorage(),
+        open_parts=partial(_parts, project, loaded, open_ledger_for_reading),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

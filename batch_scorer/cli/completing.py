@@ -21,6 +21,7 @@ from batch_scorer.cli.settings import Settings
 if TYPE_CHECKING:
     from batch_scorer.config.job import Job
     from batch_scorer.config.project import Project
+    from batch_scorer.models.registry.files import FileRegistry
 
 VARIABLE = "_BATCH_SCORER_COMPLETE"
 _MOST = 200
@@ -122,13 +123,27 @@ def _targets(ctx: click.Context, incomplete: str) -> Iterable[str]:  # noqa: ARG
 
 def _models(ctx: click.Context, incomplete: str) -> Iterable[str]:
     """Names; behind an @ versions, newest first, and aliases."""
-    from batch_scorer import wiring
-
-    registry = wiring.project_registry(_project(ctx), _given(ctx, "target"))
+    registry = _registry(ctx)
     name, at, _ = incomplete.partition("@")
     if not at:
         return registry.names()
     return [f"{name}@{which}" for which in (*registry.aliases(name), *reversed(registry.versions(name)))]
+
+
+def _model_names(ctx: click.Context, incomplete: str) -> Iterable[str]:  # noqa: ARG001
+    return _registry(ctx).names()
+
+
+def _aliases(ctx: click.Context, incomplete: str) -> Iterable[str]:  # noqa: ARG001
+    """Of every model: an option may stand before the model's name."""
+    registry = _registry(ctx)
+    return sorted({alias for name in registry.names() for alias in registry.aliases(name)})
+
+
+def _compared(ctx: click.Context, incomplete: str) -> Iterable[str]:
+    """`models diff` and `suites diff` call their arguments the same."""
+    of_models = ctx.parent is not None and ctx.parent.command.name == "models"
+    return (_models if of_models else _suites)(ctx, incomplete)
 
 
 def _runs(ctx: click.Context, incomplete: str) -> Iterable[str]:  # noqa: ARG001
@@ -167,16 +182,26 @@ _BY_NAME: dict[tuple[str | None, str | None], Candidates] = {
     (None, "job"): _jobs,
     (None, "target"): _targets,
     (None, "suite"): _suites,
-    ("diff", "old"): _suites,
-    ("diff", "new"): _suites,
+    ("diff", "old"): _compared,
+    ("diff", "new"): _compared,
     (None, "model"): _models,
     ("promote", "version"): _models,
     ("show", "name"): _models,
+    ("rollback", "name"): _model_names,
+    ("history", "name"): _model_names,
+    ("at", "names"): _model_names,
+    (None, "alias"): _aliases,
     (None, "run"): _runs,
     (None, "what"): _runs_and_partitions,
     (None, "partition"): _partitions,
     (None, "partitions"): _pairs,
 }
+
+
+def _registry(ctx: click.Context) -> FileRegistry:
+    from batch_scorer import wiring
+
+    return wiring.project_registry(_project(ctx), _given(ctx, "target"))
 
 
 def _given(ctx: click.Context, name: str) -> str | None:

@@ -27,7 +27,8 @@
     │   ├── ModelRefused                        hash, trust, format
     │   ├── ModelUnloadable
     │   ├── GoldenRowsDiffer
-    │   └── SignatureInvalid
+    │   ├── SignatureInvalid
+    │   └── AliasNotMoved
     ├── DamageFound                          6  verify, audit, ledger
     ├── StoreUnavailable                    69
     ├── ClusterUnavailable                  69
@@ -299,6 +300,13 @@ class SignatureInvalid(ModelError):
     """The signature cannot serve this job, or cannot be taken from this estimator.
 
     Fix: register the model with `--reference`, or correct `model.method` and `model.output`.
+    """
+
+
+class AliasNotMoved(ModelError):
+    """A version did not pass the gates before an alias could mean it; the alias means what it meant.
+
+    Fix: mend what each gate names, or promote another version; `--dry-run` asks the gates and moves nothing.
     """
 
 

@@ -34,7 +34,7 @@ def pin_model(parts: JobParts, override: str | None = None) -> ModelPin:
         registry = f"registry {parts.registry.root}"
         where = registry if override else f"jobs/{parts.job.name}.yml, model.uri; {registry}"
         raise kind(error.what, where=where, fix=error.fix, next_command=error.next_command) from None
-    _check_outputs(parts.job, pin)
+    check_outputs_of(parts.job, pin)
     return pin
 
 
@@ -61,7 +61,7 @@ class ModelsOfTheirDay:
     def _pin(self, version: int) -> ModelPin:
         if version not in self._pins:
             pin = self._parts.registry.resolve(f"{self._name}@{version}")
-            _check_outputs(self._parts.job, pin)
+            check_outputs_of(self._parts.job, pin)
             self._pins[version] = replace(pin, alias=self._alias)
         return self._pins[version]
 
@@ -112,8 +112,11 @@ def _day(partition: Partition) -> dt.date:
     return partition.date
 
 
-def _check_outputs(job: Job, pin: ModelPin) -> None:
-    """Raises: SignatureInvalid, with the keys of the job file that do not fit the model."""
+def check_outputs_of(job: Job, pin: ModelPin) -> None:
+    """Can this version give what the job asks for?
+
+    Raises: SignatureInvalid, with the keys of the job file that do not fit the model.
+    """
     from batch_scorer.models.scoring.outputs import check_outputs, unfit_outputs
 
     method, signature = job.model.method, pin.signature

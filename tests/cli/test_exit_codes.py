@@ -52,6 +52,10 @@ ARGUMENTS = {
     "models list": [],
     "models show": ["taxi_tips"],
     "models promote": ["taxi_tips@1", "--alias", "best", "--reason", "why"],
+    "models rollback": ["taxi_tips", "--reason", "why"],
+    "models at": ["2024-01-01", "taxi_tips"],
+    "models history": ["taxi_tips"],
+    "models diff": ["taxi_tips@1", "taxi_tips@champion"],
     "suites list": [],
     "suites new": ["drafted", "--from-parquet", "LAKE"],
     "suites diff": ["SUITE", "SUITE"],
@@ -64,11 +68,12 @@ ARGUMENTS = {
 # Refused although everything is healthy: there is nothing to do this to.
 REFUSED_WHEN_HEALTHY = {
     "ledger rebuild", "quarantine release", "rollback", "unpin", "cancel", "models register",
+    "models rollback",
 }  # fmt: skip
 # Look at no job file, or are there to name its mistakes one by one.
 WITHOUT_A_JOB = {
-    "init", "schema", "models register", "models list", "models show", "models promote", "suites list",
-    "suites new", "suites diff", "completion",
+    "init", "schema", "models register", "models list", "models show", "models promote", "models rollback",
+    "models at", "models history", "models diff", "suites list", "suites new", "suites diff", "completion",
 }  # fmt: skip
 # Warn of the broken job, and look for the run among those of the others.
 LOOKS_AMONG_ALL_JOBS = {"retry", "cancel", "suites docs"}

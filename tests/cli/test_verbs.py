@@ -384,10 +384,3 @@ def test_the_example_project_runs_as_it_is(tmp_path: Path, capsys: pytest.Captur
     assert "2024-03-27 BLOCKED" in result.stderr
     job = yaml.safe_load((project.root / "jobs" / "taxi_tips.yml").read_text())
     assert job["name"] == "taxi_tips"
-
-
-def test_a_promotion_names_the_plan_of_each_job_that_scores_with_the_alias(project: TaxiProject) -> None:
-    promoted = project.cli("models", "promote", "taxi_tips@1", "--alias", "champion", "--reason", "again")
-    assert f"next: batch-scorer -p {project.root} plan taxi_tips" in promoted.stdout
-    other = project.cli("models", "promote", "taxi_tips@1", "--alias", "other", "--reason", "nobody uses it")
-    assert "next:" not in other.stdout

@@ -19,14 +19,14 @@ class Clock:
         compiler = shutil.which("cc") or shutil.which("gcc")
         if compiler is None:
             pytest.skip("no C compiler here to build the library that sets the clock")
-        self._library = scratch / "set_clock.so"
-        subprocess.run([compiler, "-shared", "-fPIC", "-o", self._library, _SOURCE, "-ldl"], check=True)
+        self.library = scratch / "set_clock.so"
+        subprocess.run([compiler, "-shared", "-fPIC", "-o", self.library, _SOURCE, "-ldl"], check=True)
 
     def at(self, moment: dt.datetime) -> dict[str, str]:
         """Environment of a process, and of those it starts, for which it is `moment` (aware) now."""
         offset = moment - dt.datetime.now(dt.UTC)
         return {
-            "LD_PRELOAD": str(self._library),
+            "LD_PRELOAD": str(self.library),
             "CLOCK_OFFSET": str(round(offset.total_seconds())),
             "TZ": "UTC",
         }

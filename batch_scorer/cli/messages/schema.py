@@ -17,6 +17,7 @@ from pydantic_core import core_schema
 
 from batch_scorer.cli.messages.fields import of
 from batch_scorer.cli.messages.mending import Garbage, Holder, Rebuilt, Repaired
+from batch_scorer.cli.messages.models import Consequence, Differs, Gate, Meaning, ModelEvent
 from batch_scorer.cli.messages.past import (
     Attempt,
     Audit,
@@ -49,12 +50,16 @@ from batch_scorer.cli.messages.projects import (
     Warned,
 )
 from batch_scorer.cli.messages.summaries import (
+    AliasSummary,
     AuditSummary,
     BareSummary,
     CancelSummary,
     GcSummary,
     InitSummary,
     LedgerRebuildSummary,
+    ModelsAtSummary,
+    ModelsDiffSummary,
+    ModelsHistorySummary,
     ModelsListSummary,
     ModelSummary,
     PlanSummary,
@@ -104,6 +109,11 @@ MESSAGES: Mapping[str, tuple[Any, ...]] = {
     "holder": (Holder,),
     "garbage": (Garbage,),
     "model_version": (ListedModel, of(ModelManifest, aliases=list[str])),
+    "model_event": (ModelEvent,),
+    "model_difference": (Differs,),
+    "gate": (Gate,),
+    "consequence": (Consequence,),
+    "meaning": (Meaning,),
     "suite": (ListedSuite,),
     "expectation": (DraftedExpectation,),
     "choice": (Choice,),
@@ -143,6 +153,10 @@ MESSAGES: Mapping[str, tuple[Any, ...]] = {
         CancelSummary,
         GcSummary,
         ModelSummary,
+        AliasSummary,
+        ModelsAtSummary,
+        ModelsHistorySummary,
+        ModelsDiffSummary,
         ModelsListSummary,
         SuitesListSummary,
         SuitesNewSummary,

@@ -139,11 +139,40 @@ class GcSummary(TypedDict):
 
 
 class ModelSummary(TypedDict):
-    """Of `models register` and `models promote`."""
+    """Of `models register`."""
 
     name: str
     version: int
     alias: str | None
+
+
+class AliasSummary(TypedDict):
+    """Of `models promote` and `models rollback`. was: null where the alias pointed nowhere."""
+
+    name: str
+    alias: str
+    was: int | None
+    version: int
+    moved: bool
+    dry_run: bool
+
+
+class ModelsAtSummary(TypedDict):
+    at: str
+    timezone: str
+    timezone_from: str
+    n_aliases: int
+
+
+class ModelsHistorySummary(TypedDict):
+    name: str
+    n_events: int
+
+
+class ModelsDiffSummary(TypedDict):
+    old: str
+    new: str
+    n_differences: int
 
 
 class ModelsListSummary(TypedDict):

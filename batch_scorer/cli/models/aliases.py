@@ -1,46 +1,53 @@
-"""`models promote`: what an alias means, and who moved it."""
+"""`models promote`, `models rollback`: what an alias means from now on, who decided it and why."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from functools import partial
 
 import click
 
-from batch_scorer.cli import output
 from batch_scorer.cli.models.group import models
-from batch_scorer.cli.models.registry import known_version, open_registry
+from batch_scorer.cli.models.moving import Move, move_alias, not_blank
+from batch_scorer.cli.models.registry import known_version, open_registry, require_known
 from batch_scorer.cli.settings import Settings, global_options
-from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.whoami import user_name
+
+_REASON = click.option(
+    "--reason", required=True, callback=not_blank, metavar="T", help="Why; kept in the history."
+)
+_DRY_RUN = click.option("--dry-run", is_flag=True, help="Show gates and consequences, and change nothing.")
 
 
 @models.command()
 @click.argument("version", metavar="NAME@V")
 @click.option("--alias", required=True, help="The movable name, e.g. champion.")
-@click.option("--reason", required=True, help="Why; kept in the history.")
+@_REASON
+@_DRY_RUN
 @global_options
-def promote(settings: Settings, version: str, alias: str, reason: str) -> None:
-    """Let ALIAS point to NAME@V from now on."""
+def promote(settings: Settings, version: str, alias: str, reason: str, dry_run: bool) -> None:
+    """Let ALIAS point to NAME@V from now on, if it passes the gates; say what became outdated."""
+    from batch_scorer.models.registry.names import require_alias
+
     registry = open_registry(settings)
     name, number = known_version(registry, version)
-    registry.promote(name, number, alias, reason=reason, who=user_name())
-    if settings.json:
-        output.emit_summary(0, name=name, version=number, alias=alias)
-    else:
-        click.echo(f"{name}@{alias} is now version {number}")
-        for job in _jobs_with(settings, f"{name}@{alias}"):
-            plan = output.command(settings, f"batch-scorer plan {job}")
-            click.echo(f"next: {plan}  # what it made outdated")
+    require_alias(alias)
+    move = Move(name=name, alias=alias, was=registry.aliases(name).get(alias), version=number)
+    do = partial(registry.promote, name, number, alias, reason=reason, who=user_name())
+    move_alias(settings, registry, move, None if dry_run else do)
 
 
-def _jobs_with(settings: Settings, uri: str) -> list[str]:
-    """Jobs that score with it; a job file that is broken is left out, and says so elsewhere."""
-    from batch_scorer import wiring
-
-    project = settings.find_project()
-    found = []
-    for name in project.job_names():
-        with suppress(BatchScorerError):
-            if wiring.load(project, name, settings.target).job.model.uri == uri:
-                found.append(name)
-    return found
+@models.command()
+@click.argument("name")
+@click.option("--alias", default="champion", show_default=True, help="The alias that goes back.")
+@click.option("--to", type=click.IntRange(min=1), metavar="V", help="A version that it meant earlier.")
+@_REASON
+@_DRY_RUN
+@global_options
+def rollback(settings: Settings, name: str, alias: str, to: int | None, reason: str, dry_run: bool) -> None:
+    """Let an alias of NAME mean again what it meant before; a second time, what it meant before that."""
+    registry = open_registry(settings)
+    require_known(registry, name)
+    way = registry.way_back(name, alias, to)
+    move = Move(name=name, alias=alias, was=way.was, version=way.to)
+    do = partial(registry.roll_back, way, reason=reason, who=user_name())
+    move_alias(settings, registry, move, None if dry_run else do)

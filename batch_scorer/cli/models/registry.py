@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from batch_scorer.cli.settings import Settings
@@ -13,18 +15,30 @@ if TYPE_CHECKING:
 
 def known_version(registry: FileRegistry, reference: str) -> tuple[str, int]:
     """(name, version) of `name`, `name@3` or `name@alias`. On a command line an unknown name is exit 2."""
-    try:
+    with _named_on_the_command_line():
         if "@" in reference:
             pin = registry.resolve(reference)
             return pin.name, pin.version
         return reference, registry.versions(reference)[-1]
-    except ModelNotFound as error:
-        raise UsageError(
-            error.what, where=error.where, fix=error.fix, next_command="batch-scorer models list"
-        ) from None
+
+
+def require_known(registry: FileRegistry, name: str) -> None:
+    """Raises: UsageError, where there is no such model."""
+    with _named_on_the_command_line():
+        registry.history(name)
 
 
 def open_registry(settings: Settings) -> FileRegistry:
     from batch_scorer import wiring
 
     return wiring.project_registry(settings.find_project(), settings.target)
+
+
+@contextmanager
+def _named_on_the_command_line() -> Iterator[None]:
+    try:
+        yield
+    except ModelNotFound as error:
+        raise UsageError(
+            error.what, where=error.where, fix=error.fix, next_command="batch-scorer models list"
+        ) from None

@@ -15,6 +15,7 @@ from batch_scorer.core.lakefiles import Footer, PartitionFiles
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.plans import Action, Plan
 from batch_scorer.execution.doctor.asking import answer
+from batch_scorer.execution.newest import footers_of, newest_partitions
 from batch_scorer.execution.parts import JobParts
 
 _MOST_LOOKED_AT = 3  # of the newest partitions: what changed upstream shows there first
@@ -46,7 +47,7 @@ def fits(parts: JobParts, plan: Plan | None, model: ModelPin | None) -> Iterator
     for found in looked_at:
         label = f"columns of {found.partition.label}"
         try:
-            footers = _footers(parts, found)
+            footers = footers_of(parts.storage, parts.input_root, found)
         except InputError as error:
             yield Check.bad(label, error)
             continue
@@ -62,28 +63,14 @@ def _newest(parts: JobParts, plan: Plan | None) -> list[PartitionFiles]:
         if due:
             return sorted(due, key=_path, reverse=True)[:_MOST_LOOKED_AT]
         return sorted(there, key=_path)[-1:]
-    from batch_scorer.lake.inventory import list_partitions
-
-    inventory = list_partitions(
-        parts.storage,
-        parts.input_root,
-        parts.job.input.partition_by,
-        keep=lambda _partition: True,
-        marker=parts.job.input.ready.marker,
-    )
-    if inventory.refused:
-        raise inventory.refused[0].error
-    return [found for found in inventory.partitions if found.files][-1:]
+    found, refused = newest_partitions(parts.storage, parts.input_root, parts.job, 1)
+    if refused:
+        raise refused[0].error
+    return found
 
 
 def _path(found: PartitionFiles) -> str:
     return found.partition.path
-
-
-def _footers(parts: JobParts, found: PartitionFiles) -> list[Footer]:
-    from batch_scorer.lake.footers import read_footer
-
-    return [read_footer(parts.storage, parts.input_root, file) for file in found.files]
 
 
 def _columns(

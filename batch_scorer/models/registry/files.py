@@ -24,6 +24,7 @@ from pathlib import Path
 from batch_scorer.core.durable import fsync_directory, write_new, write_whole, writing
 from batch_scorer.core.errors import LockHeld, ModelNotFound, ModelRefused, StoreUnavailable
 from batch_scorer.core.models import ModelManifest, ModelPin
+from batch_scorer.models.registry.alias_stack import Rollback, way_back
 from batch_scorer.models.registry.history import (
     HistoryEntry,
     HistoryEvent,
@@ -126,16 +127,32 @@ class FileRegistry:
         require_alias(alias)
         self.manifest(name, version)
         with self._locked(name) as directory:
-            entry = HistoryEntry(
-                event=HistoryEvent.ALIAS_MOVED,
-                version=version,
-                alias=alias,
-                at=self._now(),
-                who=who,
-                why=reason,
-            )
-            self._append(directory, entry)
-        return entry
+            return self._move(directory, HistoryEvent.ALIAS_MOVED, version, alias, reason=reason, who=who)
+
+    def way_back(self, name: str, alias: str, to: int | None = None) -> Rollback:
+        """To what the alias meant before, or to a version `to` that it meant earlier. Reads only.
+
+        Raises: UsageError, when there is no such way; ModelNotFound, ModelRefused, StoreUnavailable.
+        """
+        return way_back(self.history(name), name, alias, to)
+
+    def roll_back(self, way: Rollback, *, reason: str, who: str) -> HistoryEntry:
+        """Let an alias mean again what it meant. The history grows: nothing is taken out of it.
+
+        Raises: LockHeld (somebody moved the alias since the way was found), UsageError, ModelNotFound,
+        ModelRefused, DiskFull, OutputUnwritable.
+        """
+        self.manifest(way.name, way.to)
+        with self._locked(way.name) as directory:
+            if self.way_back(way.name, way.alias, way.to) != way:
+                raise LockHeld(
+                    f"somebody moved {way.name}@{way.alias} in the meantime: it does not mean v{way.was} now",
+                    where=str(directory / _HISTORY),
+                    fix="look at what it means now, then decide again",
+                    next_command=f"batch-scorer models history {way.name} --alias {way.alias}",
+                )
+            event = HistoryEvent.ALIAS_ROLLED_BACK
+            return self._move(directory, event, way.to, way.alias, reason=reason, who=who)
 
     def add_version(
         self, draft: ModelManifest, files: Mapping[str, bytes], *, why: str = ""
@@ -219,6 +236,16 @@ class FileRegistry:
         before = path.read_bytes() if path.exists() else b""
         decode_history(before, str(path))  # never build on a damaged history
         write_whole(path, following(before, entry))
+
+    def _move(
+        self, directory: Path, event: HistoryEvent, version: int, alias: str, *, reason: str, who: str
+    ) -> HistoryEntry:
+        """Under the lock."""
+        entry = HistoryEntry(
+            event=event, version=version, alias=alias, at=self._now(), who=who, why=reason
+        )  # fmt: skip
+        self._append(directory, entry)
+        return entry
 
     def _now(self) -> str:
         return self._clock().astimezone(dt.UTC).isoformat()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -95,6 +95,18 @@ def aliases_of(entries: Iterable[HistoryEntry]) -> dict[str, int]:
     return {entry.alias: entry.version for entry in entries if entry.alias is not None}
 
 
+def last_move(
+    entries: Iterable[HistoryEntry], alias: str, happened: Callable[[dt.datetime], bool]
+) -> HistoryEntry | None:
+    """The move that an alias got its meaning from, counting only moments (aware) that had happened.
+
+    None: it pointed nowhere yet. Raises: ValueError, where an entry's time is none.
+    """
+    # Not by time: where a clock went back, the history still says which move was the last one.
+    moves = [entry for entry in entries if entry.alias == alias and happened(moment_of(entry))]
+    return moves[-1] if moves else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AliasMeanings:
     """What one alias meant, day by day. moves: (calendar day, version), in the order of the history."""
@@ -116,7 +128,7 @@ def meanings_of(entries: Iterable[HistoryEntry], alias: str, timezone: str) -> A
     """timezone: decides what a day is. Raises: ValueError, where an entry's time is none."""
     zone = ZoneInfo(timezone)
     return AliasMeanings(
-        moves=tuple((_moment(e).astimezone(zone).date(), e.version) for e in entries if e.alias == alias)
+        moves=tuple((moment_of(e).astimezone(zone).date(), e.version) for e in entries if e.alias == alias)
     )
 
 
@@ -125,7 +137,8 @@ def pinned_manifests(entries: Iterable[HistoryEntry]) -> dict[int, str]:
     return {entry.version: entry.manifest_sha256 for entry in entries if entry.manifest_sha256 is not None}
 
 
-def _moment(entry: HistoryEntry) -> dt.datetime:
+def moment_of(entry: HistoryEntry) -> dt.datetime:
+    """When it happened, aware. Raises: ValueError, where its time is none."""
     at = dt.datetime.fromisoformat(entry.at)
     return at if at.tzinfo is not None else at.replace(tzinfo=dt.UTC)
 

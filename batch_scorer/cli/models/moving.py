@@ -1,0 +1,166 @@
+"""An alias moves: gates before, consequences after. The same for `promote` and `rollback`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from batch_scorer.cli import output, words
+from batch_scorer.cli.asked import asked_jobs
+from batch_scorer.cli.settings import Settings
+from batch_scorer.core.errors import AliasNotMoved, BatchScorerError
+
+if TYPE_CHECKING:
+    from batch_scorer.core.models import ModelPin
+    from batch_scorer.execution.promotion.consequences import Consequence
+    from batch_scorer.execution.promotion.gates import Gate
+    from batch_scorer.execution.promotion.uses import AliasUse
+    from batch_scorer.models.registry.files import FileRegistry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """was: what the alias means until then, None when it points nowhere."""
+
+    name: str
+    alias: str
+    was: int | None
+    version: int
+
+    @property
+    def uri(self) -> str:
+        return f"{self.name}@{self.alias}"
+
+    @property
+    def reference(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+def not_blank(_context: click.Context, _option: click.Parameter, text: str) -> str:
+    """An unset variable must not become the reason that the history keeps. Raises: click.BadParameter."""
+    if not text.strip():
+        raise click.BadParameter("it is empty: say why, the history keeps it")
+    return text.strip()
+
+
+def move_alias(
+    settings: Settings, registry: FileRegistry, move: Move, do: Callable[[], object] | None
+) -> None:
+    """do: moves it; None only shows what would be. Raises: AliasNotMoved; whatever `do` raises."""
+    if move.was == move.version:
+        _say(settings, f"{move.uri} means version {move.version} already: nothing was written")
+        _summarize(settings, move, moved=False, dry_run=do is None)
+        return
+    pin = registry.resolve(move.reference)
+    uses = _jobs_using(settings, move.uri)
+    _pass_gates(settings, move, pin, uses, all_shown=do is None or bool(settings.verbose))
+    if do is not None:
+        do()
+    before = f"before, it meant version {move.was}" if move.was else "it pointed nowhere before"
+    _say(settings, f"{move.uri} {'is now' if do else 'would be'} version {move.version}; {before}")
+    for use in uses:
+        _tell_consequence(settings, use, pin)
+    _summarize(settings, move, moved=do is not None, dry_run=do is None)
+
+
+def _jobs_using(settings: Settings, uri: str) -> list[AliasUse]:
+    """A job file that is broken is a warning, and says so elsewhere too."""
+    from batch_scorer import wiring
+
+    project = settings.find_project()
+    jobs = asked_jobs(settings, project, None, lambda name: wiring.load(project, name, settings.target))
+    return [wiring.use_of_alias(project, loaded) for loaded in jobs if loaded.job.model.uri == uri]
+
+
+def _pass_gates(
+    settings: Settings, move: Move, pin: ModelPin, uses: Sequence[AliasUse], *, all_shown: bool
+) -> None:
+    """Raises: AliasNotMoved, when all gates have been asked."""
+    from batch_scorer.execution.promotion.gates import GateState, gates
+
+    asked = list(gates(pin, uses))
+    for gate in asked:
+        if settings.json:
+            state = gate.state.value
+            output.emit("gate", gate=gate.name, job=gate.job, state=state, found=gate.found, fix=gate.fix)
+        elif all_shown:
+            click.echo(_gate_line(settings, gate))
+        if gate.state is GateState.NOT_ASKED and not all_shown:
+            output.warn(settings, f"not asked: {_gate_name(gate)}: {gate.found}")
+    if failed := [gate for gate in asked if gate.failed]:
+        still = f"still means version {move.was}" if move.was else "points nowhere"
+        told = [f"  {_gate_name(gate)}: {gate.found}" for gate in failed]
+        raise AliasNotMoved(
+            "\n".join(
+                [f"{move.reference} failed {len(failed)} of {len(asked)} gates; {move.uri} {still}", *told]
+            ),
+            fix="; ".join(dict.fromkeys(gate.fix for gate in failed if gate.fix)) or None,
+            next_command=f"batch-scorer models show {move.reference}",
+        )
+
+
+def _gate_name(gate: Gate) -> str:
+    return f"{gate.job}, {gate.name}" if gate.job else gate.name
+
+
+def _gate_line(settings: Settings, gate: Gate) -> str:
+    from batch_scorer.execution.promotion.gates import GateState
+
+    marks = {
+        GateState.PASSED: output.styled(settings, "ok ", fg="green"),
+        GateState.FAILED: output.styled(settings, "BAD", fg="red"),
+        GateState.NOT_ASKED: " - ",
+    }
+    return f" {marks[gate.state]} {_gate_name(gate)}: {gate.found}"
+
+
+def _say(settings: Settings, text: str) -> None:
+    if not settings.json:
+        click.echo(text)
+
+
+def _summarize(settings: Settings, move: Move, *, moved: bool, dry_run: bool) -> None:
+    if settings.json:
+        output.emit_summary(0, **asdict(move), moved=moved, dry_run=dry_run)
+
+
+def _tell_consequence(settings: Settings, use: AliasUse, pin: ModelPin) -> None:
+    """The alias moved already: what cannot be found out now is no reason to end badly."""
+    from batch_scorer.execution.promotion.consequences import consequence
+
+    try:
+        found = consequence(use, pin, datetime.now(UTC))
+    except BatchScorerError as error:
+        job = use.job.name
+        see = output.command(settings, f"batch-scorer plan {job}")
+        output.warn(settings, f"what became outdated of {job} is not known: {error.what}; later: {see}")
+        return
+    command = output.command(settings, found.command) if found.command else None
+    if settings.json:
+        output.emit("consequence", **{**asdict(found), "command": command})
+    else:
+        click.echo(_consequence_lines(found, command))
+
+
+def _consequence_lines(found: Consequence, command: str | None) -> str:
+    kept = (
+        f"; {words.count(found.n_kept, 'pinned partition')} of another version stay" if found.n_kept else ""
+    )
+    if not found.n_outdated:
+        return f"{found.job}: nothing that is published is outdated{kept}"
+    span = f"{found.first} to {found.last}" if found.n_outdated > 1 else f"{found.first}"
+    when = f"the next run, {found.due_at:%Y-%m-%d %H:%M}" if found.due_at else "the next run"
+    more = ", …" if found.n_outdated > len(found.examples) else ""
+    return "\n".join(
+        [
+            f"{found.job}: {words.count(found.n_outdated, 'published partition')} outdated, scored with "
+            f"{', '.join(found.scored_with)}: {span}{kept}",
+            f"  {', '.join(found.examples)}{more}",
+            f"  {found.n_due} due at {when}; {found.n_not_due} not without being asked for",
+            f"next: {command}",
+        ]
+    )

@@ -1,0 +1,21 @@
+"""A job that scores with what an alias means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from batch_scorer.config.job import Job
+from batch_scorer.execution.parts import JobParts
+from batch_scorer.lake.storage import LakeStorage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasUse:
+    """input_root, code: absolute. open_parts: all the rest, whose suites may be wrong and ledger away."""
+
+    job: Job
+    input_root: str
+    code: tuple[str, ...]
+    storage: LakeStorage
+    open_parts: Callable[[], JobParts]
