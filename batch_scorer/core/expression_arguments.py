@@ -58,9 +58,10 @@ def _require(wanted: Kind, argument: Argument, what: str) -> None:
 
 
 def _require_alike(function: Function, arguments: Sequence[Argument]) -> None:
-    for argument in arguments[1:]:
-        kinds = (arguments[0].kind, argument.kind)
-        require_alike(kinds, f"{function.form} mixes", argument.token)
+    known: Kind = "unknown"
+    for argument in arguments:
+        require_alike((known, argument.kind), f"{function.form} mixes", argument.token)
+        known = argument.kind if known == "unknown" else known
 
 
 def _require_digits(argument: Argument) -> None:

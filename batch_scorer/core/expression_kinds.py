@@ -66,7 +66,7 @@ def check_output_kind(type_name: str, kind: Kind, *, offset: int) -> None:
         "unknown": True,
     }
     if not fits[kind]:
-        instead = {"text": "string", "number": "float64 or int64", "truth": "bool"}[kind]
+        instead = {"text": "string", "number": "float64 or int64, or compare it", "truth": "bool"}[kind]
         what = f"the expression gives a {kind}, which is no {type_name}: write {instead}"
         raise ExpressionInvalid(what, offset=offset)
 

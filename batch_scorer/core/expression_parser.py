@@ -224,14 +224,12 @@ class _Parser:
         self._tokens.count(token)
         self._tokens.expect("(")
         whole = self._names.whole(function) if function.takes_result else None
-        if whole is not None:
-            arguments: tuple[Expression, ...] = (whole,)
-        else:
-            given = self._arguments()
-            check_arguments(function, given, token)
-            arguments = tuple(argument.expression for argument in given)
+        given = () if whole is not None else self._arguments()
         self._tokens.expect(")")
-        return Call(function=function.name, arguments=arguments)
+        if whole is not None:
+            return Call(function=function.name, arguments=(whole,))
+        check_arguments(function, given, token)
+        return Call(function=function.name, arguments=tuple(each.expression for each in given))
 
     def _arguments(self) -> tuple[Argument, ...]:
         if self._tokens.is_at(")"):

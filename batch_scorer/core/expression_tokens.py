@@ -26,6 +26,7 @@ _TOKEN = re.compile(
 )
 _SPACE = re.compile(r"\s*")
 _HINTS = {"&": 'write "and"', "|": 'write "or"', "!": 'write "not", or "!="'}
+_MAX_SAID = 500  # characters
 _INT64_MAX = 2**63 - 1
 
 
@@ -33,6 +34,8 @@ class ExpressionInvalid(ValueError):
     """what: the mistake, without its place. offset: 0-based, into the source as it was given."""
 
     def __init__(self, what: str, offset: int = 0) -> None:
+        # A message may repeat a word of the source, which can be very long.
+        what = what if len(what) <= _MAX_SAID else f"{what[:_MAX_SAID]}…"
         super().__init__(what, offset)
         self.what = what
         self.offset = offset

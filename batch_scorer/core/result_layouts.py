@@ -149,12 +149,15 @@ def layout_of(method: Method, signature: Signature) -> ResultLayout:
 
 
 def _labels(method: Method, signature: Signature, n_columns: int | None) -> tuple[str, ...]:
+    of_classes = method in (Method.PREDICT_PROBA, Method.DECISION_FUNCTION)
+    if of_classes and signature.outputs.get(Method.PREDICT):
+        return ()  # several outputs with yes or no each: the columns are not classes to choose from
+    classes = signature.classes or ()
     if n_columns is None:
-        two = method is Method.DECISION_FUNCTION and len(signature.classes or ()) == 2
-        return signature.classes or () if two else ()
-    # Not of decision_function: one-vs-one of 3 classes has 3 columns too, one for each pair.
-    classes = signature.classes if method is Method.PREDICT_PROBA else None
-    labels = signature.labels.get(method) or classes or ()
+        return classes if method is Method.DECISION_FUNCTION and len(classes) == 2 else ()
+    # Not of every decision_function: one against one of 3 classes has 3 columns too, one for each pair.
+    known = classes if method is Method.PREDICT_PROBA else ()
+    labels = signature.labels.get(method) or known
     return labels if len(labels) == n_columns else ()
 
 

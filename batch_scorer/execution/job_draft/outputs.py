@@ -35,15 +35,14 @@ def draft_outputs(manifest: ModelManifest) -> tuple[Method, dict[str, str]]:
 def _probabilities(layout: ResultLayout, signature: Signature) -> Iterator[tuple[str, str]]:
     if layout.blocks:
         yield from _of_each_output(layout)
-    elif signature.classes is None and signature.output_classes is None:  # of a mixture's components
+    elif len(layout.labels) == 2:
+        positive = signature.positive_class
+        yield "score", f"float64 = {_column(layout, layout.labels.index(positive) if positive else 1)}"
+    elif not layout.labels and signature.outputs.get(Method.PREDICT) == ():  # a mixture's components
         yield "cluster", "int32 = argmax(proba)"
         yield "score", "float64 = max(proba)"
-    elif signature.classes is not None and layout.n_columns == 2:
-        positive = signature.positive_class
-        at = signature.classes.index(positive) if positive in signature.classes else 1
-        yield "score", f"float64 = {_column(layout, at)}"
     else:
-        yield from _of_each_class(layout, signature)
+        yield from _of_each_class(layout)
 
 
 def _decisions(layout: ResultLayout, signature: Signature) -> Iterator[tuple[str, str]]:
@@ -52,7 +51,7 @@ def _decisions(layout: ResultLayout, signature: Signature) -> Iterator[tuple[str
         if signature.classes is None:  # of outlier detectors
             yield "anomaly", "bool = decision < 0"
     else:
-        yield from _of_each_class(layout, signature)
+        yield from _of_each_class(layout)
 
 
 _DRAFTS = {Method.PREDICT_PROBA: _probabilities, Method.DECISION_FUNCTION: _decisions}
@@ -67,11 +66,11 @@ def _of_each_output(layout: ResultLayout) -> Iterator[tuple[str, str]]:
             yield f"score_{name}", f"float64 = max({output})"
 
 
-def _of_each_class(layout: ResultLayout, signature: Signature) -> Iterator[tuple[str, str]]:
+def _of_each_class(layout: ResultLayout) -> Iterator[tuple[str, str]]:
     """Nothing when there are too many of them for a column each."""
     n = layout.n_columns or 0
     if n <= _MOST_COLUMNS:
-        if layout.labels and signature.classes:
+        if layout.labels:
             yield "label", f"string = label({layout.name})"
         for at, name in enumerate(_names(layout.labels, n)):
             yield f"score_{name}", f"float64 = {_column(layout, at)}"
