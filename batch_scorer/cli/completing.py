@@ -187,6 +187,7 @@ _BY_NAME: dict[tuple[str | None, str | None], Candidates] = {
     (None, "model"): _models,
     ("promote", "version"): _models,
     ("show", "name"): _models,
+    ("list", "name"): _models,
     ("rollback", "name"): _model_names,
     ("history", "name"): _model_names,
     ("at", "names"): _model_names,

@@ -30,6 +30,7 @@ from batch_scorer.cli.messages.past import (
     Status,
 )
 from batch_scorer.cli.messages.projects import (
+    CardPage,
     Check,
     Choice,
     Coverage,
@@ -44,6 +45,7 @@ from batch_scorer.cli.messages.projects import (
     Page,
     QuarantineRule,
     Schema,
+    ShownModel,
     SuiteResult,
     Text,
     Value,
@@ -85,7 +87,6 @@ from batch_scorer.cli.messages.summaries import (
 )
 from batch_scorer.cli.messages.work import PartitionDone, PartitionPlan, RowsRead, RunStarted
 from batch_scorer.cli.output import SCHEMA_VERSION
-from batch_scorer.core.models import ModelManifest
 from batch_scorer.core.records import RunRecord
 
 MESSAGES: Mapping[str, tuple[Any, ...]] = {
@@ -108,7 +109,7 @@ MESSAGES: Mapping[str, tuple[Any, ...]] = {
     "repaired": (Repaired,),
     "holder": (Holder,),
     "garbage": (Garbage,),
-    "model_version": (ListedModel, of(ModelManifest, aliases=list[str])),
+    "model_version": (ListedModel, ShownModel),
     "model_event": (ModelEvent,),
     "model_difference": (Differs,),
     "gate": (Gate,),
@@ -121,7 +122,7 @@ MESSAGES: Mapping[str, tuple[Any, ...]] = {
     "difference": (Difference,),
     "coverage": (Coverage,),
     "suite_result": (SuiteResult,),
-    "page": (Page,),
+    "page": (Page, CardPage),
     "check": (Check,),
     "quarantine_rule": (QuarantineRule,),
     "value": (Value,),

@@ -16,7 +16,7 @@ import datetime as dt
 import hashlib
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -85,6 +85,11 @@ class FileRegistry:
         Raises: ModelNotFound, ModelRefused, StoreUnavailable.
         """
         return self._pinned_manifest(name, version, self.history(name))[0]
+
+    def manifests(self, name: str, versions: Iterable[int]) -> Iterator[ModelManifest]:
+        """The same of several versions; the history is read once. Raises: as manifest."""
+        entries = self.history(name)
+        return (self._pinned_manifest(name, version, entries)[0] for version in versions)
 
     def resolve(self, reference: str) -> ModelPin:
         """`taxi_tips@3` or `taxi_tips@champion` → exactly one version. Checks hashes, loads nothing.
