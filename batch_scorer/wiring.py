@@ -256,9 +256,9 @@ def load_checked(project: Project, names: Sequence[str], target: str | None) -> 
 
     jobs = load_jobs(project, names, target=target, env=os.environ)
     mistakes = [
-        loaded.mistake(path, message)
+        loaded.mistake(found.path, found.what, found.offset)
         for loaded in jobs
-        for path, message in check_names(
+        for found in check_names(
             loaded.job,
             bound_suites(project, loaded.job),
             LocalStorage(),

@@ -15,8 +15,7 @@ from batch_scorer.core.errors import (
     SignatureInvalid,
     UsageError,
 )
-from batch_scorer.core.expressions import OutputColumn
-from batch_scorer.core.models import Method, ModelPin, Signature
+from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.models.registry.files import FileRegistry
@@ -142,27 +141,15 @@ def check_outputs_of(job: Job, pin: ModelPin) -> None:
 
     Raises: SignatureInvalid, with the keys of the job file that do not fit the model.
     """
-    from batch_scorer.models.scoring.outputs import check_outputs
+    from batch_scorer.models.scoring.outputs import check_outputs, unfit_outputs
 
     method, signature = job.model.method, pin.signature
-    if method not in signature.outputs:
-        keys = ["method"]
-    else:
-        keys = [f"output.{each.name}" for each in job.model.output if not _fits(each, method, signature)]
     try:
         check_outputs(job.model.output, method, signature)
     except SignatureInvalid as error:
-        error.where = f"jobs/{job.name}.yml, {', '.join(f'model.{key}' for key in keys)}; {pin.label}"
+        keys = ["method"]
         if method in signature.outputs:
+            keys = [f"output.{unfit.name}" for unfit in unfit_outputs(job.model.output, method, signature)]
             error.fix = "correct the expression, or let model.uri name a version that gives what it asks for"
+        error.where = f"jobs/{job.name}.yml, {', '.join(f'model.{key}' for key in keys)}; {pin.label}"
         raise
-
-
-def _fits(output: OutputColumn, method: Method, signature: Signature) -> bool:
-    from batch_scorer.models.scoring.outputs import check_outputs
-
-    try:
-        check_outputs([output], method, signature)
-    except SignatureInvalid:
-        return False
-    return True
