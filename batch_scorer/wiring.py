@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -19,8 +18,9 @@ from batch_scorer.config.load import LoadedJob, load_despite_mistakes, load_job,
 from batch_scorer.config.mistakes import JobInvalid
 from batch_scorer.config.pinned import as_then
 from batch_scorer.config.project import Project
+from batch_scorer.config.registries import registry_path
 from batch_scorer.config.stand_ins import is_nowhere
-from batch_scorer.core.errors import BatchScorerError, ConfigInvalid, UsageError
+from batch_scorer.core.errors import BatchScorerError, ConfigInvalid
 from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunListener, RunObserver, RunOptions, RunReport
@@ -194,21 +194,8 @@ def open_registry(project: Project, job: Job) -> FileRegistry:
 
 
 def project_registry(project: Project, target: str | None = None) -> FileRegistry:
-    """The one that the project's jobs name; before there is a job, the default one. Raises: UsageError.
-
-    A job file that is still wrong does not keep anybody from registering the model it waits for.
-    """
-    named = set()
-    for name in project.job_names():
-        with suppress(ConfigInvalid):
-            named.add(load(project, name, target).job.registry)
-    if len(named) > 1:
-        raise UsageError(
-            f"the jobs of this project use several registries: {', '.join(sorted(named))}",
-            where=str(project.root / "jobs"),
-            fix="let them share one: a model's versions and aliases live in one place",
-        )
-    return FileRegistry(Path(project.resolve(named.pop() if named else "data/models")))
+    """The one that the project's jobs name; before there is a job, the default one. Raises: UsageError."""
+    return FileRegistry(registry_path(project, target))
 
 
 def use_of_alias(project: Project, loaded: LoadedJob) -> AliasUse:

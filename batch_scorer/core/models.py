@@ -133,6 +133,9 @@ class Tolerance:
             raise ValueError(f"a tolerance is not negative, rtol is below 1: {self}")
 
 
+EXACT = Tolerance()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOrigin:
     """The model version elsewhere that a version was imported from.
@@ -177,7 +180,7 @@ class ModelManifest:
     purpose: str = ""
     git_commit: str | None = None
     notes: str = ""
-    tolerance: Tolerance = Tolerance()
+    tolerance: Tolerance = EXACT
     origin: ModelOrigin | None = None
 
 

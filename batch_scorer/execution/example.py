@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from batch_scorer.core.whoami import user_name
+from batch_scorer.models.registering.about import About
 from batch_scorer.models.registering.register import register_file
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.ops.scaffold.project import scaffold_example
@@ -23,7 +24,11 @@ def make_example(directory: Path, registry: FileRegistry) -> tuple[Path, ...]:
             name=example.model_name,
             reference_path=example.training_table,
             allow_pickle=False,
-            notes="the example's model: which rides end with a big tip",
+            about=About(
+                purpose="which rides end with a big tip; an example, trained on invented rides",
+                notes="the example's model: which rides end with a big tip",
+                positive_class="1",
+            ),
             who=user_name(),
         )
         registry.promote(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 
 from batch_scorer.core.errors import SignatureInvalid
 
@@ -39,13 +40,30 @@ def use_one_thread(estimator: object) -> None:
 
 def feature_names(estimator: object) -> tuple[str, ...]:
     """The estimator's own input columns, in training order. Raises: SignatureInvalid."""
-    names = getattr(estimator, "feature_names_in_", None)
+    names = known_names(estimator)
     if names is None:
         raise SignatureInvalid(
             f"{type(estimator).__name__} does not know the names of its input columns",
-            fix="fit it on a pandas DataFrame whose columns all have text names, not on an array",
+            fix="fit it on a pandas DataFrame whose columns all have text names; or name them in the order "
+            "of its training, with --column NAME once for each (from Python: columns=[…])",
         )
-    return tuple(str(name) for name in names)
+    return names
+
+
+def known_names(estimator: object) -> tuple[str, ...] | None:
+    """The same, None for an estimator that was fitted without names."""
+    names = getattr(estimator, "feature_names_in_", None)
+    steps = getattr(estimator, "steps", None)
+    if names is None and steps and steps[0][1] in (None, "passthrough"):
+        return next((known_names(step) for _, step in steps if step not in (None, "passthrough")), None)
+    return None if names is None else tuple(str(name) for name in names)
+
+
+def begins_with_text(estimator: object) -> bool:
+    """Is its input one column of texts, as a text vectorizer takes it, and no table?"""
+    return not hasattr(estimator, "n_features_in_") and any(
+        isinstance(part, CountVectorizer | HashingVectorizer) for part in fitted_parts(estimator)
+    )
 
 
 def learned_categories(estimator: object) -> dict[str, tuple[object, ...]]:

@@ -55,6 +55,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from batch_scorer.core.errors import BatchScorerError, ModelUnloadable, SignatureInvalid, UsageError
 from batch_scorer.core.models import Method, ModelFormat
+from batch_scorer.models.registering.about import About
 from batch_scorer.models.registering.register import register, register_file
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.scoring.loader import LoadedModel, load_model
@@ -152,7 +153,10 @@ def test_a_small_reference_is_remembered_whole(
     manifest = register(pipelines["linear"], registry=registry, name="m", reference=rides.head(10), who="ada")
     golden = pd.read_parquet(registry.root / "m" / "1" / "golden_input.parquet")
     assert golden["hour"].head(10).tolist() == rides["hour"].head(10).tolist()
-    assert manifest.n_golden_rows == len(golden) == 10 + 5 + 2  # a null per nullable column, an unseen text
+    assert manifest.n_golden_rows == len(golden) == 100
+    made = golden.iloc[10 + 5 + 2 :]  # after a null per nullable column and an unseen text per text column
+    for column in golden:  # values of other rows, put together anew
+        assert made[column].isin(rides[column].head(10)).all()
 
 
 def test_registering_twice_gives_the_same_golden_rows(
@@ -181,7 +185,9 @@ def test_reference_rows_the_model_refuses_are_left_out_and_noted(
 ) -> None:
     known = rides.dropna()
     model = LogisticRegression().fit(known[["fare", "trip_miles"]], known.big_tip)
-    manifest = register(model, registry=registry, name="m", reference=rides, who="ada", notes="mine")
+    manifest = register(
+        model, registry=registry, name="m", reference=rides, who="ada", about=About(notes="mine")
+    )
     assert manifest.notes.startswith("mine; ")
     assert "reference rows are no golden rows: ValueError" in manifest.notes
     assert manifest.n_golden_rows > 100
@@ -275,7 +281,7 @@ def test_text_and_categories_pass_the_gate_and_score_the_same(registry: FileRegi
         assert same_bits(got, model.predict_proba(frame))
 
 
-def test_several_outputs_are_columns_and_lists_of_arrays_are_no_method(registry: FileRegistry) -> None:
+def test_several_outputs_are_columns_and_their_classes_are_blocks_of_columns(registry: FileRegistry) -> None:
     targets = X[["fare", "trip_miles"]]
     register(
         MultiOutputRegressor(Ridge()).fit(X[["hour"]], targets),
@@ -287,7 +293,9 @@ def test_several_outputs_are_columns_and_lists_of_arrays_are_no_method(registry:
     classifier = MultiOutputClassifier(GaussianNB()).fit(X[["hour"]], (targets > 5).astype(int))
     register(classifier, registry=registry, name="m", reference=X, who="ada")
     assert registry.manifest("m", 1).signature.outputs == {Method.PREDICT: (2,)}
-    assert registry.manifest("m", 2).signature.outputs == {Method.PREDICT: (2,)}
+    signature = registry.manifest("m", 2).signature
+    assert signature.outputs == {Method.PREDICT: (2,), Method.PREDICT_PROBA: (4,)}
+    assert signature.output_classes == (("0", "1"), ("0", "1"))
 
 
 def test_text_labels_are_repeated(registry: FileRegistry) -> None:
@@ -341,7 +349,9 @@ def test_estimators_without_names_or_predictions_are_refused(
     assert isinstance(error, SignatureInvalid)
     assert "pandas DataFrame" in str(error.fix)
     skops.io.dump(DBSCAN().fit(X[["fare"]].fillna(0)), path)
-    assert "none of the methods" in _refused(registry, path, reference_file).what
+    error = _refused(registry, path, reference_file)
+    assert "DBSCAN knows only the rows it was fitted on" in error.what
+    assert "KMeans" in str(error.fix)
 
 
 def test_a_reference_that_does_not_fit_is_refused(

@@ -43,3 +43,14 @@ def _spans(table: pa.Table) -> Iterator[TimeSpan]:
             continue
         if first is not None:
             yield TimeSpan(column=name, first=first, last=last)
+
+
+def merged(one: tuple[TimeSpan, ...], other: tuple[TimeSpan, ...]) -> tuple[TimeSpan, ...]:
+    """The spans of two parts of a table together; each column's times are of one kind."""
+    by_column = {span.column: span for span in one}
+    for span in other:
+        known = by_column.get(span.column, span)
+        by_column[span.column] = TimeSpan(
+            column=span.column, first=min(known.first, span.first), last=max(known.last, span.last)
+        )
+    return tuple(by_column.values())

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from batch_scorer.core.errors import ScoringError
-from batch_scorer.core.models import Method
+from batch_scorer.core.errors import BatchScorerError, ScoringError
+from batch_scorer.core.models import Method, Takes
+from batch_scorer.models.scoring.results import as_array
 
 MAX_SHOWN_ROWS = 10
 _MAX_CALLS = 64  # of the estimator, to find the rows that make it raise
@@ -26,17 +27,23 @@ class RaisingRows:
     reason: str
 
 
-def predict(estimator: Any, frame: pd.DataFrame, method: Method, shape: tuple[int, ...]) -> np.ndarray:
+def predict(
+    estimator: Any,
+    frame: pd.DataFrame,
+    method: Method,
+    shape: tuple[int, ...],
+    takes: Takes = Takes.FRAME,
+) -> np.ndarray:
     """One result per row: (n_rows, *shape), float results all finite.
 
-    Raises: ScoringError, with the first offending rows.
+    Raises: ScoringError, with the first offending rows; SignatureInvalid, for a result that is too wide.
     """
     if len(frame) == 0:
         return np.empty((0, *shape))
-    call = caller(estimator, method)
+    call = caller(estimator, method, takes)
     try:
         result = call(frame)
-    except MemoryError:
+    except (MemoryError, BatchScorerError):
         raise
     except Exception as error:
         raise _raised(raising_rows(call, frame, error), len(frame), error) from None
@@ -52,15 +59,26 @@ def predict(estimator: Any, frame: pd.DataFrame, method: Method, shape: tuple[in
     return result
 
 
-def caller(estimator: Any, method: Method) -> Callable[[pd.DataFrame], np.ndarray]:
+def caller(estimator: Any, method: Method, takes: Takes) -> Callable[[pd.DataFrame], np.ndarray]:
     """The method as a function of a frame; what estimators warn about on known data says nothing new here."""
 
     def call(frame: pd.DataFrame) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return np.asarray(getattr(estimator, method.value)(frame))
+            return as_array(getattr(estimator, method.value)(handed(frame, takes)), method)
 
     return call
+
+
+def handed(frame: pd.DataFrame, takes: Takes) -> Any:
+    """What training handed over: see Takes."""
+    match takes:
+        case Takes.FRAME:
+            return frame
+        case Takes.ARRAY:
+            return frame.to_numpy()
+        case Takes.SERIES:
+            return frame.iloc[:, 0]
 
 
 def raising_rows(

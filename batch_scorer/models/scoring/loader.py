@@ -18,7 +18,7 @@ import pyarrow as pa
 from threadpoolctl import ThreadpoolController
 
 from batch_scorer.core.errors import ModelRefused, SignatureInvalid, StoreUnavailable
-from batch_scorer.core.models import Method, ModelManifest, ModelPin
+from batch_scorer.core.models import EXACT, Method, ModelManifest, ModelPin, Tolerance
 from batch_scorer.models.estimators import use_one_thread
 from batch_scorer.models.registry.manifests import (
     GOLDEN_INPUT_FILE,
@@ -28,7 +28,8 @@ from batch_scorer.models.registry.manifests import (
 )
 from batch_scorer.models.scoring.calling import predict
 from batch_scorer.models.scoring.compatibility import environment_differences
-from batch_scorer.models.scoring.golden import require_same_outputs, table_from_bytes
+from batch_scorer.models.scoring.golden import table_from_bytes
+from batch_scorer.models.scoring.replaying import require_same_outputs
 from batch_scorer.models.signature.frames import model_frame
 from batch_scorer.models.trust.artefacts import load_artefact
 
@@ -57,7 +58,7 @@ class LoadedModel:
         frame = model_frame(features, signature)
         # Here, not at start-up: limits set in another thread are not seen by OpenMP.
         with self.threads.limit(limits=1):
-            return predict(self.estimator, frame, method, signature.outputs[method])
+            return predict(self.estimator, frame, method, signature.outputs[method], signature.takes)
 
 
 def load_model(pin: ModelPin) -> LoadedModel:
@@ -94,7 +95,8 @@ def open_version(manifest: ModelManifest, read: Callable[[str], bytes]) -> Loade
                 table_from_bytes(files[GOLDEN_OUTPUT_FILE]),
                 manifest.signature,
                 label=label,
-                differences=environment_differences(manifest),
+                packages=environment_differences(manifest),
+                tolerance=manifest.tolerance,
             )
     return LoadedModel(
         manifest=manifest,
@@ -155,7 +157,7 @@ def _warnings(manifest: ModelManifest, fitted_with: str | None, label: str) -> t
         versions = [f"fitted with scikit-learn {fitted_with}", *versions]
     if versions:
         proof = (
-            f"its {manifest.n_golden_rows} golden rows came out the same to the last bit"
+            f"its {manifest.n_golden_rows} golden rows came out the same {_how_near(manifest.tolerance)}"
             if manifest.n_golden_rows
             else "it has no golden rows to tell whether that matters"
         )
@@ -163,3 +165,9 @@ def _warnings(manifest: ModelManifest, fitted_with: str | None, label: str) -> t
     if not manifest.n_golden_rows:
         found.append(f"{label} was registered without golden rows: nothing shows that it predicts as it did")
     return tuple(found)
+
+
+def _how_near(tolerance: Tolerance) -> str:
+    if tolerance == EXACT:
+        return "to the last bit"
+    return f"within its tolerance (rtol {tolerance.rtol:g}, atol {tolerance.atol:g})"

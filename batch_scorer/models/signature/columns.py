@@ -25,14 +25,17 @@ GUESSED = (
 )
 
 
-def columns_from_frame(estimator: object, frame: pd.DataFrame, *, where: str) -> tuple[ColumnSpec, ...]:
+def columns_from_frame(
+    estimator: object, frame: pd.DataFrame, *, where: str, names: tuple[str, ...] = ()
+) -> tuple[ColumnSpec, ...]:
     """The estimator's own columns with the types of the frame; other columns of the frame are ignored.
 
+    names: of the columns, for an estimator that does not know them.
     frame: the training table as pandas reads it today. `nullable` says whether the dtype has room for a null;
     whether the estimator accepts one is found out by asking it (see golden.py).
     Raises: SignatureInvalid, for columns that are missing or of a type no estimator column can have.
     """
-    names = feature_names(estimator)
+    names = names or feature_names(estimator)
     require_columns(names, tuple(map(str, frame.columns)), where=where)
     as_none = columns_missing_as_none(estimator)
     return tuple(_column(frame[name], name, as_none=name in as_none, where=where) for name in names)
@@ -49,15 +52,18 @@ def require_columns(names: tuple[str, ...], available: tuple[str, ...], *, where
         )
 
 
-def guessed_columns(estimator: object) -> tuple[ColumnSpec, ...]:
-    """Without any data: text where an encoder learned text, float64 elsewhere. The notes say GUESSED."""
+def guessed_columns(estimator: object, names: tuple[str, ...] = ()) -> tuple[ColumnSpec, ...]:
+    """Without any data: text where an encoder learned text, float64 elsewhere. The notes say GUESSED.
+
+    names: of the columns, for an estimator that does not know them.
+    """
     as_none, learned = columns_missing_as_none(estimator), learned_categories(estimator)
     text = {name for name, values in learned.items() if any(isinstance(value, str) for value in values)}
     return tuple(
         _text_column(name, "str", as_none=name in as_none)
         if name in text
         else ColumnSpec(name=name, type="float64", nullable=True, pandas_dtype="float64")
-        for name in feature_names(estimator)
+        for name in names or feature_names(estimator)
     )
 
 

@@ -1,0 +1,40 @@
+"""Which model registry a project has, by what its jobs say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from batch_scorer.config.job import Job
+from batch_scorer.config.load import load_job
+from batch_scorer.config.project import Project
+from batch_scorer.core.errors import ConfigInvalid, UsageError
+
+
+def registry_path(project: Project, target: str | None = None) -> Path:
+    """The one that the project's jobs name; before there is a job, the default one. Raises: UsageError.
+
+    A job file that is still wrong does not keep anybody from registering the model it waits for.
+    """
+    named = {job.registry for job in _whole_jobs(project, target)}
+    if len(named) > 1:
+        raise UsageError(
+            f"the jobs of this project use several registries: {', '.join(sorted(named))}",
+            where=str(project.root / "jobs"),
+            fix="let them share one: a model's versions and aliases live in one place",
+        )
+    return Path(project.resolve(named.pop() if named else "data/models"))
+
+
+def code_directories(project: Project, target: str | None = None) -> tuple[str, ...]:
+    """Of the project's own code: what any of its jobs names under `code:`, in the order of the jobs."""
+    named = [directory for job in _whole_jobs(project, target) for directory in job.code]
+    return tuple(dict.fromkeys(map(project.resolve, named)))
+
+
+def _whole_jobs(project: Project, target: str | None) -> Iterator[Job]:
+    for name in project.job_names():
+        with suppress(ConfigInvalid):
+            yield load_job(project, name, target=target, env=os.environ).job
