@@ -99,3 +99,10 @@ def test_metrics_have_their_difference_and_training_data_its_time() -> None:
     assert by_aspect[Aspect.METRICS].delta == -0.25
     assert by_aspect[Aspect.TRAINING].what == "started_at"
     assert by_aspect[Aspect.TRAINING].new == "2024-01-01 to 2024-02-29"
+
+
+def test_the_same_table_under_another_path_is_the_same_table() -> None:
+    old = replace(OLD, reference=TRAINED)
+    assert _told(replace(OLD, reference=replace(TRAINED, path="elsewhere.parquet")), old) == []
+    moved = replace(TRAINED, path="elsewhere.parquet", sha256="cd")
+    assert [each[1] for each in _told(replace(OLD, reference=moved), old)] == ["path", "sha256"]
