@@ -136,7 +136,9 @@ class ModelUse(BaseModel):
     method: Method = Method.PREDICT
     output: Outputs = Field(description='columns to publish, each "type = expression"')
     max_error_rows: Count = Field(0, description="rows the model may fail on before the partition fails")
-    trust: Literal["pinned", "signed"] = "pinned"
+    trust: Literal["pinned", "signed"] = Field(
+        "pinned", description="signed: only versions that a key in jobs/keys/ has signed"
+    )
 
     @property
     def name(self) -> str:

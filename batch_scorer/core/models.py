@@ -190,6 +190,7 @@ class ModelPin:
 
     directory: of the version, absolute or a URI. alias: what the job named, None for an explicit version.
     trained_on: of the training table's columns of dates and times; empty when that is not known.
+    signed_by: fingerprint of the trusted key whose signature was checked, where the job asks for one.
     """
 
     name: str
@@ -204,6 +205,7 @@ class ModelPin:
     files: Mapping[str, str]
     n_golden_rows: int
     trained_on: tuple[TimeSpan, ...] = ()
+    signed_by: str | None = None
 
     @property
     def reference(self) -> str:

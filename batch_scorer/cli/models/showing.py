@@ -89,7 +89,8 @@ def show(settings: Settings, name: str) -> None:
 
 
 def _history_words(entry: HistoryEntry) -> str:
-    what = f"{entry.alias} → v{entry.version}" if entry.alias else f"v{entry.version} registered"
+    what = f"{entry.alias} → v{entry.version}" if entry.alias else f"v{entry.version} {entry.event}"
+    what += f" with {entry.key}" if entry.key else ""
     return f"{entry.at}  {what} by {entry.who}" + (f": {entry.why}" if entry.why else "")
 
 
