@@ -164,6 +164,23 @@ def test_golden_rows_that_do_not_repeat_here_keep_the_alias_where_it_is(
     assert "golden rows: taxi_tips@2 does not repeat its golden rows" in told
 
 
+def test_a_job_that_asks_for_a_signature_keeps_an_unsigned_version_from_its_alias(two: TaxiProject) -> None:
+    taxi.write_job(two.root, taxi.job_document(model={"trust": "signed"}))
+    assert "taxi_tips, signature: only signed models may be used, and no key is trusted" in _refused(two)
+    key = two.root / "key"
+    assert two.cli("models", "keygen", "--out", str(key), "--comment", "ada").code == 0
+    (two.root / "jobs/keys").mkdir()
+    shutil.copy(two.root / "key.pub", two.root / "jobs/keys/ada.pub")
+    assert "taxi_tips, signature: taxi_tips@2 is not signed" in _refused(two)
+    assert two.cli("models", "sign", "taxi_tips@2", "--key", str(key)).code == 0
+    looked = two.cli(*PROMOTE, "-v")
+    assert looked.code == 0, looked.stderr
+    assert "ok  taxi_tips, signature: signed by SHA256:" in looked.stdout
+    assert "taxi_tips, signature: taxi_tips@1 is not signed" in _refused(two, *ROLL_BACK)
+    told = two.cli("models", "history", "taxi_tips").stdout
+    assert "v2 signed with SHA256:" in told
+
+
 def test_a_rollback_goes_through_the_same_gates(two: TaxiProject) -> None:
     assert two.cli(*PROMOTE).code == 0
     (two.root / "data/models/taxi_tips/1/model.joblib").unlink()
