@@ -235,7 +235,6 @@ def use_of_alias(project: Project, loaded: LoadedJob) -> AliasUse:
         input_root=project.resolve(job.input.path),
         code=tuple(project.resolve(directory) for directory in job.code),
         storage=LocalStorage(),
-        registry=open_registry(project, job),
         keys=project.keys,
         open_parts=partial(_parts, project, loaded, open_ledger_for_reading),
     )
