@@ -39,7 +39,6 @@ _LOCAL = "use a path on a local disk"
 NOT_YET = (
     NotYet(keys="validate.output.*.on_fail", refuses=_is("quarantine"), instead="use block or warn"),
     NotYet(keys="model.max_error_rows", refuses=lambda value: value not in (None, 0, "0"), instead="use 0"),
-    NotYet(keys="model.trust", refuses=_is("signed"), instead="use pinned"),
     NotYet(
         keys="compute.cluster", refuses=lambda v: isinstance(v, dict), instead="use local or tcp://host:port"
     ),

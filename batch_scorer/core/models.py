@@ -195,6 +195,7 @@ class ModelPin:
 
     directory: of the version, absolute or a URI. alias: what the job named, None for an explicit version.
     trained_on: of the training table's columns of dates and times; empty when that is not known.
+    signed_by: fingerprint of the trusted key whose signature was checked, where the job asks for one.
     origin: where the version was imported from.
     """
 
@@ -210,6 +211,7 @@ class ModelPin:
     files: Mapping[str, str]
     n_golden_rows: int
     trained_on: tuple[TimeSpan, ...] = ()
+    signed_by: str | None = None
     origin: ModelOrigin | None = None
 
     @property

@@ -49,6 +49,7 @@ class JobParts:
     """input_root: absolute. code: absolute directories for sys.path. config: the job file as resolved.
 
     registry: where model versions lie. models: what `model.uri` and `--model` are asked of.
+    keys: the directory of the public keys whose signatures of models count.
 
     database: what opens the ledger, a path, or a URL with its password. ledger_at: as a person may see it.
     """
@@ -62,6 +63,7 @@ class JobParts:
     config_fingerprint: str
     storage: LakeStorage
     registry: FileRegistry
+    keys: Path
     models: ModelSource
     ledger: Ledger
     database: str | Path = field(repr=False)

@@ -138,8 +138,9 @@ def test_a_night_with_a_served_mlflow_until_its_server_is_gone(
     assert _published(project, 0) == _expected(served_team, "models:/taxi_tips/2", frames[0])
     for verb in (
         ["verify", "taxi_tips", "--deep", "--rescore", "5"],
-        ["audit", "taxi_tips", "--partition", "2024-01-01"], ["doctor", "taxi_tips"],
-        ["show", "taxi_tips/2024-01-01"], ["models", "import", "models:/taxi_tips@champion"],
+        ["audit", "taxi_tips", "--partition", "2024-01-01"],
+        ["doctor", "taxi_tips"], ["show", "taxi_tips/2024-01-01"],
+        ["models", "import", "models:/taxi_tips@champion"],
     ):  # fmt: skip
         done = project.cli(*verb)
         assert done.code == 0, f"{verb}: {done.stdout} {done.stderr}"
