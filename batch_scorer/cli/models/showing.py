@@ -68,7 +68,7 @@ def _known(settings: Settings, registry: FileRegistry, name: str, version: int) 
         manifest_sha256=pinned_manifests(history)[version],
         history=history,
         baseline=stored_baseline(registry, manifest),
-        uses=uses_of(settings, frozenset(f"{name}@{selector}" for selector in selectors)),
+        uses=uses_of(settings, frozenset(f"{name}@{selector}" for selector in selectors), manifest.origin),
         differs_here=environment_differences(manifest),
     )
 

@@ -6,14 +6,19 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from batch_scorer.cli.settings import Settings
+from batch_scorer.config.mlflow import MLFLOW, is_of_mlflow, parse_mlflow_ref
 from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.core.models import ModelOrigin
 
 if TYPE_CHECKING:
     from batch_scorer.models.card.values import Use
 
 
-def uses_of(settings: Settings, uris: frozenset[str]) -> tuple[Use, ...]:
-    """Jobs whose `model.uri` is one of these; a broken job file is left out: it is told elsewhere."""
+def uses_of(settings: Settings, uris: frozenset[str], origin: ModelOrigin | None) -> tuple[Use, ...]:
+    """Jobs whose `model.uri` is one of these; a broken job file is left out: it is told elsewhere.
+
+    origin: of an imported version. What an alias of MLflow means is not asked: a job that names one counts.
+    """
     from batch_scorer import wiring
     from batch_scorer.models.card.values import Use
 
@@ -22,6 +27,13 @@ def uses_of(settings: Settings, uris: frozenset[str]) -> tuple[Use, ...]:
     for name in project.job_names():
         with suppress(BatchScorerError):
             uri = wiring.load(project, name, settings.target).job.model_reference
-            if uri in uris:
+            if uri in uris or (origin is not None and _names(uri, origin)):
                 found.append(Use(job=name, uri=uri))
     return tuple(found)
+
+
+def _names(uri: str, origin: ModelOrigin) -> bool:
+    if uri == f"{MLFLOW}{origin.uri}":
+        return True
+    asked = parse_mlflow_ref(uri) if is_of_mlflow(uri) else None
+    return asked is not None and asked.name == origin.name and asked.alias is not None

@@ -141,7 +141,7 @@ class MlflowClient:
 
     @contextmanager
     def told(self, asked: MlflowRef | None = None) -> Iterator[None]:
-        """Whatever fails in the block is ModelNotFound or StoreUnavailable. asked: what may be unknown there."""
+        """Whatever fails in the block is ModelNotFound or StoreUnavailable. asked: what may be unknown."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # MLflow's, about the libraries it stands on
