@@ -77,9 +77,8 @@ def _changed_rows(
     packed = _with(base, [set(taking[n::_MAX_CHANGED]) for n in range(_MAX_CHANGED)], value)
     together = accepts(packed)
     alone = [row for n in np.flatnonzero(~together) for row in range(int(n), len(taking), _MAX_CHANGED)]
-    rows = pa.concat_tables(
-        [packed.filter(pa.array(together)), single.take(np.array(alone[:_MAX_CHANGED], dtype=int))]
-    )
+    apart = single.take(pa.array(alone[:_MAX_CHANGED], pa.int64()))
+    rows = pa.concat_tables([packed.filter(pa.array(together)), apart])
     return rows, frozenset(taking)
 
 
