@@ -86,14 +86,15 @@ def test_the_run_stops_and_shows_what_differs(own: Own, cluster: str) -> None:
     assert own.project.snapshot() == {}
     for words in (
         "taxi_tips@2 does not repeat its golden rows: ",
-        "    row 0: predict_proba[0] expected ",
-        "        from fare=",
-        " apart (and 1 more of its outputs)",
+        "    row 0, predict_proba[0], and 1 more of its outputs\n        expected ",
+        "        got      ",
+        " apart)",
+        "        from     fare=",
         "the packages are the same",
         "the model's own code",
     ):
         assert words in stopped.stderr, stopped.stderr
-    assert stopped.stderr.count(" expected ") == 5
+    assert stopped.stderr.count("  expected ") == 5
     own.write_code("0.25")
     again = own.project.cli("run", "taxi_tips", "--cluster", "inline")
     assert again.code == 0, again.stderr
@@ -106,7 +107,7 @@ def test_doctor_says_it_before_the_night(own: Own) -> None:
     ill = own.project.cli("doctor", "taxi_tips")
     assert ill.code == 5
     assert "taxi_tips@2 does not repeat its golden rows: " in ill.stdout
-    assert "row 0: predict_proba[0] expected " in ill.stdout
+    assert "row 0, predict_proba[0], and 1 more of its outputs" in ill.stdout
     assert "compare the machines" in ill.stdout
 
 
