@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from batch_scorer.config.job import Job
+from batch_scorer.config.mlflow import is_of_mlflow
 from batch_scorer.core.errors import (
     ConfigInvalid,
     ModelNotFound,
@@ -17,8 +19,10 @@ from batch_scorer.core.errors import (
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.registry.history import AliasMeanings, meanings_of
 from batch_scorer.models.registry.names import as_version
+from batch_scorer.models.trust.keys import PublicKey, trusted_keys
 from batch_scorer.planning.selection import date_key
 
 
@@ -28,14 +32,35 @@ def pin_model(parts: JobParts, override: str | None = None) -> ModelPin:
     override: `name@version` from the command line. Raises: UsageError, ConfigInvalid, ModelError.
     """
     try:
-        pin = parts.registry.resolve(override or parts.job.model.uri)
+        pin = trusted_pin(parts, override or parts.job.model_reference)
     except ModelNotFound as error:
         kind = UsageError if override else ConfigInvalid
-        registry = f"registry {parts.registry.root}"
+        registry = f"registry {parts.registry.root}" if parts.models is parts.registry else error.where
         where = registry if override else f"jobs/{parts.job.name}.yml, model.uri; {registry}"
         raise kind(error.what, where=where, fix=error.fix, next_command=error.next_command) from None
     check_outputs_of(parts.job, pin)
     return pin
+
+
+def trusted_pin(parts: JobParts, reference: str) -> ModelPin:
+    """What a reference means now, signed by a trusted key where the job asks for that.
+
+    Raises: ModelNotFound, ModelRefused, StoreUnavailable; ConfigInvalid (no key is trusted, a broken one).
+    """
+    pin = parts.models.resolve(reference)
+    if parts.job.model.trust == "pinned":
+        return pin
+    return replace(pin, signed_by=signer_of(pin, parts.registry, parts.keys).fingerprint)
+
+
+def signer_of(pin: ModelPin, registry: FileRegistry, keys: Path) -> PublicKey:
+    """The trusted key that signed it. keys: their directory.
+
+    Raises: ModelRefused (it is not signed by any of them); ConfigInvalid; StoreUnavailable.
+    """
+    from batch_scorer.models.trust.signing import require_signer
+
+    return require_signer(pin, registry.history(pin.name), trusted_keys(keys), where=str(keys))
 
 
 class ModelsOfTheirDay:
@@ -60,7 +85,7 @@ class ModelsOfTheirDay:
 
     def _pin(self, version: int) -> ModelPin:
         if version not in self._pins:
-            pin = self._parts.registry.resolve(f"{self._name}@{version}")
+            pin = trusted_pin(self._parts, f"{self._name}@{version}")
             check_outputs_of(self._parts.job, pin)
             self._pins[version] = replace(pin, alias=self._alias)
         return self._pins[version]
@@ -78,6 +103,18 @@ class ModelsOfTheirDay:
             job = self._parts.job.name
             error.next_command = f"batch-scorer backfill {job} --from {first} --to {last} --model-as-of-date"
         return error
+
+
+def require_history_of_alias(job: Job) -> None:
+    """Raises: UsageError, where nobody remembers what the job's alias meant."""
+    if is_of_mlflow(job.model_reference):
+        raise UsageError(
+            "--model-as-of-date asks what an alias meant, and MLflow keeps no history of its aliases: "
+            f"{job.model_reference}",
+            where=f"jobs/{job.name}.yml, model.uri",
+            fix="choose a version with --model NAME@V (batch-scorer models list), or promote imported "
+            "versions in the registry and let model.uri name that alias",
+        )
 
 
 def _check_has_days(job: Job, alias: str) -> None:

@@ -325,7 +325,6 @@ def test_each_mistake_is_told_in_plain_words_at_its_place(
             '31:37: validate.output.0.on_fail: "quarantine" is',
         ),
         ("max_error_rows: 0", "max_error_rows: 5", "38:19: model.max_error_rows: 5 is"),
-        ("trust: pinned", "trust: signed", '39:10: model.trust: "signed" is'),
         ("taxi_tips@champion", "mlflow:models:/taxi_tips@champion", "35:8: model.uri: "),
         ("registry: data/models", "registry: mlflow:http://tracking", "7:11: registry: "),
         ("cluster: auto", "cluster: {class: dask_jobqueue.SLURMCluster}", "51:20: compute.cluster: "),

@@ -18,6 +18,7 @@ from batch_scorer.core.models import ModelPin
 from batch_scorer.core.records import Manifest
 from batch_scorer.execution.chunk import make_importable
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.pinning import trusted_pin
 from batch_scorer.execution.prepare import read_spec
 from batch_scorer.lake.footers import read_footer
 from batch_scorer.lake.hashing import sha256_of_input
@@ -77,7 +78,7 @@ def _recorded_input(parts: JobParts, manifest: Manifest) -> PartitionFiles | Non
 def _recorded_model(parts: JobParts, manifest: Manifest) -> ModelPin:
     """Raises: ModelError, when the registry has other bytes under the recorded version."""
     used = manifest.ingredients
-    pin = parts.registry.resolve(f"{used.model_name}@{used.model_version}")
+    pin = trusted_pin(parts, f"{used.model_name}@{used.model_version}")
     recorded = (used.model_sha256, manifest.model_manifest_sha256)
     if (pin.sha256, pin.manifest_sha256) != recorded:
         raise ModelError(f"{pin.label} is not the model that was recorded: sha256 {used.model_sha256}")

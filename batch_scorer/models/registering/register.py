@@ -6,6 +6,7 @@ What is stored is what was given: a skops file stays that file, a joblib file st
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from batch_scorer.models.scoring.golden import table_bytes
 from batch_scorer.models.scoring.loader import open_version
 from batch_scorer.models.signature.columns import GUESSED, columns_from_frame, guessed_columns
 from batch_scorer.models.trust.artefacts import load_artefact
+from batch_scorer.models.trust.signing import configured_key, sign_version
 
 _FORMATS = {
     ".skops": ModelFormat.SKOPS,
@@ -43,12 +45,16 @@ _FORMATS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A saved estimator and its training table, None for no golden rows. label: for messages."""
+    """A saved estimator and its training table, None for no golden rows. label: for messages.
+
+    review: what else is known of its signature, said of what was found out: remarks, or SignatureInvalid.
+    """
 
     data: bytes
     format: ModelFormat
     label: str
     training: Training | None
+    review: Callable[[Signature], tuple[str, ...]] = lambda _found: ()
 
 
 def register(
@@ -123,11 +129,13 @@ def submit(
     Raises: UsageError, ModelRefused, ModelUnloadable, SignatureInvalid, GoldenRowsDiffer, LockHeld, DiskFull,
     OutputUnwritable; in each case nothing was registered.
     """
+    key = configured_key()  # before anything is stored: a key that cannot be used stops it here
     estimator = load_artefact(
         submission.data, submission.format, allow_pickle=allow_pickle, label=submission.label
     ).estimator
     use_one_thread(estimator)
     found = _examine(estimator, submission.training, about)
+    remarks = (*found.remarks, *submission.review(found.signature))
     require_positive_class(about.positive_class, found.signature.classes)
     artefact = f"model.{submission.format.value}"
     files = {artefact: submission.data, **found.golden}
@@ -150,12 +158,15 @@ def submit(
         owner=about.owner,
         purpose=about.purpose,
         git_commit=about.git_commit,
-        notes="; ".join(filter(None, [about.notes, *found.remarks])),
+        notes="; ".join(filter(None, [about.notes, *remarks])),
         tolerance=about.tolerance,
         origin=about.origin,
     )
     open_version(draft, files.__getitem__)  # as a worker will: it must load and repeat its golden rows
-    return registry.add_version(draft, files, why=about.notes)
+    manifest = registry.add_version(draft, files, why=about.notes)
+    if key is not None:
+        sign_version(registry, name, manifest.version, key, who=who)
+    return manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
