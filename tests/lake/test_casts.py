@@ -160,6 +160,17 @@ def test_decimals_become_what_python_makes_of_them(kind: pa.DataType, wanted: st
     np.testing.assert_array_equal(cast(array, wanted).to_numpy(), expected)
 
 
+@pytest.mark.parametrize(("value", "fits"), [(999, True), (1000, False), (-999, True), (-1000, False)])
+def test_a_bound_between_two_decimals_is_a_bound(value: int, fits: bool) -> None:
+    """decimal128(5, 2) ends at 999.99, which a decimal without digits after the point does not know."""
+    array = pa.array([Decimal(value)], pa.decimal128(38, 0))
+    if fits:
+        assert cast(array, "decimal128(5, 2)").to_pylist() == [Decimal(value)]
+    else:
+        with pytest.raises(LossyCast):
+            cast(array, "decimal128(5, 2)")
+
+
 def test_the_error_reads_like_a_sentence() -> None:
     with pytest.raises(LossyCast) as caught:
         cast([1.0, 12.5, 3.0], "int64", model="taxi_tips@3")
