@@ -140,7 +140,7 @@ def test_no_line_is_longer_than_the_screen_but_for_words_that_are_copied_whole(w
         )
     )
     lines = list(signature_lines(card_of(cards.known(manifest=long)), width))
-    assert f"  fare_{'x' * 40}" in lines
+    assert any(line.startswith(f"  fare_{'x' * 40}  float64?") for line in lines)
     assert max(map(len, lines)) <= room
 
 

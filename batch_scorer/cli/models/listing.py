@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,18 +52,15 @@ def list_models(settings: Settings, name: str | None) -> None:
     """Every model with its aliases and newest versions, or every version of NAME."""
     registry = open_registry(settings)
     names = registry.names() if name is None else (known_version(registry, name)[0],)
-    n_versions = 0
-    for each in names:
-        versions = registry.versions(each)
-        n_versions += len(versions)
-        if settings.json:
-            _emit(_listed(registry, each, versions))
-        else:
-            _print(settings, registry, each, versions, only=None if name else _NEWEST)
+    versions = {each: registry.versions(each) for each in names}
     if settings.json:
-        output.emit_summary(0, n_versions=n_versions)
+        for each in names:
+            _emit(_listed(registry, each, versions[each]))
+        output.emit_summary(0, n_versions=sum(map(len, versions.values())))
     elif not names:
         click.echo("no models yet; next: batch-scorer models register PATH --name N --reference T.parquet")
+    else:
+        _print(settings, registry, versions, only=None if name else _NEWEST)
 
 
 def _listed(registry: FileRegistry, name: str, versions: Sequence[int]) -> list[_Listed]:
@@ -84,15 +81,17 @@ def _listed(registry: FileRegistry, name: str, versions: Sequence[int]) -> list[
 
 
 def _print(
-    settings: Settings, registry: FileRegistry, name: str, versions: Sequence[int], only: int | None
+    settings: Settings, registry: FileRegistry, versions: Mapping[str, Sequence[int]], only: int | None
 ) -> None:
-    """only: so many of the newest, and those that an alias means."""
-    shown = versions if only is None else {*versions[-only:], *registry.aliases(name).values()}
-    click.echo(output.table(each.row for each in _listed(registry, name, sorted(shown, reverse=True))))
-    hidden = len(versions) - len(shown)
-    if hidden:
-        command = output.command(settings, f"batch-scorer models list {name}")
-        click.echo(f"  and {words.count(hidden, 'older version')}: {command}")
+    """only: so many of the newest of each model, and those that an alias means."""
+    rows, hints = [], []
+    for name, numbers in versions.items():
+        shown = numbers if only is None else {*numbers[-only:], *registry.aliases(name).values()}
+        rows += [each.row for each in _listed(registry, name, sorted(shown, reverse=True))]
+        if hidden := len(numbers) - len(shown):
+            command = output.command(settings, f"batch-scorer models list {name}")
+            hints.append(f"{words.count(hidden, 'older version')} of {name}: {command}")
+    click.echo("\n".join([output.table(rows), *hints]))
 
 
 def _emit(listed: Sequence[_Listed]) -> None:
