@@ -186,6 +186,8 @@ _BY_NAME: dict[tuple[str | None, str | None], Candidates] = {
     ("diff", "new"): _compared,
     (None, "model"): _models,
     ("promote", "version"): _models,
+    ("sign", "version"): _models,
+    ("verify", "version"): _models,
     ("show", "name"): _models,
     ("list", "name"): _models,
     ("rollback", "name"): _model_names,

@@ -38,6 +38,18 @@ ShownModel = of(
 )
 
 
+class VerifiedModel(TypedDict):
+    """A model version held against what was recorded of it. version: null where the history is damaged."""
+
+    name: str
+    version: int | None
+    ok: bool
+    n_files: int
+    signed_by: list[str]
+    strangers: list[str]
+    problems: list[Error]
+
+
 class ListedSuite(TypedDict):
     name: str
     n_expectations: int

@@ -32,6 +32,7 @@ from batch_scorer.models.scoring.golden import table_bytes
 from batch_scorer.models.scoring.loader import open_version
 from batch_scorer.models.signature.columns import GUESSED, columns_from_frame, guessed_columns
 from batch_scorer.models.trust.artefacts import load_artefact
+from batch_scorer.models.trust.signing import configured_key, sign_version
 
 _FORMATS = {
     ".skops": ModelFormat.SKOPS,
@@ -123,6 +124,7 @@ def submit(
     Raises: UsageError, ModelRefused, ModelUnloadable, SignatureInvalid, GoldenRowsDiffer, LockHeld, DiskFull,
     OutputUnwritable; in each case nothing was registered.
     """
+    key = configured_key()  # before anything is stored: a key that cannot be used stops it here
     estimator = load_artefact(
         submission.data, submission.format, allow_pickle=allow_pickle, label=submission.label
     ).estimator
@@ -155,7 +157,10 @@ def submit(
         origin=about.origin,
     )
     open_version(draft, files.__getitem__)  # as a worker will: it must load and repeat its golden rows
-    return registry.add_version(draft, files, why=about.notes)
+    manifest = registry.add_version(draft, files, why=about.notes)
+    if key is not None:
+        sign_version(registry, name, manifest.version, key, who=who)
+    return manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
