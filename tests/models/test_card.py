@@ -78,7 +78,7 @@ def test_what_is_known_beside_the_manifest_is_on_the_card(as_text: bool) -> None
         "taxi_tips@3",
         "champion since 2026-11-23 22:57Z by grace, a rollback: was too good",
         "nightly_tips (taxi_tips@champion)",
-        "SHA256:ada-key, by hopper on 2026-11-23 22:57Z",
+        "SHA256:ada-key by hopper, 2026-11-23 22:57Z: not checked",
         "scikit-learn 1.7.88 at registration, 1.9.1 here",
         "e5" * 32,
         "champion → v3, rolled back, by grace: was too good",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from batch_scorer.core.baselines import Baseline, Categories, ColumnBaseline
@@ -17,8 +17,11 @@ from batch_scorer.core.models import (
     Tolerance,
 )
 from batch_scorer.core.visible import visible, visible_lines
+from batch_scorer.models.card.signers import IN_WORDS, Standing, standing
 from batch_scorer.models.card.summaries import in_words, moments_in_words
 from batch_scorer.models.registry.history import HistoryEntry, HistoryEvent, aliases_of
+from batch_scorer.models.trust.keys import PublicKey
+from batch_scorer.models.trust.signing import signatures_of
 
 _MOST_LISTED = 24
 _NOT_SAID = "not said"
@@ -36,7 +39,7 @@ class Use:
 class Known:
     """Everything that is known of a version. history: of all versions of the model, oldest first.
 
-    differs_here: of the environment. baseline: None where none was kept.
+    differs_here: of the environment. baseline: None where none was kept. keys: that the project trusts.
     """
 
     manifest: ModelManifest
@@ -45,6 +48,7 @@ class Known:
     baseline: Baseline | None = None
     uses: tuple[Use, ...] = ()
     differs_here: tuple[str, ...] = ()
+    keys: Mapping[str, PublicKey] | None = None
 
     @property
     def alias_moves(self) -> tuple[HistoryEntry, ...]:
@@ -54,9 +58,12 @@ class Known:
         return tuple(last[alias] for alias in sorted(held) if held[alias] == self.manifest.version)
 
     @property
-    def signatures(self) -> tuple[HistoryEntry, ...]:
-        version = self.manifest.version
-        return tuple(e for e in self.history if e.event is HistoryEvent.SIGNED and e.version == version)
+    def signatures(self) -> tuple[tuple[HistoryEntry, Standing], ...]:
+        name, version = self.manifest.name, self.manifest.version
+        return tuple(
+            (entry, standing(entry, name, self.manifest_sha256, self.keys))
+            for entry in signatures_of(self.history, version)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,8 +216,14 @@ def _provenance(known: Known) -> Iterator[Fact]:
     if manifest.git_commit:
         yield _fact("git commit", manifest.git_commit)
     yield _fact("registered", f"{moment_in_words(manifest.registered_at)} by {manifest.registered_by}")
-    signed = [f"{e.key}, by {e.who} on {moment_in_words(e.at)}" for e in known.signatures]
-    yield _fact("signed with", *signed, default="no key")
+    yield _fact(
+        "signed with",
+        *(
+            f"{entry.key} by {entry.who}, {moment_in_words(entry.at)}: {IN_WORDS[found]}"
+            for entry, found in known.signatures
+        ),
+        default="no key",
+    )
     danger = ", a pickle: loading it runs code" if manifest.format is ModelFormat.JOBLIB else ""
     allowed = "; registered with --allow-pickle" if manifest.allow_pickle else ""
     yield _fact("format", f"{manifest.format}, {manifest.artefact}{danger}{allowed}")
