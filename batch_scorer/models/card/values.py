@@ -219,7 +219,7 @@ def _provenance(known: Known) -> Iterator[Fact]:
     yield _fact(
         "signed with",
         *(
-            f"{entry.key} by {entry.who}, {moment_in_words(entry.at)}: {IN_WORDS[found]}"
+            f"{_key(entry, known.keys)} by {entry.who}, {moment_in_words(entry.at)}: {IN_WORDS[found]}"
             for entry, found in known.signatures
         ),
         default="no key",
@@ -229,6 +229,12 @@ def _provenance(known: Known) -> Iterator[Fact]:
     yield _fact("format", f"{manifest.format}, {manifest.artefact}{danger}{allowed}")
     files = {**manifest.files, "manifest.json": known.manifest_sha256}
     yield _fact("sha256", *(line for name, sha256 in files.items() for line in (f"{name}:", sha256)))
+
+
+def _key(entry: HistoryEntry, keys: Mapping[str, PublicKey] | None) -> str:
+    """Whose it is, too, where the project knows the key."""
+    known = (keys or {}).get(str(entry.key))
+    return known.label if known is not None else str(entry.key)
 
 
 def _origin(origin: ModelOrigin) -> Iterator[str]:
