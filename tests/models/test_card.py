@@ -15,9 +15,10 @@ from batch_scorer.cli.models.card_text import card_lines, signature_lines
 from batch_scorer.core.baselines import Booleans, Categories, Numbers
 from batch_scorer.core.models import ModelManifest, Signature
 from batch_scorer.models.card.drawing import HEIGHT, WIDTH, drawing_of
+from batch_scorer.models.card.known import Known
 from batch_scorer.models.card.page import card_page
 from batch_scorer.models.card.summaries import heights, in_words, sparkline, value_in_words
-from batch_scorer.models.card.values import Known, card_of
+from batch_scorer.models.card.values import card_of
 from batch_scorer.models.registering.baseline import choose_bins
 from batch_scorer.models.scoring.counting import count_column
 from tests.models import cards

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from batch_scorer.cli.messages.fields import Json, of
 from batch_scorer.cli.messages.work import Error
 from batch_scorer.core.models import ModelManifest
-from batch_scorer.models.card.values import Use
+from batch_scorer.models.card.known import Use
 from batch_scorer.models.registry.history import HistoryEntry
 
 

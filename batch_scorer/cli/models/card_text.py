@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from batch_scorer.cli import words
 
 if TYPE_CHECKING:
-    from batch_scorer.models.card.values import Fact, Feature, ModelCard
+    from batch_scorer.models.card.facts import Fact
+    from batch_scorer.models.card.values import Feature, ModelCard
 
 _MIN_WIDTH, _MAX_WIDTH = 80, 120
 _LABEL = 16

@@ -32,7 +32,7 @@ class _Listed:
 
     @property
     def row(self) -> tuple[str, ...]:
-        from batch_scorer.models.card.values import moment_in_words
+        from batch_scorer.models.card.facts import moment_in_words
 
         manifest = self.manifest
         estimator = manifest.estimator

@@ -18,7 +18,7 @@ from batch_scorer.cli.pages import STDOUT, require_one_stdout, write_page
 from batch_scorer.cli.settings import Settings, global_options
 
 if TYPE_CHECKING:
-    from batch_scorer.models.card.values import Known
+    from batch_scorer.models.card.known import Known
     from batch_scorer.models.registry.files import FileRegistry
 
 
@@ -56,7 +56,7 @@ def show(settings: Settings, name: str, signature: bool, file: Path | None) -> N
 
 
 def _known(settings: Settings, registry: FileRegistry, name: str, version: int) -> Known:
-    from batch_scorer.models.card.values import Known
+    from batch_scorer.models.card.known import Known
     from batch_scorer.models.registry.baselines import stored_baseline
     from batch_scorer.models.registry.history import aliases_of, pinned_manifests
     from batch_scorer.models.scoring.compatibility import environment_differences

@@ -11,14 +11,14 @@ from batch_scorer.cli.settings import Settings
 from batch_scorer.core.errors import BatchScorerError, ConfigInvalid
 
 if TYPE_CHECKING:
-    from batch_scorer.models.card.values import Use
+    from batch_scorer.models.card.known import Use
     from batch_scorer.models.trust.keys import PublicKey
 
 
 def uses_of(settings: Settings, uris: frozenset[str]) -> tuple[Use, ...]:
     """Jobs whose `model.uri` is one of these; a broken job file is left out: it is told elsewhere."""
     from batch_scorer import wiring
-    from batch_scorer.models.card.values import Use
+    from batch_scorer.models.card.known import Use
 
     project = settings.find_project()
     found = []
