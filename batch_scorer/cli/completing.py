@@ -189,6 +189,7 @@ _BY_NAME: dict[tuple[str | None, str | None], Candidates] = {
     ("sign", "version"): _models,
     ("verify", "version"): _models,
     ("show", "name"): _models,
+    ("list", "name"): _models,
     ("rollback", "name"): _model_names,
     ("history", "name"): _model_names,
     ("at", "names"): _model_names,

@@ -94,7 +94,7 @@ def _compared(
     n_rows: int,
 ) -> Rescored:
     footers = [read_footer(parts.storage, parts.input_root, file) for file in found.files]
-    spec = read_spec(parts, pin.signature, found, footers)
+    spec = read_spec(parts, pin, found, footers)
     published = [Path(facts.directory) / file.name for file in manifest.outputs]
     names = tuple(column.name for column in parts.job.model.output)
     n_done, differences = 0, list[ScoreDifference]()
