@@ -19,9 +19,10 @@ from threadpoolctl import threadpool_limits
 
 from batch_scorer import wiring
 from batch_scorer.config.project import Project
-from batch_scorer.core.models import Method, ModelFormat, ModelManifest
+from batch_scorer.core.models import Method, ModelFormat, ModelManifest, Takes
 from batch_scorer.core.plans import ModelChoice, Selection
 from batch_scorer.core.runs import RunOptions
+from batch_scorer.models.registering.about import About
 from batch_scorer.models.registering.register import register, register_file
 from batch_scorer.models.registry.files import FileRegistry
 from tests import taxi
@@ -80,8 +81,11 @@ class Workbench:
         reference = cell.reading.read(self.training[list(cell.reading.columns)])
         self._n_models += 1
         name = f"m{self._n_models}"
+        about = About(columns=cell.reading.columns if cell.reading.takes is not Takes.FRAME else ())
         if cell.format is ModelFormat.SKOPS:
-            return register(estimator, registry=self._registry, name=name, reference=reference, who="ada")
+            return register(
+                estimator, registry=self._registry, name=name, reference=reference, who="ada", about=about
+            )
         artefact, table = self.root / f"{name}.joblib", self.root / f"{name}.parquet"
         joblib.dump(estimator, artefact)
         reference.to_parquet(table)
@@ -92,6 +96,7 @@ class Workbench:
             reference_path=table,
             who="ada",
             allow_pickle=True,
+            about=about,
         )
 
     def write_job(self, model: str, method: Method, like: np.ndarray) -> str:
@@ -129,7 +134,7 @@ _TRAINING = lake.rides(lake.N_TRAINING, seed=0)
 @cache
 def fitted(case: Case, reading: Reading) -> Any:
     """On one thread, as a pipeline that begins with what the reading needs."""
-    inputs = reading.read(as_pandas(_TRAINING)[list(reading.columns)])
+    inputs = reading.of(as_pandas(_TRAINING))
     target = case.target.of(_TRAINING)
     model = make_pipeline(reading.prepare(), case.build()) if reading.prepare else case.build()
     with threadpool_limits(1), warnings.catch_warnings():
@@ -148,11 +153,11 @@ def methods_of(estimator: Any) -> tuple[Method, ...]:
     return tuple(method for method in Method if callable(getattr(estimator, method.value, None)))
 
 
-def own_output(estimator: Any, method: Method, frame: pd.DataFrame) -> np.ndarray:
+def own_output(estimator: Any, method: Method, inputs: Any) -> np.ndarray:
     """The estimator's word, in the shape of the registry's: (n_rows,) or (n_rows, n_columns)."""
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        result = getattr(estimator, method.value)(frame)
+        result = getattr(estimator, method.value)(inputs)
     if isinstance(result, list):  # one array per output
         return np.hstack(result)
     return result.toarray() if hasattr(result, "toarray") else np.asarray(result)

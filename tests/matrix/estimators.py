@@ -14,6 +14,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import AffinityPropagation, Birch, KMeans, MeanShift, MiniBatchKMeans
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.covariance import EllipticEnvelope
+from sklearn.cross_decomposition import PLSRegression
 from sklearn.decomposition import NMF, PCA, TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.ensemble import (
@@ -55,6 +56,7 @@ from sklearn.linear_model import (
     SGDClassifier,
     TweedieRegressor,
 )
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
@@ -62,9 +64,10 @@ from sklearn.model_selection import (
     TunedThresholdClassifierCV,
 )
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.multioutput import MultiOutputRegressor
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor
 from sklearn.naive_bayes import ComplementNB, GaussianNB, MultinomialNB
 from sklearn.neighbors import (
+    KernelDensity,
     KNeighborsClassifier,
     KNeighborsRegressor,
     LocalOutlierFactor,
@@ -101,7 +104,8 @@ class Target(StrEnum):
     FLAG = "true or false"
     KIND = "one of three names"
     NUMBERS = "two numbers"
-    KINDS = "two classes at once"
+    KINDS = "one of three names, and one of two"
+    LABELS = "two labels, each there or not"
 
     def of(self, table: pa.Table) -> Any:
         rides = table.select(["miles", "minutes", "stops", "payment"]).to_pandas()
@@ -118,15 +122,18 @@ class Target(StrEnum):
             case Target.FLAG:
                 return (rides.payment == "Cash") | (rides.miles > 2)
             case Target.KIND:
-                return pd.cut(number, [-np.inf, 6, 9, np.inf], labels=["long", "mean", "short"]).astype(
-                    object
-                )
+                return _kind(number)
             case Target.NUMBERS:
                 return pd.DataFrame({"tip": number / 10, "fare": number * 3})
             case Target.KINDS:
-                return pd.DataFrame(
-                    {"tip": number > 7, "far": (rides.miles > 1.5).map({True: "yes", False: "no"})}
-                )
+                far = np.where(rides.miles > 1.5, "yes", "no").astype(object)
+                return pd.DataFrame({"length": _kind(number), "far": far})
+            case Target.LABELS:
+                return np.column_stack([number > 7, rides.miles > 1.5]).astype("int64")
+
+
+def _kind(number: Any) -> Any:
+    return pd.cut(number, [-np.inf, 6, 9, np.inf], labels=["long", "mean", "short"]).astype(object)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -391,6 +398,20 @@ CASES: tuple[Case, ...] = (
             "RandomForestRegressor, two numbers": lambda: RandomForestRegressor(5, random_state=0),
         },
     ),
+    *_of(
+        "several outputs", Target.KINDS,
+        {
+            "MultiOutputClassifier": lambda: MultiOutputClassifier(_tree()),
+            "RandomForestClassifier, two names": lambda: RandomForestClassifier(5, random_state=0),
+        },
+    ),
+    *_of(
+        "several outputs", Target.LABELS,
+        {
+            "ClassifierChain": lambda: ClassifierChain(_tree()),
+            "KNeighborsClassifier, two labels": lambda: KNeighborsClassifier(3, algorithm="ball_tree"),
+        },
+    ),
     *_of("several outputs", Target.NUMBERS, {"Ridge, two numbers": Ridge}, batch=GEMM),
     *_of(
         "outliers", Target.NOTHING,
@@ -451,6 +472,7 @@ CASES: tuple[Case, ...] = (
         "decompositions", Target.NOTHING,
         {
             "PCA": lambda: PCA(1),
+            "a scaler that gives a DataFrame": lambda: StandardScaler().set_output(transform="pandas"),
             "NMF": lambda: make_pipeline(MinMaxScaler(clip=True), NMF(1, random_state=0, max_iter=500)),
         },
         batch=GEMM,
@@ -477,6 +499,25 @@ CASES: tuple[Case, ...] = (
             "IsotonicRegression": lambda: make_pipeline(PCA(1), IsotonicRegression(out_of_bounds="clip")),
         },
         batch=GEMM,
+    ),
+    *_of(
+        "mixtures and densities", Target.NOTHING,
+        {
+            "GaussianMixture": lambda: GaussianMixture(2, random_state=0),
+            "KernelDensity": lambda: KernelDensity(kernel="exponential"),
+        },
+        batch=GEMM,
+    ),
+    Case(
+        name="PLSRegression",
+        family="linear",
+        target=Target.NUMBERS,
+        build=lambda: PLSRegression(1),
+        batch=GEMM,
+    ),
+    Case(
+        name="a sparse transformer", family="mixed columns", target=Target.NOTHING, reading="everything",
+        build=lambda: _numbers_and(OneHotEncoder(handle_unknown="ignore", min_frequency=0.1)),
     ),
     *_of(
         "mixed columns", Target.BOTH,
@@ -518,6 +559,18 @@ CASES: tuple[Case, ...] = (
             ),
         },
         reading="note",
+    ),
+    *_of(
+        "text", Target.KIND,
+        {
+            "TfidfVectorizer first": lambda: make_pipeline(TfidfVectorizer(), _logistic()),
+            "HashingVectorizer first": lambda: make_pipeline(HashingVectorizer(n_features=16), _tree()),
+        },
+        reading="note, a series",
+    ),
+    Case(
+        name="a vectorizer alone", family="text", target=Target.NOTHING, reading="note, a series",
+        build=CountVectorizer,
     ),
     Case(
         name="FeatureHasher", family="text", target=Target.BOTH, reading="str, as it is",

@@ -19,6 +19,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
 
+from batch_scorer.core.models import Takes
+
 N_TRAINING, N_A_DAY, ROW_GROUP = 240, 300, 110  # three chunks a day, the last one shorter
 DAYS = ("2024-01-01", "2024-01-02")
 _COMPANIES = ("Blue Ribbon", "Flash Cab", "Top Cab")
@@ -83,16 +85,26 @@ def write_lake(root: Path) -> Mapping[str, pa.Table]:
 class Reading:
     """How training read some columns, and what its pipeline began with to make numbers of them.
 
-    read: from what pandas reads to what the estimator was given. prepare: None when it takes them as they
-    are. single: the numbers have single precision. no_skops: why a pipeline that begins so is no skops file.
+    read: from what pandas reads to what the estimator was given, in the form that `takes` says.
+    prepare: None when it takes them as they are. single: the numbers have single precision.
+    no_skops: why a pipeline that begins so is no skops file.
     """
 
     name: str
     columns: tuple[str, ...]
     read: Callable[[pd.DataFrame], pd.DataFrame] = lambda frame: frame
     prepare: Callable[[], Any] | None = None
+    takes: Takes = Takes.FRAME
     single: bool = False
     no_skops: str = ""
+
+    def of(self, frame: pd.DataFrame) -> Any:
+        """What the estimator is handed. frame: all columns, as pandas reads them."""
+        return handed(self.read(frame[list(self.columns)]), self.takes)
+
+
+def handed(frame: pd.DataFrame, takes: Takes) -> Any:
+    return {Takes.FRAME: frame, Takes.ARRAY: frame.to_numpy(), Takes.SERIES: frame.iloc[:, 0]}[takes]
 
 
 def _as(dtype: Any) -> Callable[[pd.DataFrame], pd.DataFrame]:
@@ -132,6 +144,7 @@ _CATEGORIES = {
 
 NUMERIC = (
     Reading(name="float64", columns=("miles", "minutes")),
+    Reading(name="an array", columns=("miles", "minutes"), takes=Takes.ARRAY),
     Reading(name="float64 with nulls", columns=("fare", "miles"), prepare=SimpleImputer),
     Reading(name="float32", columns=("speed", "heat"), single=True),
     Reading(name="int64", columns=("stops", "hour")),
@@ -170,6 +183,7 @@ _WHOLE = (
     Reading(name="category, as it is", columns=("payment", "rating"), read=_as(_CATEGORIES)),
     Reading(name="str, as it is", columns=("payment", "company"), read=_as("str")),
     Reading(name="note", columns=("note",)),
+    Reading(name="note, a series", columns=("note",), takes=Takes.SERIES),
     Reading(name="everything", columns=("miles", "fare", "bags", "prepaid", "payment", "company")),
 )
 READINGS = {reading.name: reading for reading in (*NUMERIC, *_WHOLE)}

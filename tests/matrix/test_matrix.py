@@ -84,8 +84,7 @@ def check(workbench: Workbench, cell: Cell) -> None:
     manifest = workbench.register(cell)
     assert manifest.format is cell.format
     assert set(manifest.signature.outputs) == set(methods_of(estimator))
-    frames = {day: cell.reading.read(workbench.day(day)[list(cell.reading.columns)]) for day in lake.DAYS}
-    own = {day: own_output(estimator, method, frame) for day, frame in frames.items()}
+    own = {day: own_output(estimator, method, cell.reading.of(workbench.day(day))) for day in lake.DAYS}
     job = workbench.write_job(manifest.name, method, own[lake.DAYS[0]])
     workbench.run(job)
     for day, expected in own.items():
