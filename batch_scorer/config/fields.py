@@ -18,6 +18,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 from batch_scorer.config.cron import check_cron
 from batch_scorer.config.databases import check_state_db
 from batch_scorer.config.mistakes import suggestion
+from batch_scorer.config.mlflow import check_registry, is_of_mlflow, parse_mlflow_ref
 from batch_scorer.config.project import NAME
 from batch_scorer.config.units import (
     format_duration,
@@ -28,7 +29,7 @@ from batch_scorer.config.units import (
     parse_truth,
     parse_whole_number,
 )
-from batch_scorer.core.expression_parser import parse_condition, parse_output
+from batch_scorer.core.expression_parser import output_words, parse_condition, parse_output
 from batch_scorer.core.expression_tokens import ExpressionInvalid
 from batch_scorer.core.expressions import OutputColumn
 from batch_scorer.core.partitions import KeyType, PartitionKey
@@ -135,7 +136,9 @@ def check_timezone(text: str) -> str:
 
 
 def _model_uri(text: str) -> str:
-    if not text.startswith("mlflow:"):
+    if is_of_mlflow(text):
+        parse_mlflow_ref(text)
+    else:
         parse_model_ref(text)
     return text
 
@@ -218,7 +221,7 @@ def _outputs(value: object, info: ValidationInfo) -> tuple[OutputColumn, ...]:
         _check_column(name, "an output column")
         if not isinstance(source, str):
             raise problem(f'must be text: "type = expression", as in "float64 = {result or "proba[1]"}"')
-        return parse_output(name, source, result)
+        return parse_output(name, source, output_words(result))
 
     return _each(value, output, example='{score: "float64 = proba[1]"}')
 
@@ -265,6 +268,7 @@ SuiteName = Annotated[str, AfterValidator(_named("suite"))]
 TimeZone = Annotated[str, AfterValidator(check_timezone)]
 Cron = Annotated[str, AfterValidator(check_cron)]
 ModelUri = Annotated[str, AfterValidator(_model_uri)]
+Registry = Annotated[PathText, AfterValidator(check_registry)]
 StateDb = Annotated[Text, AfterValidator(check_state_db)]
 ClusterSpec = Annotated[str, AfterValidator(parse_cluster)]
 EnvName = Annotated[str, Field(pattern=f"^{SECRET_NAME.pattern}$")]

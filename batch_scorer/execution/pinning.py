@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from batch_scorer.config.job import Job
+from batch_scorer.config.mlflow import is_of_mlflow
 from batch_scorer.core.errors import (
     ConfigInvalid,
     ModelNotFound,
@@ -15,8 +16,7 @@ from batch_scorer.core.errors import (
     SignatureInvalid,
     UsageError,
 )
-from batch_scorer.core.expressions import OutputColumn
-from batch_scorer.core.models import Method, ModelPin, Signature
+from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.models.registry.files import FileRegistry
@@ -32,10 +32,10 @@ def pin_model(parts: JobParts, override: str | None = None) -> ModelPin:
     override: `name@version` from the command line. Raises: UsageError, ConfigInvalid, ModelError.
     """
     try:
-        pin = trusted_pin(parts, override or parts.job.model.uri)
+        pin = trusted_pin(parts, override or parts.job.model_reference)
     except ModelNotFound as error:
         kind = UsageError if override else ConfigInvalid
-        registry = f"registry {parts.registry.root}"
+        registry = f"registry {parts.registry.root}" if parts.models is parts.registry else error.where
         where = registry if override else f"jobs/{parts.job.name}.yml, model.uri; {registry}"
         raise kind(error.what, where=where, fix=error.fix, next_command=error.next_command) from None
     check_outputs_of(parts.job, pin)
@@ -47,7 +47,7 @@ def trusted_pin(parts: JobParts, reference: str) -> ModelPin:
 
     Raises: ModelNotFound, ModelRefused, StoreUnavailable; ConfigInvalid (no key is trusted, a broken one).
     """
-    pin = parts.registry.resolve(reference)
+    pin = parts.models.resolve(reference)
     if parts.job.model.trust == "pinned":
         return pin
     return replace(pin, signed_by=signer_of(pin, parts.registry, parts.keys).fingerprint)
@@ -105,6 +105,18 @@ class ModelsOfTheirDay:
         return error
 
 
+def require_history_of_alias(job: Job) -> None:
+    """Raises: UsageError, where nobody remembers what the job's alias meant."""
+    if is_of_mlflow(job.model_reference):
+        raise UsageError(
+            "--model-as-of-date asks what an alias meant, and MLflow keeps no history of its aliases: "
+            f"{job.model_reference}",
+            where=f"jobs/{job.name}.yml, model.uri",
+            fix="choose a version with --model NAME@V (batch-scorer models list), or promote imported "
+            "versions in the registry and let model.uri name that alias",
+        )
+
+
 def _check_has_days(job: Job, alias: str) -> None:
     if as_version(alias) is not None:
         raise UsageError(
@@ -142,27 +154,15 @@ def check_outputs_of(job: Job, pin: ModelPin) -> None:
 
     Raises: SignatureInvalid, with the keys of the job file that do not fit the model.
     """
-    from batch_scorer.models.scoring.outputs import check_outputs
+    from batch_scorer.models.scoring.outputs import check_outputs, unfit_outputs
 
     method, signature = job.model.method, pin.signature
-    if method not in signature.outputs:
-        keys = ["method"]
-    else:
-        keys = [f"output.{each.name}" for each in job.model.output if not _fits(each, method, signature)]
     try:
         check_outputs(job.model.output, method, signature)
     except SignatureInvalid as error:
-        error.where = f"jobs/{job.name}.yml, {', '.join(f'model.{key}' for key in keys)}; {pin.label}"
+        keys = ["method"]
         if method in signature.outputs:
+            keys = [f"output.{unfit.name}" for unfit in unfit_outputs(job.model.output, method, signature)]
             error.fix = "correct the expression, or let model.uri name a version that gives what it asks for"
+        error.where = f"jobs/{job.name}.yml, {', '.join(f'model.{key}' for key in keys)}; {pin.label}"
         raise
-
-
-def _fits(output: OutputColumn, method: Method, signature: Signature) -> bool:
-    from batch_scorer.models.scoring.outputs import check_outputs
-
-    try:
-        check_outputs([output], method, signature)
-    except SignatureInvalid:
-        return False
-    return True

@@ -43,8 +43,8 @@ def test_all_mistakes_are_told_at_once_in_file_order(jobs: Jobs) -> None:
         '23:18: input.where: expected a value, found ">"',
         '28:15: validate.input.0.suite: there is no suite "rides_shema" in jobs/suites; '
         'did you mean "rides_schema"?',
-        '36:11: model.method: "predict_prob" is not predict, predict_proba or decision_function; '
-        'did you mean "predict_proba"?',
+        '36:11: model.method: "predict_prob" is not predict, predict_proba, decision_function, '
+        'score_samples or transform; did you mean "predict_proba"?',
         '48:21: output.keep_generations: "many" is not a whole number',
         '49:19: output.success_marker: "perhaps" is not true or false',
     ]

@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import skops.io
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401  makes HalvingGridSearchCV importable
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.model_selection import HalvingGridSearchCV, TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.tree import DecisionTreeClassifier
 
 from batch_scorer.core.errors import ModelRefused
 from batch_scorer.core.models import ModelFormat
@@ -70,3 +75,21 @@ def test_every_trusted_type_exists_and_is_not_trusted_by_skops_anyway(name: str)
 
 def test_what_skops_trusts_needs_no_list() -> None:
     assert refused_types(skops.io.dumps(LogisticRegression())) == ()
+
+
+def test_whatever_a_search_was_scored_by_is_trusted() -> None:
+    for scoring in get_scorer_names():
+        assert refused_types(skops.io.dumps(get_scorer(scoring))) == ()
+
+
+@pytest.mark.parametrize("search", [HalvingGridSearchCV, TunedThresholdClassifierCV])
+def test_what_was_searched_or_tuned_by_a_metric_loads_and_predicts(search: Any) -> None:
+    frame = pd.DataFrame({"fare": np.arange(80.0)})
+    tuned = (
+        {"param_grid": {"max_depth": [1, 2]}, "min_resources": 20} if search is HalvingGridSearchCV else {}
+    )
+    model = search(DecisionTreeClassifier(), scoring="roc_auc" if tuned else "f1", cv=2, **tuned)
+    model.fit(frame, np.arange(80) > 40)
+    data = skops.io.dumps(model)
+    loaded = load_artefact(data, ModelFormat.SKOPS, allow_pickle=False, label="m.skops").estimator
+    assert loaded.predict(frame).tolist() == model.predict(frame).tolist()

@@ -77,7 +77,7 @@ def _jobs_using(settings: Settings, uri: str) -> list[AliasUse]:
 
     project = settings.find_project()
     jobs = asked_jobs(settings, project, None, lambda name: wiring.load(project, name, settings.target))
-    return [wiring.use_of_alias(project, loaded) for loaded in jobs if loaded.job.model.uri == uri]
+    return [wiring.use_of_alias(project, loaded) for loaded in jobs if loaded.job.model_reference == uri]
 
 
 def _show_gates(settings: Settings, asked: Sequence[Gate], *, all_shown: bool) -> None:

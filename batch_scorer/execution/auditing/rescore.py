@@ -144,7 +144,7 @@ def _scored(
         leave_out = None if rows is None else partial(_among, rows)
         for batch in read_chunk(chunk, spec, leave_out):
             prediction = model.predict(batch.features, use.method)
-            yield batch, evaluate_outputs(prediction, use.method, use.output, pin.signature.classes)
+            yield batch, evaluate_outputs(prediction, use.method, use.output, pin.signature)
 
 
 def _among(rows: set[int], raw: pa.Table, first_row: int) -> pa.BooleanArray:

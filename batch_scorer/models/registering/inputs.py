@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from batch_scorer.core.errors import UsageError
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from batch_scorer.core.errors import SignatureInvalid, UsageError
 from batch_scorer.core.models import Takes
 from batch_scorer.models.estimators import begins_with_text, feature_names, known_names
 
@@ -22,6 +25,7 @@ def inputs_of(estimator: object, named: tuple[str, ...]) -> tuple[tuple[str, ...
             )
         return own, Takes.FRAME
     if not named:
+        _require_fitted(estimator)
         return feature_names(estimator), Takes.FRAME  # which says what to do
     if begins_with_text(estimator):
         _require_width(1, named, "the model takes one column of texts")
@@ -29,6 +33,22 @@ def inputs_of(estimator: object, named: tuple[str, ...]) -> tuple[tuple[str, ...
     width = getattr(estimator, "n_features_in_", len(named))
     _require_width(width, named, f"the model was fitted on an array of {width} columns")
     return named, Takes.ARRAY
+
+
+def _require_fitted(estimator: object) -> None:
+    """Raises: SignatureInvalid. One without names is asked, whose names fit would have told."""
+    name = type(estimator).__name__
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        raise SignatureInvalid(
+            f"{name} is not fitted", fix="call its fit with the training table, then save and register it"
+        ) from None
+    except TypeError:
+        raise SignatureInvalid(
+            f"{name} is no estimator",
+            fix="save and register an estimator: a model, a transformer or a pipeline of them",
+        ) from None
 
 
 def _require_width(width: int, named: tuple[str, ...], what: str) -> None:

@@ -25,6 +25,25 @@ _DISTANCE = "a compiled distance without state but numbers"
 _INDEX = "a neighbour index over the training rows: arrays only"
 _KERNEL = "a Gaussian process kernel: numbers only"
 _OPTIMIZER = "left over from training: arrays of momenta, unused by predict"
+_METRIC = "a pure function of labels and scores that a search or a threshold was chosen by, unused by predict"
+_SCORER = "names a metric, which must itself be trusted, and its options; unused by predict"
+_ROUTING = "says which methods take sample weights: names and booleans"
+_SEARCH = "a search like GridSearchCV; being experimental, it is not on the list of skops"
+
+# Behind the names that `scoring=` knows.
+_METRICS = {
+    "_classification": "accuracy_score balanced_accuracy_score brier_score_loss d2_brier_score "
+    "d2_log_loss_score f1_score jaccard_score log_loss matthews_corrcoef precision_score recall_score",
+    "_ranking": "average_precision_score roc_auc_score top_k_accuracy_score",
+    "_regression": "d2_absolute_error_score explained_variance_score max_error mean_absolute_error "
+    "mean_absolute_percentage_error mean_gamma_deviance mean_poisson_deviance mean_squared_error "
+    "mean_squared_log_error median_absolute_error r2_score root_mean_squared_error "
+    "root_mean_squared_log_error",
+    "_scorer": "negative_likelihood_ratio positive_likelihood_ratio",
+    "cluster._supervised": "adjusted_mutual_info_score adjusted_rand_score completeness_score "
+    "fowlkes_mallows_score homogeneity_score mutual_info_score normalized_mutual_info_score rand_score "
+    "v_measure_score",
+}
 
 TRUSTED_TYPES = MappingProxyType(
     {
@@ -50,7 +69,11 @@ TRUSTED_TYPES = MappingProxyType(
         "sklearn.gaussian_process.kernels.WhiteKernel": _KERNEL,
         "sklearn.metrics._dist_metrics.EuclideanDistance64": _DISTANCE,
         "sklearn.metrics._dist_metrics.ManhattanDistance64": _DISTANCE,
+        "sklearn.metrics._scorer._CurveScorer": _SCORER,
         "sklearn.metrics._scorer._PassthroughScorer": "an estimator, checked itself; unused by predict",
+        "sklearn.metrics._scorer._Scorer": _SCORER,
+        "sklearn.model_selection._search_successive_halving.HalvingGridSearchCV": _SEARCH,
+        "sklearn.model_selection._search_successive_halving.HalvingRandomSearchCV": _SEARCH,
         "sklearn.model_selection._split.KFold": _SPLITTER,
         "sklearn.model_selection._split.StratifiedKFold": _SPLITTER,
         "sklearn.neighbors._ball_tree.BallTree": _INDEX,
@@ -59,7 +82,14 @@ TRUSTED_TYPES = MappingProxyType(
         "sklearn.neural_network._stochastic_optimizers.SGDOptimizer": _OPTIMIZER,
         "sklearn.tree._tree.Tree": _NODES,
         "sklearn.utils._bunch.Bunch": "a dict with attribute access",
+        "sklearn.utils._metadata_requests.MetadataRequest": _ROUTING,
+        "sklearn.utils._metadata_requests.MethodMetadataRequest": _ROUTING,
         "sklearn.utils.validation.check_array": "checks arrays, kept by boosted trees with categories",
+    }
+    | {
+        f"sklearn.metrics.{module}.{name}": _METRIC
+        for module, names in _METRICS.items()
+        for name in names.split()
     }
 )
 
