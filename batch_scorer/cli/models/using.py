@@ -24,7 +24,7 @@ def uses_of(settings: Settings, uris: frozenset[str]) -> tuple[Use, ...]:
     found = []
     for name in project.job_names():
         with suppress(BatchScorerError):
-            uri = wiring.load(project, name, settings.target).job.model.uri
+            uri = wiring.load(project, name, settings.target).job.model_reference
             if uri in uris:
                 found.append(Use(job=name, uri=uri))
     return tuple(found)
