@@ -142,7 +142,8 @@ class Case:
 
     reading: the only one the estimator makes sense with, None when it takes any. unfit: readings that it
     cannot be fitted on, for reasons of its own.
-    batch: why its last bits depend on the rows it gets together; None when they do not.
+    batch: what makes its last bits depend on the rows it gets together, as BLAS sums in another order for
+    another number of rows. None when they do not.
     no_skops: why a fitted one cannot be a skops file that is trusted; empty when it can.
     finish: what becomes of the fitted pipeline, which is given with what it was fitted on.
     """
@@ -158,8 +159,8 @@ class Case:
     finish: Callable[[Any, Any, Any], Any] = lambda fitted, _inputs, _target: fitted
 
 
-GEMM = "dense matrix products: BLAS sums in another order for another number of rows"
-DISTANCES = "distances as dense matrix products, which BLAS sums in another order for another number of rows"
+GEMM = "products of dense matrices"
+DISTANCES = "distances by products of dense matrices"
 _OURS = "a function of the project's own, which only a pickle can name"
 
 
@@ -516,7 +517,8 @@ CASES: tuple[Case, ...] = (
         batch=GEMM,
     ),
     Case(
-        name="a sparse transformer", family="mixed columns", target=Target.NOTHING, reading="everything",
+        name="a sparse transformer", family="mixed columns", target=Target.NOTHING,
+        reading="numbers, flags and text",
         build=lambda: _numbers_and(OneHotEncoder(handle_unknown="ignore", min_frequency=0.1)),
     ),
     *_of(
@@ -537,7 +539,7 @@ CASES: tuple[Case, ...] = (
                 HistGradientBoostingClassifier(max_iter=3),
             ),
         },
-        reading="everything",
+        reading="numbers, flags and text",
     ),
     *_of(
         "text", Target.BOTH,
@@ -558,7 +560,7 @@ CASES: tuple[Case, ...] = (
                 _tree(),
             ),
         },
-        reading="note",
+        reading="free text",
     ),
     *_of(
         "text", Target.KIND,
@@ -566,10 +568,10 @@ CASES: tuple[Case, ...] = (
             "TfidfVectorizer first": lambda: make_pipeline(TfidfVectorizer(), _logistic()),
             "HashingVectorizer first": lambda: make_pipeline(HashingVectorizer(n_features=16), _tree()),
         },
-        reading="note, a series",
+        reading="free text, a series",
     ),
     Case(
-        name="a vectorizer alone", family="text", target=Target.NOTHING, reading="note, a series",
+        name="a vectorizer alone", family="text", target=Target.NOTHING, reading="free text, a series",
         build=CountVectorizer,
     ),
     Case(

@@ -144,7 +144,7 @@ _CATEGORIES = {
 
 NUMERIC = (
     Reading(name="float64", columns=("miles", "minutes")),
-    Reading(name="an array", columns=("miles", "minutes"), takes=Takes.ARRAY),
+    Reading(name="float64, an array", columns=("miles", "minutes"), takes=Takes.ARRAY),
     Reading(name="float64 with nulls", columns=("fare", "miles"), prepare=SimpleImputer),
     Reading(name="float32", columns=("speed", "heat"), single=True),
     Reading(name="int64", columns=("stops", "hour")),
@@ -182,8 +182,10 @@ NUMERIC = (
 _WHOLE = (
     Reading(name="category, as it is", columns=("payment", "rating"), read=_as(_CATEGORIES)),
     Reading(name="str, as it is", columns=("payment", "company"), read=_as("str")),
-    Reading(name="note", columns=("note",)),
-    Reading(name="note, a series", columns=("note",), takes=Takes.SERIES),
-    Reading(name="everything", columns=("miles", "fare", "bags", "prepaid", "payment", "company")),
+    Reading(name="free text", columns=("note",)),
+    Reading(name="free text, a series", columns=("note",), takes=Takes.SERIES),
+    Reading(
+        name="numbers, flags and text", columns=("miles", "fare", "bags", "prepaid", "payment", "company")
+    ),
 )
 READINGS = {reading.name: reading for reading in (*NUMERIC, *_WHOLE)}
