@@ -91,6 +91,7 @@ def _parts(
         config_fingerprint=config_fingerprint(job),
         storage=LocalStorage(),
         registry=open_registry(project, job),
+        keys=project.keys,
         ledger=open_one(database),
         database=database,
         manifests=ManifestStore(places.state / "manifests"),
@@ -206,6 +207,8 @@ def use_of_alias(project: Project, loaded: LoadedJob) -> AliasUse:
         input_root=project.resolve(job.input.path),
         code=tuple(project.resolve(directory) for directory in job.code),
         storage=LocalStorage(),
+        registry=open_registry(project, job),
+        keys=project.keys,
         open_parts=partial(_parts, project, loaded, open_ledger_for_reading),
     )
 
@@ -253,9 +256,9 @@ def load_checked(project: Project, names: Sequence[str], target: str | None) -> 
 
     jobs = load_jobs(project, names, target=target, env=os.environ)
     mistakes = [
-        loaded.mistake(path, message)
+        loaded.mistake(found.path, found.what, found.offset)
         for loaded in jobs
-        for path, message in check_names(
+        for found in check_names(
             loaded.job,
             bound_suites(project, loaded.job),
             LocalStorage(),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import batch_scorer
 from batch_scorer.core.errors import BatchScorerError
+from tests.signature_page import signature_page
 
 ROOT = Path(__file__).parents[1]
 _PACKAGE = Path(batch_scorer.__file__).parent
@@ -55,6 +56,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/errors.md": errors_page,
     "docs/messages.schema.json": messages_page,
     "docs/models.md": models_page,
+    "docs/signature.md": signature_page,
 }
 
 

@@ -196,6 +196,7 @@ def _audit_dict(report: AuditReport) -> dict[str, Any]:
             "alias": manifest.model_alias,
             "sha256": manifest.ingredients.model_sha256,
             "manifest_sha256": manifest.model_manifest_sha256,
+            "signed_by": manifest.model_signed_by,
         },
         "code_version": manifest.code_version,
         "environment": manifest.environment,
@@ -229,6 +230,7 @@ def _echo_audit(report: AuditReport) -> None:
         *([pin_line(report.generation.pin)] if report.generation.pin else []),
         *(f"  warning    {text}" for text in manifest.warnings),
         f"  model      {used.model_name}@{used.model_version}{alias}, sha256 {used.model_sha256}",
+        *([f"  signed by  {manifest.model_signed_by}"] if manifest.model_signed_by else []),
         f"  code       {manifest.code_version}, "
         + ", ".join(f"{name} {number}" for name, number in sorted(manifest.environment.items())),
         f"  rows       {rows.n_read:,} read = {rows.n_scored:,} scored + "

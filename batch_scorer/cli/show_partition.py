@@ -129,6 +129,7 @@ def _echo_generation(parts: JobParts, current: GenerationRecord, *, validation: 
         f"  rows       {rows.n_read:,} read = {rows.n_scored:,} scored + "
         f"{rows.n_quarantined:,} quarantined + {rows.n_dropped:,} dropped",
         f"  model      {used.model_name}@{used.model_version} ({used.model_sha256[:12]}…)",
+        *([f"  signed by  {manifest.model_signed_by}"] if manifest.model_signed_by else []),
         f"  input      {words.count(len(manifest.inputs), 'file')}, {manifest.input_fingerprint[:12]}…",
         f"  code       {manifest.code_version}, Python {manifest.environment.get('python')}",
         f"  output     {place}",

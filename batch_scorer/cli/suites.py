@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from batch_scorer.cli import drafting, output, words
 from batch_scorer.cli.finding import find_run
+from batch_scorer.cli.pages import STDOUT, require_one_stdout, write_page
 from batch_scorer.cli.settings import Settings, global_options
-from batch_scorer.core.durable import write_pieces
-from batch_scorer.core.errors import UsageError
 
 _GATED = 4
-_STDOUT = Path("-")
 
 
 @click.group()
@@ -94,31 +91,17 @@ def check(settings: Settings, suite: str, job: str, partition: str) -> int:
 @global_options
 def docs(settings: Settings, run: str, file: Path | None) -> None:
     """Every suite result of RUN (an id, its beginning, or `last`) as one HTML page that works offline."""
-    if file == _STDOUT and settings.json:
-        raise UsageError("-o - and --json both want stdout", fix="write the page into a file: -o FILE")
+    require_one_stdout(settings, file, "-o")
     from batch_scorer.validation.pages.render import run_page
     from batch_scorer.validation.store import ValidationStore
 
     state, ledger, found = find_run(settings, run)
     attempts = ledger.attempts(found.run_id)
     page = run_page(found, attempts, ValidationStore(state).read)
-    if file == _STDOUT:
-        with click.open_file("-", "wb") as stdout:
-            stdout.writelines(page)
-        return
     place = file or state / "validation" / found.job / f"{found.run_id}.html"
-    _write_page(place, page)
+    write_page(place, page, "-o")
     if settings.json:
         output.emit("page", path=str(place), job=found.job, run_id=found.run_id, n_partitions=len(attempts))
         output.emit_summary(0, run_id=found.run_id)
-    else:
+    elif place != STDOUT:
         click.echo(place)
-
-
-def _write_page(place: Path, page: Iterable[bytes]) -> None:
-    """Raises: UsageError, DiskFull, OutputUnwritable."""
-    target = place.resolve()  # what a link leads to is written, not the link
-    if target.exists() and not target.is_file():
-        # Replacing /dev/null by a page, as root may, is not what anybody means.
-        raise UsageError(f"{place} is no regular file", fix="name a file, or write to stdout with -o -")
-    write_pieces(target, page)

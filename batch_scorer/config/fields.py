@@ -28,7 +28,7 @@ from batch_scorer.config.units import (
     parse_truth,
     parse_whole_number,
 )
-from batch_scorer.core.expression_parser import parse_condition, parse_output
+from batch_scorer.core.expression_parser import output_words, parse_condition, parse_output
 from batch_scorer.core.expression_tokens import ExpressionInvalid
 from batch_scorer.core.expressions import OutputColumn
 from batch_scorer.core.partitions import KeyType, PartitionKey
@@ -218,7 +218,7 @@ def _outputs(value: object, info: ValidationInfo) -> tuple[OutputColumn, ...]:
         _check_column(name, "an output column")
         if not isinstance(source, str):
             raise problem(f'must be text: "type = expression", as in "float64 = {result or "proba[1]"}"')
-        return parse_output(name, source, result)
+        return parse_output(name, source, output_words(result))
 
     return _each(value, output, example='{score: "float64 = proba[1]"}')
 

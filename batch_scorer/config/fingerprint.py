@@ -10,6 +10,7 @@ from batch_scorer.config.job import Job
 from batch_scorer.config.sections import DEFAULT_TOLERANCE
 from batch_scorer.core.expressions import (
     Arithmetic,
+    Call,
     Comparison,
     Expression,
     Item,
@@ -62,8 +63,10 @@ def _canonical(expression: Expression) -> list[Any]:
             return ["literal", value]
         case Name(name=name):
             return ["name", name]
-        case Item(name=name, index=index):
-            return ["item", name, index]
+        case Item(name=name, path=path):
+            return ["item", name, *path]
+        case Call(function=function, arguments=arguments):
+            return ["call", function, *map(_canonical, arguments)]
         case Negate(operand=operand):
             return ["-", _canonical(operand)]
         case Not(operand=operand):

@@ -23,7 +23,7 @@ from batch_scorer.config.mistakes import JobInvalid, Mistake, suggestion
 from batch_scorer.config.not_yet import not_yet
 from batch_scorer.config.project import NAME, Project
 from batch_scorer.config.stand_ins import with_stand_ins
-from batch_scorer.config.words import find, in_words
+from batch_scorer.config.words import find, in_words, place_of_value
 from batch_scorer.config.yaml_source import YamlMap
 from batch_scorer.core.errors import UsageError
 from batch_scorer.core.urls import without_password
@@ -47,9 +47,10 @@ class LoadedJob:
     target: str | None = None
     targets: tuple[str, ...] = ()
 
-    def mistake(self, path: tuple[str | int, ...], message: str) -> Mistake:
-        """At the value of a key, wherever it was given."""
-        return _mistake_at(self.sources, path, message)
+    def mistake(self, path: tuple[str | int, ...], message: str, offset: int | None = None) -> Mistake:
+        """At the value of a key, wherever it was given; at one character of it, where offset says which."""
+        place = place_of_value(self.sources, path, offset)
+        return self.sources.mistake(place, f"{_dotted(path)}: {message}")
 
 
 def load_job(
@@ -240,9 +241,7 @@ def _validated(project: Project, sources: Sources) -> tuple[Job | None, list[Mis
 
 
 def _mistake_at(sources: Sources, path: tuple[str | int, ...], message: str) -> Mistake:
-    found = find(sources.root, path)
-    place = found.value.place if found.value is not None else found.key
-    return sources.mistake(place, f"{_dotted(path)}: {message}")
+    return sources.mistake(place_of_value(sources, path), f"{_dotted(path)}: {message}")
 
 
 def _is_of_items(error: ErrorDetails, errors: list[ErrorDetails]) -> bool:

@@ -43,7 +43,6 @@ NOT_YET = (
     NotYet(keys="validate.output.*.on_fail", refuses=_is("quarantine"), instead="use block or warn"),
     NotYet(keys="model.uri", refuses=_begins("mlflow:"), instead="register the model in data/models"),
     NotYet(keys="model.max_error_rows", refuses=lambda value: value not in (None, 0, "0"), instead="use 0"),
-    NotYet(keys="model.trust", refuses=_is("signed"), instead="use pinned"),
     NotYet(keys="registry", refuses=_begins("mlflow:"), instead="use a directory"),
     NotYet(
         keys="compute.cluster", refuses=lambda v: isinstance(v, dict), instead="use local or tcp://host:port"

@@ -27,6 +27,11 @@ class Project:
     def suites(self) -> Path:
         return self.jobs / "suites"
 
+    @property
+    def keys(self) -> Path:
+        """The public keys whose signatures of models count."""
+        return self.jobs / "keys"
+
     def job_names(self) -> tuple[str, ...]:
         """Every job, sorted. Files that begin with `_` are there to be extended."""
         return _stems(self.jobs, ".yml")

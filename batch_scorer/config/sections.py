@@ -133,10 +133,12 @@ class ModelUse(BaseModel):
     model_config = STRICT
 
     uri: ModelUri = Field(description="name@alias or name@version")
-    method: Method = Method.PREDICT
+    method: Method = Field(Method.PREDICT, description="what is called on the estimator")
     output: Outputs = Field(description='columns to publish, each "type = expression"')
     max_error_rows: Count = Field(0, description="rows the model may fail on before the partition fails")
-    trust: Literal["pinned", "signed"] = "pinned"
+    trust: Literal["pinned", "signed"] = Field(
+        "pinned", description="signed: only versions that a key in jobs/keys/ has signed"
+    )
 
     @property
     def name(self) -> str:

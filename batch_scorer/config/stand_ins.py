@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable
 from itertools import takewhile
 from typing import Any
@@ -77,5 +78,6 @@ def _set(section: dict[Any, Any], path: Path, value: Any) -> None:
 
 def _method_of(output: object) -> str:
     """The method whose result the expressions name."""
-    named = (method for method in Method if method.result_name in str(output))
-    return next(named, Method.PREDICT).value
+    sources = output.values() if isinstance(output, dict) else ()
+    words = {word for source in sources for word in re.findall(r"\w+", str(source))}
+    return next((method for method in Method if method.result_name in words), Method.PREDICT).value

@@ -38,6 +38,15 @@ def find(root: YamlMap, path: Path) -> Found:
     return Found(key=key, value=value)
 
 
+def place_of_value(sources: Sources, path: Path, offset: int | None = None) -> Place:
+    """Of the value, or of the key where it goes no further. offset: of one character of a text."""
+    found = find(sources.root, path)
+    place = found.value.place if found.value is not None else found.key
+    if isinstance(found.value, YamlScalar) and offset is not None:
+        return _moved(found.value, offset, sources.lines.get(place.file, ()))
+    return place
+
+
 def in_words(sources: Sources, error: ErrorDetails) -> Iterator[Mistake]:
     """One mistake, or one for each required key of a section that is missing as a whole."""
     path: Path = tuple(error["loc"])
@@ -57,8 +66,7 @@ def in_words(sources: Sources, error: ErrorDetails) -> Iterator[Mistake]:
 
 def _secret_given_away(sources: Sources, path: Path) -> Mistake:
     """Whatever was written there may be the secret itself, so it is not repeated."""
-    found = find(sources.root, path)
-    place = found.value.place if found.value is not None else found.key
+    place = place_of_value(sources, path)
     what = "names an environment variable, {secret: env:NAME}; the secret itself does not belong in a file"
     return sources.mistake(place, f"{_dotted(path)}: {what}")
 
@@ -71,11 +79,7 @@ def _at_key(sources: Sources, path: Path, message: str) -> Mistake:
 
 
 def _at_value(sources: Sources, path: Path, error: ErrorDetails) -> Mistake:
-    found = find(sources.root, path)
-    place = found.value.place if found.value is not None else found.key
-    offset = error.get("ctx", {}).get("offset")
-    if isinstance(found.value, YamlScalar) and offset is not None:
-        place = _moved(found.value, offset, sources.lines.get(place.file, ()))
+    place = place_of_value(sources, path, error.get("ctx", {}).get("offset"))
     return sources.mistake(place, f"{_dotted(path)}: {_message(error)}")
 
 

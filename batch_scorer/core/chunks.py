@@ -42,7 +42,8 @@ class Chunk:
 class ReadSpec:
     """What a strict reader takes from every file of a partition, and how it must look.
 
-    root: the input root (a path or URI). features: cast without loss to the signature's types.
+    root: the input root (a path or URI). features: cast without loss to the signature's types. model: whose
+    they are, `taxi_tips@3`, for messages.
     carried: (name, Arrow type) of key and kept columns, exactly as every file of the partition has them.
     key: those of them that name a row: never null. where: rows for which it is not true are dropped.
     filter_columns: (name, Arrow type) it reads. checked: names of columns that suites look at, as they are.
@@ -55,6 +56,7 @@ class ReadSpec:
     where: Expression | None = None
     filter_columns: tuple[tuple[str, str], ...] = ()
     checked: tuple[str, ...] = ()
+    model: str | None = None
     max_batch_rows: int = 131_072
 
 

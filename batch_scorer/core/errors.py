@@ -27,6 +27,7 @@
     │   ├── ModelRefused                        hash, trust, format
     │   ├── ModelUnloadable
     │   ├── GoldenRowsDiffer
+    │   ├── BinsDiffer
     │   ├── SignatureInvalid
     │   └── AliasNotMoved
     ├── DamageFound                          6  verify, audit, ledger
@@ -293,6 +294,13 @@ class GoldenRowsDiffer(ModelError):
     """The loaded model does not repeat the predictions stored at registration.
 
     Fix: install the versions that the manifest names; with those of today the model answers otherwise.
+    """
+
+
+class BinsDiffer(ModelError):
+    """Two counts of columns or scores are over different bins: they cannot be put together or compared.
+
+    Fix: count both over the baseline of the same model version.
     """
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Literal as OneOf
 
-from batch_scorer.core.expression_tokens import ExpressionInvalid
+from batch_scorer.core.expression_functions import FUNCTIONS, Arguments
+from batch_scorer.core.expression_tokens import ExpressionInvalid, Token
 from batch_scorer.core.expressions import (
     Arithmetic,
+    Call,
     Comparison,
     Expression,
     Item,
@@ -17,13 +20,15 @@ from batch_scorer.core.expressions import (
     Negate,
     Not,
     NullTest,
+    Step,
 )
 
 Kind = OneOf["truth", "number", "text", "unknown"]
+KindOfName = Callable[[str, tuple[Step, ...]], Kind]
 
 
-def kind_of(expression: Expression) -> Kind:
-    """What an expression gives, as far as its form tells; columns and predictions are unknown."""
+def kind_of(expression: Expression, kind_of_name: KindOfName) -> Kind:
+    """What an expression gives, as far as its form and the names in it tell."""
     match expression:
         case Literal(value=bool()) | Comparison() | Membership() | NullTest() | Not() | Logical():
             return "truth"
@@ -31,8 +36,25 @@ def kind_of(expression: Expression) -> Kind:
             return "text"
         case Literal() | Negate() | Arithmetic():
             return "number"
-        case Name() | Item():
-            return "unknown"
+        case Name(name=name):
+            return kind_of_name(name, ())
+        case Item(name=name, path=path):
+            return kind_of_name(name, path)
+        case Call():
+            return _kind_of_call(expression, kind_of_name)
+
+
+def require_kind(wanted: Kind, kind: Kind, what: str, token: Token) -> None:
+    """Raises: ExpressionInvalid, at the token."""
+    if kind not in (wanted, "unknown"):
+        raise ExpressionInvalid(f"{what}, and this is a {kind}", offset=token.offset)
+
+
+def require_alike(kinds: Iterable[Kind], what: str, token: Token) -> None:
+    """Raises: ExpressionInvalid, at the token: `"=" compares a number with a text`."""
+    known = _known(kinds)
+    if len(known) > 1:
+        raise ExpressionInvalid(f"{what} a {' with a '.join(sorted(known))}", offset=token.offset)
 
 
 def check_output_kind(type_name: str, kind: Kind, *, offset: int) -> None:
@@ -44,4 +66,27 @@ def check_output_kind(type_name: str, kind: Kind, *, offset: int) -> None:
         "unknown": True,
     }
     if not fits[kind]:
-        raise ExpressionInvalid(f"the expression gives a {kind}, which is no {type_name}", offset=offset)
+        instead = {"text": "string", "number": "float64 or int64, or compare it", "truth": "bool"}[kind]
+        what = f"the expression gives a {kind}, which is no {type_name}: write {instead}"
+        raise ExpressionInvalid(what, offset=offset)
+
+
+def _kind_of_call(call: Call, kind_of_name: KindOfName) -> Kind:
+    match FUNCTIONS[call.function].takes:
+        case Arguments.NUMBERS | Arguments.DIGITS:
+            return "number"
+        case Arguments.RESULT:
+            return "text" if call.function == "label" else "number"
+        case Arguments.CHOICE:
+            return _common(call.arguments[1:], kind_of_name)
+        case Arguments.ALIKE:
+            return _common(call.arguments, kind_of_name)
+
+
+def _common(arguments: tuple[Expression, ...], kind_of_name: KindOfName) -> Kind:
+    kinds = _known(kind_of(argument, kind_of_name) for argument in arguments)
+    return kinds[0] if kinds else "unknown"
+
+
+def _known(kinds: Iterable[Kind]) -> tuple[Kind, ...]:
+    return tuple(dict.fromkeys(kind for kind in kinds if kind != "unknown"))

@@ -1,17 +1,7 @@
 """From text to the syntax trees of `core.expressions`: the language of `input.where` and `model.output`.
 
-::
-
-    expression = and-part { "or" and-part }
-    and-part   = not-part { "and" not-part }
-    not-part   = "not" not-part | test
-    test       = sum [ compare sum | ["not"] "in" "(" value { "," value } ")" | "is" ["not"] "null" ]
-    sum        = product { ("+" | "-") product }
-    product    = factor { ("*" | "/") factor }
-    factor     = "-" factor | number | text | "true" | "false" | name [ "[" index "]" ] | "(" expression ")"
-    compare    = "==" | "=" | "!=" | "<>" | "<" | "<=" | ">" | ">="
-
-Bounded in length, nesting and operators, so that a tree is safe to walk, compare and pickle.
+Its grammar is in docs/job.md. Bounded in length, nesting and operators, so that a tree is safe to walk,
+compare and pickle. Which names and functions there are, is a matter of `core.expression_words`.
 """
 
 from __future__ import annotations
@@ -21,266 +11,247 @@ import re
 from typing import Literal as OneOf
 from typing import cast
 
-from batch_scorer.core.expression_kinds import check_output_kind, kind_of
-from batch_scorer.core.expression_tokens import ExpressionInvalid, Token, TokenKind, tokenize
+from batch_scorer.core.expression_arguments import Argument, check_arguments
+from batch_scorer.core.expression_cursor import Cursor, is_written
+from batch_scorer.core.expression_kinds import Kind, check_output_kind, kind_of, require_alike, require_kind
+from batch_scorer.core.expression_names import NameReader
+from batch_scorer.core.expression_tokens import ExpressionInvalid, Token, TokenKind
+from batch_scorer.core.expression_words import Anything, ColumnWords, ResultWords, Words
 from batch_scorer.core.expressions import (
     OUTPUT_TYPES,
     Arithmetic,
+    Call,
     Comparison,
     Expression,
-    Item,
     Literal,
     Logical,
     Membership,
-    Name,
     Negate,
     Not,
     NullTest,
     OutputColumn,
     Scalar,
-    walk,
 )
-
-MAX_NESTING = 32
-MAX_OPERATORS = 100
 
 _COMPARE = {"==": "==", "=": "==", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _OUTPUT = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=(?!=)")
-_MAX_INDEX = 9_999
 
 
 def parse_expression(source: str) -> Expression:
     """The tree of one expression. Raises: ExpressionInvalid, with the 0-based offset of the mistake."""
-    return _Parser(source, start=0, only_name=None).parse()
+    return _Parser(source, start=0, words=Anything()).parse()
 
 
 def parse_condition(source: str) -> Expression:
     """An expression over columns that holds for a row or not: `input.where`. Raises: ExpressionInvalid."""
-    expression = parse_expression(source)
-    if kind_of(expression) not in ("truth", "unknown"):
+    parser = _Parser(source, start=0, words=ColumnWords())
+    expression = parser.parse()
+    if parser.kind(expression) not in ("truth", "unknown"):
         raise ExpressionInvalid('is not a condition: compare it with something, as in "fare > 0"', offset=0)
-    for node in walk(expression):
-        if isinstance(node, Item):
-            offset = max(source.find(node.name), 0)
-            raise ExpressionInvalid(f"a column has no [{node.index}]; only model.output has", offset=offset)
     return expression
 
 
-def parse_output(name: str, source: str, result_name: str | None) -> OutputColumn:
+def parse_output(name: str, source: str, words: Words) -> OutputColumn:
     """One column of `model.output`: `float64 = proba[1]`.
 
-    result_name: what the method's result is called (Method.result_name); nothing else can be named. None
-    when the method is not known: then any name will do.
+    words: what can be named: the result of a known model (`core.result_layouts`), or of any (`output_words`).
     Raises: ExpressionInvalid, with the offset in source.
     """
     match = _OUTPUT.match(source)
     if match is None:
-        raise ExpressionInvalid(
-            f'is not "type = expression", as in "float64 = {result_name or "proba[1]"}"', offset=0
-        )
+        raise ExpressionInvalid('is not "type = expression", as in "float64 = proba[1]"', offset=0)
     type_name = match.group(1)
     if type_name not in OUTPUT_TYPES:
         raise ExpressionInvalid(
-            f'unknown type "{type_name}"{_nearest(type_name)}',
+            f'unknown type "{type_name}"{_nearest_type(type_name)}',
             offset=match.start(1),
         )
-    expression = _Parser(source, start=match.end(), only_name=result_name).parse()
-    check_output_kind(type_name, kind_of(expression), offset=match.start(1))
+    parser = _Parser(source, start=match.end(), words=words)
+    expression = parser.parse()
+    check_output_kind(type_name, parser.kind(expression), offset=match.start(1))
     return OutputColumn(name=name, type=type_name, expression=expression, source=source)
 
 
-class _Parser:
-    """Recursive descent, one method per line of the grammar."""
+def output_words(result_name: str | None) -> Words:
+    """What any model allows. result_name: of the method (Method.result_name); None when that is not known."""
+    return Anything() if result_name is None else ResultWords(result_name)
 
-    def __init__(self, source: str, *, start: int, only_name: str | None) -> None:
-        self._tokens = tokenize(source, start)
-        self._at = 0
-        self._nesting = 0
-        self._operators = 0
-        self._only_name = only_name
+
+class _Parser:
+    """Recursive descent, one method per rule of the grammar."""
+
+    def __init__(self, source: str, *, start: int, words: Words) -> None:
+        self._tokens = Cursor(source, start=start)
+        self._words = words
+        self._names = NameReader(self._tokens, words)
 
     def parse(self) -> Expression:
         expression = self._expression()
-        token = self._peek
+        token = self._tokens.peek
         if token.kind is not TokenKind.END:
             hint = "; comparisons do not chain: join them with and" if token.text in _COMPARE else ""
-            raise self._wrong(f'unexpected "{token.text}"{hint}')
+            raise self._tokens.wrong(f'unexpected "{token.text}"{hint}')
         return expression
 
+    def kind(self, expression: Expression) -> Kind:
+        return kind_of(expression, self._words.value)
+
     def _expression(self) -> Expression:
-        self._enter()
-        left = self._and_part()
-        while token := self._take("or"):
-            left = self._logical("or", token, left, self._and_part())
-        self._nesting -= 1
+        with self._tokens.one_level_deeper():
+            left = self._and_part()
+            while token := self._tokens.take("or"):
+                left = self._logical("or", token, left, self._and_part())
         return left
 
     def _and_part(self) -> Expression:
         left = self._not_part()
-        while token := self._take("and"):
+        while token := self._tokens.take("and"):
             left = self._logical("and", token, left, self._not_part())
         return left
 
     def _logical(
         self, operator: OneOf["and", "or"], token: Token, left: Expression, right: Expression
     ) -> Expression:
-        self._count(token)
+        self._tokens.count(token)
         for side in (left, right):
-            _require(kind_of(side) in ("truth", "unknown"), f'"{operator}" joins conditions', token)
+            self._require("truth", side, f'"{operator}" joins conditions', token)
         return Logical(operator=operator, left=left, right=right)
 
     def _not_part(self) -> Expression:
-        token = self._take("not")
+        token = self._tokens.take("not")
         if token is None:
             return self._test()
-        self._enter()
-        operand = self._not_part()
-        self._nesting -= 1
-        _require(kind_of(operand) in ("truth", "unknown"), '"not" needs a condition', token)
+        with self._tokens.one_level_deeper():
+            operand = self._not_part()
+        self._require("truth", operand, '"not" needs a condition', token)
         return Not(operand=operand)
 
     def _test(self) -> Expression:
         operand = self._sum()
-        token = self._peek
+        token = self._tokens.peek
         if token.kind is TokenKind.SYMBOL and token.text in _COMPARE:
             return self._comparison(operand)
-        if self._take("is"):
-            self._count(token)
-            negated = self._take("not") is not None
-            self._expect("null")
+        if self._tokens.take("is"):
+            self._tokens.count(token)
+            negated = self._tokens.take("not") is not None
+            self._tokens.expect("null")
+            if not self._words.has_nulls:
+                raise ExpressionInvalid("a prediction is never null", offset=token.offset)
             return NullTest(operand=operand, negated=negated)
-        negated = self._take("not") is not None
-        if negated or self._is("in"):
-            self._count(token)
-            self._expect("in")
-            return Membership(operand=operand, values=self._values(), negated=negated)
+        negated = self._tokens.take("not") is not None
+        if negated or self._tokens.is_at("in"):
+            return self._membership(operand, token, negated=negated)
         return operand
 
     def _comparison(self, left: Expression) -> Expression:
-        token = self._next()
-        self._count(token)
+        token = self._tokens.next()
+        self._tokens.count(token)
         right = self._sum()
-        kinds = {kind_of(left), kind_of(right)} - {"unknown"}
-        _require(len(kinds) < 2, f'"{token.text}" compares a {" with a ".join(sorted(kinds))}', token)
+        self._require_alike((left, right), f'"{token.text}" compares', token)
         operator = cast("OneOf['==', '!=', '<', '<=', '>', '>=']", _COMPARE[token.text])
         return Comparison(operator=operator, left=left, right=right)
 
-    def _values(self) -> tuple[Scalar, ...]:
-        self._expect("(")
-        values = [self._value()]
-        while self._take(","):
-            values.append(self._value())
-        self._expect(")")
-        return tuple(values)
+    def _membership(self, operand: Expression, token: Token, *, negated: bool) -> Expression:
+        self._tokens.count(token)
+        self._tokens.expect("in")
+        self._tokens.expect("(")
+        values = [self._value(operand)]
+        while self._tokens.take(","):
+            values.append(self._value(operand))
+        self._tokens.expect(")")
+        return Membership(operand=operand, values=tuple(values), negated=negated)
 
-    def _value(self) -> Scalar:
-        token = self._peek
-        operand = self._factor()
-        if not isinstance(operand, Literal):
+    def _value(self, operand: Expression) -> Scalar:
+        token = self._tokens.peek
+        value = self._factor()
+        if not isinstance(value, Literal):
             raise ExpressionInvalid("in (…) takes numbers, texts, true and false only", offset=token.offset)
-        return operand.value
+        self._require_alike((operand, value), "in (…) compares", token)
+        return value.value
 
     def _sum(self) -> Expression:
         left = self._product()
-        while token := self._take("+") or self._take("-"):
+        while token := self._tokens.take("+") or self._tokens.take("-"):
             left = self._arithmetic(token, left, self._product())
         return left
 
     def _product(self) -> Expression:
         left = self._factor()
-        while token := self._take("*") or self._take("/"):
+        while token := self._tokens.take("*") or self._tokens.take("/"):
             left = self._arithmetic(token, left, self._factor())
         return left
 
     def _arithmetic(self, token: Token, left: Expression, right: Expression) -> Expression:
-        self._count(token)
+        self._tokens.count(token)
         for side in (left, right):
-            _require(kind_of(side) in ("number", "unknown"), f'"{token.text}" needs numbers', token)
+            self._require("number", side, f'"{token.text}" needs numbers', token)
         operator = cast("OneOf['+', '-', '*', '/']", token.text)
         return Arithmetic(operator=operator, left=left, right=right)
 
     def _factor(self) -> Expression:
-        token = self._next()
+        token = self._tokens.peek
         match token.kind:
             case TokenKind.NUMBER | TokenKind.TEXT:
-                return Literal(value=token.value)
+                return Literal(value=self._tokens.next().value)
+            case TokenKind.NAME if token.is_bare and is_written(self._tokens.after_next, "("):
+                return self._call()
             case TokenKind.NAME:
-                return self._name(token)
+                return self._names.value()
             case TokenKind.KEYWORD if token.text in ("true", "false"):
-                return Literal(value=token.text == "true")
+                return Literal(value=self._tokens.next().text == "true")
             case TokenKind.SYMBOL if token.text == "-":
-                return self._negate(token)
-            case TokenKind.SYMBOL if token.text == "(":
+                return self._negate()
+            case TokenKind.SYMBOL if self._tokens.take("("):
                 inner = self._expression()
-                self._expect(")")
+                self._tokens.expect(")")
                 return inner
-        self._at -= 1
         if token.text == "null":
-            raise self._wrong('null equals nothing: write "is null" or "is not null"')
-        raise self._wrong(f"expected a value, found {token.shown}")
+            raise self._tokens.wrong('null equals nothing: write "is null" or "is not null"')
+        raise self._tokens.wrong(f"expected a value, found {token.shown}")
 
-    def _negate(self, token: Token) -> Expression:
-        self._enter()
-        operand = self._factor()
-        self._nesting -= 1
-        _require(kind_of(operand) in ("number", "unknown"), '"-" needs a number', token)
+    def _negate(self) -> Expression:
+        token = self._tokens.next()
+        with self._tokens.one_level_deeper():
+            operand = self._factor()
+        self._require("number", operand, '"-" needs a number', token)
         if isinstance(operand, Literal) and isinstance(operand.value, int | float):
             return Literal(value=-operand.value)
         return Negate(operand=operand)
 
-    def _name(self, token: Token) -> Expression:
-        name = str(token.value)
-        if self._only_name not in (None, name):
-            what = f'unknown name "{name}"; with this method only "{self._only_name}" can be named'
-            raise ExpressionInvalid(what, offset=token.offset)
-        if not self._take("["):
-            return Name(name=name)
-        index = self._next().value
-        if not isinstance(index, int) or index > _MAX_INDEX:
-            self._at -= 1
-            raise self._wrong("an index is a whole number, counted from 0")
-        self._expect("]")
-        return Item(name=name, index=index)
+    def _call(self) -> Expression:
+        token = self._tokens.next()
+        function = self._names.function(token)
+        self._tokens.count(token)
+        self._tokens.expect("(")
+        whole = self._names.whole(function) if function.takes_result else None
+        given = () if whole is not None else self._arguments()
+        self._tokens.expect(")")
+        if whole is not None:
+            return Call(function=function.name, arguments=(whole,))
+        check_arguments(function, given, token)
+        return Call(function=function.name, arguments=tuple(each.expression for each in given))
 
-    @property
-    def _peek(self) -> Token:
-        return self._tokens[self._at]
+    def _arguments(self) -> tuple[Argument, ...]:
+        if self._tokens.is_at(")"):
+            return ()
+        arguments = [self._argument()]
+        while token := self._tokens.take(","):
+            self._tokens.count(token)
+            arguments.append(self._argument())
+        return tuple(arguments)
 
-    def _next(self) -> Token:
-        token = self._tokens[self._at]
-        self._at += 1
-        return token
+    def _argument(self) -> Argument:
+        token = self._tokens.peek
+        expression = self._expression()
+        return Argument(expression=expression, kind=self.kind(expression), token=token)
 
-    def _is(self, text: str) -> bool:
-        return self._peek.kind in (TokenKind.SYMBOL, TokenKind.KEYWORD) and self._peek.text == text
+    def _require(self, wanted: Kind, expression: Expression, what: str, token: Token) -> None:
+        require_kind(wanted, self.kind(expression), what, token)
 
-    def _take(self, text: str) -> Token | None:
-        return self._next() if self._is(text) else None
-
-    def _expect(self, text: str) -> None:
-        if not self._take(text):
-            raise self._wrong(f'expected "{text}", found {self._peek.shown}')
-
-    def _enter(self) -> None:
-        self._nesting += 1
-        if self._nesting > MAX_NESTING:
-            raise self._wrong(f"is nested deeper than {MAX_NESTING}")
-
-    def _count(self, token: Token) -> None:
-        self._operators += 1
-        if self._operators > MAX_OPERATORS:
-            what = f"has more than {MAX_OPERATORS} operators; long lists go into in (…)"
-            raise ExpressionInvalid(what, offset=token.offset)
-
-    def _wrong(self, what: str) -> ExpressionInvalid:
-        return ExpressionInvalid(what, offset=self._peek.offset)
+    def _require_alike(self, sides: tuple[Expression, Expression], what: str, token: Token) -> None:
+        require_alike(map(self.kind, sides), what, token)
 
 
-def _require(holds: bool, what: str, token: Token) -> None:
-    if not holds:
-        raise ExpressionInvalid(what, offset=token.offset)
-
-
-def _nearest(name: str) -> str:
+def _nearest_type(name: str) -> str:
     near = difflib.get_close_matches(name.lower(), OUTPUT_TYPES, n=1, cutoff=0.4)
     return f'; did you mean "{near[0]}"?' if near else f"; one of {', '.join(OUTPUT_TYPES)}"

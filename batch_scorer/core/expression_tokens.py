@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 
 from batch_scorer.core.expressions import Scalar
 
@@ -24,6 +26,7 @@ _TOKEN = re.compile(
 )
 _SPACE = re.compile(r"\s*")
 _HINTS = {"&": 'write "and"', "|": 'write "or"', "!": 'write "not", or "!="'}
+_MAX_SAID = 500  # characters
 _INT64_MAX = 2**63 - 1
 
 
@@ -31,6 +34,8 @@ class ExpressionInvalid(ValueError):
     """what: the mistake, without its place. offset: 0-based, into the source as it was given."""
 
     def __init__(self, what: str, offset: int = 0) -> None:
+        # A message may repeat a word of the source, which can be very long.
+        what = what if len(what) <= _MAX_SAID else f"{what[:_MAX_SAID]}…"
         super().__init__(what, offset)
         self.what = what
         self.offset = offset
@@ -58,6 +63,11 @@ class Token:
     value: Scalar = ""
 
     @property
+    def is_bare(self) -> bool:
+        """Without quotes or backticks around it."""
+        return not self.text.startswith(("'", '"', "`"))
+
+    @property
     def shown(self) -> str:
         return "the end" if self.kind is TokenKind.END else f'"{self.text}"'
 
@@ -76,6 +86,17 @@ def tokenize(source: str, start: int = 0) -> tuple[Token, ...]:
         at = _after_space(source, match.end())
     tokens.append(Token(kind=TokenKind.END, text="", offset=len(source)))
     return tuple(tokens)
+
+
+def names_at(source: str) -> Iterator[tuple[str, int]]:
+    """Every name in an expression that parses, with its first offset; a function is none."""
+    found: dict[str, int] = {}
+    tokens = tokenize(source)
+    for token, after in pairwise(tokens):
+        is_function = token.is_bare and after.text == "("
+        if token.kind is TokenKind.NAME and not is_function:
+            found.setdefault(str(token.value), token.offset)
+    yield from found.items()
 
 
 def _token(match: re.Match[str]) -> Token:

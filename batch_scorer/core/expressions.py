@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal as OneOf
 
 Scalar = bool | int | float | str
+Step = int | str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,17 +21,28 @@ class Literal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Name:
-    """A column (`fare`) in `input.where`; `prediction`, `proba` or `decision` in `model.output`."""
+    """A column (`fare`) in `input.where`; a method's result (`prediction`, `proba`, …) in `model.output`."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """`proba[1]`: one column of a two-dimensional prediction, counted from 0."""
+    """`proba[1]`, `proba['yes']`, `proba[0]['red']`: a column of a result, by position (from 0) or label.
+
+    path: never empty; two steps where a model has several outputs of several classes each.
+    """
 
     name: str
-    index: int
+    path: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """`max(proba[1], 0.5)`. function: one of core.expression_functions, in lower case."""
+
+    function: str
+    arguments: tuple[Expression, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +93,9 @@ class Logical:
     right: Expression
 
 
-Expression = Literal | Name | Item | Negate | Arithmetic | Comparison | Membership | NullTest | Not | Logical
+Expression = (
+    Literal | Name | Item | Call | Negate | Arithmetic | Comparison | Membership | NullTest | Not | Logical
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,5 +125,8 @@ def walk(expression: Expression) -> Iterator[Expression]:
         case Arithmetic() | Comparison() | Logical():
             yield from walk(expression.left)
             yield from walk(expression.right)
+        case Call():
+            for argument in expression.arguments:
+                yield from walk(argument)
         case Literal() | Name() | Item():
             pass

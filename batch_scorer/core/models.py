@@ -52,12 +52,15 @@ class Takes(StrEnum):
 class ColumnSpec:
     """One input column of an estimator.
 
-    type: the Arrow type that scoring reads, as text: float64 float32 int64 int32 int16 int8 uint8 uint16
-    uint32 uint64 bool string date32, timestamp[us] or timestamp[us, UTC] (any unit and zone).
+    type: the Arrow type that scoring reads, as text: float64 float32 float16 int64 int32 int16 int8 uint8
+    uint16 uint32 uint64 bool string date32, timestamp[us] or timestamp[us, UTC] (any unit and zone),
+    decimal128(10, 2). What a file's type must be for it: core/conversions.py.
     nullable: nulls are accepted (in a float64 column they become NaN).
     pandas_dtype: the dtype the estimator saw at training: float64, int64, object, str, category, bool,
-    boolean, Int64, datetime64[us] … · missing: what stood for a missing value there: nan, none, NA, NaT.
-    categories: of a pandas category column, in order.
+    boolean, Int64, datetime64[us], double[pyarrow] … · missing: what stood for a missing value there: nan,
+    none, NA, NaT.
+    categories: of a pandas category column, in order. ordered: whether that order means something.
+    categories_dtype: of these categories, as pandas_dtype; empty in older manifests: what pandas infers.
     """
 
     name: str
@@ -66,6 +69,8 @@ class ColumnSpec:
     pandas_dtype: str
     missing: str = "nan"
     categories: tuple[str | int | float | bool, ...] | None = None
+    ordered: bool = False
+    categories_dtype: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +195,7 @@ class ModelPin:
 
     directory: of the version, absolute or a URI. alias: what the job named, None for an explicit version.
     trained_on: of the training table's columns of dates and times; empty when that is not known.
+    signed_by: fingerprint of the trusted key whose signature was checked, where the job asks for one.
     """
 
     name: str
@@ -204,6 +210,7 @@ class ModelPin:
     files: Mapping[str, str]
     n_golden_rows: int
     trained_on: tuple[TimeSpan, ...] = ()
+    signed_by: str | None = None
 
     @property
     def reference(self) -> str:

@@ -72,6 +72,7 @@ class Manifest:
     verdicts: {suite, stage, fingerprint, success, validation file}, and set_aside where a suite does that.
     quarantine: files with the rows set aside, in the generation's own directory below `state/quarantine`.
     waivers: of rules that set no row aside this time.
+    model_signed_by: fingerprint of the trusted key whose signature of the model was asked for and checked.
     """
 
     job: str
@@ -99,6 +100,7 @@ class Manifest:
     pin: Pin | None = None
     quarantine: tuple[StagedFile, ...] = ()
     waivers: tuple[Waived, ...] = ()
+    model_signed_by: str | None = None
     format: int = 1
 
 

@@ -144,7 +144,7 @@ def _spill_name(index: int) -> str:
 def _outputs(task: ChunkTask, model: LoadedModel, batch: Batch) -> pa.Table:
     try:
         prediction = model.predict(batch.features, task.method)
-        return evaluate_outputs(prediction, task.method, task.output.outputs, task.model.signature.classes)
+        return evaluate_outputs(prediction, task.method, task.output.outputs, task.model.signature)
     except ScoringError as error:
         raise _located(error, task, batch) from None
 

@@ -8,16 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from batch_scorer.config.job import Job
 from batch_scorer.config.mistakes import suggestion
 from batch_scorer.core.errors import BatchScorerError, SignatureInvalid
-from batch_scorer.core.expressions import names_in
+from batch_scorer.core.expression_tokens import names_at
 from batch_scorer.execution.parts import BoundSuite
 from batch_scorer.lake.storage import LakeStorage
 from batch_scorer.models.registry.files import FileRegistry
 
-Finding = tuple[tuple[str | int, ...], str]  # the path of a key, and what is wrong with its value
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """path: of the key whose value is wrong. offset: of the wrong character in it, 0-based, where one is."""
+
+    path: tuple[str | int, ...]
+    what: str
+    offset: int | None = None
 
 
 def check_names(
@@ -41,34 +49,30 @@ def _columns(storage: LakeStorage, root: str, n_keys: int) -> tuple[str, ...]:
 def _unknown_columns(job: Job, suites: Sequence[BoundSuite], columns: Sequence[str]) -> Iterator[Finding]:
     from batch_scorer.validation.suites.check import check_columns
 
-    named: list[tuple[tuple[str | int, ...], str]] = [
-        *((("input", "key", at), name) for at, name in enumerate(job.input.key)),
-        *((("output", "keep_columns", at), name) for at, name in enumerate(job.output.keep_columns)),
-        *(
-            (("input", "where"), name)
-            for name in sorted(names_in(job.input.where) if job.input.where else ())
-        ),
+    named: list[tuple[tuple[str | int, ...], str, int | None]] = [
+        *((("input", "key", at), name, None) for at, name in enumerate(job.input.key)),
+        *((("output", "keep_columns", at), name, None) for at, name in enumerate(job.output.keep_columns)),
+        *((("input", "where"), name, offset) for name, offset in names_at(job.input.where_source or "")),
     ]
-    for path, name in named:
+    for path, name, offset in named:
         if name not in columns:
-            yield path, f'the table has no column "{name}"{suggestion(name, columns)}'
+            what = f'the table has no column "{name}"{suggestion(name, columns)}'
+            yield Finding(path=path, what=what, offset=offset)
     for at, use in enumerate(use for use in suites if use.stage == "input"):
         for problem in check_columns(use.suite, columns):
-            yield ("validate", "input", at, "suite"), problem
+            yield Finding(path=("validate", "input", at, "suite"), what=problem)
 
 
 def _unfit_outputs(job: Job, registry: FileRegistry) -> Iterator[Finding]:
-    from batch_scorer.models.scoring.outputs import check_outputs
+    from batch_scorer.models.scoring.outputs import unfit_outputs
 
     try:
         pin = registry.resolve(job.model.uri)
     except BatchScorerError:
         return  # not registered yet, or damaged: a run and `doctor` say so
-    for output in job.model.output:
-        try:
-            check_outputs([output], job.model.method, pin.signature)
-        except SignatureInvalid as error:
-            if job.model.method not in pin.signature.outputs:
-                yield ("model", "method"), f"{error.what}; {error.fix}"
-                return
-            yield ("model", "output", output.name), error.what.partition(f"{output.name}: ")[2] or error.what
+    try:
+        for unfit in unfit_outputs(job.model.output, job.model.method, pin.signature):
+            path = ("model", "output", unfit.name)
+            yield Finding(path=path, what=f"{unfit.what} ({pin.reference})", offset=unfit.offset)
+    except SignatureInvalid as error:
+        yield Finding(path=("model", "method"), what=f"{error.what}; {error.fix}")

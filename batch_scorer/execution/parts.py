@@ -37,6 +37,7 @@ class BoundSuite:
 class JobParts:
     """input_root: absolute. code: absolute directories for sys.path. config: the job file as resolved.
 
+    keys: the directory of the public keys whose signatures of models count.
     database: what opens the ledger, a path, or a URL with its password. ledger_at: as a person may see it.
     """
 
@@ -49,6 +50,7 @@ class JobParts:
     config_fingerprint: str
     storage: LakeStorage
     registry: FileRegistry
+    keys: Path
     ledger: Ledger
     database: str | Path = field(repr=False)
     manifests: ManifestStore

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from batch_scorer.config.job import Job
 from batch_scorer.core.errors import (
@@ -14,12 +15,13 @@ from batch_scorer.core.errors import (
     SignatureInvalid,
     UsageError,
 )
-from batch_scorer.core.expressions import OutputColumn
-from batch_scorer.core.models import Method, ModelPin, Signature
+from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.registry.history import AliasMeanings, meanings_of
 from batch_scorer.models.registry.names import as_version
+from batch_scorer.models.trust.keys import PublicKey, trusted_keys
 from batch_scorer.planning.selection import date_key
 
 
@@ -29,7 +31,7 @@ def pin_model(parts: JobParts, override: str | None = None) -> ModelPin:
     override: `name@version` from the command line. Raises: UsageError, ConfigInvalid, ModelError.
     """
     try:
-        pin = parts.registry.resolve(override or parts.job.model.uri)
+        pin = trusted_pin(parts, override or parts.job.model.uri)
     except ModelNotFound as error:
         kind = UsageError if override else ConfigInvalid
         registry = f"registry {parts.registry.root}"
@@ -37,6 +39,27 @@ def pin_model(parts: JobParts, override: str | None = None) -> ModelPin:
         raise kind(error.what, where=where, fix=error.fix, next_command=error.next_command) from None
     check_outputs_of(parts.job, pin)
     return pin
+
+
+def trusted_pin(parts: JobParts, reference: str) -> ModelPin:
+    """What a reference means now, signed by a trusted key where the job asks for that.
+
+    Raises: ModelNotFound, ModelRefused, StoreUnavailable; ConfigInvalid (no key is trusted, a broken one).
+    """
+    pin = parts.registry.resolve(reference)
+    if parts.job.model.trust == "pinned":
+        return pin
+    return replace(pin, signed_by=signer_of(pin, parts.registry, parts.keys).fingerprint)
+
+
+def signer_of(pin: ModelPin, registry: FileRegistry, keys: Path) -> PublicKey:
+    """The trusted key that signed it. keys: their directory.
+
+    Raises: ModelRefused (it is not signed by any of them); ConfigInvalid; StoreUnavailable.
+    """
+    from batch_scorer.models.trust.signing import require_signer
+
+    return require_signer(pin, registry.history(pin.name), trusted_keys(keys), where=str(keys))
 
 
 class ModelsOfTheirDay:
@@ -61,7 +84,7 @@ class ModelsOfTheirDay:
 
     def _pin(self, version: int) -> ModelPin:
         if version not in self._pins:
-            pin = self._parts.registry.resolve(f"{self._name}@{version}")
+            pin = trusted_pin(self._parts, f"{self._name}@{version}")
             check_outputs_of(self._parts.job, pin)
             self._pins[version] = replace(pin, alias=self._alias)
         return self._pins[version]
@@ -118,27 +141,15 @@ def check_outputs_of(job: Job, pin: ModelPin) -> None:
 
     Raises: SignatureInvalid, with the keys of the job file that do not fit the model.
     """
-    from batch_scorer.models.scoring.outputs import check_outputs
+    from batch_scorer.models.scoring.outputs import check_outputs, unfit_outputs
 
     method, signature = job.model.method, pin.signature
-    if method not in signature.outputs:
-        keys = ["method"]
-    else:
-        keys = [f"output.{each.name}" for each in job.model.output if not _fits(each, method, signature)]
     try:
         check_outputs(job.model.output, method, signature)
     except SignatureInvalid as error:
-        error.where = f"jobs/{job.name}.yml, {', '.join(f'model.{key}' for key in keys)}; {pin.label}"
+        keys = ["method"]
         if method in signature.outputs:
+            keys = [f"output.{unfit.name}" for unfit in unfit_outputs(job.model.output, method, signature)]
             error.fix = "correct the expression, or let model.uri name a version that gives what it asks for"
+        error.where = f"jobs/{job.name}.yml, {', '.join(f'model.{key}' for key in keys)}; {pin.label}"
         raise
-
-
-def _fits(output: OutputColumn, method: Method, signature: Signature) -> bool:
-    from batch_scorer.models.scoring.outputs import check_outputs
-
-    try:
-        check_outputs([output], method, signature)
-    except SignatureInvalid:
-        return False
-    return True

@@ -20,7 +20,7 @@ from batch_scorer.core.errors import InputMoved
 from batch_scorer.core.expressions import names_in
 from batch_scorer.core.lakefiles import Footer, PartitionFiles, content_fingerprint
 from batch_scorer.core.leases import Opening
-from batch_scorer.core.models import ModelPin, Signature
+from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
 from batch_scorer.core.validation import SuiteScan
@@ -89,7 +89,7 @@ def prepare(
 
     check_place(parts, entry.partition)
     model = plan.model_of(entry)
-    read = read_spec(parts, model.signature, entry.found, entry.footers)
+    read = read_spec(parts, model, entry.found, entry.footers)
     found = replace(entry.found, files=hashed(parts, entry.found.files, entry.found.files))
     columns = output_columns(read.carried, parts.job.model.output)
     fingerprint = content_fingerprint(found.files)
@@ -138,18 +138,18 @@ def _waived(parts: JobParts, partition: Partition, input_fingerprint: str) -> tu
     return tuple(each.waived for each in found if each.input_fingerprint == input_fingerprint)
 
 
-def read_spec(
-    parts: JobParts, signature: Signature, found: PartitionFiles, footers: Sequence[Footer]
-) -> ReadSpec:
+def read_spec(parts: JobParts, model: ModelPin, found: PartitionFiles, footers: Sequence[Footer]) -> ReadSpec:
     """How a run and a rescore read these files for a model. Raises: ColumnMissing, ColumnTypeMismatch."""
     from batch_scorer.lake.schema import carried_types, check_features
 
     job = parts.job
-    check_features(found.files, footers, signature.columns)
+    features = model.signature.columns
+    check_features(found.files, footers, features, model=model.reference)
     filtered = tuple(sorted(names_in(job.input.where))) if job.input.where else ()
     return ReadSpec(
         root=parts.input_root,
-        features=signature.columns,
+        features=features,
+        model=model.reference,
         carried=carried_types(found.files, footers, job.carried_columns),
         key=job.input.key,
         where=job.input.where,

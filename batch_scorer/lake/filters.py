@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -10,8 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from batch_scorer.core.errors import InputError
+from batch_scorer.core.expression_text import text_of
 from batch_scorer.core.expressions import (
     Arithmetic,
+    Call,
     Comparison,
     Expression,
     Item,
@@ -25,6 +27,7 @@ from batch_scorer.core.expressions import (
     Scalar,
 )
 from batch_scorer.lake.arrow_types import arrow_type_name, is_string
+from batch_scorer.lake.filter_functions import EXTREMES, OF_ONE_NUMBER, rounded, widened, with_one_type
 
 Value = Any  # pa.Array, pa.ChunkedArray or pa.Scalar: pyarrow publishes no types
 
@@ -46,7 +49,8 @@ _COMPUTE: Mapping[str, Callable[[Value, Value], Value]] = {
 def row_mask(expression: Expression, table: pa.Table) -> pa.BooleanArray:
     """One True per row that stays, (n_rows,), without nulls: a row whose answer is unknown goes.
 
-    Division is always of floats, as in Python; x / 0 is infinite or NaN, never an error.
+    Numbers are computed in 64 bits. Division is always of floats, as in Python; what has no answer (x / 0,
+    ln of a negative number) is infinite or NaN, never an error.
     Raises: InputError, for types that do not go together and for integer overflow.
     """
     try:
@@ -66,7 +70,9 @@ def _evaluate(node: Expression, table: pa.Table) -> Value:
         case Name():
             return _column(node.name, table)
         case Item():
-            raise _mistyped(f'"{node.name}[{node.index}]" is not a column')
+            raise _mistyped(f'"{text_of(node)}" is not a column')
+        case Call():
+            return _call(node, table)
         case Negate():
             return pc.negate_checked(_number(node.operand, table))
         case Arithmetic():
@@ -91,6 +97,46 @@ def _column(name: str, table: pa.Table) -> Value:
     if pa.types.is_dictionary(column.type):
         return column.cast(column.type.value_type)
     return column
+
+
+def _call(node: Call, table: pa.Table) -> Value:
+    match node.function:
+        case "if":
+            condition, *choices = node.arguments
+            chosen = pc.fill_null(_boolean(condition, table), False)
+            return pc.if_else(chosen, *_alike(choices, table))
+        case "coalesce":
+            return pc.coalesce(*_alike(node.arguments, table))
+        case "min" | "max":
+            numbers = with_one_type([_number(argument, table) for argument in node.arguments])
+            return reduce(EXTREMES[node.function], numbers)
+        case "round":
+            return rounded(_number(node.arguments[0], table), _digits(node))
+        case function if function in OF_ONE_NUMBER:
+            return OF_ONE_NUMBER[function](_number(node.arguments[0], table))
+        case _:
+            raise _mistyped(f"{node.function} works in model.output only")
+
+
+def _digits(node: Call) -> int:
+    match node.arguments:
+        case (_, Literal(value=int() as digits)):
+            return digits
+        case _:
+            return 0
+
+
+def _alike(nodes: Sequence[Expression], table: pa.Table) -> list[Value]:
+    """Their values, of one type."""
+    values = [widened(_evaluate(node, table)) for node in nodes]
+    typed = next((value for value in values if not isinstance(value, pa.StringScalar)), values[0])
+    values = [_like(value, typed) for value in values]
+    families = {_family(value.type): node for node, value in zip(nodes, values, strict=True)}
+    families.pop("null", None)
+    if len(families) > 1:
+        mixed = " and ".join(f"{_words(node)} is {family}" for family, node in families.items())
+        raise _mistyped(f"{mixed}, which do not go together")
+    return with_one_type(values)
 
 
 def _arithmetic(node: Arithmetic, table: pa.Table) -> Value:
@@ -130,7 +176,7 @@ def _number(node: Expression, table: pa.Table) -> Value:
     value = _evaluate(node, table)
     if _family(value.type) not in ("number", "null"):
         raise _mistyped(f"{_words(node)} is {arrow_type_name(value.type)}, not a number")
-    return value
+    return value.cast(pa.float64()) if pa.types.is_null(value.type) else widened(value)
 
 
 def _boolean(node: Expression, table: pa.Table) -> Value:
@@ -165,7 +211,7 @@ def _words(node: Expression) -> str:
         case Literal():
             return repr(node.value)
         case _:
-            return "an expression"
+            return f'"{text_of(node)}"'
 
 
 def _listed(values: tuple[Scalar, ...]) -> str:

@@ -19,7 +19,7 @@ from batch_scorer.core.chunks import Chunk, ReadSpec
 from batch_scorer.core.errors import ColumnTypeMismatch, KeyNull
 from batch_scorer.core.lakefiles import Footer, LakeFile
 from batch_scorer.lake.arrow_types import parse_arrow_type
-from batch_scorer.lake.casts import cast_column
+from batch_scorer.lake.casts import Origin, cast_column
 from batch_scorer.lake.failures import as_input_error, damaged
 from batch_scorer.lake.filters import row_mask
 from batch_scorer.lake.footers import footer_of
@@ -193,10 +193,8 @@ def _positions(mask: pa.BooleanArray) -> pa.Int64Array:
 
 
 def _features(table: pa.Table, spec: ReadSpec, file: LakeFile, row_at: Callable[[int], int]) -> pa.Table:
-    columns = [
-        cast_column(table.column(feature.name), feature, where=file.path, row_at=row_at)
-        for feature in spec.features
-    ]
+    origin = Origin(file=file.path, row_at=row_at, model=spec.model)
+    columns = [cast_column(table.column(feature.name), feature, origin) for feature in spec.features]
     return pa.table(columns, names=[feature.name for feature in spec.features])
 
 
@@ -236,7 +234,7 @@ def _text_features(footer: Footer, spec: ReadSpec) -> list[str]:
 
 
 def _check_columns(file: LakeFile, footer: Footer, spec: ReadSpec) -> None:
-    check_features([file], [footer], spec.features)
+    check_features([file], [footer], spec.features, model=spec.model)
     planned = dict(spec.carried) | dict(spec.filter_columns)
     for name, found in carried_types([file], [footer], tuple(planned)):
         if found not in (planned[name], "null"):

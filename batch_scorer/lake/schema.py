@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 
+from batch_scorer.core.conversions import Fit, fit
 from batch_scorer.core.errors import ColumnMissing, ColumnTypeMismatch
 from batch_scorer.core.lakefiles import Footer, LakeFile
 from batch_scorer.core.models import ColumnSpec
 from batch_scorer.lake.arrow_types import parse_arrow_type
-from batch_scorer.lake.casts import can_cast
+from batch_scorer.lake.misfits import mismatch, next_command, signature_of
 
 
 def check_features(
@@ -17,23 +18,18 @@ def check_features(
     footers: Sequence[Footer],
     features: Sequence[ColumnSpec],
     *,
-    model: str = "the model",
+    model: str | None = None,
 ) -> None:
     """Every file has every column of the signature, of a type that can become the declared one.
 
-    model: as messages name it, `taxi_tips@3`.
+    model: `taxi_tips@3`, for messages.
     Raises: ColumnMissing, ColumnTypeMismatch.
     """
     for file, columns in _tables(files, footers):
         for spec in features:
-            found = _type_of(spec.name, columns, file, f"the signature of {model}")
-            if not _castable(found, spec.type):
-                raise ColumnTypeMismatch(
-                    f'column "{spec.name}" is {found} in {_name(file)} '
-                    f"but the signature of {model} says {spec.type}",
-                    where=file.path,
-                    fix="cast upstream, or register a model trained on this type",
-                )
+            found = _type_of(spec.name, columns, file, signature_of(model), next_command(model))
+            if fit(found, spec.type) is Fit.REFUSED:
+                raise mismatch(spec, found, file=file.path, model=model)
 
 
 def carried_types(
@@ -46,7 +42,7 @@ def carried_types(
     agreed: dict[str, tuple[str, LakeFile]] = {}
     for file, columns in _tables(files, footers):
         for name in names:
-            found = _type_of(name, columns, file, "the job")
+            found = _type_of(name, columns, file, "the job", None)
             first, first_file = agreed.setdefault(name, (found, file))
             if first == "null":  # nothing but nulls has no type to disagree with
                 agreed[name] = (found, file)
@@ -88,7 +84,7 @@ def _tables(
         yield file, dict(footer.columns)
 
 
-def _type_of(name: str, columns: Mapping[str, str], file: LakeFile, who: str) -> str:
+def _type_of(name: str, columns: Mapping[str, str], file: LakeFile, who: str, then: str | None) -> str:
     if name in columns:
         return columns[name]
     similar = _similar(name, columns)
@@ -97,6 +93,7 @@ def _type_of(name: str, columns: Mapping[str, str], file: LakeFile, who: str) ->
         + (f'; it looks renamed to "{similar}"' if similar else ""),
         where=f"{file.path}, which has {_listed(columns)}",
         fix="write the column under its old name, or leave the file out of the partition",
+        next_command=then,
     )
 
 
@@ -111,15 +108,6 @@ def _similar(name: str, columns: Mapping[str, str]) -> str | None:
 
 def _squeeze(name: str) -> str:
     return "".join(c for c in name.casefold() if c.isalnum())
-
-
-def _castable(found: str, wanted: str) -> bool:
-    if found == wanted:
-        return True
-    try:
-        return can_cast(parse_arrow_type(found), parse_arrow_type(wanted))
-    except ValueError:
-        return False  # a nested or exotic type fits no signature
 
 
 def _check_carriable(name: str, found: str, file: LakeFile) -> None:

@@ -53,10 +53,12 @@ def feature_names(estimator: object) -> tuple[str, ...]:
 def known_names(estimator: object) -> tuple[str, ...] | None:
     """The same, None for an estimator that was fitted without names."""
     names = getattr(estimator, "feature_names_in_", None)
-    steps = getattr(estimator, "steps", None)
-    if names is None and steps and steps[0][1] in (None, "passthrough"):
+    if names is not None:
+        return tuple(str(name) for name in names)
+    steps = getattr(getattr(estimator, "best_estimator_", estimator), "steps", ())
+    if steps and steps[0][1] in (None, "passthrough"):  # which has no names, though the next step does
         return next((known_names(step) for _, step in steps if step not in (None, "passthrough")), None)
-    return None if names is None else tuple(str(name) for name in names)
+    return None
 
 
 def begins_with_text(estimator: object) -> bool:
@@ -77,23 +79,21 @@ def learned_categories(estimator: object) -> dict[str, tuple[object, ...]]:
     return found
 
 
-def columns_missing_as_none(estimator: object) -> frozenset[str]:
-    """Columns whose missing value was None, not NaN, when the estimator learned them.
+def learned_missing(estimator: object) -> dict[str, str]:
+    """Columns of which the estimator shows what stood for a missing value when it learned: `nan`, `none`.
 
-    An encoder kept None among its categories (and not NaN beside it), or an imputer fills None.
+    An encoder kept NaN or None among its categories (NaN, where it has both), or an imputer fills None.
     """
-    by_encoder = {
-        name
-        for name, categories in learned_categories(estimator).items()
-        if any(value is None for value in categories) and not any(value != value for value in categories)
-    }
-    by_imputer = {
-        str(name)
-        for part in fitted_parts(estimator)
-        if "missing_values" in vars(part) and vars(part)["missing_values"] is None
-        for name in vars(part).get("feature_names_in_", ())
-    }
-    return frozenset(by_encoder | by_imputer)
+    found = {}
+    for name, categories in learned_categories(estimator).items():
+        if any(isinstance(value, float) and value != value for value in categories):
+            found[name] = "nan"
+        elif any(value is None for value in categories):
+            found[name] = "none"
+    for part in fitted_parts(estimator):
+        if "missing_values" in vars(part) and vars(part)["missing_values"] is None:
+            found |= {str(name): "none" for name in vars(part).get("feature_names_in_", ())}
+    return found
 
 
 def describe(estimator: object) -> str:
@@ -117,5 +117,6 @@ def _members(item: object) -> list[object]:
     if isinstance(item, list | tuple):
         return list(item)
     if isinstance(item, np.ndarray) and item.dtype == object and item.size:
-        return list(item.flat) if isinstance(item.flat[0], BaseEstimator) else []
+        plain = np.asarray(item)  # results of a search are masked; that iterator stumbles over None
+        return list(plain.flat) if isinstance(plain.flat[0], BaseEstimator) else []
     return []

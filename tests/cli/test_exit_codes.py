@@ -56,6 +56,9 @@ ARGUMENTS = {
     "models at": ["2024-01-01", "taxi_tips"],
     "models history": ["taxi_tips"],
     "models diff": ["taxi_tips@1", "taxi_tips@champion"],
+    "models keygen": ["--out", "KEY"],
+    "models sign": ["taxi_tips@1", "--key", "KEY"],
+    "models verify": ["taxi_tips@1"],
     "suites list": [],
     "suites new": ["drafted", "--from-parquet", "LAKE"],
     "suites diff": ["SUITE", "SUITE"],
@@ -73,7 +76,8 @@ REFUSED_WHEN_HEALTHY = {
 # Look at no job file, or are there to name its mistakes one by one.
 WITHOUT_A_JOB = {
     "init", "schema", "models register", "models list", "models show", "models promote", "models rollback",
-    "models at", "models history", "models diff", "suites list", "suites new", "suites diff", "completion",
+    "models at", "models history", "models diff", "models keygen", "models sign", "models verify",
+    "suites list", "suites new", "suites diff", "completion",
 }  # fmt: skip
 # Warn of the broken job, and look for the run among those of the others.
 LOOKS_AMONG_ALL_JOBS = {"retry", "cancel", "suites docs"}
@@ -99,7 +103,7 @@ def _needs(verb: str) -> list[str]:
 def _command(project: TaxiProject, verb: str, needs: list[str]) -> list[str]:
     stands_for = {
         "DIR": str(project.root / "new"), "MODEL": str(project.root / "model.skops"),
-        "LAKE": str(project.lake), "SUITE": "rides",
+        "KEY": str(project.root / "key.pem"), "LAKE": str(project.lake), "SUITE": "rides",
     }  # fmt: skip
     told = [stands_for.get(word, word.replace("JOB", "taxi_tips")) for word in needs]
     return [*verb.split(), *told]

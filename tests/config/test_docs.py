@@ -14,8 +14,11 @@ from batch_scorer.config.job import Job
 from batch_scorer.config.keys import fields_of, section_in
 from batch_scorer.config.load import load_job
 from batch_scorer.config.not_yet import NOT_YET
-from batch_scorer.core.expression_parser import parse_expression, parse_output
+from batch_scorer.core.expression_functions import FUNCTIONS, OUTPUT_FUNCTIONS, WHERE_FUNCTIONS
+from batch_scorer.core.expression_parser import parse_condition, parse_expression, parse_output
+from batch_scorer.core.expression_words import ResultWords
 from batch_scorer.core.expressions import OUTPUT_TYPES
+from batch_scorer.core.models import Method
 from tests.config.conftest import SMALLEST, Jobs
 
 PAGE = (Path(__file__).parents[2] / "docs" / "job.md").read_text(encoding="utf-8")
@@ -27,6 +30,11 @@ ROWS = {
         r"^\| `([a-z_.*]+)` \| [^|]+ \| ([^|]+) \|", PAGE.partition("## Names")[0], re.MULTILINE
     )
 }
+
+
+EXPRESSIONS = PAGE.partition("## Expressions")[2].partition("## Not supported yet")[0]
+# | `method` | `type = expression` | gives |
+OUTPUTS = re.findall(r"^\| `(\w+)` \| `(\w+ = [^`]+)` \|", EXPRESSIONS, re.MULTILINE)
 
 
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -74,15 +82,37 @@ def test_every_output_type_is_named() -> None:
 
 @pytest.mark.parametrize("source", re.findall(r"^where: (.+)$", PAGE, re.MULTILINE))
 def test_every_filter_on_the_page_parses(source: str) -> None:
-    parse_expression(source.strip('"'))
+    parse_condition(source.strip('"'))
+
+
+@pytest.mark.parametrize(("method", "source"), OUTPUTS)
+def test_every_output_on_the_page_parses(method: str, source: str) -> None:
+    words = ResultWords(Method(method).result_name)
+    assert parse_output("x", source, words).source == source
+
+
+def test_outputs_of_every_method_are_on_the_page() -> None:
+    assert {method for method, _ in OUTPUTS} == set(Method)
+
+
+def test_the_table_of_functions_is_that_of_the_code() -> None:
+    rows = re.findall(r"^\| `(\w+\([^`]+\))` \| ([^|]+) \|", EXPRESSIONS, re.MULTILINE)
+    where, outputs = set(WHERE_FUNCTIONS), set(OUTPUT_FUNCTIONS)
+    place = {"both": where & outputs, "`where`": where - outputs, "outputs": outputs - where}
+    assert [form for form, _ in rows] == [function.form for function in FUNCTIONS.values()]
+    assert all(form.partition("(")[0] in place[named] for form, named in rows)
 
 
 @pytest.mark.parametrize(
-    ("method", "source"), re.findall(r"^\| `(\w+)` \| `(\w+ = [^`]+)` \|", PAGE, re.MULTILINE)
+    "source",
+    [
+        code
+        for code in re.findall(r"`([^`\n]+)`", EXPRESSIONS)
+        if code.partition("(")[0] in FUNCTIONS and code not in [each.form for each in FUNCTIONS.values()]
+    ],
 )
-def test_every_output_on_the_page_parses(method: str, source: str) -> None:
-    names = {"predict": "prediction", "predict_proba": "proba", "decision_function": "decision"}
-    assert parse_output("x", source, names[method]).source == source
+def test_every_call_in_the_text_parses(source: str) -> None:
+    parse_expression(source)
 
 
 @pytest.mark.parametrize("text", re.findall(r"```yaml\n(version: 1\n.*?)```", PAGE, re.DOTALL))

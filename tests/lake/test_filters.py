@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from batch_scorer.core.errors import InputError
 from batch_scorer.core.expressions import (
     Arithmetic,
+    Call,
     Comparison,
     Expression,
     Item,
@@ -71,7 +72,7 @@ def sql(node: Expression) -> str:
             return f"({sql(node.operand)} IS {'NOT ' * node.negated}NULL)"
         case Not():
             return f"(NOT {sql(node.operand)})"
-        case Item():
+        case Item() | Call():
             raise AssertionError(node)
 
 
@@ -162,7 +163,7 @@ def test_a_column_of_nothing_but_nulls_keeps_no_row() -> None:
         (Negate(operand=name("company")), ['column "company" is string, not a number']),
         (compare(name("started_at"), ">", lit("soon")), ["soon"]),
         (compare(Arithmetic(operator="*", left=lit(2**62), right=lit(4)), ">", lit(0)), ["overflow"]),
-        (Item(name="proba", index=1), ['"proba[1]" is not a column']),
+        (Item(name="proba", path=(1,)), ['"proba[1]" is not a column']),
     ],
 )
 def test_what_cannot_be_compared_is_said_with_names(condition: Expression, words: list[str]) -> None:

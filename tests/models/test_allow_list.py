@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,37 +17,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
-from batch_scorer.core.errors import ModelRefused, ModelUnloadable
+from batch_scorer.core.errors import ModelRefused
 from batch_scorer.core.models import ModelFormat
 from batch_scorer.models.registering.register import register, register_file
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.trust.allow_list import TRUSTED_TYPES, refused_types
 from batch_scorer.models.trust.artefacts import load_artefact
-
-
-class Payload:
-    """Unpickling it creates a file: the mark."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (str(self.mark),)
-
-
-@pytest.mark.parametrize("ending", ["joblib", "pkl", "pickle", "skops"])
-def test_a_payload_never_runs_unasked(
-    registry: FileRegistry, reference_file: Path, tmp_path: Path, ending: str
-) -> None:
-    path, mark = tmp_path / f"model.{ending}", tmp_path / "mark"
-    joblib.dump(Payload(mark), path)
-    with pytest.raises(ModelUnloadable if ending == "skops" else ModelRefused) as caught:
-        register_file(path, registry=registry, name="m", reference_path=reference_file, who="eve")
-    assert caught.value.exit_code == 5
-    assert not mark.exists()
-    assert registry.names() == ()
-    joblib.load(path)  # the payload is live
-    assert mark.exists()
 
 
 def test_the_refusal_of_a_pickle_says_what_to_do() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_scorer.core.errors import ScoringError, SignatureInvalid
+from batch_scorer.core.expression_text import text_of
 from batch_scorer.core.expressions import (
     OUTPUT_TYPES,
     Arithmetic,
@@ -33,24 +34,25 @@ PROBA = np.array([[0.75, 0.25], [0.5, 0.5], [0.125, 0.875], [1.0, 0.0]])
 SIGNATURE = Signature(
     columns=(), outputs={Method.PREDICT: (), Method.PREDICT_PROBA: (2,)}, classes=("small", "big")
 )
-SECOND = Item(name="proba", index=1)
+SECOND = Item(name="proba", path=(1,))
 PREDICTION = Name(name="prediction")
 
 
 def _output(kind: str, expression: Expression, name: str = "out") -> OutputColumn:
-    return OutputColumn(name=name, type=kind, expression=expression, source="as written")
+    source = f"{kind} = {text_of(expression)}"
+    return OutputColumn(name=name, type=kind, expression=expression, source=source)
 
 
 def _evaluate(kind: str, expression: Expression, prediction: np.ndarray) -> pa.ChunkedArray:
     method = Method.PREDICT if prediction.ndim == 1 else Method.PREDICT_PROBA
-    return evaluate_outputs(prediction, method, [_output(kind, expression)], None)["out"]
+    return evaluate_outputs(prediction, method, [_output(kind, expression)], SIGNATURE)["out"]
 
 
 def _literals() -> st.SearchStrategy[Expression]:
     return st.sampled_from([-1.0, 0.25, 0.5, 2.0]).map(lambda value: Literal(value=value))
 
 
-_items = st.sampled_from([0, 1]).map(lambda index: Item(name="proba", index=index))
+_items = st.sampled_from([0, 1]).map(lambda index: Item(name="proba", path=(index,)))
 _numbers = st.recursive(
     _literals() | _items,
     lambda inner: (
@@ -80,7 +82,7 @@ def _sql(node: Expression) -> str:
     match node:
         case Literal(value=value):
             return f"({value}::DOUBLE)"
-        case Item(index=index):
+        case Item(path=(index,)):
             return f"p{index}"
         case Negate(operand=operand):
             return f"(-{_sql(operand)})"
@@ -149,7 +151,7 @@ def test_the_usual_outputs_have_the_types_they_declare() -> None:
         _output("string", Literal(value="v"), "tag"),
     ]
     check_outputs(outputs, Method.PREDICT_PROBA, SIGNATURE)
-    table = evaluate_outputs(PROBA, Method.PREDICT_PROBA, outputs, ("small", "big"))
+    table = evaluate_outputs(PROBA, Method.PREDICT_PROBA, outputs, SIGNATURE)
     assert [str(kind) for kind in table.schema.types] == ["double", "float", "bool", "int8", "bool", "string"]
     assert table["score"].to_pylist() == PROBA[:, 1].tolist()
     assert table["flag"].to_pylist() == [0, 0, 1, 0]
@@ -204,10 +206,10 @@ def test_an_empty_batch_gives_empty_columns_of_the_declared_type(kind: str) -> N
 @pytest.mark.parametrize(
     ("method", "expression", "told"),
     [
-        (Method.PREDICT_PROBA, Item(name="proba", index=2), "no proba[2]"),
+        (Method.PREDICT_PROBA, Item(name="proba", path=(2,)), "no proba[2]"),
         (Method.PREDICT_PROBA, Name(name="proba"), "write proba[0] to proba[1]"),
-        (Method.PREDICT_PROBA, Name(name="prediction"), "write proba"),
-        (Method.PREDICT, Item(name="prediction", index=0), "without [ ]"),
+        (Method.PREDICT_PROBA, Name(name="prediction"), 'only "proba" can be named'),
+        (Method.PREDICT, Item(name="prediction", path=(0,)), "without [ ]"),
         (Method.PREDICT, NullTest(operand=PREDICTION, negated=True), "never null"),
         (Method.DECISION_FUNCTION, Name(name="decision"), "no decision_function"),
     ],
@@ -222,7 +224,7 @@ def test_an_output_the_model_cannot_give_is_refused_before_the_run(
 
 
 def test_all_mistakes_of_the_outputs_are_told_at_once() -> None:
-    wrong = [_output("float64", Item(name="proba", index=index), f"p{index}") for index in (2, 3)]
+    wrong = [_output("float64", Item(name="proba", path=(index,)), f"p{index}") for index in (2, 3)]
     with pytest.raises(SignatureInvalid, match=r"p2: .*p3: ") as caught:
         check_outputs(wrong, Method.PREDICT_PROBA, SIGNATURE)
     assert "small, big" in str(caught.value.fix)

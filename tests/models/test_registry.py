@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import multiprocessing
 import pickle
 import subprocess
 import sys
@@ -169,29 +168,6 @@ def test_a_file_that_cannot_be_stored_leaves_nothing(filled: FileRegistry) -> No
         filled.add_version(draft(), {"missing/model.skops": b""})
     assert caught.value.fix
     assert sorted(filled.root.rglob("*")) == before
-
-
-def test_concurrent_registrations_and_promotions_lose_nothing(tmp_path: Path) -> None:
-    root = tmp_path / "models"
-    context = multiprocessing.get_context("spawn")
-    children = [context.Process(target=_register_five, args=(root, f"w{i}")) for i in range(4)]
-    for child in children:
-        child.start()
-    for child in children:
-        child.join()
-    assert [child.exitcode for child in children] == [0] * 4
-    registry = FileRegistry(root)
-    assert registry.versions("taxi_tips") == tuple(range(1, 21))
-    moves = [e for e in registry.history("taxi_tips") if e.alias]
-    assert sorted(e.version for e in moves) == list(range(1, 21))
-    assert set(registry.aliases("taxi_tips")) == {"w0", "w1", "w2", "w3"}
-
-
-def _register_five(root: Path, alias: str) -> None:
-    registry = FileRegistry(root)
-    for _ in range(5):
-        version = registry.add_version(draft(), FILES).version
-        registry.promote("taxi_tips", version, alias, reason="", who=alias)
 
 
 def test_a_manifest_is_read_as_it_was_written() -> None:

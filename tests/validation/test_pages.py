@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batch_scorer.core.pages.text import shortened
 from batch_scorer.core.records import AttemptState, RunRecord
 from batch_scorer.core.validation import SuiteVerdict
 from batch_scorer.validation.pages.render import run_page
-from batch_scorer.validation.pages.text import shortened
 from tests.validation.pages import (
     HOSTILE,
     Page,

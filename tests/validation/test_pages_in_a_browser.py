@@ -9,33 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.browser import Browser, NoBrowser, chromium
+from tests.page_checks import HEADINGS, LEAST_CONTRAST, LOOSE_HEADERS, NAMELESS, OPEN_ALL, TOO_WIDE
 from tests.validation.pages import attempt, between, entry, hostile_page, html_of, raised, run_record, verdict
-
-_OPEN_ALL = "document.querySelectorAll('details').forEach(each => each.open = true)"
-_TOO_WIDE = """[...document.querySelectorAll('body *')]
-    .filter(each => !each.closest('.scroll') && each.getBoundingClientRect().right > innerWidth + 0.5)
-    .map(each => each.outerHTML.slice(0, 200))"""
-# Of every element with text of its own: WCAG's contrast of the text against the nearest painted background.
-_LEAST_CONTRAST = """(() => {
-    const light = colour => {
-        const [r, g, b] = colour.match(/[0-9.]+/g).map(x => x / 255)
-            .map(x => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const painted = each => {
-        const colour = getComputedStyle(each).backgroundColor;
-        return colour === 'rgba(0, 0, 0, 0)' ? painted(each.parentElement) : colour;
-    };
-    const own = each => [...each.childNodes].some(node => node.nodeType === 3 && node.data.trim());
-    return Math.min(...[...document.querySelectorAll('body *')].filter(own).map(each => {
-        const pair = [light(getComputedStyle(each).color), light(painted(each))].sort((a, b) => b - a);
-        return (pair[0] + 0.05) / (pair[1] + 0.05);
-    }));
-})()"""
-_HEADINGS = "[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(each => +each.tagName[1])"
-_LOOSE_HEADERS = "document.querySelectorAll('th:not([scope])').length"
-_NAMELESS = """[...document.querySelectorAll('a, summary, [role=region], nav, section')]
-    .filter(each => !(each.textContent.trim() || each.ariaLabel)).length"""
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +54,7 @@ def test_the_page_asks_for_nothing_but_itself_and_its_policy_has_nothing_to_refu
     browser: Browser, page: Path
 ) -> None:
     browser.open(page)
-    browser.evaluate(_OPEN_ALL)
+    browser.evaluate(OPEN_ALL)
     assert browser.requests == [page.as_uri()]
     assert browser.complaints == []
     assert browser.evaluate("document.styleSheets.length") == 1
@@ -110,9 +85,9 @@ def test_hostile_data_stays_text(browser: Browser, hostile: Path) -> None:
 @pytest.mark.parametrize("width", [320, 360, 1280])
 def test_nothing_is_wider_than_the_screen(browser: Browser, page: Path, width: int) -> None:
     browser.open(page, width=width)
-    browser.evaluate(_OPEN_ALL)
+    browser.evaluate(OPEN_ALL)
     assert browser.evaluate("document.documentElement.scrollWidth") <= width
-    assert browser.evaluate(_TOO_WIDE) == []
+    assert browser.evaluate(TOO_WIDE) == []
 
 
 @pytest.mark.parametrize(("scheme", "paper"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(15, 20, 25)")])
@@ -120,19 +95,19 @@ def test_the_page_follows_the_readers_colour_scheme_with_enough_contrast(
     browser: Browser, usual: Path, scheme: str, paper: str
 ) -> None:
     browser.open(usual, scheme=scheme)
-    browser.evaluate(_OPEN_ALL)
+    browser.evaluate(OPEN_ALL)
     assert browser.evaluate("getComputedStyle(document.body).backgroundColor") == paper
-    assert browser.evaluate(_LEAST_CONTRAST) >= 4.5
+    assert browser.evaluate(LEAST_CONTRAST) >= 4.5
 
 
 def test_headings_skip_no_level_and_every_table_header_has_a_scope(browser: Browser, page: Path) -> None:
     browser.open(page)
-    levels = browser.evaluate(_HEADINGS)
+    levels = browser.evaluate(HEADINGS)
     assert levels[0] == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
     assert browser.evaluate("document.querySelectorAll('th').length") > 0
-    assert browser.evaluate(_LOOSE_HEADERS) == 0
-    assert browser.evaluate(_NAMELESS) == 0
+    assert browser.evaluate(LOOSE_HEADERS) == 0
+    assert browser.evaluate(NAMELESS) == 0
 
 
 def test_a_link_in_the_table_leads_to_its_partition(browser: Browser, usual: Path) -> None:

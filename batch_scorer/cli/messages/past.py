@@ -97,6 +97,7 @@ class AuditedModel(TypedDict):
     alias: str | None
     sha256: str
     manifest_sha256: str
+    signed_by: str | None
 
 
 class AuditedInput(TypedDict):

@@ -7,8 +7,11 @@ from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from batch_scorer.cli.messages.fields import Json
+from batch_scorer.cli.messages.fields import Json, of
 from batch_scorer.cli.messages.work import Error
+from batch_scorer.core.models import ModelManifest
+from batch_scorer.models.card.values import Use
+from batch_scorer.models.registry.history import HistoryEntry
 
 
 class ListedModel(TypedDict):
@@ -20,6 +23,31 @@ class ListedModel(TypedDict):
     format: str
     estimator: str
     registered_at: str
+    registered_by: str
+    signed: bool
+
+
+ShownModel = of(
+    ModelManifest,
+    manifest_sha256=str,
+    aliases=list[str],
+    differs_here=list[str],
+    uses=list[Use],
+    history=list[HistoryEntry],
+    baseline=dict[str, Json] | None,
+)
+
+
+class VerifiedModel(TypedDict):
+    """A model version held against what was recorded of it. version: null where the history is damaged."""
+
+    name: str
+    version: int | None
+    ok: bool
+    n_files: int
+    signed_by: list[str]
+    strangers: list[str]
+    problems: list[Error]
 
 
 class ListedSuite(TypedDict):
@@ -100,6 +128,14 @@ class Page(TypedDict):
     job: str
     run_id: str
     n_partitions: int
+
+
+class CardPage(TypedDict):
+    """A model card that was written."""
+
+    path: str
+    name: str
+    version: int
 
 
 class Check(TypedDict):

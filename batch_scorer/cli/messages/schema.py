@@ -30,6 +30,7 @@ from batch_scorer.cli.messages.past import (
     Status,
 )
 from batch_scorer.cli.messages.projects import (
+    CardPage,
     Check,
     Choice,
     Coverage,
@@ -44,9 +45,11 @@ from batch_scorer.cli.messages.projects import (
     Page,
     QuarantineRule,
     Schema,
+    ShownModel,
     SuiteResult,
     Text,
     Value,
+    VerifiedModel,
     Warned,
 )
 from batch_scorer.cli.messages.summaries import (
@@ -60,8 +63,11 @@ from batch_scorer.cli.messages.summaries import (
     ModelsAtSummary,
     ModelsDiffSummary,
     ModelsHistorySummary,
+    ModelsKeygenSummary,
     ModelsListSummary,
+    ModelsSignSummary,
     ModelSummary,
+    ModelsVerifySummary,
     PlanSummary,
     QuarantineListSummary,
     QuarantineReleaseSummary,
@@ -85,7 +91,6 @@ from batch_scorer.cli.messages.summaries import (
 )
 from batch_scorer.cli.messages.work import PartitionDone, PartitionPlan, RowsRead, RunStarted
 from batch_scorer.cli.output import SCHEMA_VERSION
-from batch_scorer.core.models import ModelManifest
 from batch_scorer.core.records import RunRecord
 
 MESSAGES: Mapping[str, tuple[Any, ...]] = {
@@ -108,7 +113,8 @@ MESSAGES: Mapping[str, tuple[Any, ...]] = {
     "repaired": (Repaired,),
     "holder": (Holder,),
     "garbage": (Garbage,),
-    "model_version": (ListedModel, of(ModelManifest, aliases=list[str])),
+    "model_version": (ListedModel, ShownModel),
+    "verified": (VerifiedModel,),
     "model_event": (ModelEvent,),
     "model_difference": (Differs,),
     "gate": (Gate,),
@@ -121,7 +127,7 @@ MESSAGES: Mapping[str, tuple[Any, ...]] = {
     "difference": (Difference,),
     "coverage": (Coverage,),
     "suite_result": (SuiteResult,),
-    "page": (Page,),
+    "page": (Page, CardPage),
     "check": (Check,),
     "quarantine_rule": (QuarantineRule,),
     "value": (Value,),
@@ -158,6 +164,9 @@ MESSAGES: Mapping[str, tuple[Any, ...]] = {
         ModelsHistorySummary,
         ModelsDiffSummary,
         ModelsListSummary,
+        ModelsKeygenSummary,
+        ModelsSignSummary,
+        ModelsVerifySummary,
         SuitesListSummary,
         SuitesNewSummary,
         SuitesCoverageSummary,

@@ -179,6 +179,24 @@ class ModelsListSummary(TypedDict):
     n_versions: int
 
 
+class ModelsKeygenSummary(TypedDict):
+    private_key: str
+    public_key: str
+    fingerprint: str
+
+
+class ModelsSignSummary(TypedDict):
+    name: str
+    version: int
+    key: str
+    signed_at: str
+
+
+class ModelsVerifySummary(TypedDict):
+    n_versions: int
+    n_refused: int
+
+
 class SuitesListSummary(TypedDict):
     n_suites: int
 

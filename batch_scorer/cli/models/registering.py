@@ -10,7 +10,7 @@ import click
 
 from batch_scorer.cli import output
 from batch_scorer.cli.models.group import models
-from batch_scorer.cli.models.registry import open_registry
+from batch_scorer.cli.models.registry import make_own_code_importable, open_registry
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import UsageError
 from batch_scorer.core.whoami import user_name
@@ -18,6 +18,7 @@ from batch_scorer.core.whoami import user_name
 if TYPE_CHECKING:
     from batch_scorer.core.models import ModelManifest
     from batch_scorer.models.registering.about import About
+    from batch_scorer.models.registry.files import FileRegistry
 
 
 @models.command()
@@ -76,7 +77,7 @@ def register(
     about = _about(path, **said)
     registry = open_registry(settings)
     if allow_pickle:
-        _make_own_code_importable(settings)
+        make_own_code_importable(settings)
     manifest = register_file(
         path,
         registry=registry,
@@ -89,7 +90,13 @@ def register(
     )
     if alias:
         registry.promote(name, manifest.version, alias, reason=reason, who=user_name())
-    _tell(settings, manifest, alias)
+    _tell(settings, manifest, alias, _signers(registry, manifest))
+
+
+def _signers(registry: FileRegistry, manifest: ModelManifest) -> list[str]:
+    from batch_scorer.models.trust.signing import signatures_of
+
+    return [str(entry.key) for entry in signatures_of(registry.history(manifest.name), manifest.version)]
 
 
 def _about(
@@ -129,15 +136,7 @@ def _numbers(metrics: tuple[str, ...]) -> dict[str, float]:
     return found
 
 
-def _make_own_code_importable(settings: Settings) -> None:
-    """A pickle finds its classes where the jobs' workers will find them: in the directories of `code:`."""
-    from batch_scorer.config.registries import code_directories
-    from batch_scorer.execution.chunk import make_importable
-
-    make_importable(code_directories(settings.find_project(), settings.target))
-
-
-def _tell(settings: Settings, manifest: ModelManifest, alias: str | None) -> None:
+def _tell(settings: Settings, manifest: ModelManifest, alias: str | None, signers: list[str]) -> None:
     name, version = manifest.name, manifest.version
     if settings.json:
         output.emit_summary(0, name=name, version=version, alias=alias)
@@ -145,6 +144,7 @@ def _tell(settings: Settings, manifest: ModelManifest, alias: str | None) -> Non
     click.echo(
         f"{name}@{version}: {manifest.estimator}, {len(manifest.signature.columns)} columns, "
         f"{manifest.n_golden_rows} golden rows replayed, {manifest.format}"
+        + "".join(f", signed by {key}" for key in signers)
         + (f", {alias} points to it" if alias else "")
     )
     if not alias:

@@ -34,6 +34,14 @@ def open_registry(settings: Settings) -> FileRegistry:
     return wiring.project_registry(settings.find_project(), settings.target)
 
 
+def make_own_code_importable(settings: Settings) -> None:
+    """A pickle finds its classes where the jobs' workers will find them: in the directories of `code:`."""
+    from batch_scorer.config.registries import code_directories
+    from batch_scorer.execution.chunk import make_importable
+
+    make_importable(code_directories(settings.find_project(), settings.target))
+
+
 @contextmanager
 def _named_on_the_command_line() -> Iterator[None]:
     try:

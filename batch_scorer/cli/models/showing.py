@@ -1,99 +1,87 @@
-"""`models list`, `models show`."""
+"""`models show`: the model card of a version."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from batch_scorer.cli import output, words
+from batch_scorer.cli import output
+from batch_scorer.cli.models.card_text import card_lines, signature_lines
 from batch_scorer.cli.models.group import models
 from batch_scorer.cli.models.registry import known_version, open_registry
+from batch_scorer.cli.models.using import uses_of
+from batch_scorer.cli.pages import STDOUT, require_one_stdout, write_page
 from batch_scorer.cli.settings import Settings, global_options
 
 if TYPE_CHECKING:
-    from batch_scorer.core.models import TrainingReference
-    from batch_scorer.models.registry.history import HistoryEntry
-
-
-@models.command("list")
-@global_options
-def list_models(settings: Settings) -> None:
-    """Every model, its versions and aliases."""
-    registry = open_registry(settings)
-    rows = []
-    for name in registry.names():
-        aliases = registry.aliases(name)
-        for number in registry.versions(name):
-            manifest = registry.manifest(name, number)
-            named = ", ".join(sorted(a for a, version in aliases.items() if version == number))
-            if settings.json:
-                output.emit(
-                    "model_version",
-                    name=name,
-                    version=number,
-                    aliases=named.split(", ") if named else [],
-                    format=manifest.format.value,
-                    estimator=manifest.estimator,
-                    registered_at=manifest.registered_at,
-                )
-            rows.append((f"{name}@{number}", named, manifest.estimator, manifest.registered_at))
-    if settings.json:
-        output.emit_summary(0, n_versions=len(rows))
-    else:
-        click.echo(
-            output.table(rows)
-            or "no models yet; next: batch-scorer models register PATH --name N --reference T.parquet"
-        )
+    from batch_scorer.models.card.values import Known
+    from batch_scorer.models.registry.files import FileRegistry
 
 
 @models.command()
 @click.argument("name")
+@click.option("--signature", is_flag=True, help="Only the columns that the model reads.")
+@click.option(
+    "--html", "file", metavar="FILE", type=click.Path(path_type=Path),
+    help="Write the card as one HTML page that works offline; - is stdout.",
+)  # fmt: skip
 @global_options
-def show(settings: Settings, name: str) -> None:
-    """The newest version of NAME, or NAME@VERSION, or NAME@ALIAS: signature, environment, history."""
+def show(settings: Settings, name: str, signature: bool, file: Path | None) -> None:
+    """The model card of NAME's newest version, or of NAME@VERSION, or NAME@ALIAS."""
+    require_one_stdout(settings, file, "--html")
+    from batch_scorer.models.card.values import card_of
+
     registry = open_registry(settings)
-    pin = known_version(registry, name)
-    manifest = registry.manifest(pin[0], pin[1])
-    aliases = sorted(a for a, number in registry.aliases(pin[0]).items() if number == pin[1])
+    known = _known(settings, registry, *known_version(registry, name))
+    card = card_of(known)
+    if file is not None:
+        from batch_scorer.models.card.page import card_page
+
+        write_page(file, [card_page(card)], "--html")
     if settings.json:
-        from dataclasses import asdict
-
-        output.emit("model_version", **asdict(manifest), aliases=aliases)
+        if file is not None:
+            output.emit("page", path=str(file), name=known.manifest.name, version=known.manifest.version)
+        output.emit("model_version", **_message(known))
         output.emit_summary(0)
-        return
-    signature = manifest.signature
-    lines = [
-        f"{manifest.name}@{manifest.version}" + (f" ({', '.join(aliases)})" if aliases else ""),
-        f"  estimator   {manifest.estimator}",
-        f"  format      {manifest.format}, sha256 {manifest.files[manifest.artefact]}",
-        f"  registered  {manifest.registered_at} by {manifest.registered_by}",
-        f"  trained on  {_reference_words(manifest.reference)}",
-        f"  golden rows {manifest.n_golden_rows}",
-        "  environment " + ", ".join(f"{k} {v}" for k, v in sorted(manifest.environment.items())),
-        "  gives       " + ", ".join(method.value for method in signature.outputs),
-    ]
-    if signature.classes:
-        lines.append(f"  classes     {', '.join(signature.classes)}")
-    lines.append("  columns")
-    click.echo("\n".join(lines))
-    click.echo(
-        output.table(
-            (f"    {column.name}", column.type, "nullable" if column.nullable else "", column.pandas_dtype)
-            for column in signature.columns
-        )
+    elif file is not None:
+        if file != STDOUT:
+            click.echo(file)
+    else:
+        width = shutil.get_terminal_size().columns
+        click.echo("\n".join((signature_lines if signature else card_lines)(card, width)))
+
+
+def _known(settings: Settings, registry: FileRegistry, name: str, version: int) -> Known:
+    from batch_scorer.models.card.values import Known
+    from batch_scorer.models.registry.baselines import stored_baseline
+    from batch_scorer.models.registry.history import aliases_of, pinned_manifests
+    from batch_scorer.models.scoring.compatibility import environment_differences
+
+    manifest, history = registry.manifest(name, version), registry.history(name)
+    selectors = [str(version), *(alias for alias, means in aliases_of(history).items() if means == version)]
+    return Known(
+        manifest=manifest,
+        manifest_sha256=pinned_manifests(history)[version],
+        history=history,
+        baseline=stored_baseline(registry, manifest),
+        uses=uses_of(settings, frozenset(f"{name}@{selector}" for selector in selectors)),
+        differs_here=environment_differences(manifest),
     )
-    click.echo("  history")
-    for entry in registry.history(pin[0]):
-        click.echo(f"    {_history_words(entry)}")
 
 
-def _history_words(entry: HistoryEntry) -> str:
-    what = f"{entry.alias} → v{entry.version}" if entry.alias else f"v{entry.version} registered"
-    return f"{entry.at}  {what} by {entry.who}" + (f": {entry.why}" if entry.why else "")
+def _message(known: Known) -> dict[str, Any]:
+    from batch_scorer.core.baseline_json import baseline_document
 
-
-def _reference_words(reference: TrainingReference | None) -> str:
-    if reference is None:
-        return "not recorded"
-    return f"{reference.path}, {words.rows(reference.n_rows)}, sha256 {reference.sha256[:12]}…"
+    return {
+        **asdict(known.manifest),
+        "manifest_sha256": known.manifest_sha256,
+        "aliases": [entry.alias for entry in known.alias_moves],
+        "differs_here": list(known.differs_here),
+        "uses": [asdict(use) for use in known.uses],
+        "history": [asdict(entry) for entry in known.history],
+        "baseline": baseline_document(known.baseline) if known.baseline is not None else None,
+    }

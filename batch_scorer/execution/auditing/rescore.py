@@ -18,6 +18,7 @@ from batch_scorer.core.models import ModelPin
 from batch_scorer.core.records import Manifest
 from batch_scorer.execution.chunk import make_importable
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.pinning import trusted_pin
 from batch_scorer.execution.prepare import read_spec
 from batch_scorer.lake.footers import read_footer
 from batch_scorer.lake.hashing import sha256_of_input
@@ -77,7 +78,7 @@ def _recorded_input(parts: JobParts, manifest: Manifest) -> PartitionFiles | Non
 def _recorded_model(parts: JobParts, manifest: Manifest) -> ModelPin:
     """Raises: ModelError, when the registry has other bytes under the recorded version."""
     used = manifest.ingredients
-    pin = parts.registry.resolve(f"{used.model_name}@{used.model_version}")
+    pin = trusted_pin(parts, f"{used.model_name}@{used.model_version}")
     recorded = (used.model_sha256, manifest.model_manifest_sha256)
     if (pin.sha256, pin.manifest_sha256) != recorded:
         raise ModelError(f"{pin.label} is not the model that was recorded: sha256 {used.model_sha256}")
@@ -93,7 +94,7 @@ def _compared(
     n_rows: int,
 ) -> Rescored:
     footers = [read_footer(parts.storage, parts.input_root, file) for file in found.files]
-    spec = read_spec(parts, pin.signature, found, footers)
+    spec = read_spec(parts, pin, found, footers)
     published = [Path(facts.directory) / file.name for file in manifest.outputs]
     names = tuple(column.name for column in parts.job.model.output)
     n_done, differences = 0, list[ScoreDifference]()
@@ -143,7 +144,7 @@ def _scored(
         leave_out = None if rows is None else partial(_among, rows)
         for batch in read_chunk(chunk, spec, leave_out):
             prediction = model.predict(batch.features, use.method)
-            yield batch, evaluate_outputs(prediction, use.method, use.output, pin.signature.classes)
+            yield batch, evaluate_outputs(prediction, use.method, use.output, pin.signature)
 
 
 def _among(rows: set[int], raw: pa.Table, first_row: int) -> pa.BooleanArray:

@@ -83,7 +83,7 @@ def _columns(
     except ColumnMissing as error:
         raise _with_key(parts, footers, error) from None
     if model is not None:
-        check_features(found.files, footers, model.signature.columns, model=model.label)
+        check_features(found.files, footers, model.signature.columns, model=model.reference)
     return f"{len(footers[0].columns)} in the files, all that are needed among them"
 
 

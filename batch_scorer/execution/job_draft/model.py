@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from batch_scorer.config.fields import MODEL_NAME
 from batch_scorer.core.errors import InputError, ModelNotFound, UsageError
-from batch_scorer.core.models import Method, Signature
+from batch_scorer.core.models import Method
+from batch_scorer.execution.job_draft.outputs import TO_BE_REGISTERED, draft_outputs
 from batch_scorer.execution.job_draft.table import DraftTable
 from batch_scorer.lake.schema import check_features
 from batch_scorer.models.registry.files import FileRegistry
 
 CHAMPION = "champion"
-
-_MOST_CLASSES = 20
-_TO_BE_REGISTERED = {"prediction": "float64 = prediction"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +106,7 @@ def _registered(registry: FileRegistry, asked: str, why: str) -> ChosenModel:
     except ModelNotFound as error:
         raise UsageError(error.what, where=error.where, fix=error.fix) from None
     version = version or aliases.get(CHAMPION) or registry.versions(name)[-1]
-    method, output = _outputs(registry.manifest(name, version).signature)
+    method, output = draft_outputs(registry.manifest(name, version))
     return ChosenModel(
         uri=asked if at else f"{name}@{CHAMPION}",
         why=why,
@@ -122,29 +118,4 @@ def _registered(registry: FileRegistry, asked: str, why: str) -> ChosenModel:
 
 
 def _to_be_registered(name: str, why: str) -> ChosenModel:
-    return ChosenModel(uri=f"{name}@{CHAMPION}", why=why, output=dict(_TO_BE_REGISTERED), missing="model")
-
-
-def _outputs(signature: Signature) -> tuple[Method, dict[str, str]]:
-    """A number for each row, whatever the labels are: probabilities, or what the model decides by."""
-    for method in (Method.PREDICT_PROBA, Method.DECISION_FUNCTION):
-        shape = signature.outputs.get(method)
-        if shape == () and method is Method.DECISION_FUNCTION and signature.classes:
-            return method, {"score": "float64 = decision"}
-        if shape == (2,):
-            return method, {"score": f"float64 = {method.result_name}[1]"}
-        if shape and len(shape) == 1 and shape[0] <= _MOST_CLASSES:
-            return method, dict(_each_class(method, shape[0], signature.classes))
-    shape = signature.outputs.get(Method.PREDICT)
-    if shape and len(shape) == 1 and shape[0] <= _MOST_CLASSES:
-        return Method.PREDICT, dict(_each_class(Method.PREDICT, shape[0], None))
-    return Method.PREDICT, dict(_TO_BE_REGISTERED)
-
-
-def _each_class(method: Method, n: int, classes: tuple[str, ...] | None) -> Iterator[tuple[str, str]]:
-    named = classes if classes is not None and len(classes) == n else tuple(map(str, range(n)))
-    names = [re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").lower() for name in named]
-    if len({*names, ""}) != n + 1:  # two that only differ in what a column's name cannot hold
-        names = list(map(str, range(n)))
-    for index, name in enumerate(names):
-        yield f"score_{name}", f"float64 = {method.result_name}[{index}]"
+    return ChosenModel(uri=f"{name}@{CHAMPION}", why=why, output=dict(TO_BE_REGISTERED), missing="model")

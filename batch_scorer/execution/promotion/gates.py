@@ -22,8 +22,9 @@ from batch_scorer.core.lakefiles import PartitionFiles
 from batch_scorer.core.models import ModelPin
 from batch_scorer.execution.doctor.asking import LONG_S, within
 from batch_scorer.execution.newest import footers_of, newest_partitions
-from batch_scorer.execution.pinning import check_outputs_of
+from batch_scorer.execution.pinning import check_outputs_of, signer_of
 from batch_scorer.execution.promotion.uses import AliasUse
+from batch_scorer.models.registry.reading import read_plain
 
 _N_PARTITIONS = 3
 
@@ -58,6 +59,8 @@ def gates(pin: ModelPin, uses: Sequence[AliasUse]) -> Iterator[Gate]:
     else:
         yield from _loads(pin, uses)
     for use in uses:
+        if use.job.model.trust == "signed":
+            yield _gate("signature", partial(_signature, pin, use), use.job.name)
         yield _gate("outputs", partial(_outputs, pin, use), use.job.name)
         yield from _columns(pin, use)
 
@@ -67,15 +70,9 @@ def _files(pin: ModelPin) -> str:
     for name, sha256 in pin.files.items():
         path = Path(pin.directory) / name
         try:
-            found = hashlib.sha256(path.read_bytes()).hexdigest()
+            found = hashlib.sha256(read_plain(path)).hexdigest()
         except FileNotFoundError:
             raise _not_registered(f"{name} of {pin.reference} is gone", path) from None
-        except OSError as error:
-            raise StoreUnavailable(
-                f"the model registry cannot be read: {error.strerror}",
-                where=str(path),
-                fix="check that its file system is mounted and readable",
-            ) from error
         if found != sha256:
             raise _not_registered(f"{name} of {pin.reference} is not the file that was registered", path)
     return f"{len(pin.files)} as they were registered"
@@ -110,6 +107,11 @@ def _loads(pin: ModelPin, uses: Sequence[AliasUse]) -> Iterator[Gate]:
         yield Gate(name="golden rows", state=GateState.PASSED, found=f"{pin.n_golden_rows} repeat here")
     else:
         yield Gate(name="golden rows", state=GateState.NOT_ASKED, found="it was registered without any")
+
+
+def _signature(pin: ModelPin, use: AliasUse) -> str:
+    """Raises: ModelRefused, ConfigInvalid."""
+    return f"by {signer_of(pin, use.registry, use.keys).label}"
 
 
 def _outputs(pin: ModelPin, use: AliasUse) -> str:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from batch_scorer.config.job import Job
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.lake.storage import LakeStorage
+from batch_scorer.models.registry.files import FileRegistry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AliasUse:
-    """input_root, code: absolute. open_parts: all the rest, whose suites may be wrong and ledger away."""
+    """input_root, code, keys: absolute.
+
+    open_parts: all the rest, whose suites may be wrong and ledger away.
+    """
 
     job: Job
     input_root: str
     code: tuple[str, ...]
     storage: LakeStorage
+    registry: FileRegistry
+    keys: Path
     open_parts: Callable[[], JobParts]

@@ -215,6 +215,7 @@ def _manifest(
         rows=rows,
         model_alias=model.alias,
         model_manifest_sha256=model.manifest_sha256,
+        model_signed_by=model.signed_by,
         verdicts=verdicts,
         code_version=parts.code_version,
         environment=dict(parts.environment),

@@ -68,24 +68,28 @@ def _changed_rows(
     """
     if not names:
         return base.slice(0, 0), frozenset()
-    single = pa.concat_tables([_with(base, [name], value) for name in names])
+    single = _with(base, [{name} for name in names], value)
     accepted = accepts(single)
     taking = [name for name, ok in zip(names, accepted, strict=True) if ok]
     single = single.filter(pa.array(accepted))
     if len(taking) <= _MAX_CHANGED:
         return single, frozenset(taking)
-    packed = pa.concat_tables([_with(base, taking[n::_MAX_CHANGED], value) for n in range(_MAX_CHANGED)])
+    packed = _with(base, [set(taking[n::_MAX_CHANGED]) for n in range(_MAX_CHANGED)], value)
     together = accepts(packed)
     alone = [row for n in np.flatnonzero(~together) for row in range(int(n), len(taking), _MAX_CHANGED)]
-    rows = pa.concat_tables([packed.filter(pa.array(together)), single.take(alone[:_MAX_CHANGED])])
+    apart = single.take(pa.array(alone[:_MAX_CHANGED], pa.int64()))
+    rows = pa.concat_tables([packed.filter(pa.array(together)), apart])
     return rows, frozenset(taking)
 
 
-def _with(base: pa.Table, names: Sequence[str], value: str | None) -> pa.Table:
-    for name in names:
-        position = base.column_names.index(name)
-        base = base.set_column(position, name, pa.array([value], type=base.schema.types[position]))
-    return base
+def _with(base: pa.Table, changes: Sequence[set[str]], value: str | None) -> pa.Table:
+    """The base row once per change, with the value in the columns of the change."""
+    columns = {}
+    for name, kind in zip(base.column_names, base.schema.types, strict=True):
+        before, is_changed = base[name][0], [name in names for names in changes]
+        after = pa.scalar(value, kind) if any(is_changed) else before
+        columns[name] = pc.if_else(pa.array(is_changed), after, before)
+    return pa.table(columns)
 
 
 def _filled(rows: pa.Table, n_wanted: int, accepts: Accepts) -> pa.Table:

@@ -181,7 +181,7 @@ def _partition_values(dataset: ds.Dataset) -> dict[str, list[object]]:
     for fragment in _fragments(dataset):
         for key, value in ds.get_partition_keys(fragment.partition_expression).items():
             values.setdefault(key, []).append(value)
-    return values
+    return {name: values[name] for name in dataset.schema.names if name in values}
 
 
 def _partition_field(key: str, values: list[object]) -> pa.Field:
@@ -211,6 +211,7 @@ def _read(dataset: ds.Dataset, names: Sequence[str] | dict[str, None]) -> Iterat
             batch_readahead=1,
             fragment_readahead=1,
             use_threads=False,
+            fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False),
         )
 
 

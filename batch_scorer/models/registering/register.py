@@ -12,10 +12,12 @@ from typing import Any
 
 import pandas as pd
 
+from batch_scorer.core.baseline_json import encode_baseline
 from batch_scorer.core.errors import UsageError
 from batch_scorer.core.models import ModelFormat, ModelManifest, Signature, TrainingReference
 from batch_scorer.models.estimators import describe, use_one_thread
 from batch_scorer.models.registering.about import NOTHING_SAID, About
+from batch_scorer.models.registering.baseline import training_baseline
 from batch_scorer.models.registering.inputs import inputs_of
 from batch_scorer.models.registering.naming import require_positive_class
 from batch_scorer.models.registering.probing import imagined_rows, probe
@@ -23,13 +25,14 @@ from batch_scorer.models.registering.reference import Training, TrainingFiles, T
 from batch_scorer.models.registering.repeating import repeated_outputs
 from batch_scorer.models.registering.saving import saved
 from batch_scorer.models.registry.files import FileRegistry
-from batch_scorer.models.registry.manifests import GOLDEN_INPUT_FILE, GOLDEN_OUTPUT_FILE
+from batch_scorer.models.registry.manifests import BASELINE_FILE, GOLDEN_INPUT_FILE, GOLDEN_OUTPUT_FILE
 from batch_scorer.models.registry.names import require_name
 from batch_scorer.models.scoring.compatibility import current_environment
 from batch_scorer.models.scoring.golden import table_bytes
 from batch_scorer.models.scoring.loader import open_version
 from batch_scorer.models.signature.columns import GUESSED, columns_from_frame, guessed_columns
 from batch_scorer.models.trust.artefacts import load_artefact
+from batch_scorer.models.trust.signing import configured_key, sign_version
 
 _FORMATS = {
     ".skops": ModelFormat.SKOPS,
@@ -121,6 +124,7 @@ def submit(
     Raises: UsageError, ModelRefused, ModelUnloadable, SignatureInvalid, GoldenRowsDiffer, LockHeld, DiskFull,
     OutputUnwritable; in each case nothing was registered.
     """
+    key = configured_key()  # before anything is stored: a key that cannot be used stops it here
     estimator = load_artefact(
         submission.data, submission.format, allow_pickle=allow_pickle, label=submission.label
     ).estimator
@@ -153,7 +157,10 @@ def submit(
         origin=about.origin,
     )
     open_version(draft, files.__getitem__)  # as a worker will: it must load and repeat its golden rows
-    return registry.add_version(draft, files, why=about.notes)
+    manifest = registry.add_version(draft, files, why=about.notes)
+    if key is not None:
+        sign_version(registry, name, manifest.version, key, who=who)
+    return manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,10 +182,17 @@ def _examine(estimator: Any, training: Training | None, about: About) -> _Findin
     look = training.look(names)
     columns = columns_from_frame(estimator, look.typed, where=training.where, names=names)
     probed = probe(estimator, columns, look.sample, takes)
+    baseline = training_baseline(
+        estimator, probed.signature, lambda: training.batches(columns), look.record.n_rows
+    )
     outputs = repeated_outputs(estimator, probed.rows, probed.signature, about.tolerance)
     return _Findings(
         signature=probed.signature,
-        golden={GOLDEN_INPUT_FILE: table_bytes(probed.rows), GOLDEN_OUTPUT_FILE: table_bytes(outputs)},
+        golden={
+            GOLDEN_INPUT_FILE: table_bytes(probed.rows),
+            GOLDEN_OUTPUT_FILE: table_bytes(outputs),
+            BASELINE_FILE: encode_baseline(baseline),
+        },
         n_golden_rows=probed.rows.num_rows,
         record=look.record,
         remarks=probed.remarks,

@@ -14,15 +14,14 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from batch_scorer.core.durable import fsync_directory, write_new, write_whole, writing
-from batch_scorer.core.errors import LockHeld, ModelNotFound, ModelRefused, StoreUnavailable
+from batch_scorer.core.durable import write_whole, writing
+from batch_scorer.core.errors import BatchScorerError, LockHeld, ModelNotFound
 from batch_scorer.core.models import ModelManifest, ModelPin
 from batch_scorer.models.registry.alias_stack import Rollback, way_back
 from batch_scorer.models.registry.history import (
@@ -35,10 +34,12 @@ from batch_scorer.models.registry.history import (
 )
 from batch_scorer.models.registry.manifests import MANIFEST_FILE, decode_manifest, encode_manifest
 from batch_scorer.models.registry.names import as_version, is_name, nearest, require_alias, require_name
+from batch_scorer.models.registry.reading import no_link, read_plain, refused, told_when_unreadable
+from batch_scorer.models.registry.storing import store_directory
 
 _HISTORY = "history.jsonl"
 _LOCK = ".lock"
-_INCOMING = ".incoming-"
+KEPT = frozenset({_HISTORY, _LOCK})  # what a model's directory holds besides its versions
 _LOCK_WAIT_S = 60.0
 
 
@@ -57,17 +58,15 @@ class FileRegistry:
         """Models with at least one version, sorted; empty when there is no registry yet."""
         if not self.root.is_dir():
             return ()
-        with _told_when_unreadable(self.root):
+        with told_when_unreadable(self.root):
             found = sorted(entry.name for entry in self.root.iterdir() if is_name(entry.name))
             return tuple(name for name in found if (self.root / name / _HISTORY).is_file())
 
     def history(self, name: str) -> tuple[HistoryEntry, ...]:
         """Oldest first. Raises: ModelNotFound, ModelRefused, StoreUnavailable."""
-        directory = self._model_directory(name)
-        path = _no_link(directory / _HISTORY)
+        path = self.history_path(name)
         try:
-            with _told_when_unreadable(path):
-                data = path.read_bytes()
+            data = read_plain(path)
         except FileNotFoundError:
             raise self._unknown_model(name) from None
         return decode_history(data, str(path))
@@ -85,6 +84,25 @@ class FileRegistry:
         Raises: ModelNotFound, ModelRefused, StoreUnavailable.
         """
         return self._pinned_manifest(name, version, self.history(name))[0]
+
+    def manifests(self, name: str, versions: Iterable[int]) -> Iterator[ModelManifest]:
+        """The same of several versions; the history is read once. Raises: as manifest."""
+        entries = self.history(name)
+        return (self._pinned_manifest(name, version, entries)[0] for version in versions)
+
+    def model_directory(self, name: str) -> Path:
+        """Raises: ModelNotFound (not the name of a model), ModelRefused (a link)."""
+        if not is_name(name):
+            raise self._unknown_model(name)
+        return no_link(self.root / name)
+
+    def history_path(self, name: str) -> Path:
+        """Raises: as model_directory."""
+        return self.model_directory(name) / _HISTORY
+
+    def directory(self, name: str, version: int) -> Path:
+        """Where a version's files are, or would be. Raises: as model_directory."""
+        return self.model_directory(name) / str(version)
 
     def resolve(self, reference: str) -> ModelPin:
         """`taxi_tips@3` or `taxi_tips@champion` → exactly one version. Checks hashes, loads nothing.
@@ -108,7 +126,7 @@ class FileRegistry:
             name=name,
             version=version,
             alias=None if as_version(selector) else selector,
-            directory=str(self._version_directory(name, version).resolve()),
+            directory=str(self.directory(name, version).resolve()),
             artefact=manifest.artefact,
             format=manifest.format,
             sha256=manifest.files[manifest.artefact],
@@ -169,7 +187,7 @@ class FileRegistry:
         with self._locked(draft.name) as directory:
             manifest = replace(draft, version=self._next_version(directory), registered_at=self._now())
             data = encode_manifest(manifest)
-            _store_directory(directory, str(manifest.version), {**files, MANIFEST_FILE: data})
+            store_directory(directory, str(manifest.version), {**files, MANIFEST_FILE: data})
             entry = HistoryEntry(
                 event=HistoryEvent.REGISTERED,
                 version=manifest.version,
@@ -178,8 +196,27 @@ class FileRegistry:
                 who=manifest.registered_by,
                 why=why,
             )
-            self._append(directory, entry)
+            self._name_or_take_back(directory, entry)
         return manifest
+
+    def add_signature(self, name: str, version: int, *, key: str, signature: str, who: str) -> HistoryEntry:
+        """Record that a key signed the version's manifest. Whoever calls has checked that.
+
+        Raises: ModelNotFound, ModelRefused, LockHeld, DiskFull, OutputUnwritable.
+        """
+        self.manifest(name, version)
+        with self._locked(name) as directory:
+            entry = HistoryEntry(
+                event=HistoryEvent.SIGNED,
+                version=version,
+                key=key,
+                signature=signature,
+                at=self._now(),
+                who=who,
+                why="",
+            )
+            self._append(directory, entry)
+        return entry
 
     def _pinned_manifest(
         self, name: str, version: int, entries: tuple[HistoryEntry, ...]
@@ -187,34 +224,25 @@ class FileRegistry:
         pinned = pinned_manifests(entries).get(version)
         if pinned is None:
             raise self._unknown_version(name, str(version), entries)
-        path = _no_link(_no_link(self._version_directory(name, version)) / MANIFEST_FILE)
+        path = self.directory(name, version) / MANIFEST_FILE
         try:
-            with _told_when_unreadable(path):
-                data = path.read_bytes()
+            data = read_plain(path)
         except FileNotFoundError:
-            raise _refused(f"the manifest of {name}@{version} is gone", path) from None
+            raise refused(f"the manifest of {name}@{version} is gone", path) from None
         if hashlib.sha256(data).hexdigest() != pinned:
-            raise _refused(f"the manifest of {name}@{version} is not the one that was registered", path)
+            raise refused(f"the manifest of {name}@{version} is not the one that was registered", path)
         manifest = decode_manifest(data, str(path))
         if (manifest.name, manifest.version) != (name, version):
-            raise _refused(f"the manifest says it is of {manifest.name}@{manifest.version}", path)
+            raise refused(f"the manifest says it is of {manifest.name}@{manifest.version}", path)
         return manifest, pinned
-
-    def _model_directory(self, name: str) -> Path:
-        if not is_name(name):
-            raise self._unknown_model(name)
-        return _no_link(self.root / name)
-
-    def _version_directory(self, name: str, version: int) -> Path:
-        return self.root / name / str(version)
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[Path]:
-        directory = self._model_directory(name)
+        directory = self.model_directory(name)
         with writing(directory):
             from filelock import FileLock, Timeout  # imports asyncio, and only who registers locks
 
-            lock = FileLock(directory / _LOCK, timeout=_LOCK_WAIT_S)
+            lock = FileLock(no_link(directory / _LOCK), timeout=_LOCK_WAIT_S)
             try:
                 with lock:
                     yield directory
@@ -228,14 +256,26 @@ class FileRegistry:
     def _next_version(self, directory: Path) -> int:
         """Counts directories too: a registration killed before its history line used up its number."""
         on_disk = [as_version(entry.name) or 0 for entry in directory.iterdir()]
-        recorded = self.versions(directory.name) if (directory / _HISTORY).exists() else ()
-        return max([0, *on_disk, *recorded]) + 1
+        return max([0, *on_disk, *self._recorded(directory)]) + 1
 
     def _append(self, directory: Path, entry: HistoryEntry) -> None:
         path = directory / _HISTORY
         before = path.read_bytes() if path.exists() else b""
         decode_history(before, str(path))  # never build on a damaged history
         write_whole(path, following(before, entry))
+
+    def _name_or_take_back(self, directory: Path, entry: HistoryEntry) -> None:
+        """A version that the history does not name is in nobody's way, but its bytes are on the disk."""
+        try:
+            self._append(directory, entry)
+        except BaseException:
+            with suppress(BatchScorerError):
+                if entry.version not in self._recorded(directory):
+                    shutil.rmtree(directory / str(entry.version), ignore_errors=True)
+            raise
+
+    def _recorded(self, directory: Path) -> tuple[int, ...]:
+        return self.versions(directory.name) if (directory / _HISTORY).exists() else ()
 
     def _move(
         self, directory: Path, event: HistoryEvent, version: int, alias: str, *, reason: str, who: str
@@ -270,52 +310,7 @@ class FileRegistry:
         )
 
 
-def _store_directory(parent: Path, name: str, files: Mapping[str, bytes]) -> None:
-    for leftover in parent.glob(f"{_INCOMING}*"):  # of a killed registration: we hold the lock
-        shutil.rmtree(leftover)
-    incoming = parent / f"{_INCOMING}{secrets.token_hex(6)}"
-    incoming.mkdir()
-    try:
-        for file_name, data in files.items():
-            write_new(incoming / file_name, data)
-        fsync_directory(incoming)
-        incoming.rename(parent / name)
-    except BaseException:
-        shutil.rmtree(incoming, ignore_errors=True)
-        raise
-    fsync_directory(parent)
-
-
-def _no_link(path: Path) -> Path:
-    if path.is_symlink():
-        raise _refused("a symlink in the model registry is not followed", path)
-    return path
-
-
-@contextmanager
-def _told_when_unreadable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise StoreUnavailable(
-            f"the model registry cannot be read: {error.strerror}",
-            where=str(path),
-            fix="check that its file system is mounted and readable",
-        ) from error
-
-
 def _listed(name: str, entries: tuple[HistoryEntry, ...]) -> str:
     selectors = [*sorted(aliases_of(entries)), *map(str, sorted(pinned_manifests(entries), reverse=True))]
     shown = ", ".join(f"{name}@{selector}" for selector in selectors[:6])
     return shown + (", …" if len(selectors) > 6 else "")
-
-
-def _refused(what: str, path: Path) -> ModelRefused:
-    return ModelRefused(
-        what,
-        where=str(path),
-        fix="restore the registry from a backup, or register the model again as a new version",
-        next_command="batch-scorer models list",
-    )

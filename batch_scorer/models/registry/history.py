@@ -1,7 +1,8 @@
 """`history.jsonl`: what was registered and which alias moved, when, by whom and why.
 
 It only grows. Each registration pins its manifest's sha256, so a manifest edited later is found; aliases
-are nothing but their last move.
+are nothing but their last move. Each line ends with the sha256 of itself and pins the line before it. That
+finds damage and edits by hand; who writes the whole history anew is found by signatures only.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from batch_scorer.core.errors import ModelRefused
+
+_END = b"}\n"
+_SEAL, _SEAL_END = b', "sha256": "', b'"}\n'
 
 
 class HistoryEvent(StrEnum):
@@ -59,7 +63,7 @@ def following(data: bytes, entry: HistoryEntry) -> bytes:
     """The history with one more line, which pins the line before it. data: a whole history, or nothing."""
     last = data.splitlines(keepends=True)[-1:]
     previous = hashlib.sha256(last[0]).hexdigest() if last else None
-    return data + encode_entry(replace(entry, previous=previous))
+    return data + _sealed(encode_entry(replace(entry, previous=previous)))
 
 
 def encode_entry(entry: HistoryEntry) -> bytes:
@@ -75,9 +79,14 @@ def decode_history(data: bytes, where: str) -> tuple[HistoryEntry, ...]:
     entries: list[HistoryEntry] = []
     versions: set[int] = set()
     before: bytes | None = None
+    sealed = False
     for number, line in enumerate(data.splitlines(keepends=True), start=1):
         try:
-            entry = _decode_entry(line)
+            bare = _unsealed(line)
+            if sealed and bare is line:
+                raise ValueError("it has no sha256, and the line before it has one")
+            sealed = bare is not line
+            entry = _decode_entry(bare)
         except (ValueError, TypeError, KeyError) as reason:
             raise _damaged(where, number, str(reason)) from None
         if (entry.version in versions) is (entry.event is HistoryEvent.REGISTERED):
@@ -148,6 +157,22 @@ def _follows(entry: HistoryEntry, entries: Sequence[HistoryEntry], before: bytes
     if before is None or entry.previous is None:
         return entry.previous is None and not any(each.previous for each in entries)
     return entry.previous == hashlib.sha256(before).hexdigest()
+
+
+def _sealed(line: bytes) -> bytes:
+    """The line with the sha256 of all that comes before it in the line: one changed byte is found at once."""
+    body = line.removesuffix(_END)
+    return body + _SEAL + hashlib.sha256(body).hexdigest().encode() + _SEAL_END
+
+
+def _unsealed(line: bytes) -> bytes:
+    """The same line when it has no seal. Raises: ValueError, where the seal is not of this line."""
+    body, seal, _ = line.rpartition(_SEAL)
+    if not seal:
+        return line
+    if _sealed(body + _END) != line:
+        raise ValueError("it was changed: its own sha256 is not right")
+    return body + _END
 
 
 def _decode_entry(line: bytes) -> HistoryEntry:

@@ -26,7 +26,7 @@ def golden_outputs(estimator: Any, inputs: pa.Table, signature: Signature) -> pa
     columns: dict[str, pa.Array] = {}
     for method, shape in signature.outputs.items():
         result = predict(estimator, frame, method, shape, signature.takes)
-        columns |= _as_columns(method, result)
+        columns |= as_columns(method, result)
     return pa.table(columns)
 
 
@@ -41,7 +41,7 @@ def table_from_bytes(data: bytes) -> pa.Table:
     return pq.read_table(pa.BufferReader(data), use_threads=False, pre_buffer=False)
 
 
-def _as_columns(method: Method, result: np.ndarray) -> Mapping[str, pa.Array]:
+def as_columns(method: Method, result: np.ndarray) -> Mapping[str, pa.Array]:
     try:
         if result.ndim == 1:
             return {method.value: pa.array(result)}

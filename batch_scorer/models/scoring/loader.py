@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import ThreadpoolController
 
-from batch_scorer.core.errors import ModelRefused, SignatureInvalid, StoreUnavailable
+from batch_scorer.core.errors import ModelRefused, SignatureInvalid
 from batch_scorer.core.models import EXACT, Method, ModelManifest, ModelPin, Tolerance
 from batch_scorer.models.estimators import use_one_thread
 from batch_scorer.models.registry.manifests import (
@@ -26,6 +26,7 @@ from batch_scorer.models.registry.manifests import (
     MANIFEST_FILE,
     decode_manifest,
 )
+from batch_scorer.models.registry.reading import read_plain
 from batch_scorer.models.scoring.calling import predict
 from batch_scorer.models.scoring.compatibility import environment_differences
 from batch_scorer.models.scoring.golden import table_from_bytes
@@ -124,19 +125,13 @@ def _load(pin: ModelPin) -> LoadedModel:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_plain(path)
     except FileNotFoundError:
         raise ModelRefused(
             f"{path.name} of a registered model is gone",
             where=str(path),
             fix="restore the registry from a backup; every worker must see it under the same path",
         ) from None
-    except OSError as error:
-        raise StoreUnavailable(
-            f"the model registry cannot be read: {error.strerror}",
-            where=str(path),
-            fix="check that its file system is mounted and readable",
-        ) from error
 
 
 def _checked(name: str, data: bytes, sha256: str, label: str) -> bytes:

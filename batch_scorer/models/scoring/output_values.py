@@ -9,54 +9,52 @@ import pyarrow as pa
 
 from batch_scorer.core.errors import ScoringError, SignatureInvalid
 from batch_scorer.core.expressions import OutputColumn
-from batch_scorer.core.models import Method
-from batch_scorer.models.scoring.numpy_expressions import evaluate
-from batch_scorer.models.scoring.outputs import problems_of
+from batch_scorer.core.models import Method, Signature
+from batch_scorer.core.result_layouts import layout_of
+from batch_scorer.models.scoring.error_rows import refused
+from batch_scorer.models.scoring.numpy_expressions import Predicted, evaluate
 from batch_scorer.models.signature.arrow_types import arrow_type
 
 
 def evaluate_outputs(
-    prediction: np.ndarray,
-    method: Method,
-    outputs: Sequence[OutputColumn],
-    classes: Sequence[str] | None,
+    prediction: np.ndarray, method: Method, outputs: Sequence[OutputColumn], signature: Signature
 ) -> pa.Table:
     """The output columns of one batch, n_rows each, without nulls.
 
-    prediction: (n_rows,) or (n_rows, n) from LoadedModel.predict.
+    prediction: (n_rows,) or (n_rows, n) from LoadedModel.predict; signature: of the same model.
     Casts lose nothing (float32 rounds: that is what it was asked for).
     Raises: ScoringError for values that do not fit the type; SignatureInvalid for expressions that do not fit
     the prediction.
     """
     if len(prediction) == 0:  # an empty prediction does not know whether it is text
         return pa.table({o.name: pa.array([], type=arrow_type(o.type)) for o in outputs})
-    columns = {}
-    for output in outputs:
-        problems = problems_of(output, method, prediction.shape[1:], classes)
-        if problems:
-            raise SignatureInvalid(f"{output.name}: {'; '.join(problems)}")
-        columns[output.name] = _cast(output, evaluate(output.expression, prediction, output.source))
-    return pa.table(columns)
+    predicted = Predicted(values=prediction, layout=layout_of(method, signature))
+    return pa.table({o.name: _cast(o, evaluate(o.expression, predicted, o.source)) for o in outputs})
 
 
 def _cast(output: OutputColumn, values: np.ndarray) -> pa.Array:
     is_text = values.dtype == object
     if is_text is not (output.type == "string"):
-        kind = "text" if is_text else "no text"
-        raise SignatureInvalid(f'{output.name}: "{output.source}" is {kind}, but the type is {output.type}')
+        kind, instead = ("text", "string") if is_text else ("no text", _fitting(values))
+        raise SignatureInvalid(
+            f'{output.name}: "{output.source}" is {kind}, but the type is {output.type}',
+            fix=f"declare it {instead}, in model.output of the job file",
+        )
     if is_text:
         return _text(output, values)
     bad = _unfit(values, output.type)
     if bad.any():
-        first = int(np.flatnonzero(bad)[0])
-        error = ScoringError(
-            f'{output.name}: "{output.source}" gives {values[first].item()!r}, which is no {output.type}, on '
-            f"{int(bad.sum()):,} of {len(values):,} rows, first at batch row {first}",
+        first = values[np.flatnonzero(bad)[0]].item()
+        raise refused(
+            f'{output.name}: "{output.source}" gives {first!r}, which is no {output.type}',
+            bad,
             fix="declare a type that holds every value, or change the expression",
         )
-        error.n_error_rows, error.error_rows = int(bad.sum()), tuple(np.flatnonzero(bad)[:10].tolist())
-        raise error
     return pa.array(values.astype(output.type), type=arrow_type(output.type))
+
+
+def _fitting(values: np.ndarray) -> str:
+    return {"b": "bool", "f": "float64"}.get(values.dtype.kind, "int64")
 
 
 def _text(output: OutputColumn, values: np.ndarray) -> pa.Array:

@@ -1,8 +1,13 @@
 """Which types a skops file may hold: what skops trusts itself, and the list below, each with its reason.
 
-Nothing here is a sandbox. A type on the list can be built without running code of the file's author, but
-crafted tree nodes can still crash `predict`; so trees count on the pinned hash, which says the bytes are
-those that somebody registered.
+How each was reviewed. skops makes an object in one of three ways: `__new__` and `__setstate__`, a call of the
+type with arguments from the file, or a look-up of a function that is kept for later. So a type is listed only
+if neither its construction nor its state runs, imports or opens anything that the file names; a function only
+if it computes on its arguments and has no other effect, whatever they are. Bound methods are never trusted,
+of no type: the file could name any of them.
+
+Nothing here is a sandbox. Crafted tree nodes can still crash `predict`; so trees count on the pinned hash,
+which says the bytes are those that somebody registered.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from batch_scorer.core.errors import BatchScorerError, ModelRefused, ModelUnloadable
 from batch_scorer.core.models import ModelFormat
 from batch_scorer.models.trust.allow_list import TRUSTED_TYPES, require_trusted
+from batch_scorer.models.trust.archives import require_bounded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,7 @@ def load_artefact(data: bytes, model_format: ModelFormat, *, allow_pickle: bool,
 def _load(data: bytes, model_format: ModelFormat, label: str) -> Any:
     match model_format:
         case ModelFormat.SKOPS:
+            require_bounded(data, label=label)
             require_trusted(data, label=label)
             return skops.io.loads(data, trusted=sorted(TRUSTED_TYPES))
         case ModelFormat.JOBLIB:

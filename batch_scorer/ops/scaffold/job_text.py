@@ -108,11 +108,12 @@ def _validate(draft: JobDraft, *, is_dated: bool) -> list[str]:
 
 
 def _model(draft: JobDraft) -> list[str]:
-    output = ", ".join(f"{_text(name)}: {_quoted(source)}" for name, source in draft.output.items())
+    sources = {name: _quoted(source.replace("${", "$${")) for name, source in draft.output.items()}
+    output = ", ".join(f"{_text(name)}: {source}" for name, source in sources.items())
     return [
         "model:",
         _line(f"  uri: {_text(draft.model)}", _comment(draft.model_why)),
-        _line(f"  method: {draft.method}", "predict, predict_proba or decision_function"),
+        _line(f"  method: {draft.method}", ", ".join(Method)),
         f"  output: {{{output}}}",
         *([] if draft.model_is_known else [_OF_A_CLASSIFIER]),
     ]

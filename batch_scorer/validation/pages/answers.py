@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from batch_scorer.core.pages.text import shortened
 from batch_scorer.core.validation import Severity, SuiteVerdict
 from batch_scorer.validation.pages.model import Answer, Outcome, Samples
-from batch_scorer.validation.pages.text import shortened
 from batch_scorer.validation.suites.phrases import rule_in_words, value_in_words
 from batch_scorer.validation.verdicts import mismatch_in_words, percent_in_words, why_it_raised
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from batch_scorer.core.chunks import Accounting
+from batch_scorer.core.pages.environment import page_environment
 from batch_scorer.core.records import AttemptRecord, RunRecord
 from batch_scorer.validation.pages.build import Read, by_date, overview, sections
-from batch_scorer.validation.pages.text import visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -34,16 +34,7 @@ def run_page(run: RunRecord, attempts: Sequence[AttemptRecord], read: Read) -> I
 
 
 def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("batch_scorer.validation.pages"),
-        autoescape=True,
-        finalize=visible,  # over every value that the templates put out, so that none can be forgotten
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("batch_scorer.validation.pages")
     environment.filters.update(moment=_moment, command=_command, count=_count)
     return environment
 

@@ -1,0 +1,1 @@
+"""What every HTML page of ours shares: its style, its escaping, its head."""
