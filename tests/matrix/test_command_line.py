@@ -42,7 +42,7 @@ def test_local_processes_publish_what_the_estimator_says(
     artefact, table = tmp_path / f"model.{model_format.value}", tmp_path / "training.parquet"
     (skops.io.dump if model_format is ModelFormat.SKOPS else joblib.dump)(estimator, artefact)
     reading.read(workbench.training[list(reading.columns)]).to_parquet(table)
-    job = workbench.write_job("m1", Method.PREDICT_PROBA, own[lake.DAYS[0]])
+    job = workbench.write_job("m1", Method.PREDICT_PROBA, estimator, own[lake.DAYS[0]])
     allowed = ["--allow-pickle"] if model_format is ModelFormat.JOBLIB else []
     _shell(tmp_path, "models", "register", str(artefact), "--name", "m1", "--reference", str(table), *allowed)
     told = _shell(tmp_path, "run", job, "--cluster", "local", "--workers", "2", "--json")

@@ -85,7 +85,7 @@ def check(workbench: Workbench, cell: Cell) -> None:
     assert manifest.format is cell.format
     assert set(manifest.signature.outputs) == set(methods_of(estimator))
     own = {day: own_output(estimator, method, cell.reading.of(workbench.day(day))) for day in lake.DAYS}
-    job = workbench.write_job(manifest.name, method, own[lake.DAYS[0]])
+    job = workbench.write_job(manifest.name, method, estimator, own[lake.DAYS[0]])
     workbench.run(job)
     for day, expected in own.items():
         assert_agree(workbench.published(job, day), expected, cell)
