@@ -167,7 +167,14 @@ _OURS = "a function of the project's own, which only a pickle can name"
 def _numbers_and(texts: Any, columns: Any = ("payment", "company")) -> ColumnTransformer:
     numbers = make_pipeline(SimpleImputer(), StandardScaler())
     names = columns if isinstance(columns, str) else list(columns)
-    return ColumnTransformer([("num", numbers, ["miles", "fare", "bags", "prepaid"]), ("text", texts, names)])
+    return ColumnTransformer(
+        [("num", numbers, ["miles", "fare", "bags", "prepaid"]), ("text", texts, names)], sparse_threshold=1.0
+    )
+
+
+def _words(vectorizer: Any) -> ColumnTransformer:
+    """Always sparse: by default the share of zeros decides, and a dense result is multiplied by BLAS."""
+    return ColumnTransformer([("text", vectorizer, "note")], sparse_threshold=1.0)
 
 
 def as_dicts(frame: pd.DataFrame) -> list[dict[str, str]]:
@@ -485,7 +492,6 @@ CASES: tuple[Case, ...] = (
                 MinMaxScaler(clip=True), FunctionTransformer(np.log1p), _tree()
             ),
             "QuantileTransformer": lambda: make_pipeline(QuantileTransformer(n_quantiles=20), _tree()),
-            "KNNImputer": lambda: make_pipeline(KNNImputer(n_neighbors=2), _tree()),
             "SelectKBest": lambda: make_pipeline(SelectKBest(k=1), _tree()),
             "FeatureUnion": lambda: make_pipeline(make_union(StandardScaler(), MinMaxScaler()), _tree()),
         },
@@ -499,6 +505,26 @@ CASES: tuple[Case, ...] = (
             "Nystroem": lambda: make_pipeline(Nystroem(n_components=5, random_state=0), Ridge()),
             "IsotonicRegression": lambda: make_pipeline(PCA(1), IsotonicRegression(out_of_bounds="clip")),
         },
+        batch=GEMM,
+    ),
+    *_of(
+        "preprocessing", Target.BOTH,
+        {"KNNImputer": lambda: make_pipeline(KNNImputer(n_neighbors=2), _tree())},
+        reading="float64 with nulls, as it is",
+    ),
+    *_of(
+        "boosting", Target.NUMBER,
+        {"HistGradientBoostingRegressor of nulls": lambda: HistGradientBoostingRegressor(max_iter=5)},
+        reading="float64 with nulls, as it is",
+    ),
+    *_of(
+        "mixed columns", Target.BOTH,
+        {
+            "one-hot, dense": lambda: make_pipeline(
+                _numbers_and(OneHotEncoder(handle_unknown="ignore", sparse_output=False)), _logistic()
+            )
+        },
+        reading="numbers, flags and text",
         batch=GEMM,
     ),
     *_of(
@@ -545,17 +571,17 @@ CASES: tuple[Case, ...] = (
         "text", Target.BOTH,
         {
             "TfidfVectorizer": lambda: make_pipeline(
-                ColumnTransformer([("text", TfidfVectorizer(), "note")]), _logistic()
+                _words(TfidfVectorizer()), _logistic()
             ),
             "CountVectorizer": lambda: make_pipeline(
-                ColumnTransformer([("text", CountVectorizer(), "note")]), MultinomialNB()
+                _words(CountVectorizer()), MultinomialNB()
             ),
             "HashingVectorizer": lambda: make_pipeline(
-                ColumnTransformer([("text", HashingVectorizer(n_features=32), "note")]),
+                _words(HashingVectorizer(n_features=32)),
                 SGDClassifier(loss="log_loss", random_state=0),
             ),
             "TruncatedSVD of tf-idf": lambda: make_pipeline(
-                ColumnTransformer([("text", TfidfVectorizer(), "note")]),
+                _words(TfidfVectorizer()),
                 TruncatedSVD(3, random_state=0),
                 _tree(),
             ),

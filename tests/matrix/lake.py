@@ -202,6 +202,7 @@ NUMERIC = (
     Reading(name="dates", columns=("day",), prepare=lambda: FunctionTransformer(weekdays), no_skops=_OURS),
 )
 _WHOLE = (
+    Reading(name="float64 with nulls, as it is", columns=("fare", "miles", "minutes")),
     Reading(name="category, as it is", columns=("payment", "rating"), read=_as(_CATEGORIES)),
     Reading(name="str, as it is", columns=("payment", "company"), read=_as("str")),
     Reading(name="free text", columns=("note",)),
