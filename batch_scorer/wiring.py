@@ -16,17 +16,19 @@ from batch_scorer.config.fingerprint import config_fingerprint
 from batch_scorer.config.job import Job
 from batch_scorer.config.load import LoadedJob, load_despite_mistakes, load_job, load_jobs
 from batch_scorer.config.mistakes import JobInvalid
+from batch_scorer.config.mlflow import is_of_mlflow
 from batch_scorer.config.pinned import as_then
 from batch_scorer.config.project import Project
-from batch_scorer.config.registries import registry_path
+from batch_scorer.config.registries import named_tracking_uri, registry_path
 from batch_scorer.config.stand_ins import is_nowhere
 from batch_scorer.core.errors import BatchScorerError, ConfigInvalid
 from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunListener, RunObserver, RunOptions, RunReport
 from batch_scorer.core.validation import OnFail
+from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.environment import environment
-from batch_scorer.execution.parts import BoundSuite, JobParts
+from batch_scorer.execution.parts import BoundSuite, JobParts, ModelSource
 from batch_scorer.execution.places import Places
 from batch_scorer.execution.promotion.uses import AliasUse
 from batch_scorer.lake.parquet_sink import ParquetSink
@@ -81,6 +83,7 @@ def _parts(
     suites = bound_suites(project, job)
     places = _places(project, job)
     database = _database(places, job)
+    registry = open_registry(project, job)
     return JobParts(
         job=job,
         places=places,
@@ -90,7 +93,8 @@ def _parts(
         suite_fingerprint=suites_fingerprint([(use.suite, use.on_fail, use.stage) for use in suites]),
         config_fingerprint=config_fingerprint(job),
         storage=LocalStorage(),
-        registry=open_registry(project, job),
+        registry=registry,
+        models=model_source(project, job, registry),
         keys=project.keys,
         ledger=open_one(database),
         database=database,
@@ -191,7 +195,31 @@ def bound_suites(project: Project, job: Job) -> tuple[BoundSuite, ...]:
 
 
 def open_registry(project: Project, job: Job) -> FileRegistry:
-    return FileRegistry(Path(project.resolve(job.registry)))
+    return FileRegistry(Path(project.resolve(job.registry_directory)))
+
+
+def model_source(project: Project, job: Job, registry: FileRegistry) -> ModelSource:
+    """What tells which model version a reference of the job means. Asks nobody yet."""
+    if not is_of_mlflow(job.model_reference):
+        return registry
+    from batch_scorer.models.mlflow.source import MlflowSource
+
+    return MlflowSource(registry, tracking_uri_of(project, job.tracking_uri), who=user_name())
+
+
+def project_tracking_uri(project: Project, target: str | None = None) -> str | None:
+    """Of the MLflow that the project's jobs name, or else its own variable. Raises: UsageError."""
+    return tracking_uri_of(project, named_tracking_uri(project, target))
+
+
+def tracking_uri_of(project: Project, written: str | None) -> str | None:
+    """Of the MLflow to ask: what is written in a job file or on the command line, else MLflow's own variable.
+
+    A SQLite file of a job file lies below the project, any other where MLflow would look for it.
+    """
+    if written is not None and written.startswith("sqlite:///"):
+        return "sqlite:///" + project.resolve(written.removeprefix("sqlite:///"))
+    return written or os.environ.get("MLFLOW_TRACKING_URI") or None
 
 
 def project_registry(project: Project, target: str | None = None) -> FileRegistry:
@@ -207,7 +235,6 @@ def use_of_alias(project: Project, loaded: LoadedJob) -> AliasUse:
         input_root=project.resolve(job.input.path),
         code=tuple(project.resolve(directory) for directory in job.code),
         storage=LocalStorage(),
-        registry=open_registry(project, job),
         keys=project.keys,
         open_parts=partial(_parts, project, loaded, open_ledger_for_reading),
     )

@@ -75,7 +75,7 @@ def _directories(job: Job, resolve: Callable[[str], str]) -> Iterator[Finding]:
         (("input", "path"), job.input.path),
         (("output", "path"), job.output.path),
         (("output", "state"), job.output.state),
-        (("registry",), job.registry),
+        (("registry",), job.registry_directory),
     ]
     seen: list[tuple[Path, str, str]] = []
     for path, written in places:

@@ -18,6 +18,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 from batch_scorer.config.cron import check_cron
 from batch_scorer.config.databases import check_state_db
 from batch_scorer.config.mistakes import suggestion
+from batch_scorer.config.mlflow import check_registry, is_of_mlflow, parse_mlflow_ref
 from batch_scorer.config.project import NAME
 from batch_scorer.config.units import (
     format_duration,
@@ -135,7 +136,9 @@ def check_timezone(text: str) -> str:
 
 
 def _model_uri(text: str) -> str:
-    if not text.startswith("mlflow:"):
+    if is_of_mlflow(text):
+        parse_mlflow_ref(text)
+    else:
         parse_model_ref(text)
     return text
 
@@ -265,6 +268,7 @@ SuiteName = Annotated[str, AfterValidator(_named("suite"))]
 TimeZone = Annotated[str, AfterValidator(check_timezone)]
 Cron = Annotated[str, AfterValidator(check_cron)]
 ModelUri = Annotated[str, AfterValidator(_model_uri)]
+Registry = Annotated[PathText, AfterValidator(check_registry)]
 StateDb = Annotated[Text, AfterValidator(check_state_db)]
 ClusterSpec = Annotated[str, AfterValidator(parse_cluster)]
 EnvName = Annotated[str, Field(pattern=f"^{SECRET_NAME.pattern}$")]

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 
 from batch_scorer.config.layers import to_plain
 from batch_scorer.config.mistakes import Place
+from batch_scorer.config.mlflow import is_of_mlflow
 from batch_scorer.config.yaml_source import YamlMap, nodes
 
 Path = tuple[str | int, ...]
@@ -29,10 +30,6 @@ def _is(*values: str) -> Callable[[object], bool]:
     return lambda value: value in values
 
 
-def _begins(prefix: str) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, str) and value.startswith(prefix)
-
-
 def _is_uri(value: object) -> bool:
     return isinstance(value, str) and "://" in value
 
@@ -41,14 +38,12 @@ _LOCAL = "use a path on a local disk"
 
 NOT_YET = (
     NotYet(keys="validate.output.*.on_fail", refuses=_is("quarantine"), instead="use block or warn"),
-    NotYet(keys="model.uri", refuses=_begins("mlflow:"), instead="register the model in data/models"),
     NotYet(keys="model.max_error_rows", refuses=lambda value: value not in (None, 0, "0"), instead="use 0"),
-    NotYet(keys="registry", refuses=_begins("mlflow:"), instead="use a directory"),
     NotYet(
         keys="compute.cluster", refuses=lambda v: isinstance(v, dict), instead="use local or tcp://host:port"
     ),
     NotYet(keys="compute.compiled", refuses=_is("require"), instead="use auto"),
-    NotYet(keys="registry", refuses=_is_uri, instead=_LOCAL),
+    NotYet(keys="registry", refuses=lambda v: _is_uri(v) and not is_of_mlflow(str(v)), instead=_LOCAL),
     NotYet(keys="code.*", refuses=_is_uri, instead=_LOCAL),
     NotYet(keys="input.path", refuses=_is_uri, instead=_LOCAL),
     NotYet(keys="output.path", refuses=_is_uri, instead=_LOCAL),

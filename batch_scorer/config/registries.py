@@ -18,7 +18,7 @@ def registry_path(project: Project, target: str | None = None) -> Path:
 
     A job file that is still wrong does not keep anybody from registering the model it waits for.
     """
-    named = {job.registry for job in _whole_jobs(project, target)}
+    named = {job.registry_directory for job in _whole_jobs(project, target)}
     if len(named) > 1:
         raise UsageError(
             f"the jobs of this project use several registries: {', '.join(sorted(named))}",
@@ -26,6 +26,18 @@ def registry_path(project: Project, target: str | None = None) -> Path:
             fix="let them share one: a model's versions and aliases live in one place",
         )
     return Path(project.resolve(named.pop() if named else "data/models"))
+
+
+def named_tracking_uri(project: Project, target: str | None = None) -> str | None:
+    """Of the MLflow that the project's jobs name in `registry`. Raises: UsageError."""
+    named = {job.tracking_uri for job in _whole_jobs(project, target)} - {None}
+    if len(named) > 1:
+        raise UsageError(
+            f"the jobs of this project use several MLflows: {', '.join(sorted(filter(None, named)))}",
+            where=str(project.root / "jobs"),
+            fix="say which one is meant: --tracking-uri URI",
+        )
+    return next(iter(named), None)
 
 
 def code_directories(project: Project, target: str | None = None) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ from batch_scorer.config.fields import (
     Workers,
     parse_model_ref,
 )
+from batch_scorer.config.mlflow import is_of_mlflow, parse_mlflow_ref
 from batch_scorer.core.expression_parser import parse_condition
 from batch_scorer.core.expressions import Expression
 from batch_scorer.core.models import Method
@@ -132,7 +133,7 @@ class Validation(BaseModel):
 class ModelUse(BaseModel):
     model_config = STRICT
 
-    uri: ModelUri = Field(description="name@alias or name@version")
+    uri: ModelUri = Field(description="name@alias, name@version, or mlflow:models:/name@alias")
     method: Method = Field(Method.PREDICT, description="what is called on the estimator")
     output: Outputs = Field(description='columns to publish, each "type = expression"')
     max_error_rows: Count = Field(0, description="rows the model may fail on before the partition fails")
@@ -154,6 +155,10 @@ class ModelUse(BaseModel):
 
     @property
     def _ref(self) -> ModelRef:
+        if is_of_mlflow(self.uri):
+            asked = parse_mlflow_ref(self.uri)
+            version = None if asked.version is None else int(asked.version)
+            return ModelRef(name=asked.name, alias=asked.alias, version=version)
         return parse_model_ref(self.uri)
 
 

@@ -196,6 +196,7 @@ class ModelPin:
     directory: of the version, absolute or a URI. alias: what the job named, None for an explicit version.
     trained_on: of the training table's columns of dates and times; empty when that is not known.
     signed_by: fingerprint of the trusted key whose signature was checked, where the job asks for one.
+    origin: where the version was imported from.
     """
 
     name: str
@@ -211,6 +212,7 @@ class ModelPin:
     n_golden_rows: int
     trained_on: tuple[TimeSpan, ...] = ()
     signed_by: str | None = None
+    origin: ModelOrigin | None = None
 
     @property
     def reference(self) -> str:
@@ -219,6 +221,7 @@ class ModelPin:
 
     @property
     def label(self) -> str:
-        """`taxi_tips@champion = v7 (a91c…)`."""
+        """`taxi_tips@champion = v7 (a91c…)`; of MLflow, with `from mlflow:models:/taxi_tips/3`."""
         named = f"{self.name}@{self.alias} = " if self.alias else f"{self.name} "
-        return f"{named}v{self.version} ({self.sha256[:4]}…)"
+        origin = f" from mlflow:{self.origin.uri}" if self.origin else ""
+        return f"{named}v{self.version} ({self.sha256[:4]}…){origin}"

@@ -25,6 +25,7 @@ def make_example(directory: Path, registry: FileRegistry) -> tuple[Path, ...]:
             reference_path=example.training_table,
             allow_pickle=False,
             about=About(
+                owner="earnings team",
                 purpose="which rides end with a big tip; an example, trained on invented rides",
                 notes="the example's model: which rides end with a big tip",
                 positive_class="1",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from batch_scorer.config.job import Job
 from batch_scorer.config.mistakes import suggestion
+from batch_scorer.config.mlflow import is_of_mlflow
 from batch_scorer.core.errors import BatchScorerError, SignatureInvalid
 from batch_scorer.core.expression_tokens import names_at
 from batch_scorer.execution.parts import BoundSuite
@@ -66,6 +67,8 @@ def _unknown_columns(job: Job, suites: Sequence[BoundSuite], columns: Sequence[s
 def _unfit_outputs(job: Job, registry: FileRegistry) -> Iterator[Finding]:
     from batch_scorer.models.scoring.outputs import unfit_outputs
 
+    if is_of_mlflow(job.model_reference):
+        return  # asking MLflow, and importing what is new there, is for `doctor` and runs
     try:
         pin = registry.resolve(job.model.uri)
     except BatchScorerError:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from batch_scorer.config.job import Job
+from batch_scorer.core.models import ModelPin
 from batch_scorer.core.runs import RunObserver
 from batch_scorer.core.urls import without_password
 from batch_scorer.core.validation import OnFail, Suite
@@ -33,11 +34,23 @@ class BoundSuite:
     max_quarantined_rate: float | None = None
 
 
+class ModelSource(Protocol):
+    """What tells which model version a reference means: the file registry, or MLflow by way of its mirror."""
+
+    def resolve(self, reference: str) -> ModelPin:
+        """Exactly one version, its hashes checked. The same reference means the same one for a whole command.
+
+        Raises: ModelNotFound, ModelRefused, StoreUnavailable.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobParts:
     """input_root: absolute. code: absolute directories for sys.path. config: the job file as resolved.
 
+    registry: where model versions lie. models: what `model.uri` and `--model` are asked of.
     keys: the directory of the public keys whose signatures of models count.
+
     database: what opens the ledger, a path, or a URL with its password. ledger_at: as a person may see it.
     """
 
@@ -51,6 +64,7 @@ class JobParts:
     storage: LakeStorage
     registry: FileRegistry
     keys: Path
+    models: ModelSource
     ledger: Ledger
     database: str | Path = field(repr=False)
     manifests: ManifestStore

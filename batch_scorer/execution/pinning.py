@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from batch_scorer.config.job import Job
+from batch_scorer.config.mlflow import is_of_mlflow
 from batch_scorer.core.errors import (
     ConfigInvalid,
     ModelNotFound,
@@ -31,10 +32,10 @@ def pin_model(parts: JobParts, override: str | None = None) -> ModelPin:
     override: `name@version` from the command line. Raises: UsageError, ConfigInvalid, ModelError.
     """
     try:
-        pin = trusted_pin(parts, override or parts.job.model.uri)
+        pin = trusted_pin(parts, override or parts.job.model_reference)
     except ModelNotFound as error:
         kind = UsageError if override else ConfigInvalid
-        registry = f"registry {parts.registry.root}"
+        registry = f"registry {parts.registry.root}" if parts.models is parts.registry else error.where
         where = registry if override else f"jobs/{parts.job.name}.yml, model.uri; {registry}"
         raise kind(error.what, where=where, fix=error.fix, next_command=error.next_command) from None
     check_outputs_of(parts.job, pin)
@@ -46,7 +47,7 @@ def trusted_pin(parts: JobParts, reference: str) -> ModelPin:
 
     Raises: ModelNotFound, ModelRefused, StoreUnavailable; ConfigInvalid (no key is trusted, a broken one).
     """
-    pin = parts.registry.resolve(reference)
+    pin = parts.models.resolve(reference)
     if parts.job.model.trust == "pinned":
         return pin
     return replace(pin, signed_by=signer_of(pin, parts.registry, parts.keys).fingerprint)
@@ -102,6 +103,18 @@ class ModelsOfTheirDay:
             job = self._parts.job.name
             error.next_command = f"batch-scorer backfill {job} --from {first} --to {last} --model-as-of-date"
         return error
+
+
+def require_history_of_alias(job: Job) -> None:
+    """Raises: UsageError, where nobody remembers what the job's alias meant."""
+    if is_of_mlflow(job.model_reference):
+        raise UsageError(
+            "--model-as-of-date asks what an alias meant, and MLflow keeps no history of its aliases: "
+            f"{job.model_reference}",
+            where=f"jobs/{job.name}.yml, model.uri",
+            fix="choose a version with --model NAME@V (batch-scorer models list), or promote imported "
+            "versions in the registry and let model.uri name that alias",
+        )
 
 
 def _check_has_days(job: Job, alias: str) -> None:

@@ -19,7 +19,7 @@ from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import PartitionRecord
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.pinning import ModelsOfTheirDay, pin_model
+from batch_scorer.execution.pinning import ModelsOfTheirDay, pin_model, require_history_of_alias
 from batch_scorer.planning.plan import build_plan, check_selection, keep_predicate, with_footers
 from batch_scorer.planning.selection import since_success
 from batch_scorer.planning.staleness import needs_content
@@ -42,6 +42,8 @@ def survey(parts: JobParts, choice: ModelChoice, selection: Selection, now: date
 
     Raises: UsageError, ConfigInvalid, ModelError, StoreUnavailable, DamageFound.
     """
+    if choice.of_its_day:
+        require_history_of_alias(parts.job)
     job, model = parts.job, pin_model(parts, choice.version)
     models_of_their_day = ModelsOfTheirDay(parts) if choice.of_its_day else None
     check_selection(job, selection)

@@ -101,7 +101,7 @@ class Life:
             self._check_day(each, version)
         self._check_plan_and_status()
         self._check_history()
-        for each, meant in self.meant.items():
+        for each, meant in list(self.meant.items())[-2:]:
             [told] = self(f"batch-scorer models at {each} taxi_tips --json").lines[:-1]
             assert (told["alias"], told["version"]) == ("champion", meant), each
 
@@ -122,13 +122,15 @@ class Life:
         artefact = self.root / f"data/models/taxi_tips/{version}/model.skops"
         sha256 = hashlib.sha256(artefact.read_bytes()).hexdigest()
         row = f"--row ride_id={joined['ride_id'].iloc[-1]}"
-        for asked in (f"--partition {each}", row)[: 2 if each == max(self.shows) else 1]:
+        is_newest = each == max(self.shows)
+        for asked in (f"--partition {each}", row)[: 2 if is_newest else 1]:
             told = self(f"batch-scorer audit taxi_tips {asked} --json").lines[0]
             assert (told["partition"], told["model"]["version"]) == (f"ride_date={each}", version)
             assert told["model"]["sha256"] == sha256
         if told["row"]:
             assert told["row"]["values"]["big_tip_score"] == joined["big_tip_score"].iloc[-1]
-        assert f"taxi_tips@{version}" in self(f"batch-scorer show taxi_tips/{each}").stdout
+        if is_newest:
+            assert f"taxi_tips@{version}" in self(f"batch-scorer show taxi_tips/{each}").stdout
 
     def _check_plan_and_status(self) -> None:
         champion = self._champion()
@@ -256,6 +258,8 @@ def test_at_every_step_of_its_life_all_that_can_be_asked_tells_the_truth(life: L
     assert (
         "meant nothing before" in life("batch-scorer models rollback taxi_tips --reason more", code=2).stderr
     )
+    for each, meant in life.meant.items():
+        assert f"v{meant} " in life(f"batch-scorer models at {each}").stdout
     why = [
         line["why"]
         for line in life("batch-scorer models history taxi_tips --alias champion --json").lines[:-1]

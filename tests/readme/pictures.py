@@ -1,7 +1,7 @@
-"""README's terminal pictures, taken for real: its commands are typed from the first to the last, in an empty
-directory, and what it shows is held against what they print.
+"""Terminal pictures of README and of pages of docs/, taken for real: a page's commands are typed from the
+first to the last, in an empty directory, and what it shows is held against what they print.
 
-`python -m tests.readme.pictures` takes them all again. A fenced block is
+`python -m tests.readme.pictures` takes them all again; with the name of a page, its own. A fenced block is
 - `console`: a session. A line that begins with `$ ` is typed, the lines below are what it prints; ` …` stands
   for lines that are left out.
 - with a file's name after its language, such as `python make_own.py`: saved under that name.
@@ -21,14 +21,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+PAGES = ("README.md", "docs/models.md")
 _FENCE = re.compile(r"^```(?P<kind>\w*) *(?P<file>\S*)$")
 _LEFT_OUT = " …"
 # What is another each time: run ids, hashes, times of day, what a machine takes and has.
 _CHANGING = (
     (re.compile(r"\b01[0-9A-HJKMNP-TV-Z]{24}\b"), "RUN"),
-    (re.compile(r"\b[0-9a-f]{4,64}…"), "HASH"),
+    (re.compile(r"\b([0-9a-f]{4,64}…|[0-9a-f]{64}\b)"), "HASH"),
     (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ"), "TIME"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b"), "TIME"),
+    (re.compile(r"\b(?<=the end of )\d{4}-\d\d-\d\d\b"), "TODAY"),
     (re.compile(r"\b[\d.,]+ (s|min|ms|h)\b"), "SPAN"),
     (re.compile(r"\b[\d.,]+ (kB|MB|GB|TB)\b"), "SIZE"),
     (re.compile(r"\b\d+\.\d{3,}\b"), "SCORE"),
@@ -39,7 +42,7 @@ _CHANGING = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """line: of README, from 1. shown: what README prints below the command."""
+    """line: of the page, from 1. shown: what the page prints below the command."""
 
     line: int
     command: str
@@ -53,7 +56,7 @@ class SavedFile:
 
 
 def steps(text: str) -> Iterator[Picture | SavedFile]:
-    """What a reader of README does, in order."""
+    """What a reader of a page does, in order."""
     lines = text.splitlines()
     at = 0
     while at < len(lines):
@@ -79,13 +82,14 @@ def _pictures(lines: Sequence[str], *, first_line: int) -> Iterator[Picture]:
 
 
 class Terminal:
-    """Where README's commands are typed. start: the directory of the first of them."""
+    """Where a page's commands are typed, by ada. start: the directory of the first of them."""
 
     def __init__(self, start: Path) -> None:
         self._start = start
         self._here = start
         venv = Path(sys.executable).parent
-        self._env = {**os.environ, "PATH": f"{venv}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "200"}
+        path = f"{venv}{os.pathsep}{os.environ['PATH']}"
+        self._env = {**os.environ, "PATH": path, "COLUMNS": "200", "LOGNAME": "ada"}
 
     def save(self, file: SavedFile) -> None:
         path = self._here / file.name
@@ -108,7 +112,7 @@ class Terminal:
 
 
 def differences(picture: Picture, printed: Sequence[str]) -> list[str]:
-    """Lines that README shows and the command did not print, and the other way round.
+    """Lines that the page shows and the command did not print, and the other way round.
 
     In what order partitions end depends on the machine, so the order of lines does not count.
     """
@@ -127,7 +131,7 @@ def _masked(line: str) -> str:
 
 
 def _taken_again(picture: Picture, printed: Sequence[str]) -> list[str]:
-    """What README should show: where it leaves lines out, the same lines while they are there; else as many
+    """What the page should show: where it leaves lines out, the same lines while they are there; else as many
     from the beginning and from the end.
     """
     if _LEFT_OUT not in picture.shown:
@@ -157,5 +161,7 @@ def _take_all_again(text: str, start: Path) -> str:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as directory:
-        README.write_text(_take_all_again(README.read_text(), Path(directory).resolve()))
+    for page in sys.argv[1:] or PAGES:
+        with tempfile.TemporaryDirectory() as directory:
+            taken = _take_all_again((ROOT / page).read_text(), Path(directory).resolve())
+        (ROOT / page).write_text(taken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _Version = tuple[str, int]
 _LONGEST = 60
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @models.command()
@@ -88,6 +90,8 @@ def _shown(value: Any) -> str:
             text = f"{value:g}"
         case dict():
             text = "; ".join(f"{key}: {_shown(each)}" for key, each in value.items())
+        case str() if _SHA256.fullmatch(value):
+            text = f"{value[:12]}…"
         case _:
             text = str(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -55,9 +55,13 @@ def move_alias(
         _say(settings, f"{move.uri} means version {move.version} already: nothing was written")
         _summarize(settings, move, moved=False, dry_run=do is None)
         return
+    from batch_scorer.execution.promotion.gates import gates
+
     pin = registry.resolve(move.reference)
     uses = _jobs_using(settings, move.uri)
-    _pass_gates(settings, move, pin, uses, all_shown=do is None or bool(settings.verbose))
+    asked = list(gates(pin, registry, uses))
+    _show_gates(settings, asked, all_shown=do is None or bool(settings.verbose))
+    _require_passed(move, asked)
     if do is not None:
         do()
     before = f"before, it meant version {move.was}" if move.was else "it pointed nowhere before"
@@ -73,16 +77,12 @@ def _jobs_using(settings: Settings, uri: str) -> list[AliasUse]:
 
     project = settings.find_project()
     jobs = asked_jobs(settings, project, None, lambda name: wiring.load(project, name, settings.target))
-    return [wiring.use_of_alias(project, loaded) for loaded in jobs if loaded.job.model.uri == uri]
+    return [wiring.use_of_alias(project, loaded) for loaded in jobs if loaded.job.model_reference == uri]
 
 
-def _pass_gates(
-    settings: Settings, move: Move, pin: ModelPin, uses: Sequence[AliasUse], *, all_shown: bool
-) -> None:
-    """Raises: AliasNotMoved, when all gates have been asked."""
-    from batch_scorer.execution.promotion.gates import GateState, gates
+def _show_gates(settings: Settings, asked: Sequence[Gate], *, all_shown: bool) -> None:
+    from batch_scorer.execution.promotion.gates import GateState
 
-    asked = list(gates(pin, uses))
     for gate in asked:
         if settings.json:
             state = gate.state.value
@@ -91,16 +91,20 @@ def _pass_gates(
             click.echo(_gate_line(settings, gate))
         if gate.state is GateState.NOT_ASKED and not all_shown:
             output.warn(settings, f"not asked: {_gate_name(gate)}: {gate.found}")
-    if failed := [gate for gate in asked if gate.failed]:
-        still = f"still means version {move.was}" if move.was else "points nowhere"
-        told = [f"  {_gate_name(gate)}: {gate.found}" for gate in failed]
-        raise AliasNotMoved(
-            "\n".join(
-                [f"{move.reference} failed {len(failed)} of {len(asked)} gates; {move.uri} {still}", *told]
-            ),
-            fix="; ".join(dict.fromkeys(gate.fix for gate in failed if gate.fix)) or None,
-            next_command=f"batch-scorer models show {move.reference}",
-        )
+
+
+def _require_passed(move: Move, asked: Sequence[Gate]) -> None:
+    """Raises: AliasNotMoved, with every gate that failed."""
+    failed = [gate for gate in asked if gate.failed]
+    if not failed:
+        return
+    still = f"still means version {move.was}" if move.was else "points nowhere"
+    what = f"{move.reference} failed {len(failed)} of {len(asked)} gates; {move.uri} {still}"
+    raise AliasNotMoved(
+        "\n".join([what, *(f"  {_gate_name(gate)}: {gate.found}" for gate in failed)]),
+        fix="; ".join(dict.fromkeys(gate.fix for gate in failed if gate.fix)) or None,
+        next_command=f"batch-scorer models show {move.reference}",
+    )
 
 
 def _gate_name(gate: Gate) -> str:

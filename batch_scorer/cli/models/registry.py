@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def known_version(registry: FileRegistry, reference: str) -> tuple[str, int]:
     """(name, version) of `name`, `name@3` or `name@alias`. On a command line an unknown name is exit 2."""
-    with _named_on_the_command_line():
+    with named_on_the_command_line():
         if "@" in reference:
             pin = registry.resolve(reference)
             return pin.name, pin.version
@@ -24,7 +24,7 @@ def known_version(registry: FileRegistry, reference: str) -> tuple[str, int]:
 
 def require_known(registry: FileRegistry, name: str) -> None:
     """Raises: UsageError, where there is no such model."""
-    with _named_on_the_command_line():
+    with named_on_the_command_line():
         registry.history(name)
 
 
@@ -43,10 +43,9 @@ def make_own_code_importable(settings: Settings) -> None:
 
 
 @contextmanager
-def _named_on_the_command_line() -> Iterator[None]:
+def named_on_the_command_line(next_command: str = "batch-scorer models list") -> Iterator[None]:
+    """What is not found there is exit 2."""
     try:
         yield
     except ModelNotFound as error:
-        raise UsageError(
-            error.what, where=error.where, fix=error.fix, next_command="batch-scorer models list"
-        ) from None
+        raise UsageError(error.what, where=error.where, fix=error.fix, next_command=next_command) from None

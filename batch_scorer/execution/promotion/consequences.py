@@ -23,8 +23,9 @@ class Consequence:
     """The published partitions of a job that another model scored than the version of a move.
 
     n_due: of n_outdated, those that the next run scores, or waits for; due_at: when schedule.cron starts it.
-    n_kept: pinned ones beside them, which stay as they are. scored_with: `taxi_tips@1`, by number. first, last, examples: as people write
-    partitions. command: scores all that are outdated anew; None where nothing is.
+    n_kept: pinned ones beside them, which stay as they are. scored_with: `taxi_tips@1`, by number.
+    first, last, examples: as people write partitions. command: scores all that are outdated anew; None
+    where nothing is.
     """
 
     job: str

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 
 from batch_scorer.core.errors import (
     BatchScorerError,
@@ -24,7 +22,8 @@ from batch_scorer.execution.doctor.asking import LONG_S, within
 from batch_scorer.execution.newest import footers_of, newest_partitions
 from batch_scorer.execution.pinning import check_outputs_of, signer_of
 from batch_scorer.execution.promotion.uses import AliasUse
-from batch_scorer.models.registry.reading import read_plain
+from batch_scorer.models.registry.checking import check_version
+from batch_scorer.models.registry.files import FileRegistry
 
 _N_PARTITIONS = 3
 
@@ -50,9 +49,9 @@ class Gate:
         return self.state is GateState.FAILED
 
 
-def gates(pin: ModelPin, uses: Sequence[AliasUse]) -> Iterator[Gate]:
+def gates(pin: ModelPin, registry: FileRegistry, uses: Sequence[AliasUse]) -> Iterator[Gate]:
     """uses: every job that will score with the version. Raises: StoreUnavailable, of the registry."""
-    files = _gate("files", partial(_files, pin))
+    files = _gate("files", partial(_files, pin, registry))
     yield files
     if files.failed:
         yield Gate(name="loads", state=GateState.NOT_ASKED, found="not from bytes that nobody registered")
@@ -60,27 +59,17 @@ def gates(pin: ModelPin, uses: Sequence[AliasUse]) -> Iterator[Gate]:
         yield from _loads(pin, uses)
     for use in uses:
         if use.job.model.trust == "signed":
-            yield _gate("signature", partial(_signature, pin, use), use.job.name)
+            yield _gate("signature", partial(_signature, pin, registry, use), use.job.name)
         yield _gate("outputs", partial(_outputs, pin, use), use.job.name)
         yield from _columns(pin, use)
 
 
-def _files(pin: ModelPin) -> str:
-    """Raises: ModelRefused, StoreUnavailable."""
-    for name, sha256 in pin.files.items():
-        path = Path(pin.directory) / name
-        try:
-            found = hashlib.sha256(read_plain(path)).hexdigest()
-        except FileNotFoundError:
-            raise _not_registered(f"{name} of {pin.reference} is gone", path) from None
-        if found != sha256:
-            raise _not_registered(f"{name} of {pin.reference} is not the file that was registered", path)
+def _files(pin: ModelPin, registry: FileRegistry) -> str:
+    """Raises: ModelRefused, with everything that is not as it was registered; StoreUnavailable."""
+    if wrong := check_version(registry, pin.name, pin.version):
+        what = "; ".join(error.what for error in wrong)
+        raise ModelRefused(what, where=wrong[0].where, fix=wrong[0].fix)
     return f"{len(pin.files)} as they were registered"
-
-
-def _not_registered(what: str, path: Path) -> ModelRefused:
-    fix = "restore it from a backup, or register the model again as a new version"
-    return ModelRefused(what, where=str(path), fix=fix)
 
 
 def _loads(pin: ModelPin, uses: Sequence[AliasUse]) -> Iterator[Gate]:
@@ -109,9 +98,9 @@ def _loads(pin: ModelPin, uses: Sequence[AliasUse]) -> Iterator[Gate]:
         yield Gate(name="golden rows", state=GateState.NOT_ASKED, found="it was registered without any")
 
 
-def _signature(pin: ModelPin, use: AliasUse) -> str:
-    """Raises: ModelRefused, ConfigInvalid."""
-    return f"by {signer_of(pin, use.registry, use.keys).label}"
+def _signature(pin: ModelPin, registry: FileRegistry, use: AliasUse) -> str:
+    """Raises: ModelRefused, ConfigInvalid (no key is trusted, a broken one)."""
+    return f"signed by {signer_of(pin, registry, use.keys).label}"
 
 
 def _outputs(pin: ModelPin, use: AliasUse) -> str:

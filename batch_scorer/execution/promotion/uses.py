@@ -9,12 +9,11 @@ from pathlib import Path
 from batch_scorer.config.job import Job
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.lake.storage import LakeStorage
-from batch_scorer.models.registry.files import FileRegistry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AliasUse:
-    """input_root, code, keys: absolute.
+    """input_root, code, keys: absolute; keys: the directory of the public keys that the project trusts.
 
     open_parts: all the rest, whose suites may be wrong and ledger away.
     """
@@ -22,7 +21,6 @@ class AliasUse:
     job: Job
     input_root: str
     code: tuple[str, ...]
-    storage: LakeStorage
-    registry: FileRegistry
     keys: Path
+    storage: LakeStorage
     open_parts: Callable[[], JobParts]

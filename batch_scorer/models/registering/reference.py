@@ -59,9 +59,8 @@ class Training(Protocol):
 class TrainingFrame:
     """In memory, as the estimator was fitted on it."""
 
-    where = "(a DataFrame in memory)"
-
-    def __init__(self, frame: pd.DataFrame) -> None:
+    def __init__(self, frame: pd.DataFrame, where: str = "(a DataFrame in memory)") -> None:
+        self.where = where
         self._frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
 
     def look(self, names: tuple[str, ...]) -> Look:

@@ -6,6 +6,7 @@ What is stored is what was given: a skops file stays that file, a joblib file st
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,12 +45,16 @@ _FORMATS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A saved estimator and its training table, None for no golden rows. label: for messages."""
+    """A saved estimator and its training table, None for no golden rows. label: for messages.
+
+    review: what else is known of its signature, said of what was found out: remarks, or SignatureInvalid.
+    """
 
     data: bytes
     format: ModelFormat
     label: str
     training: Training | None
+    review: Callable[[Signature], tuple[str, ...]] = lambda _found: ()
 
 
 def register(
@@ -130,6 +135,7 @@ def submit(
     ).estimator
     use_one_thread(estimator)
     found = _examine(estimator, submission.training, about)
+    remarks = (*found.remarks, *submission.review(found.signature))
     require_positive_class(about.positive_class, found.signature.classes)
     artefact = f"model.{submission.format.value}"
     files = {artefact: submission.data, **found.golden}
@@ -152,7 +158,7 @@ def submit(
         owner=about.owner,
         purpose=about.purpose,
         git_commit=about.git_commit,
-        notes="; ".join(filter(None, [about.notes, *found.remarks])),
+        notes="; ".join(filter(None, [about.notes, *remarks])),
         tolerance=about.tolerance,
         origin=about.origin,
     )

@@ -50,16 +50,18 @@ def way_back(entries: Sequence[HistoryEntry], name: str, alias: str, to: int | N
             fix=f"name one of: {', '.join(aliases)}" if aliases else "promote a version first",
             next_command=f"batch-scorer models history {name}",
         )
-    if earlier and (to is None or to in earlier):
+    if earlier and to != now and (to is None or to in earlier):
         return Rollback(name=name, alias=alias, was=now, to=earlier[-1] if to is None else to)
     raise UsageError(
-        f"{name}@{alias} means version {now}, and {_no_way(earlier, to)}",
+        f"{name}@{alias} means version {now}, and {_no_way(earlier, now, to)}",
         fix="promote the version that it should mean",
         next_command=f"batch-scorer models history {name} --alias {alias}",
     )
 
 
-def _no_way(earlier: Sequence[int], to: int | None) -> str:
+def _no_way(earlier: Sequence[int], now: int, to: int | None) -> str:
+    if to == now:
+        return "that is the version it should go back to"
     if not earlier:
         return "it meant nothing before that"
     return f"a rollback leads back to {', '.join(f'v{each}' for each in reversed(earlier))}, not to v{to}"

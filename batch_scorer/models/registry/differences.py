@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
-from batch_scorer.core.models import ColumnSpec, ModelManifest, Signature
+from batch_scorer.core.models import ColumnSpec, ModelManifest, Signature, TrainingReference
 
 
 class Aspect(StrEnum):
@@ -39,7 +39,7 @@ def differences(old: ModelManifest, new: ModelManifest) -> tuple[ModelDifference
     return (
         *_signature(old.signature, new.signature),
         *_values(Aspect.ESTIMATOR, _estimator(old), _estimator(new)),
-        *_values(Aspect.TRAINING, _training(old), _training(new)),
+        *_training_data(old.reference, new.reference),
         *_metrics(old.metrics, new.metrics),
         *_values(Aspect.ENVIRONMENT, old.environment, new.environment),
         *_values(Aspect.GOLDEN_ROWS, _golden(old), _golden(new)),
@@ -91,12 +91,20 @@ def _estimator(manifest: ModelManifest) -> Mapping[str, Any]:
     return {"is": manifest.estimator, "format": manifest.format.value, "sha256": artefact}
 
 
-def _training(manifest: ModelManifest) -> Mapping[str, Any]:
-    table = manifest.reference
-    if table is None:
+def _training_data(old: TrainingReference | None, new: TrainingReference | None) -> Iterator[ModelDifference]:
+    """The same table under another path is the same table."""
+    if old is not None and new is not None and old.sha256 == new.sha256:
+        new = replace(new, path=old.path)
+    yield from _values(Aspect.TRAINING, _table(old), _table(new))
+
+
+def _table(reference: TrainingReference | None) -> Mapping[str, Any]:
+    if reference is None:
         return {}
-    found: dict[str, Any] = {"path": table.path, "sha256": table.sha256, "rows": table.n_rows}
-    for span in table.spans or ():
+    found: dict[str, Any] = {
+        "path": reference.path, "sha256": reference.sha256, "rows": reference.n_rows,
+    }  # fmt: skip
+    for span in reference.spans or ():
         found[span.column] = f"{span.first.isoformat()} to {span.last.isoformat()}"
     return found
 

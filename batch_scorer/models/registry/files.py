@@ -135,6 +135,7 @@ class FileRegistry:
             files=manifest.files,
             n_golden_rows=manifest.n_golden_rows,
             trained_on=(manifest.reference.spans or ()) if manifest.reference else (),
+            origin=manifest.origin,
         )
 
     def promote(self, name: str, version: int, alias: str, *, reason: str, who: str) -> HistoryEntry:

@@ -1,0 +1,113 @@
+"""The mirror: which version of the file registry holds a version of MLflow, and under what name.
+
+A version is imported once. What MLflow says afterwards about that number is not asked again.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from batch_scorer.config.mlflow import MlflowRef
+from batch_scorer.core.durable import writing
+from batch_scorer.core.errors import LockHeld, ModelError, UsageError
+from batch_scorer.core.models import ModelManifest
+from batch_scorer.core.urls import without_userinfo
+from batch_scorer.models.registry.files import FileRegistry
+from batch_scorer.models.registry.names import is_name
+
+_OTHERS = re.compile(r"[^a-z0-9_.-]+")
+_SQLITE = "sqlite:///"
+_LOCK = ".import.lock"  # no name of a model
+_LOCK_WAIT_S = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteVersion:
+    """address: the tracking URI without a password; a SQLite file by its absolute path."""
+
+    address: str
+    name: str
+    version: str
+
+    @property
+    def uri(self) -> str:
+        return MlflowRef(name=self.name, version=self.version).uri
+
+
+def address_of(tracking_uri: str) -> str:
+    """As an origin keeps it: without a password, however it was written."""
+    shown = without_userinfo(tracking_uri).rstrip("/")
+    if shown.startswith(_SQLITE):
+        return _SQLITE + str(Path(shown.removeprefix(_SQLITE)).absolute())
+    return shown
+
+
+def mirrored(registry: FileRegistry, remote: RemoteVersion) -> ModelManifest | None:
+    """The version that was imported from there, if one was. Raises: ModelRefused, StoreUnavailable."""
+    found = _imports_from(registry, remote)
+    return next((each for each in found if each.origin and each.origin.version == remote.version), None)
+
+
+def local_name(registry: FileRegistry, remote: RemoteVersion) -> str:
+    """What MLflow's model is called here: as its versions before, else as there, in our letters:
+    `Taxi Tips` → `taxi_tips`.
+
+    Raises: UsageError, where that gives no name, or the name of a model that is not MLflow's.
+    """
+    if before := next(_imports_from(registry, remote), None):
+        return before.name
+    slug = _slug(remote.name)
+    if is_name(slug) and (slug == remote.name or slug not in registry.names()):
+        return slug
+    what = (
+        f'would become "{slug}" here, and there is such a model' if slug else "gives no name of a model here"
+    )
+    raise UsageError(
+        f'"{remote.name}" of MLflow {what}',
+        fix="choose another name, which its later versions will have too",
+        next_command=f"batch-scorer models import {shlex.quote(remote.uri)} --name NAME",
+    )
+
+
+def _imports_from(registry: FileRegistry, remote: RemoteVersion) -> Iterator[ModelManifest]:
+    """Of the same model of the same MLflow, newest first within a name; the likely name first."""
+    likely, names = _slug(remote.name), registry.names()
+    for name in sorted(names, key=lambda name: name != likely):
+        # A damaged model of another name is no reason to stop here.
+        with suppress(*() if name == likely else (ModelError,)):
+            for version in reversed(registry.versions(name)):
+                manifest = registry.manifest(name, version)
+                origin = manifest.origin
+                if origin and (origin.tracking_uri, origin.name) == (remote.address, remote.name):
+                    yield manifest
+
+
+def _slug(name: str) -> str:
+    return _OTHERS.sub("_", name.lower()).strip("_.-")[:64]
+
+
+@contextmanager
+def importing(registry: FileRegistry) -> Iterator[None]:
+    """One import at a time, so that two runs of one night do not mirror a version twice. Raises: LockHeld."""
+    from filelock import FileLock, Timeout
+
+    with writing(registry.root):
+        registry.root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(registry.root / _LOCK, timeout=_LOCK_WAIT_S)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise LockHeld(
+            f"somebody else has been importing a model for {_LOCK_WAIT_S:.0f} s",
+            where=str(registry.root / _LOCK),
+            fix="wait for the other import, then repeat the command",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
