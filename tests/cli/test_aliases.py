@@ -213,6 +213,13 @@ def test_jobs_that_use_another_alias_or_version_have_no_say(two: TaxiProject) ->
     assert "by_" not in moved.stdout + moved.stderr
 
 
+def test_an_alias_of_that_name_in_mlflow_is_another_alias(two: TaxiProject) -> None:
+    taxi.write_job(two.root, {**taxi.job_document(registry="mlflow:http://127.0.0.1:1"), "name": "elsewhere"})
+    moved = two.cli(*PROMOTE)
+    assert moved.code == 0, moved.stderr
+    assert "elsewhere" not in moved.stdout + moved.stderr
+
+
 def test_every_job_that_uses_the_alias_is_asked_and_told(two: TaxiProject) -> None:
     other = taxi.job_document(output={"path": "data/predictions/other", "state": "data/other"})
     taxi.write_job(two.root, {**other, "name": "other"})

@@ -6,11 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
-import os
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +23,7 @@ from batch_scorer.ops.scaffold.project import scaffold_example
 from batch_scorer.ops.scaffold.training import NUMBERS
 from tests import taxi
 from tests.month.clock import Clock
+from tests.warm import WarmCommands
 
 ZONE = ZoneInfo("America/Chicago")
 FEW = NUMBERS[:3]  # what the later versions look at
@@ -51,7 +48,7 @@ class Life:
     over, what champion meant when it ended. models: version → estimator.
     """
 
-    def __init__(self, root: Path, clock: Clock) -> None:
+    def __init__(self, root: Path, commands: WarmCommands) -> None:
         self.root = root
         self.models: dict[int, Any] = {}
         self.shows: dict[dt.date, int] = {}
@@ -59,34 +56,17 @@ class Life:
         self.pinned: set[dt.date] = set()
         self.now = evening(18)
         self._told: list[dict[str, Any]] = []
-        environment = clock.at(dt.datetime.now(dt.UTC))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.life.traveller"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
-            env={**os.environ, **environment},
-        )  # fmt: skip
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
-        assert self._process.wait(timeout=30) == 0
+        self._commands = commands
 
     def __call__(self, line: str, *, code: int = 0) -> taxi.Result:
         """Type a command. code: what it must end with."""
         words = shlex.split(line)
         assert words[0] == "batch-scorer"
         offset = round((self.now - dt.datetime.now(dt.UTC)).total_seconds())
-        words = ["-p", str(self.root), *words[1:]]
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"seconds": offset, "argv": words}) + "\n")
-        self._process.stdin.flush()
-        done = taxi.Result(**json.loads(self._process.stdout.readline()))
-        assert done.code == code, f"{line}: exit {done.code}\n{done.stdout}{done.stderr}"
-        assert "Traceback" not in done.stderr
-        return done
+        typed = self._commands.run(words[1:], cwd=self.root, seconds=offset)
+        assert typed.code == code, f"{line}: exit {typed.code}\n{typed.both}"
+        assert "Traceback" not in typed.stderr
+        return taxi.Result(typed.code, typed.stdout, typed.stderr)
 
     def night(self, n: int, *, scores: dict[int, int]) -> None:
         """The run that first sees day n. scores: the days that it makes new, and with which version."""
@@ -163,9 +143,8 @@ class Life:
 
 @pytest.fixture
 def life(tmp_path: Path) -> Iterator[Life]:
-    life = Life(tmp_path / "project", Clock(tmp_path))
-    yield life
-    life.close()
+    with WarmCommands(Clock(tmp_path).at(dt.datetime.now(dt.UTC))) as commands:
+        yield Life(tmp_path / "project", commands)
 
 
 def _train(life: Life, version: int, *, backwards: bool) -> Path:

@@ -18,18 +18,24 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.warm import WarmCommands
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "docs/models.md")
 _FENCE = re.compile(r"^```(?P<kind>\w*) *(?P<file>\S*)$")
 _LEFT_OUT = " …"
+_FOR_A_SHELL = re.compile(r"[|<>&;$*`]")
 # What is another each time: run ids, hashes, times of day, what a machine takes and has.
 _CHANGING = (
     (re.compile(r"\b01[0-9A-HJKMNP-TV-Z]{24}\b"), "RUN"),
     (re.compile(r"\b([0-9a-f]{4,64}…|[0-9a-f]{64}\b)"), "HASH"),
+    (re.compile(r"\bSHA256:[\w+/]{43}"), "KEY"),
     (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ"), "TIME"),
+    (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*\+00:00"), "TIME"),
     (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b"), "TIME"),
     (re.compile(r"\b(?<=the end of )\d{4}-\d\d-\d\d\b"), "TODAY"),
     (re.compile(r"\b[\d.,]+ (s|min|ms|h)\b"), "SPAN"),
@@ -82,14 +88,15 @@ def _pictures(lines: Sequence[str], *, first_line: int) -> Iterator[Picture]:
 
 
 class Terminal:
-    """Where a page's commands are typed, by ada. start: the directory of the first of them."""
+    """Where a page's commands are typed, by ada. start: the directory of the first of them.
 
-    def __init__(self, start: Path) -> None:
+    warm: types what is nothing but one of our commands; None: each is a process of its own.
+    """
+
+    def __init__(self, start: Path, warm: WarmCommands | None = None) -> None:
         self._start = start
         self._here = start
-        venv = Path(sys.executable).parent
-        path = f"{venv}{os.pathsep}{os.environ['PATH']}"
-        self._env = {**os.environ, "PATH": path, "COLUMNS": "200", "LOGNAME": "ada"}
+        self._warm = warm
 
     def save(self, file: SavedFile) -> None:
         path = self._here / file.name
@@ -104,11 +111,34 @@ class Terminal:
             return []
         if words[0] == "export":
             return []
+        if self._warm is not None and words[0] == "batch-scorer" and not _FOR_A_SHELL.search(command):
+            printed = self._warm.run(words[1:], cwd=self._here).both
+        else:
+            printed = self._in_a_shell(command)
+        return printed.replace(f"{self._start}/", "…/").splitlines()
+
+    def _in_a_shell(self, command: str) -> str:
         done = subprocess.run(
-            command, shell=True, cwd=self._here, env=self._env, text=True, check=False,
+            command, shell=True, cwd=self._here, env={**os.environ, **environment()}, text=True, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        return done.stdout.replace(f"{self._start}/", "…/").splitlines()
+        return done.stdout
+
+
+def environment() -> dict[str, str]:
+    """Of whoever reads a page: ada, at a wide terminal, with our commands on her path."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {"PATH": path, "COLUMNS": "200", "LOGNAME": "ada"}
+
+
+@contextmanager
+def terminal(page: str, start: Path) -> Iterator[Terminal]:
+    """README is typed as its readers do, each command a process; other pages faster."""
+    if page == "README.md":
+        yield Terminal(start)
+        return
+    with WarmCommands(environment()) as warm:
+        yield Terminal(start, warm)
 
 
 def differences(picture: Picture, printed: Sequence[str]) -> list[str]:
@@ -144,8 +174,7 @@ def _taken_again(picture: Picture, printed: Sequence[str]) -> list[str]:
     return [*printed[:at], _LEFT_OUT, *printed[len(printed) - n_last :]]
 
 
-def _take_all_again(text: str, start: Path) -> str:
-    terminal = Terminal(start)
+def _take_all_again(text: str, terminal: Terminal) -> str:
     lines = text.splitlines()
     n_moved = 0
     for step in steps(text):
@@ -162,6 +191,9 @@ def _take_all_again(text: str, start: Path) -> str:
 
 if __name__ == "__main__":
     for page in sys.argv[1:] or PAGES:
-        with tempfile.TemporaryDirectory() as directory:
-            taken = _take_all_again((ROOT / page).read_text(), Path(directory).resolve())
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            terminal(page, Path(directory).resolve()) as typing,
+        ):
+            taken = _take_all_again((ROOT / page).read_text(), typing)
         (ROOT / page).write_text(taken)

@@ -6,22 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.readme.pictures import PAGES, ROOT, Picture, SavedFile, Terminal, differences, steps
+from tests.readme.pictures import PAGES, ROOT, Picture, SavedFile, differences, steps, terminal
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", PAGES)
 def test_every_terminal_picture_is_what_its_command_prints(page: str, tmp_path: Path) -> None:
-    terminal = Terminal(tmp_path.resolve())
     wrong = []
     n_pictures = 0
-    for step in steps((ROOT / page).read_text()):
-        match step:
-            case SavedFile():
-                terminal.save(step)
-            case Picture():
-                n_pictures += 1
-                differing = differences(step, terminal.type(step.command))
-                wrong += [f"{page}:{step.line}: $ {step.command}", *differing] if differing else []
+    with terminal(page, tmp_path.resolve()) as typing:
+        for step in steps((ROOT / page).read_text()):
+            match step:
+                case SavedFile():
+                    typing.save(step)
+                case Picture():
+                    n_pictures += 1
+                    differing = differences(step, typing.type(step.command))
+                    wrong += [f"{page}:{step.line}: $ {step.command}", *differing] if differing else []
     assert n_pictures > 15
     assert wrong == [], "\n".join([*wrong, f"take them again: python -m tests.readme.pictures {page}"])

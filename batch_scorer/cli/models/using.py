@@ -1,17 +1,20 @@
-"""Which jobs of the project score with a version."""
+"""What a project has to do with a version: which jobs score with it, whose signatures of it count."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from batch_scorer.cli import output
 from batch_scorer.cli.settings import Settings
 from batch_scorer.config.mlflow import MLFLOW, is_of_mlflow, parse_mlflow_ref
-from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.core.errors import BatchScorerError, ConfigInvalid
 from batch_scorer.core.models import ModelOrigin
 
 if TYPE_CHECKING:
-    from batch_scorer.models.card.values import Use
+    from batch_scorer.models.card.known import Use
+    from batch_scorer.models.trust.keys import PublicKey
 
 
 def uses_of(settings: Settings, uris: frozenset[str], origin: ModelOrigin | None) -> tuple[Use, ...]:
@@ -20,7 +23,7 @@ def uses_of(settings: Settings, uris: frozenset[str], origin: ModelOrigin | None
     origin: of an imported version. What an alias of MLflow means is not asked: a job that names one counts.
     """
     from batch_scorer import wiring
-    from batch_scorer.models.card.values import Use
+    from batch_scorer.models.card.known import Use
 
     project = settings.find_project()
     found = []
@@ -30,6 +33,17 @@ def uses_of(settings: Settings, uris: frozenset[str], origin: ModelOrigin | None
             if uri in uris or (origin is not None and _names(uri, origin)):
                 found.append(Use(job=name, uri=uri))
     return tuple(found)
+
+
+def readable_keys(settings: Settings) -> Mapping[str, PublicKey] | None:
+    """The keys that the project trusts; None, and a warning, when one of their files is no key."""
+    from batch_scorer.models.trust.keys import trusted_keys
+
+    try:
+        return trusted_keys(settings.find_project().keys)
+    except ConfigInvalid as error:
+        output.warn(settings, f"signatures are not checked: {error.what}")
+        return None
 
 
 def _names(uri: str, origin: ModelOrigin) -> bool:
