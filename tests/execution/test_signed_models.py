@@ -186,7 +186,7 @@ def test_with_a_configured_key_a_registration_is_signed_at_once(
     done = signed.cli(*command)
     assert done.code == 0, done.stderr
     assert f"signed by {_fingerprint(ada)}" in done.stdout
-    assert "taxi_tips@2  ok  4 files, signed by" in signed.cli("models", "verify", "taxi_tips@2").stdout
+    assert "taxi_tips@2  ok  5 files, signed by" in signed.cli("models", "verify", "taxi_tips@2").stdout
     assert signed.cli(*NIGHT).code == 0
 
 
