@@ -14,6 +14,7 @@ from typing import Any
 import joblib
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, settings
 
 from batch_scorer.validation.gx import process as gx_process
 from batch_scorer.validation.gx.process import GxProcess
@@ -21,6 +22,15 @@ from tests import taxi
 from tests.postgresql import NoServer, Server, postgresql
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A slow machine is no mistake of ours: without deadlines. scripts/test --long tries more.
+settings.register_profile(
+    "short", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "long", deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("short")
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +69,7 @@ def database_url(postgresql_server: Server) -> Iterator[str]:
 
 _ROOMS = (
     "core", "config", "planning",
-    "month", "readme",  # one long test each: beside the others, not after them
+    "month", "readme", "matrix",  # one long test each: beside the others, not after them
     "lake", "ledger", "models", "validation", "ops", "cli", "execution",
 )  # fmt: skip
 

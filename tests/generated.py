@@ -45,9 +45,17 @@ def messages_page() -> str:
     return json.dumps(messages_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
+def models_page() -> str:
+    """Its tables of what can be registered, between two marks."""
+    from tests.matrix.documented import with_tables
+
+    return with_tables((ROOT / "docs/models.md").read_text(encoding="utf-8"))
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/errors.md": errors_page,
     "docs/messages.schema.json": messages_page,
+    "docs/models.md": models_page,
     "docs/signature.md": signature_page,
 }
 

@@ -29,10 +29,11 @@ from batch_scorer.config.units import (
     parse_truth,
     parse_whole_number,
 )
-from batch_scorer.core.expression_parser import output_words, parse_condition, parse_output
+from batch_scorer.core.expression_parser import parse_condition, parse_output
 from batch_scorer.core.expression_tokens import ExpressionInvalid
 from batch_scorer.core.expressions import OutputColumn
 from batch_scorer.core.partitions import KeyType, PartitionKey
+from batch_scorer.core.result_layouts import words_of
 
 # As the registry has them: models and aliases are directories and file names there.
 MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
@@ -221,7 +222,7 @@ def _outputs(value: object, info: ValidationInfo) -> tuple[OutputColumn, ...]:
         _check_column(name, "an output column")
         if not isinstance(source, str):
             raise problem(f'must be text: "type = expression", as in "float64 = {result or "proba[1]"}"')
-        return parse_output(name, source, output_words(result))
+        return parse_output(name, source, words_of(method))
 
     return _each(value, output, example='{score: "float64 = proba[1]"}')
 

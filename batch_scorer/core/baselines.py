@@ -192,10 +192,6 @@ class Lengths:
     lengths: Numbers
 
     @property
-    def n_null(self) -> int:
-        return self.lengths.n_null
-
-    @property
     def n_rows(self) -> int:
         return self.lengths.n_rows
 

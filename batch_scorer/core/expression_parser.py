@@ -16,7 +16,7 @@ from batch_scorer.core.expression_cursor import Cursor, is_written
 from batch_scorer.core.expression_kinds import Kind, check_output_kind, kind_of, require_alike, require_kind
 from batch_scorer.core.expression_names import NameReader
 from batch_scorer.core.expression_tokens import ExpressionInvalid, Token, TokenKind
-from batch_scorer.core.expression_words import Anything, ColumnWords, ResultWords, Words
+from batch_scorer.core.expression_words import Anything, ColumnWords, Words
 from batch_scorer.core.expressions import (
     OUTPUT_TYPES,
     Arithmetic,
@@ -54,7 +54,7 @@ def parse_condition(source: str) -> Expression:
 def parse_output(name: str, source: str, words: Words) -> OutputColumn:
     """One column of `model.output`: `float64 = proba[1]`.
 
-    words: what can be named: the result of a known model (`core.result_layouts`), or of any (`output_words`).
+    words: what can be named: the result of a known model or of any, see `core.result_layouts`.
     Raises: ExpressionInvalid, with the offset in source.
     """
     match = _OUTPUT.match(source)
@@ -70,11 +70,6 @@ def parse_output(name: str, source: str, words: Words) -> OutputColumn:
     expression = parser.parse()
     check_output_kind(type_name, parser.kind(expression), offset=match.start(1))
     return OutputColumn(name=name, type=type_name, expression=expression, source=source)
-
-
-def output_words(result_name: str | None) -> Words:
-    """What any model allows. result_name: of the method (Method.result_name); None when that is not known."""
-    return Anything() if result_name is None else ResultWords(result_name)
 
 
 class _Parser:

@@ -105,10 +105,10 @@ def _token(match: re.Match[str]) -> Token:
         case "number":
             return Token(kind=TokenKind.NUMBER, text=text, offset=offset, value=_number(text, offset))
         case "text":
-            value = text[1:-1].replace(text[0] * 2, text[0])
+            value = _storable(text[1:-1].replace(text[0] * 2, text[0]), offset)
             return Token(kind=TokenKind.TEXT, text=text, offset=offset, value=value)
         case "name":
-            value = text[1:-1].replace("``", "`")
+            value = _storable(text[1:-1].replace("``", "`"), offset)
             return Token(kind=TokenKind.NAME, text=text, offset=offset, value=value)
         case "word" if text.lower() in KEYWORDS:
             return Token(kind=TokenKind.KEYWORD, text=text.lower(), offset=offset)
@@ -116,6 +116,15 @@ def _token(match: re.Match[str]) -> Token:
             return Token(kind=TokenKind.NAME, text=text, offset=offset, value=text)
         case _:
             return Token(kind=TokenKind.SYMBOL, text=text, offset=offset)
+
+
+def _storable(text: str, offset: int) -> str:
+    """Half of a surrogate pair, as YAML's escapes can make one, is in no column and in no file."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ExpressionInvalid("holds half a character", offset=offset + 1 + error.start) from None
+    return text
 
 
 def _number(text: str, offset: int) -> int | float:

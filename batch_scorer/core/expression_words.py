@@ -83,9 +83,13 @@ class ColumnWords:
 
 @dataclass(frozen=True, slots=True)
 class ResultWords:
-    """`model.output` while the model is not known. name: of the method's result, all that can be named."""
+    """`model.output` while the model is not known. name: of the method's result, all that can be named.
+
+    kind: of its values, whatever the model.
+    """
 
     name: str
+    kind: Kind = "unknown"
 
     @property
     def functions(self) -> Mapping[str, Function]:
@@ -98,7 +102,7 @@ class ResultWords:
     def value(self, name: str, path: Path) -> Kind:
         del path
         check_result_name(name, self.name)
-        return "unknown"
+        return self.kind
 
     def check_whole(self, function: str, name: str, path: Path) -> None:
         del function, path

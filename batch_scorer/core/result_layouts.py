@@ -8,9 +8,18 @@ from dataclasses import dataclass
 from batch_scorer.core.expression_functions import OUTPUT_FUNCTIONS, Function
 from batch_scorer.core.expression_kinds import Kind
 from batch_scorer.core.expression_text import text_of_path
-from batch_scorer.core.expression_words import NotNamed, Path, check_result_name
+from batch_scorer.core.expression_words import (
+    Anything,
+    NotNamed,
+    Path,
+    ResultWords,
+    Words,
+    check_result_name,
+)
 from batch_scorer.core.models import Method, Signature
 from batch_scorer.core.nearest import listed, nearest
+
+_OF_NUMBERS = frozenset({Method.PREDICT_PROBA, Method.DECISION_FUNCTION, Method.SCORE_SAMPLES})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +141,13 @@ class ResultLayout:
         return labels.index(step)
 
 
+def words_of(method: Method | None) -> Words:
+    """What `model.output` may name while the model is not known, nor perhaps the method."""
+    if method is None:
+        return Anything()
+    return ResultWords(method.result_name, "number" if method in _OF_NUMBERS else "unknown")
+
+
 def layout_of(method: Method, signature: Signature) -> ResultLayout:
     """method: one that the model has."""
     shape = signature.outputs[method]
@@ -168,14 +184,12 @@ def _blocks(method: Method, signature: Signature, n_columns: int | None) -> tupl
 
 def _kind(method: Method, signature: Signature) -> Kind:
     """Classes are kept as text: only one that cannot be a number or a truth tells that labels are texts."""
-    match method:
-        case Method.PREDICT:
-            groups = signature.output_classes or ((signature.classes,) if signature.classes else ())
-            return "text" if groups and all(map(_are_texts, groups)) else "unknown"
-        case Method.TRANSFORM:
-            return "unknown"
-        case _:
-            return "number"
+    if method in _OF_NUMBERS:
+        return "number"
+    if method is not Method.PREDICT:
+        return "unknown"
+    groups = signature.output_classes or ((signature.classes,) if signature.classes else ())
+    return "text" if groups and all(map(_are_texts, groups)) else "unknown"
 
 
 def _are_texts(classes: Sequence[str]) -> bool:

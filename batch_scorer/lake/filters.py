@@ -56,7 +56,7 @@ def row_mask(expression: Expression, table: pa.Table) -> pa.BooleanArray:
     try:
         answer = _boolean(expression, table)
     except pa.ArrowException as error:
-        raise _mistyped(f"it cannot be computed: {error}") from error
+        raise _mistyped(f'"{text_of(expression)}" cannot be computed: {error}') from error
     if isinstance(answer, pa.Scalar):
         return pa.repeat(pa.scalar(answer.as_py() is True), table.num_rows)
     filled = pc.fill_null(answer, False)

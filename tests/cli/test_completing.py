@@ -48,6 +48,7 @@ def test_names_of_the_project_are_completed(ran: TaxiProject, monkeypatch: pytes
         "run taxi_tips --model t": ["taxi_tips"],
         "run taxi_tips --model taxi_tips@": ["taxi_tips@champion", "taxi_tips@1"],
         "models show taxi_tips@c": ["taxi_tips@champion"],
+        "models list taxi": ["taxi_tips"],
         "models promote taxi_tips@": ["taxi_tips@champion", "taxi_tips@1"],
         "models sign taxi_tips@1": ["taxi_tips@1"],
         "models verify t": ["taxi_tips"],

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,8 @@ def test_show_json_tells_everything(project: TaxiProject) -> None:
     assert message["baseline"] == json.loads((directory / "1" / "baseline.json").read_bytes())
     lines = (directory / "history.jsonl").read_text().splitlines()
     told = [{k: v for k, v in entry.items() if v is not None} for entry in message["history"]]
-    assert told == [json.loads(line) for line in lines]
+    written = [{k: v for k, v in json.loads(line).items() if k != "sha256"} for line in lines]
+    assert told == written  # but for each line's own hash
     assert message["uses"] == [{"job": "taxi_tips", "uri": "taxi_tips@champion"}]
     assert (message["aliases"], message["differs_here"]) == (["champion"], [])
     assert message["manifest_sha256"] == json.loads(lines[0])["manifest_sha256"]
@@ -129,16 +131,48 @@ def test_list_tells_who_registered_and_what_is_signed(project: TaxiProject) -> N
     sign(project, 1)
     newest, first = project.cli("models", "list").stdout.splitlines()
     assert first.split()[:2] == ["taxi_tips@1", "champion"]
-    assert " signed " in first
+    assert " signed: untrusted " in first
     assert "Pipeline(" in first
     assert newest.split()[:2] == ["taxi_tips@2", "-"]
     assert " ada " in newest
     assert " unsigned" in newest
     lines = project.cli("--json", "models", "list").lines
     told = [(line["version"], line["aliases"], line["registered_by"], line["signed"]) for line in lines[:-1]]
-    assert told[1] == (2, [], "ada", False)
-    assert (told[0][:2], told[0][3]) == ((1, ["champion"]), True)
+    assert told[1] == (2, [], "ada", None)
+    assert (told[0][:2], told[0][3]) == ((1, ["champion"]), "untrusted")
     assert lines[-1]["n_versions"] == 2
+
+
+def test_a_card_says_what_a_signature_is_worth_here(project: TaxiProject, tmp_path: Path) -> None:
+    """A line in the history proves nothing: only a signature of this version by a trusted key is good."""
+    key, keys = tmp_path / "ada", project.root / "jobs" / "keys"
+    assert project.cli("models", "keygen", "--out", str(key)).code == 0
+    registry_of(project).add_version(draft(), FILES)
+    assert project.cli("models", "sign", "taxi_tips@1", "--key", str(key)).code == 0
+
+    def standing(version: int = 1) -> list[str]:
+        (message, _) = project.cli("--json", "models", "show", f"taxi_tips@{version}").lines
+        return [each["standing"] for each in message["signatures"]]
+
+    assert standing() == ["untrusted"]
+    keys.mkdir(exist_ok=True)
+    (keys / "ada.pub").write_bytes(key.with_suffix(".pub").read_bytes())
+    assert standing() == ["trusted"]
+    assert "good, and trusted by this project" in " ".join(
+        project.cli("models", "show", "taxi_tips@1").stdout.split()
+    )
+    signed = registry_of(project).history("taxi_tips")[-1]
+    path = project.root / "data" / "models" / "taxi_tips" / "history.jsonl"
+    path.write_bytes(following(path.read_bytes(), replace(signed, version=2, previous=None)))
+    assert standing(2) == ["bad"]
+    newest, first = project.cli("models", "list").stdout.splitlines()
+    assert "signed: bad" in newest
+    assert "signed: trusted" in first
+    (keys / "ada.pub").write_text("no key")
+    done = project.cli("models", "show", "taxi_tips@1")
+    assert done.code == 0
+    assert "not checked" in done.stdout
+    assert "ada.pub is no public key" in done.stderr
 
 
 def test_two_hundred_versions_are_listed_in_a_few_lines_and_whole_when_asked(

@@ -48,8 +48,8 @@ def test_everything_that_can_be_said_is_kept(place: TaxiProject) -> None:
     said = place.cli(
         *REGISTER, "--author", "ada", "--owner", "rides team", "--purpose", "how they pay", "--notes",
         "first", "--metric", "accuracy=0.83", "--metric", "log loss=1e-2", "--git-commit", COMMIT,
-        "--positive-class", "Cash", "--rtol", "1e-9", "--atol", "1e-12", "--alias", "champion",
-        "--reason", "the only one",
+        "--positive-class", "Cash", "--rtol", "1e-9", "--atol", "1e-12",
+        "--alias", "champion", "--reason", "the only one",
     )  # fmt: skip
     assert said.code == 0, said.stderr
     assert "m@1: GaussianNB, 2 columns, " in said.stdout

@@ -41,7 +41,7 @@ def test_what_keygen_says_to_type_makes_versions_signed_and_verified(
     assert f"taxi_tips@1 is signed by {fingerprint} (ada@example)" in signed.stdout
     assert signed.stderr == ""
     verified = project.cli("models", "verify", "--load")
-    assert verified.stdout == f"taxi_tips@1  ok  4 files, signed by {fingerprint} (ada@example)\n"
+    assert verified.stdout == f"taxi_tips@1  ok  5 files, signed by {fingerprint} (ada@example)\n"
     assert f"signed with {fingerprint}" in project.cli("models", "history", "taxi_tips").stdout
 
 

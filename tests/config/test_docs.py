@@ -16,9 +16,9 @@ from batch_scorer.config.load import load_job
 from batch_scorer.config.not_yet import NOT_YET
 from batch_scorer.core.expression_functions import FUNCTIONS, OUTPUT_FUNCTIONS, WHERE_FUNCTIONS
 from batch_scorer.core.expression_parser import parse_condition, parse_expression, parse_output
-from batch_scorer.core.expression_words import ResultWords
 from batch_scorer.core.expressions import OUTPUT_TYPES
 from batch_scorer.core.models import Method
+from batch_scorer.core.result_layouts import words_of
 from tests.config.conftest import SMALLEST, Jobs
 
 PAGE = (Path(__file__).parents[2] / "docs" / "job.md").read_text(encoding="utf-8")
@@ -87,8 +87,7 @@ def test_every_filter_on_the_page_parses(source: str) -> None:
 
 @pytest.mark.parametrize(("method", "source"), OUTPUTS)
 def test_every_output_on_the_page_parses(method: str, source: str) -> None:
-    words = ResultWords(Method(method).result_name)
-    assert parse_output("x", source, words).source == source
+    assert parse_output("x", source, words_of(Method(method))).source == source
 
 
 def test_outputs_of_every_method_are_on_the_page() -> None:

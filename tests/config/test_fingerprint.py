@@ -6,7 +6,8 @@ import hashlib
 
 import pytest
 
-from batch_scorer.config.fingerprint import config_fingerprint
+from batch_scorer.config.fingerprint import _canonical, config_fingerprint
+from batch_scorer.core.expression_parser import parse_expression
 from tests.config.conftest import Jobs
 
 
@@ -101,3 +102,18 @@ def test_it_is_the_same_in_every_version_of_batch_scorer(jobs: Jobs) -> None:
         f'"validate":{suites}}}'
     )
     assert config_fingerprint(jobs.load().job) == hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def test_labels_and_functions_count_by_what_they_mean(jobs: Jobs) -> None:
+    """As above: their words are part of every stored fingerprint."""
+    jobs.change('where: "fare > 0"', 'where: "coalesce(tips, 0) <= MAX( fare,10 )"')
+    before = config_fingerprint(jobs.load().job)
+    jobs.change("MAX( fare,10 )", "max(fare, 10)")
+    assert config_fingerprint(jobs.load().job) == before
+    assert _canonical(parse_expression("coalesce(tips, 0) <= max(fare, 10)")) == [
+        "<=",
+        ["call", "coalesce", ["name", "tips"], ["literal", 0]],
+        ["call", "max", ["name", "fare"], ["literal", 10]],
+    ]
+    assert _canonical(parse_expression("proba[0]['red']")) == ["item", "proba", 0, "red"]
+    assert _canonical(parse_expression("label(proba)")) == ["call", "label", ["name", "proba"]]

@@ -541,3 +541,15 @@ def test_a_target_that_publishes_elsewhere_needs_a_database_of_its_own(jobs: Job
     assert mistake.message.startswith("a target that changes output.path")
     jobs.change("path: dev/predictions,", "path: dev/predictions, state_db: sqlite,")
     assert jobs.load(target="dev").job.output.state_db == "sqlite"
+
+
+def test_a_wrong_method_is_the_only_mistake_of_outputs_that_name_another_ones_result(jobs: Jobs) -> None:
+    jobs.change("predict_proba", "score_sample")
+    jobs.change(
+        '{big_tip_score: "float64 = proba[1]", big_tip: "bool = proba[1] > 0.5"}',
+        '{prediction: "float64 = score"}',
+    )
+    mistakes = jobs.mistakes()
+    assert len(mistakes) == 1
+    assert 'model.method: "score_sample" is not ' in mistakes[0]
+    assert 'did you mean "score_samples"?' in mistakes[0]

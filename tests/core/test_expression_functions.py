@@ -7,10 +7,11 @@ import pytest
 from batch_scorer.core.expression_functions import FUNCTIONS
 from batch_scorer.core.expression_parser import parse_condition, parse_expression, parse_output
 from batch_scorer.core.expression_tokens import ExpressionInvalid, names_at
-from batch_scorer.core.expression_words import ResultWords
 from batch_scorer.core.expressions import Call, Comparison, Item, Literal, Name, names_in
+from batch_scorer.core.models import Method
+from batch_scorer.core.result_layouts import words_of
 
-PROBA = ResultWords("proba")
+PROBA = words_of(Method.PREDICT_PROBA)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +90,8 @@ def test_a_wrong_filter_is_named_at_its_character(source: str, offset: int, word
         ("string = argmax(proba)", 0, "gives a number, which is no string"),
         ("bool = max(proba)", 0, "gives a number, which is no bool"),
         ("int64 = if(proba[0] > 1, 'a', 'b')", 0, "gives a text"),
+        ("bool = proba[1] == 'x'", 16, "compares a number with a text"),
+        ("bool = if(proba[1] > 0.5, proba[0], true)", 36, "mixes a number with a truth"),
         ("float64 = proba[1.5]", 16, "a whole number, counted from 0, or a label in quotes"),
         ("float64 = proba[yes]", 16, "or a label in quotes"),
         ("float64 = proba[10000]", 16, "at most 9,999"),

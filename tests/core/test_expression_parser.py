@@ -157,6 +157,7 @@ def test_each_form_has_its_tree(source: str, tree: Expression) -> None:
         ("12abc", 0, "not a number"),
         ("99999999999999999999", 0, "64 bits"),
         ("1e999", 0, "finite"),
+        ("a = 'x\ud800'", 6, "half a character"),
         ("proba[x]", 6, "whole number"),
         ("proba[-1]", 6, "whole number"),
         ("__import__('os')", 0, 'unknown function "__import__"'),

@@ -24,8 +24,6 @@ from batch_scorer.lake.reader import Batch, LeaveOut, read_chunk
 from tests import taxi
 from tests.conftest import TaxiProject
 
-pytestmark = pytest.mark.alone
-
 
 @pytest.fixture
 def running_cluster(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:

@@ -361,7 +361,6 @@ def odd_cluster(tmp_path: Path) -> Iterator[Callable[[], str]]:
         process.wait(timeout=30)
 
 
-@pytest.mark.alone
 def test_a_worker_with_another_version(make_project: Make, odd_cluster: Callable[[], str]) -> None:
     from distributed import Client
 

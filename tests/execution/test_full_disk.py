@@ -11,8 +11,6 @@ import pytest
 from tests import disks, taxi
 from tests.conftest import TaxiProject
 
-pytestmark = pytest.mark.alone
-
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:

@@ -17,8 +17,6 @@ import pytest
 from tests import taxi
 from tests.conftest import TaxiProject
 
-pytestmark = pytest.mark.alone
-
 
 @pytest.mark.parametrize("model", ["linear", "boosted", "forest"])
 @pytest.mark.parametrize("cluster", ["inline", "local"])

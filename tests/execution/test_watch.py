@@ -15,8 +15,6 @@ from batch_scorer.execution.clusters.local_workers import LocalWorkers
 from batch_scorer.execution.clusters.watch import Patience, Watch
 from tests.execution.test_window import make_task
 
-pytestmark = pytest.mark.alone
-
 
 @dataclass
 class _Future:

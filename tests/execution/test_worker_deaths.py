@@ -20,8 +20,6 @@ import pytest
 from tests import taxi
 from tests.conftest import TaxiProject
 
-pytestmark = pytest.mark.alone
-
 # A fare that takes the worker down, and how.
 EXITS, CRASHES, GREEDY = 666.0, 667.0, 668.0
 

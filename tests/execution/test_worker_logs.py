@@ -15,8 +15,6 @@ import pytest
 from tests import taxi
 from tests.conftest import TaxiProject
 
-pytestmark = pytest.mark.alone
-
 _MODEL = """
     import logging
     import os

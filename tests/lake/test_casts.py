@@ -138,6 +138,39 @@ def test_numbers_survive_unchanged_or_the_first_that_does_not_is_named(
             assert before == after or (math.isnan(before) and math.isnan(after))
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.decimal32(9, 2),
+        pa.decimal64(15, 4),
+        pa.decimal128(15, 15),
+        pa.decimal128(38, 30),
+        pa.decimal256(60, 2),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("wanted", ["float64", "float32"])
+def test_decimals_become_what_python_makes_of_them(kind: pa.DataType, wanted: str) -> None:
+    """Arrow's own cast is off in the last bit for one in eight."""
+    most = 10 ** min(kind.precision, FLOATS[wanted][0]) - 1
+    rng = np.random.default_rng(0)
+    values = [Decimal(int(n)).scaleb(-kind.scale) for n in rng.integers(-most, most, 2_000, endpoint=True)]
+    array = pa.array([None, *values], kind).slice(1)
+    expected = np.array([float(value) for value in values]).astype(wanted)
+    np.testing.assert_array_equal(cast(array, wanted).to_numpy(), expected)
+
+
+@pytest.mark.parametrize(("value", "fits"), [(999, True), (1000, False), (-999, True), (-1000, False)])
+def test_a_bound_between_two_decimals_is_a_bound(value: int, fits: bool) -> None:
+    """decimal128(5, 2) ends at 999.99, which a decimal without digits after the point does not know."""
+    array = pa.array([Decimal(value)], pa.decimal128(38, 0))
+    if fits:
+        assert cast(array, "decimal128(5, 2)").to_pylist() == [Decimal(value)]
+    else:
+        with pytest.raises(LossyCast):
+            cast(array, "decimal128(5, 2)")
+
+
 def test_the_error_reads_like_a_sentence() -> None:
     with pytest.raises(LossyCast) as caught:
         cast([1.0, 12.5, 3.0], "int64", model="taxi_tips@3")

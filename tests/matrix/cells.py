@@ -99,15 +99,15 @@ class Workbench:
             about=about,
         )
 
-    def write_job(self, model: str, method: Method, like: np.ndarray) -> str:
-        """A job that publishes every column of the method's result. Returns: its name."""
+    def write_job(self, model: str, method: Method, estimator: Any, like: np.ndarray) -> str:
+        """A job that publishes every column of the method's result, which is like that. Returns: its name."""
         document = taxi.job_document(
             name=f"{model}_{method.value}",
             model={"uri": f"{model}@1", "method": method.value},
             output={"path": f"data/predictions/{model}_{method.value}", "state": "data/state"},
             compute={"chunk": "1kB"},  # each row group is a chunk
         )
-        document["model"]["output"] = _outputs(method, like)
+        document["model"]["output"] = _outputs(method, like, estimator)
         taxi.write_job(self.root, document)
         return str(document["name"])
 
@@ -163,11 +163,23 @@ def own_output(estimator: Any, method: Method, inputs: Any) -> np.ndarray:
     return result.toarray() if hasattr(result, "toarray") else np.asarray(result)
 
 
-def _outputs(method: Method, like: np.ndarray) -> Mapping[str, str]:
+def _outputs(method: Method, like: np.ndarray, estimator: Any) -> Mapping[str, str]:
+    """An output per column; probabilities are asked for by class, all else by position."""
     kind = {"f": "float64", "i": "int64", "b": "bool", "O": "string", "U": "string"}[like.dtype.kind]
     if like.ndim == 1:
         return {"out0": f"{kind} = {method.result_name}"}
-    return {f"out{i}": f"{kind} = {method.result_name}[{i}]" for i in range(like.shape[1])}
+    items = _classes(estimator) if method is Method.PREDICT_PROBA else []
+    if len(items) != like.shape[1]:  # one column per label of a chain, the components of a mixture
+        items = [f"[{position}]" for position in range(like.shape[1])]
+    return {f"out{i}": f"{kind} = {method.result_name}{item}" for i, item in enumerate(items)}
+
+
+def _classes(estimator: Any) -> list[str]:
+    """`['yes']` of one output, `[0]['yes']` of several."""
+    classes = getattr(estimator, "classes_", [])
+    if isinstance(classes, list):
+        return [f"[{i}]['{label}']" for i, labels in enumerate(classes) for label in labels]
+    return [f"['{label}']" for label in classes]
 
 
 def readings_for(case: Case) -> tuple[Reading, ...]:

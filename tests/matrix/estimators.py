@@ -142,7 +142,8 @@ class Case:
 
     reading: the only one the estimator makes sense with, None when it takes any. unfit: readings that it
     cannot be fitted on, for reasons of its own.
-    batch: why its last bits depend on the rows it gets together; None when they do not.
+    batch: what makes its last bits depend on the rows it gets together, as BLAS sums in another order for
+    another number of rows. None when they do not.
     no_skops: why a fitted one cannot be a skops file that is trusted; empty when it can.
     finish: what becomes of the fitted pipeline, which is given with what it was fitted on.
     """
@@ -158,15 +159,22 @@ class Case:
     finish: Callable[[Any, Any, Any], Any] = lambda fitted, _inputs, _target: fitted
 
 
-GEMM = "dense matrix products: BLAS sums in another order for another number of rows"
-DISTANCES = "distances as dense matrix products, which BLAS sums in another order for another number of rows"
+GEMM = "products of dense matrices"
+DISTANCES = "distances by products of dense matrices"
 _OURS = "a function of the project's own, which only a pickle can name"
 
 
 def _numbers_and(texts: Any, columns: Any = ("payment", "company")) -> ColumnTransformer:
     numbers = make_pipeline(SimpleImputer(), StandardScaler())
     names = columns if isinstance(columns, str) else list(columns)
-    return ColumnTransformer([("num", numbers, ["miles", "fare", "bags", "prepaid"]), ("text", texts, names)])
+    return ColumnTransformer(
+        [("num", numbers, ["miles", "fare", "bags", "prepaid"]), ("text", texts, names)], sparse_threshold=1.0
+    )
+
+
+def _words(vectorizer: Any) -> ColumnTransformer:
+    """Always sparse: by default the share of zeros decides, and a dense result is multiplied by BLAS."""
+    return ColumnTransformer([("text", vectorizer, "note")], sparse_threshold=1.0)
 
 
 def as_dicts(frame: pd.DataFrame) -> list[dict[str, str]]:
@@ -484,7 +492,6 @@ CASES: tuple[Case, ...] = (
                 MinMaxScaler(clip=True), FunctionTransformer(np.log1p), _tree()
             ),
             "QuantileTransformer": lambda: make_pipeline(QuantileTransformer(n_quantiles=20), _tree()),
-            "KNNImputer": lambda: make_pipeline(KNNImputer(n_neighbors=2), _tree()),
             "SelectKBest": lambda: make_pipeline(SelectKBest(k=1), _tree()),
             "FeatureUnion": lambda: make_pipeline(make_union(StandardScaler(), MinMaxScaler()), _tree()),
         },
@@ -498,6 +505,26 @@ CASES: tuple[Case, ...] = (
             "Nystroem": lambda: make_pipeline(Nystroem(n_components=5, random_state=0), Ridge()),
             "IsotonicRegression": lambda: make_pipeline(PCA(1), IsotonicRegression(out_of_bounds="clip")),
         },
+        batch=GEMM,
+    ),
+    *_of(
+        "preprocessing", Target.BOTH,
+        {"KNNImputer": lambda: make_pipeline(KNNImputer(n_neighbors=2), _tree())},
+        reading="float64 with nulls, as it is",
+    ),
+    *_of(
+        "boosting", Target.NUMBER,
+        {"HistGradientBoostingRegressor of nulls": lambda: HistGradientBoostingRegressor(max_iter=5)},
+        reading="float64 with nulls, as it is",
+    ),
+    *_of(
+        "mixed columns", Target.BOTH,
+        {
+            "one-hot, dense": lambda: make_pipeline(
+                _numbers_and(OneHotEncoder(handle_unknown="ignore", sparse_output=False)), _logistic()
+            )
+        },
+        reading="numbers, flags and text",
         batch=GEMM,
     ),
     *_of(
@@ -516,7 +543,8 @@ CASES: tuple[Case, ...] = (
         batch=GEMM,
     ),
     Case(
-        name="a sparse transformer", family="mixed columns", target=Target.NOTHING, reading="everything",
+        name="a sparse transformer", family="mixed columns", target=Target.NOTHING,
+        reading="numbers, flags and text",
         build=lambda: _numbers_and(OneHotEncoder(handle_unknown="ignore", min_frequency=0.1)),
     ),
     *_of(
@@ -537,28 +565,28 @@ CASES: tuple[Case, ...] = (
                 HistGradientBoostingClassifier(max_iter=3),
             ),
         },
-        reading="everything",
+        reading="numbers, flags and text",
     ),
     *_of(
         "text", Target.BOTH,
         {
             "TfidfVectorizer": lambda: make_pipeline(
-                ColumnTransformer([("text", TfidfVectorizer(), "note")]), _logistic()
+                _words(TfidfVectorizer()), _logistic()
             ),
             "CountVectorizer": lambda: make_pipeline(
-                ColumnTransformer([("text", CountVectorizer(), "note")]), MultinomialNB()
+                _words(CountVectorizer()), MultinomialNB()
             ),
             "HashingVectorizer": lambda: make_pipeline(
-                ColumnTransformer([("text", HashingVectorizer(n_features=32), "note")]),
+                _words(HashingVectorizer(n_features=32)),
                 SGDClassifier(loss="log_loss", random_state=0),
             ),
             "TruncatedSVD of tf-idf": lambda: make_pipeline(
-                ColumnTransformer([("text", TfidfVectorizer(), "note")]),
+                _words(TfidfVectorizer()),
                 TruncatedSVD(3, random_state=0),
                 _tree(),
             ),
         },
-        reading="note",
+        reading="free text",
     ),
     *_of(
         "text", Target.KIND,
@@ -566,10 +594,10 @@ CASES: tuple[Case, ...] = (
             "TfidfVectorizer first": lambda: make_pipeline(TfidfVectorizer(), _logistic()),
             "HashingVectorizer first": lambda: make_pipeline(HashingVectorizer(n_features=16), _tree()),
         },
-        reading="note, a series",
+        reading="free text, a series",
     ),
     Case(
-        name="a vectorizer alone", family="text", target=Target.NOTHING, reading="note, a series",
+        name="a vectorizer alone", family="text", target=Target.NOTHING, reading="free text, a series",
         build=CountVectorizer,
     ),
     Case(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def rides(n: int, *, seed: int, first_id: int = 0, nulls: float = 0.1, unseen: b
             "minutes": pa.array(rng.gamma(2.0, 1.0, n)),
             "fare": holes(rng.gamma(3.0, 1.0, n).round(2), pa.float64()),
             "heat": pa.array(rng.normal(0, 1, n), pa.float32()),
+            "load": pa.array(rng.gamma(2.0, 1.0, n).astype("float16")),
             "speed": pa.array(rng.gamma(2.0, 1.0, n), pa.float32()),
             "stops": pa.array(rng.integers(0, 6, n)),
             "hour": pa.array(rng.integers(0, 24, n)),
@@ -53,6 +55,9 @@ def rides(n: int, *, seed: int, first_id: int = 0, nulls: float = 0.1, unseen: b
             "prepaid": pa.array(rng.random(n) < 0.5),
             "pooled": pa.array(rng.random(n) < 0.3),
             "shared": holes(rng.random(n) < 0.4, pa.bool_()),
+            "price": holes(
+                [Decimal(int(cents)) / 100 for cents in rng.integers(0, 9_999, n)], pa.decimal128(9, 2)
+            ),
             "payment": pa.array(rng.choice(["Cash", "Credit Card", "Unknown"], n).tolist()),
             "rating": holes(rng.choice(["good", "fair", "poor"], n).tolist(), pa.string()),
             "company": holes(rng.choice(companies, n).tolist(), pa.string()),
@@ -144,9 +149,17 @@ _CATEGORIES = {
 
 NUMERIC = (
     Reading(name="float64", columns=("miles", "minutes")),
-    Reading(name="an array", columns=("miles", "minutes"), takes=Takes.ARRAY),
+    Reading(name="float64, an array", columns=("miles", "minutes"), takes=Takes.ARRAY),
     Reading(name="float64 with nulls", columns=("fare", "miles"), prepare=SimpleImputer),
     Reading(name="float32", columns=("speed", "heat"), single=True),
+    Reading(name="float16", columns=("load", "miles")),
+    Reading(
+        name="decimals, as float64",
+        columns=("price", "miles"),
+        read=_as("float64"),
+        prepare=SimpleImputer,
+    ),
+    Reading(name="decimals", columns=("price", "miles"), prepare=SimpleImputer),
     Reading(name="int64", columns=("stops", "hour")),
     Reading(name="uint8 and int16", columns=("seats", "floor")),
     Reading(
@@ -154,6 +167,15 @@ NUMERIC = (
     ),
     Reading(name="Int64", columns=("bags", "stops"), read=_as("Int64"), prepare=SimpleImputer),
     Reading(name="Float64", columns=("fare", "miles"), read=_as("Float64"), prepare=SimpleImputer),
+    Reading(
+        name="Arrow's double and int64",
+        columns=("fare", "bags"),
+        read=_as({"fare": pd.ArrowDtype(pa.float64()), "bags": pd.ArrowDtype(pa.int64())}),
+        prepare=SimpleImputer,
+    ),
+    Reading(
+        name="Arrow's string", columns=("payment",), read=_as(pd.ArrowDtype(pa.string())), prepare=_one_hot
+    ),
     Reading(name="bool", columns=("prepaid", "pooled")),
     Reading(name="boolean", columns=("shared", "prepaid"), read=_as("boolean"), prepare=SimpleImputer),
     Reading(name="booleans with None", columns=("shared", "prepaid"), read=_none, prepare=_one_hot),
@@ -180,10 +202,13 @@ NUMERIC = (
     Reading(name="dates", columns=("day",), prepare=lambda: FunctionTransformer(weekdays), no_skops=_OURS),
 )
 _WHOLE = (
+    Reading(name="float64 with nulls, as it is", columns=("fare", "miles", "minutes")),
     Reading(name="category, as it is", columns=("payment", "rating"), read=_as(_CATEGORIES)),
     Reading(name="str, as it is", columns=("payment", "company"), read=_as("str")),
-    Reading(name="note", columns=("note",)),
-    Reading(name="note, a series", columns=("note",), takes=Takes.SERIES),
-    Reading(name="everything", columns=("miles", "fare", "bags", "prepaid", "payment", "company")),
+    Reading(name="free text", columns=("note",)),
+    Reading(name="free text, a series", columns=("note",), takes=Takes.SERIES),
+    Reading(
+        name="numbers, flags and text", columns=("miles", "fare", "bags", "prepaid", "payment", "company")
+    ),
 )
 READINGS = {reading.name: reading for reading in (*NUMERIC, *_WHOLE)}

@@ -23,12 +23,13 @@ Fit = Callable[[pd.DataFrame, "pd.Series[int]"], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """what: in words, for the table in docs/models.md. fit: what is registered, from numbers and classes.
-
-    said: a part of the error's own words. pickle: it can be registered with allow_pickle.
+    """what, why, instead: in words, for docs/models.md. fit: what is registered, from numbers and classes.
+    said, fix: parts of the error's own words. pickle: it can be registered with allow_pickle.
     """
 
     what: str
+    why: str
+    instead: str
     fit: Fit
     error: type[BatchScorerError]
     said: str
@@ -47,6 +48,8 @@ class Stubborn(GaussianNB):  # type: ignore[misc]  # scikit-learn has no types
 def _of_its_own_rows(clusterer: Any) -> Refusal:
     return Refusal(
         what=type(clusterer).__name__,
+        why="it labels the rows of its training only",
+        instead="KMeans, MiniBatchKMeans, Birch or MeanShift; a classifier trained on its `labels_`",
         fit=lambda x, _y: clusterer.fit(x),
         error=SignatureInvalid,
         said="knows only the rows it was fitted on",
@@ -56,7 +59,14 @@ def _of_its_own_rows(clusterer: Any) -> Refusal:
 
 def _no_skops(what: str, said: str, fit: Fit) -> Refusal:
     return Refusal(
-        what=f"{what}, as skops", fit=fit, error=ModelRefused, said=said, fix="allow_pickle", pickle=True
+        what=f"{what}, as skops",
+        why="a skops file may name only what the reviewed list holds, and skops must be able to write it",
+        instead="scikit-learn's own parts and NumPy's functions; or joblib with `--allow-pickle`",
+        fit=fit,
+        error=ModelRefused,
+        said=said,
+        fix="allow_pickle",
+        pickle=True,
     )
 
 
@@ -67,6 +77,8 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
     Refusal(
         what="LocalOutlierFactor without novelty=True",
+        why="it judges the rows of its training only",
+        instead="`novelty=True`",
         fit=lambda x, _y: LocalOutlierFactor().fit(x),
         error=SignatureInvalid,
         said="judges only the rows it was fitted on",
@@ -74,6 +86,8 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
     Refusal(
         what="TSNE",
+        why="it places the rows of its training only",
+        instead="PCA, or another one with `transform`",
         fit=lambda x, _y: TSNE(max_iter=250, perplexity=5).fit(x.head(50)),
         error=SignatureInvalid,
         said="places only the rows it was fitted on",
@@ -81,6 +95,8 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
     Refusal(
         what="NearestNeighbors",
+        why="it has none of the methods that can be called",
+        instead="an estimator that predicts or transforms",
         fit=lambda x, _y: NearestNeighbors().fit(x),
         error=SignatureInvalid,
         said="has none of the methods predict",
@@ -88,6 +104,8 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
     Refusal(
         what="an estimator that is not fitted",
+        why="it has learned nothing",
+        instead="`fit` first",
         fit=lambda _x, _y: RandomForestClassifier(),
         error=SignatureInvalid,
         said="RandomForestClassifier is not fitted",
@@ -95,6 +113,8 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
     Refusal(
         what="a pipeline that is not fitted",
+        why="it has learned nothing",
+        instead="`fit` first",
         fit=lambda _x, _y: make_pipeline(StandardScaler(), LogisticRegression()),
         error=SignatureInvalid,
         said="Pipeline is not fitted",
@@ -102,6 +122,8 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
     Refusal(
         what="an estimator that was fitted on an array, unless its columns are named",
+        why="nobody knows which column is which",
+        instead="fit it on a DataFrame; or `--column NAME` for each, in order",
         fit=lambda x, y: LogisticRegression().fit(x.to_numpy(), y),
         error=SignatureInvalid,
         said="does not know the names of its input columns",
@@ -109,6 +131,8 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
     Refusal(
         what="something that is no estimator",
+        why="there is nothing to call",
+        instead="an estimator or a pipeline",
         fit=lambda _x, _y: {"weights": [1.0, 2.0]},
         error=SignatureInvalid,
         said="dict is no estimator",
@@ -125,6 +149,8 @@ REFUSALS: tuple[Refusal, ...] = (
     _no_skops("Birch", "Objects of type Birch are not supported", lambda x, _y: Birch().fit(x)),
     Refusal(
         what="a lambda, as skops or pickled",
+        why="it has no name that a worker could import",
+        instead="a function in a module of `code:`, with `--allow-pickle`",
         fit=lambda x, y: make_pipeline(FunctionTransformer(lambda frame: frame), GaussianNB()).fit(x, y),
         error=ModelRefused,
         said="<lambda>",

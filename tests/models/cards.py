@@ -19,7 +19,7 @@ from batch_scorer.core.models import (
     Tolerance,
     TrainingReference,
 )
-from batch_scorer.models.card.values import Known, Use
+from batch_scorer.models.card.known import Known, Use
 from batch_scorer.models.registry.history import HistoryEntry, HistoryEvent
 
 AT = "2026-11-23T22:57:09.192642+00:00"

@@ -26,6 +26,7 @@ from batch_scorer.core.baselines import (
     merge,
 )
 from batch_scorer.core.errors import BinsDiffer, ColumnMissing
+from batch_scorer.core.models import ColumnSpec, Method, Signature
 from batch_scorer.models.registering import baseline as building
 from batch_scorer.models.registering.baseline import MAX_NAMED, MIN_COUNT, choose_bins
 from batch_scorer.models.registry.baselines import stored_baseline
@@ -229,8 +230,6 @@ def test_other_rows_are_counted_over_a_versions_bins_and_need_its_columns(
 
 
 def test_rows_that_the_model_does_not_answer_are_left_out_of_the_scores(rides: pd.DataFrame) -> None:
-    from batch_scorer.core.models import ColumnSpec, Method, Signature
-
     class Picky:
         def predict(self, frame: pd.DataFrame) -> np.ndarray:
             if (frame.fare < 0).any():
@@ -242,6 +241,23 @@ def test_rows_that_the_model_does_not_answer_are_left_out_of_the_scores(rides: p
     table = pa.table({"fare": [1.0, 2.0, -1.0, 4.0] * 10})
     baseline = building.training_baseline(Picky(), signature, lambda: [table], 40)
     assert (baseline.n_rows, baseline.n_scored) == (40, 30)
+
+
+def test_results_of_very_many_columns_are_asked_of_few_rows_and_counted_in_part() -> None:
+    class Wide:
+        n_rows = 0
+
+        def transform(self, frame: pd.DataFrame) -> np.ndarray:
+            self.n_rows += len(frame)
+            return np.repeat(frame[["fare"]].to_numpy(), 10_000, axis=1)
+
+    spec = ColumnSpec(name="fare", type="float64", nullable=True, pandas_dtype="float64")
+    signature = Signature(columns=(spec,), outputs={Method.TRANSFORM: (10_000,)})
+    table, wide = pa.table({"fare": np.arange(5_000.0)}), Wide()
+    baseline = building.training_baseline(wide, signature, lambda: [table], len(table))
+    assert wide.n_rows == baseline.n_scored == 500
+    assert baseline.n_rows == 5_000
+    assert list(baseline.outputs) == [f"transform[{place}]" for place in range(20)]
 
 
 def test_fifty_columns_of_the_longest_kind_stay_small() -> None:

@@ -180,8 +180,8 @@ def test_a_model_that_answers_otherwise_when_asked_again_is_refused(registry: Fi
     model = BernoulliRBM(2, n_iter=2).fit(on_off)  # its score_samples flips a bit of each row by chance
     with pytest.raises(GoldenRowsDiffer, match="the model is not deterministic: asked twice") as caught:
         register(model, registry=registry, name="m", reference=on_off, who="ada")
-    assert "score_samples expected " in caught.value.what
-    assert "from hour=" in caught.value.what
+    assert ", score_samples\n        expected " in caught.value.what
+    assert "from     hour=" in caught.value.what
     assert "random_state" in str(caught.value.fix)
     assert "--rtol" in str(caught.value.fix)
     assert caught.value.exit_code == 5

@@ -253,6 +253,10 @@ def test_labels_of_every_dtype_are_published(labels: np.ndarray, source: str, ex
         (np.array([1, "a"], dtype=object), "float64 = prediction + 1", None),
         (np.array([1]), "string = if(true, prediction, 'x')", None),
         (np.array(["a"]), "string = if(prediction, 'x', 'y')", None),
+        (np.array([1, "a"], dtype=object), "bool = prediction < 'b'", None),
+        (np.array([2**70, 1], dtype=object), "int64 = prediction", None),
+        (np.array(["2024-01-01"], dtype="datetime64[s]"), "string = prediction", None),
+        (np.array([1j]), "float64 = prediction", None),
     ],
 )
 def test_a_kind_that_only_the_batch_shows_is_refused_with_what_to_write(
@@ -262,3 +266,16 @@ def test_a_kind_that_only_the_batch_shows_is_refused_with_what_to_write(
     with pytest.raises(SignatureInvalid) as caught:
         _out(source, labels, Method.PREDICT, signature)
     assert fix is None or fix in str(caught.value.fix)
+
+
+@pytest.mark.parametrize("function", ["argmax", "max"])
+def test_a_whole_result_of_texts_has_no_largest(function: str) -> None:
+    signature = Signature(columns=(), outputs={Method.TRANSFORM: (2,)})
+    source = f"int8 = {function}(transformed)"
+    for texts in (np.array([["a", "b"]]), np.array([["a", 1]], dtype=object)):
+        with pytest.raises(SignatureInvalid, match="calculates with text"):
+            _out(source, texts, Method.TRANSFORM, signature)
+    numbers = np.array([[1, 0]], dtype=object)
+    assert _out(source, numbers, Method.TRANSFORM, signature).to_pylist() == [
+        0 if function == "argmax" else 1
+    ]

@@ -67,7 +67,7 @@ def test_the_same_answers_pass_and_the_last_bit_does_not() -> None:
 def test_text_has_no_tolerance() -> None:
     error = replay(Answering(["yes", *LABELS[1:]], PROBA), tolerance=Tolerance(rtol=0.5, atol=10))
     assert error is not None
-    assert "row 0: predict expected 'no', got 'yes'\n" in error.what
+    assert "row 0, predict\n        expected 'no'\n        got      'yes'\n" in error.what
 
 
 def test_the_message_reads_well_in_a_terminal() -> None:
@@ -80,19 +80,25 @@ def test_the_message_reads_well_in_a_terminal() -> None:
         error.render()
         == f"""\
 m@1 does not repeat its golden rows: 3 of 4 differ
-    row 0: predict expected 'no', got 'yes'
-        from fare=1.0, company='Flash Cab'
-    row 2: predict_proba[0] expected 0.25, got 0.125, 0.12 apart (and 1 more of its outputs)
-        from fare=None, company=None
-    row 3: predict_proba[0] expected 0.875, got 0.75, 0.12 apart (and 1 more of its outputs)
-        from fare=4.0, company='{"x" * 37}…
+    row 0, predict
+        expected 'no'
+        got      'yes'
+        from     fare=1.0, company='Flash Cab'
+    row 2, predict_proba[0], and 1 more of its outputs
+        expected 0.25
+        got      0.125  (0.12 apart)
+        from     fare=None, company=None
+    row 3, predict_proba[0], and 1 more of its outputs
+        expected 0.875
+        got      0.75  (0.12 apart)
+        from     fare=4.0, company='{"x" * 37}…
     numpy 1.0 at registration, 2.4.6 here
     scikit-learn 1.7.2 at registration, 1.9.1 here
   fix:   install the versions it was registered with, or register it anew with those of today"""
     )
     alone = replay(Answering(LABELS, [0.25, 0.25, 0.75, 0.125]))
     assert alone is not None
-    assert "from fare=2.0, company='Top\\nCab'" in alone.what
+    assert "from     fare=2.0, company='Top\\nCab'" in alone.what
     assert "the packages are the same" in str(alone.fix)
 
 

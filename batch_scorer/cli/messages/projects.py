@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from batch_scorer.cli.messages.fields import Json, of
 from batch_scorer.cli.messages.work import Error
 from batch_scorer.core.models import ModelManifest
-from batch_scorer.models.card.values import Use
+from batch_scorer.models.card.known import Use
 from batch_scorer.models.registry.history import HistoryEntry
 
 
@@ -24,7 +24,16 @@ class ListedModel(TypedDict):
     estimator: str
     registered_at: str
     registered_by: str
-    signed: bool
+    signed: Literal["trusted", "untrusted", "bad", "unchecked"] | None
+
+
+class Signed(TypedDict):
+    """A signature of a version, and what it is worth in this project."""
+
+    key: str
+    who: str
+    at: str
+    standing: Literal["trusted", "untrusted", "bad", "unchecked"]
 
 
 ShownModel = of(
@@ -33,6 +42,7 @@ ShownModel = of(
     aliases=list[str],
     differs_here=list[str],
     uses=list[Use],
+    signatures=list[Signed],
     history=list[HistoryEntry],
     baseline=dict[str, Json] | None,
 )

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from batch_scorer.cli import words
 
 if TYPE_CHECKING:
-    from batch_scorer.models.card.values import Fact, Feature, ModelCard
+    from batch_scorer.models.card.facts import Fact
+    from batch_scorer.models.card.values import Feature, ModelCard
 
 _MIN_WIDTH, _MAX_WIDTH = 80, 120
 _LABEL = 16
-_MAX_NAME = 24
+_MAX_CELLS = (30, 14, 8)
+_MIN_SUMMARY = 22
 _SPARK = 8
 _MOST_EVENTS = 20
 
@@ -52,28 +54,31 @@ def signature_lines(card: ModelCard, width: int) -> Iterator[str]:
 
 
 def _unless_same(dtype: str, kind: str) -> str:
-    return "" if dtype == kind else dtype
+    return "" if dtype.replace("datetime64", "timestamp") == kind else dtype
 
 
 def _table(
     header: tuple[str, ...], cells: Sequence[tuple[str, ...]], features: Sequence[Feature], room: int
 ) -> Iterator[str]:
-    """A name that is too long for its column has a line of its own."""
+    """A row with a cell that is too long for its column has a line of its own, what was seen follows."""
     from batch_scorer.models.card.summaries import sparkline
 
-    rows = [header[:-1], *cells]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(header) - 1)]
-    widths[0] = min(widths[0], _MAX_NAME)
-    yield _row(header[:-1], widths) + "  " + header[-1]
+    *names, last = header
+    widths = [
+        min(most, max(len(row[i]) for row in (names, *cells)))
+        for i, most in zip(range(len(names)), _MAX_CELLS, strict=False)
+    ]
+    widths[0] = min(widths[0], room - _MIN_SUMMARY - _SPARK - sum(widths[1:]) - 2 * len(header) - 2)
+    yield f"{_row(names, widths)}  {last}"
     for row, feature in zip(cells, features, strict=True):
-        first = row[0]
-        if len(first) > widths[0]:
-            yield f"  {first}"
-            first = ""
-        spark = sparkline(feature.seen, _SPARK) if feature.seen is not None else ""
-        start = f"{_row((first, *row[1:]), widths)}  {spark.ljust(_SPARK)}  "
         told = feature.in_short + (f"; categories {feature.categories}" if feature.categories else "")
-        yield from _wrapped(told, room, indent=len(start), first=start)
+        if any(len(cell) > width for cell, width in zip(row, widths, strict=True)):
+            yield "  " + "  ".join(filter(None, row))
+            row = ("",) * len(row)
+        spark = sparkline(feature.seen, _SPARK) if feature.seen is not None else ""
+        start = f"{_row(row, widths)}  {spark.ljust(_SPARK)}  "
+        if told or row[0]:
+            yield from _wrapped(told, room, indent=len(start), first=start)
 
 
 def _row(cells: Sequence[str], widths: Sequence[int]) -> str:

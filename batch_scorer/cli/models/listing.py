@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,14 @@ import click
 from batch_scorer.cli import output, words
 from batch_scorer.cli.models.group import models
 from batch_scorer.cli.models.registry import known_version, open_registry
+from batch_scorer.cli.models.using import readable_keys
 from batch_scorer.cli.settings import Settings, global_options
 
 if TYPE_CHECKING:
     from batch_scorer.core.models import ModelManifest
+    from batch_scorer.models.card.signers import Standing
     from batch_scorer.models.registry.files import FileRegistry
+    from batch_scorer.models.trust.keys import PublicKey
 
 _NEWEST = 5  # of each model, besides those that an alias means
 _MAX_ESTIMATOR = 60
@@ -25,11 +28,11 @@ _MAX_ESTIMATOR = 60
 class _Listed:
     manifest: ModelManifest
     aliases: tuple[str, ...]
-    is_signed: bool
+    signed: Standing | None
 
     @property
     def row(self) -> tuple[str, ...]:
-        from batch_scorer.models.card.values import moment_in_words
+        from batch_scorer.models.card.facts import moment_in_words
 
         manifest = self.manifest
         estimator = manifest.estimator
@@ -40,7 +43,7 @@ class _Listed:
             ", ".join(self.aliases) or "-",
             moment_in_words(manifest.registered_at),
             manifest.registered_by,
-            "signed" if self.is_signed else "unsigned",
+            f"signed: {self.signed}" if self.signed else "unsigned",
             estimator,
         )
 
@@ -52,47 +55,58 @@ def list_models(settings: Settings, name: str | None) -> None:
     """Every model with its aliases and newest versions, or every version of NAME."""
     registry = open_registry(settings)
     names = registry.names() if name is None else (known_version(registry, name)[0],)
-    n_versions = 0
-    for each in names:
-        versions = registry.versions(each)
-        n_versions += len(versions)
-        if settings.json:
-            _emit(_listed(registry, each, versions))
-        else:
-            _print(settings, registry, each, versions, only=None if name else _NEWEST)
+    versions, keys = {each: registry.versions(each) for each in names}, readable_keys(settings)
     if settings.json:
-        output.emit_summary(0, n_versions=n_versions)
+        for each in names:
+            _emit(_listed(registry, each, versions[each], keys))
+        output.emit_summary(0, n_versions=sum(map(len, versions.values())))
     elif not names:
         click.echo("no models yet; next: batch-scorer models register PATH --name N --reference T.parquet")
+    else:
+        _print(settings, registry, versions, None if name else _NEWEST, keys)
 
 
-def _listed(registry: FileRegistry, name: str, versions: Sequence[int]) -> list[_Listed]:
-    """Oldest first."""
-    from batch_scorer.models.registry.history import HistoryEvent, aliases_of
+def _listed(
+    registry: FileRegistry, name: str, versions: Iterable[int], keys: Mapping[str, PublicKey] | None
+) -> list[_Listed]:
+    """In the order of versions."""
+    from batch_scorer.models.card.signers import best_of, standing
+    from batch_scorer.models.registry.history import aliases_of, pinned_manifests
+    from batch_scorer.models.trust.signing import signatures_of
 
     history = registry.history(name)
-    held = aliases_of(history)
-    signed = {entry.version for entry in history if entry.event is HistoryEvent.SIGNED}
+    held, pinned = aliases_of(history), pinned_manifests(history)
     return [
         _Listed(
             manifest=manifest,
             aliases=tuple(sorted(alias for alias, version in held.items() if version == manifest.version)),
-            is_signed=manifest.version in signed,
+            signed=best_of(
+                {
+                    standing(entry, name, pinned[manifest.version], keys)
+                    for entry in signatures_of(history, manifest.version)
+                }
+            ),
         )
         for manifest in registry.manifests(name, versions)
     ]
 
 
 def _print(
-    settings: Settings, registry: FileRegistry, name: str, versions: Sequence[int], only: int | None
+    settings: Settings,
+    registry: FileRegistry,
+    versions: Mapping[str, Sequence[int]],
+    only: int | None,
+    keys: Mapping[str, PublicKey] | None,
 ) -> None:
-    """only: so many of the newest, and those that an alias means."""
-    shown = versions if only is None else {*versions[-only:], *registry.aliases(name).values()}
-    click.echo(output.table(each.row for each in _listed(registry, name, sorted(shown, reverse=True))))
-    hidden = len(versions) - len(shown)
-    if hidden:
-        command = output.command(settings, f"batch-scorer models list {name}")
-        click.echo(f"  and {words.count(hidden, 'older version')}: {command}")
+    """only: so many of the newest of each model, and those that an alias means."""
+    rows, hints = [], []
+    for name, numbers in versions.items():
+        shown = numbers if only is None else {*numbers[-only:], *registry.aliases(name).values()}
+        rows += [each.row for each in _listed(registry, name, sorted(shown, reverse=True), keys)]
+        if hidden := len(numbers) - len(shown):
+            command = output.command(settings, f"batch-scorer models list {name}")
+            hints.append(f"{words.count(hidden, 'older version')} of {name}: {command}")
+    click.echo("\n".join([output.table(rows), *hints]))
 
 
 def _emit(listed: Sequence[_Listed]) -> None:
@@ -107,5 +121,5 @@ def _emit(listed: Sequence[_Listed]) -> None:
             estimator=manifest.estimator,
             registered_at=manifest.registered_at,
             registered_by=manifest.registered_by,
-            signed=each.is_signed,
+            signed=each.signed and each.signed.value,
         )

@@ -13,12 +13,12 @@ from batch_scorer.cli import output
 from batch_scorer.cli.models.card_text import card_lines, signature_lines
 from batch_scorer.cli.models.group import models
 from batch_scorer.cli.models.registry import known_version, open_registry
-from batch_scorer.cli.models.using import uses_of
+from batch_scorer.cli.models.using import readable_keys, uses_of
 from batch_scorer.cli.pages import STDOUT, require_one_stdout, write_page
 from batch_scorer.cli.settings import Settings, global_options
 
 if TYPE_CHECKING:
-    from batch_scorer.models.card.values import Known
+    from batch_scorer.models.card.known import Known
     from batch_scorer.models.registry.files import FileRegistry
 
 
@@ -56,7 +56,7 @@ def show(settings: Settings, name: str, signature: bool, file: Path | None) -> N
 
 
 def _known(settings: Settings, registry: FileRegistry, name: str, version: int) -> Known:
-    from batch_scorer.models.card.values import Known
+    from batch_scorer.models.card.known import Known
     from batch_scorer.models.registry.baselines import stored_baseline
     from batch_scorer.models.registry.history import aliases_of, pinned_manifests
     from batch_scorer.models.scoring.compatibility import environment_differences
@@ -70,6 +70,7 @@ def _known(settings: Settings, registry: FileRegistry, name: str, version: int) 
         baseline=stored_baseline(registry, manifest),
         uses=uses_of(settings, frozenset(f"{name}@{selector}" for selector in selectors)),
         differs_here=environment_differences(manifest),
+        keys=readable_keys(settings),
     )
 
 
@@ -82,6 +83,10 @@ def _message(known: Known) -> dict[str, Any]:
         "aliases": [entry.alias for entry in known.alias_moves],
         "differs_here": list(known.differs_here),
         "uses": [asdict(use) for use in known.uses],
+        "signatures": [
+            {"key": entry.key, "who": entry.who, "at": entry.at, "standing": standing.value}
+            for entry, standing in known.signatures
+        ],
         "history": [asdict(entry) for entry in known.history],
         "baseline": baseline_document(known.baseline) if known.baseline is not None else None,
     }

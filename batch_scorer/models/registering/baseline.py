@@ -35,6 +35,7 @@ _MAX_DISCRETE = 24  # different numbers that each get a bin of their own
 _FRACTIONS = (0.01, *np.arange(0.05, 0.951, 0.05).round(2).tolist(), 0.99)
 _MAX_SAMPLE = 200_000  # rows that quantiles are taken of
 _MAX_SCORED = 10_000  # rows whose outputs are counted
+_MAX_CELLS = 5_000_000  # of their results: a vectorizer gives ten thousands of columns
 _MAX_CALLS = 200  # of the estimator, for those
 _MAX_OUTPUTS = 20  # columns of one method's result
 
@@ -47,7 +48,7 @@ def training_baseline(estimator: Any, signature: Signature, batches: Tables, n_r
     batches: called twice; together n_rows rows, of the signature's columns and types. Rows for which the
     model has no answer are not scored.
     """
-    step, sample = _step(n_rows, _MAX_SCORED), []
+    step, sample = _step(n_rows, _n_scored(signature)), []
 
     def looked_at() -> Iterator[pa.Table]:
         n_seen = 0
@@ -96,7 +97,7 @@ def scored(estimator: Any, rows: pa.Table, signature: Signature) -> pa.Table:
             if len(part) > 1:
                 half = len(part) // 2
                 pending += [part.slice(half), part.slice(0, half)]
-    return pa.concat_tables(found[1:] or found)
+    return pa.concat_tables(found[1:] or found, promote_options="permissive")
 
 
 class _Look(Protocol):
@@ -201,6 +202,11 @@ def _filled(bins: Mapping[str, ColumnBaseline], tables: Tables) -> dict[str, Col
         for name in bins:
             filled[name] = filled[name].plus(count_column(bins[name], table.column(name)))
     return filled
+
+
+def _n_scored(signature: Signature) -> int:
+    width = sum(math.prod(shape) for shape in signature.outputs.values())
+    return min(_MAX_SCORED, max(1, _MAX_CELLS // max(1, width)))
 
 
 def _output_bins(outputs: pa.Table, signature: Signature) -> dict[str, ColumnBaseline]:

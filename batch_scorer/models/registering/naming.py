@@ -26,7 +26,7 @@ class ResultNames:
 def result_names(estimator: Any, outputs: Mapping[Method, tuple[int, ...]], example: Any) -> ResultNames:
     """outputs: the shape of one row's result, per method. example: a few rows that every method accepts."""
     known = getattr(estimator, "classes_", None)
-    if isinstance(known, list):
+    if isinstance(known, list) and all(np.ndim(group) == 1 for group in known):
         return ResultNames(output_classes=_output_classes(known, outputs))
     classes = None if known is None or np.ndim(known) != 1 else _as_text(known)
     labels = {

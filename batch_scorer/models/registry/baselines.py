@@ -6,10 +6,10 @@ import hashlib
 
 from batch_scorer.core.baseline_json import decode_baseline
 from batch_scorer.core.baselines import Baseline
-from batch_scorer.core.errors import ModelRefused, StoreUnavailable
 from batch_scorer.core.models import ModelManifest
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.registry.manifests import BASELINE_FILE
+from batch_scorer.models.registry.reading import read_plain, refused
 
 
 def stored_baseline(registry: FileRegistry, manifest: ModelManifest) -> Baseline | None:
@@ -19,22 +19,12 @@ def stored_baseline(registry: FileRegistry, manifest: ModelManifest) -> Baseline
     """
     if BASELINE_FILE not in manifest.files:
         return None
-    path = registry.root / manifest.name / str(manifest.version) / BASELINE_FILE
+    path = registry.directory(manifest.name, manifest.version) / BASELINE_FILE
+    label = f"{BASELINE_FILE} of {manifest.name}@{manifest.version}"
     try:
-        data = b"" if path.is_symlink() else path.read_bytes()
+        data = read_plain(path)
     except FileNotFoundError:
-        data = b""
-    except OSError as error:
-        raise StoreUnavailable(
-            f"the model registry cannot be read: {error.strerror}",
-            where=str(path),
-            fix="check that its file system is mounted and readable",
-        ) from error
+        raise refused(f"{label} is gone", path) from None
     if hashlib.sha256(data).hexdigest() != manifest.files[BASELINE_FILE]:
-        raise ModelRefused(
-            f"{BASELINE_FILE} of {manifest.name}@{manifest.version} is not the file that was registered",
-            where=str(path),
-            fix="restore it from a backup, or register the model again as a new version",
-            next_command="batch-scorer models list",
-        )
+        raise refused(f"{label} is not the file that was registered", path)
     return decode_baseline(data, str(path))

@@ -33,9 +33,10 @@ from batch_scorer.models.registry.history import (
     pinned_manifests,
 )
 from batch_scorer.models.registry.manifests import MANIFEST_FILE, decode_manifest, encode_manifest
-from batch_scorer.models.registry.names import as_version, is_name, nearest, require_alias, require_name
+from batch_scorer.models.registry.names import as_version, is_name, require_alias, require_name
 from batch_scorer.models.registry.reading import no_link, read_plain, refused, told_when_unreadable
 from batch_scorer.models.registry.storing import store_directory
+from batch_scorer.models.registry.unknown import listed, unknown_model, unknown_version
 
 _HISTORY = "history.jsonl"
 _LOCK = ".lock"
@@ -68,7 +69,7 @@ class FileRegistry:
         try:
             data = read_plain(path)
         except FileNotFoundError:
-            raise self._unknown_model(name) from None
+            raise unknown_model(self.root, name, self.names()) from None
         return decode_history(data, str(path))
 
     def versions(self, name: str) -> tuple[int, ...]:
@@ -93,7 +94,7 @@ class FileRegistry:
     def model_directory(self, name: str) -> Path:
         """Raises: ModelNotFound (not the name of a model), ModelRefused (a link)."""
         if not is_name(name):
-            raise self._unknown_model(name)
+            raise unknown_model(self.root, name, self.names())
         return no_link(self.root / name)
 
     def history_path(self, name: str) -> Path:
@@ -115,11 +116,11 @@ class FileRegistry:
             raise ModelNotFound(
                 f'"{reference}" names a model, but no version or alias of it',
                 where=str(self.root / name),
-                fix=f"write one of {_listed(name, entries)}",
+                fix=f"write one of {listed(name, entries)}",
             )
         version = as_version(selector) or aliases_of(entries).get(selector)
         if version not in pinned_manifests(entries):
-            raise self._unknown_version(name, selector, entries)
+            raise unknown_version(self.root, name, selector, entries)
         assert version is not None  # noqa: S101  # pinned_manifests has only numbers
         manifest, manifest_sha256 = self._pinned_manifest(name, version, entries)
         return ModelPin(
@@ -224,7 +225,7 @@ class FileRegistry:
     ) -> tuple[ModelManifest, str]:
         pinned = pinned_manifests(entries).get(version)
         if pinned is None:
-            raise self._unknown_version(name, str(version), entries)
+            raise unknown_version(self.root, name, str(version), entries)
         path = self.directory(name, version) / MANIFEST_FILE
         try:
             data = read_plain(path)
@@ -290,28 +291,3 @@ class FileRegistry:
 
     def _now(self) -> str:
         return self._clock().astimezone(dt.UTC).isoformat()
-
-    def _unknown_model(self, name: str) -> ModelNotFound:
-        names = self.names()
-        return ModelNotFound(
-            f'there is no model "{name}"{nearest(name, names)}',
-            where=str(self.root),
-            fix=f"known models: {', '.join(names)}" if names else "no model is registered yet",
-            next_command="batch-scorer models list" if names else "batch-scorer models register --help",
-        )
-
-    def _unknown_version(self, name: str, selector: str, entries: tuple[HistoryEntry, ...]) -> ModelNotFound:
-        known = [*aliases_of(entries), *map(str, pinned_manifests(entries))]
-        kind = "version" if as_version(selector) else "alias"
-        return ModelNotFound(
-            f'the model "{name}" has no {kind} "{selector}"{nearest(selector, known)}',
-            where=str(self.root / name),
-            fix=f"write one of {_listed(name, entries)}",
-            next_command=f"batch-scorer models show {name}",
-        )
-
-
-def _listed(name: str, entries: tuple[HistoryEntry, ...]) -> str:
-    selectors = [*sorted(aliases_of(entries)), *map(str, sorted(pinned_manifests(entries), reverse=True))]
-    shown = ", ".join(f"{name}@{selector}" for selector in selectors[:6])
-    return shown + (", …" if len(selectors) > 6 else "")

@@ -6,6 +6,7 @@ Numbers are widened first (int64, float64), so that int8 labels do not wrap and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, assert_never
@@ -54,6 +55,7 @@ _COMPARISON: Mapping[str, Callable[[Any, Any], Any]] = {
     ">": np.greater,
     ">=": np.greater_equal,
 }
+_DTYPES = {"boolean": "bool", "integer": "int64", "floating": "float64", "mixed-integer-float": "float64"}
 _INT64_END = 2.0**63
 
 
@@ -117,7 +119,7 @@ class _Evaluation:
             position = self._layout.position(path)
         except NotNamed as error:
             raise self._invalid(error.what) from None
-        return _widened(self._values if position is None else self._values[:, position])
+        return self._widened(self._values if position is None else self._values[:, position])
 
     def _call(self, call: Call) -> np.ndarray:
         match call.function:
@@ -149,7 +151,7 @@ class _Evaluation:
             values = [self._number(argument) for argument in call.arguments]
         else:
             columns, _ = self._block(call)
-            values = [_widened(column) for column in columns.T]
+            values = list(columns.T)
         return [each.astype(np.result_type(*values)) for each in values]
 
     def _block(self, call: Call) -> tuple[np.ndarray, Block]:
@@ -158,8 +160,10 @@ class _Evaluation:
             block = self._layout.block(named.path if isinstance(named, Item) else ())
         except NotNamed as error:
             raise self._invalid(error.what) from None
-        one_value = self._layout.n_columns is None
-        return self._values if one_value else self._values[:, block.first : block.stop], block
+        if self._layout.n_columns is None:
+            return self._as_number(self._widened(self._values)), block
+        columns = self._values[:, block.first : block.stop].T
+        return np.stack([self._as_number(self._widened(column)) for column in columns], axis=1), block
 
     def _choice(self, chosen: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         if _kind(left) != _kind(right):
@@ -205,7 +209,9 @@ class _Evaluation:
         return np.full(len(self._values), value, dtype=object if isinstance(value, str) else None)
 
     def _number(self, node: Expression) -> np.ndarray:
-        values = self.of(node)
+        return self._as_number(self.of(node))
+
+    def _as_number(self, values: np.ndarray) -> np.ndarray:
         if values.dtype.kind == "b":
             return values.astype("int64")
         if values.dtype.kind not in "iuf":
@@ -222,29 +228,30 @@ class _Evaluation:
         if (left.dtype == object) is not (right.dtype == object):
             raise self._invalid("it compares text with a number")
 
+    def _widened(self, values: np.ndarray) -> np.ndarray:
+        kind = values.dtype.kind
+        if kind == "O":
+            return self._unpacked(values)
+        if kind in "UT":
+            return values.astype(object)
+        if kind not in "biuf":
+            raise self._invalid(f"the model gives values of type {values.dtype}, which no output can hold")
+        if kind == "f":
+            return values.astype("float64")
+        return values if kind == "b" or values.dtype == np.uint64 else values.astype("int64")
+
+    def _unpacked(self, values: np.ndarray) -> np.ndarray:
+        """Labels of dtype object: what they are, where all are of one kind."""
+        found = pd.api.types.infer_dtype(values, skipna=False)
+        if found == "string":
+            return values
+        with suppress(OverflowError):  # whole numbers beyond 64 bits
+            if found in _DTYPES:
+                return values.astype(_DTYPES[found])
+        raise self._invalid(f"the model gives objects ({found}), not only numbers, truths or texts")
+
     def _invalid(self, what: str) -> SignatureInvalid:
         return SignatureInvalid(f'"{self._source}": {what}')
-
-
-def _widened(values: np.ndarray) -> np.ndarray:
-    kind = values.dtype.kind
-    if kind == "f":
-        return values.astype("float64")
-    if kind == "i" or (kind == "u" and values.dtype.itemsize < 8):
-        return values.astype("int64")
-    if kind == "O":
-        return _unpacked(values)
-    return values.astype(object) if kind in "UT" else values
-
-
-def _unpacked(values: np.ndarray) -> np.ndarray:
-    """Labels of dtype object: what they are, where all are of one kind."""
-    found = pd.api.types.infer_dtype(values, skipna=False)
-    known = {"boolean": "bool", "integer": "int64", "floating": "float64", "mixed-integer-float": "float64"}
-    try:
-        return values.astype(known[found]) if found in known else values
-    except OverflowError:  # a whole number beyond 64 bits
-        return values
 
 
 def _kind(values: np.ndarray) -> str:

@@ -60,7 +60,7 @@ def _fitting(values: np.ndarray) -> str:
 def _text(output: OutputColumn, values: np.ndarray) -> pa.Array:
     try:
         return pa.array(values, type=pa.string())
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError) as error:
         raise ScoringError(f'{output.name}: "{output.source}" is not text on every row: {error}') from None
 
 

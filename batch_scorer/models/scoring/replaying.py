@@ -14,7 +14,7 @@ from batch_scorer.core.models import EXACT, Signature, Tolerance
 from batch_scorer.models.scoring.golden import golden_outputs
 
 _MAX_SHOWN = 5  # rows
-_INPUT_WIDTH = 96  # characters of a row's inputs
+_INPUT_WIDTH = 84  # characters of a row's inputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +74,13 @@ def shown(found: Differences, inputs: pa.Table, expected: pa.Table, got: pa.Tabl
     lines = []
     for row in found.rows[:_MAX_SHOWN]:
         name, *others = found.outputs_of(row)
-        more = f" (and {len(others)} more of its outputs)" if others else ""
+        more = f", and {len(others)} more of its outputs" if others else ""
         before, now = expected[name][row].as_py(), got[name][row].as_py()
         lines += [
-            f"row {row}: {name} expected {before!r}, got {now!r}{_apart(before, now)}{more}",
-            f"    from {_inputs(inputs, row)}",
+            f"row {row}, {name}{more}",
+            f"    expected {before!r}",
+            f"    got      {now!r}{_apart(before, now)}",
+            f"    from     {_inputs(inputs, row)}",
         ]
     left = len(found.rows) - _MAX_SHOWN
     return [*lines, f"and {left} more rows"] if left > 0 else lines
@@ -98,7 +100,7 @@ def _differing_rows(expected: pa.ChunkedArray, got: pa.ChunkedArray, tolerance: 
 
 def _apart(before: object, now: object) -> str:
     if isinstance(before, float) and isinstance(now, float):
-        return f", {abs(now - before):.2g} apart"
+        return f"  ({abs(now - before):.2g} apart)"
     return ""
 
 

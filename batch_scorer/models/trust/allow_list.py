@@ -6,6 +6,9 @@ if neither its construction nor its state runs, imports or opens anything that t
 if it computes on its arguments and has no other effect, whatever they are. Bound methods are never trusted,
 of no type: the file could name any of them.
 
+What was looked at and left out: the distributions of scipy.stats (of a randomized search), because their
+`__setstate__` executes a text that is part of their state.
+
 Nothing here is a sandbox. Crafted tree nodes can still crash `predict`; so trees count on the pinned hash,
 which says the bytes are those that somebody registered.
 """
@@ -21,8 +24,9 @@ from batch_scorer.core.errors import ModelRefused
 _NODES = "read-only node arrays; a crafted one can crash predict, hence the pinned hash"
 _PLAIN = "a plain record of parameters and fitted arrays, runs nothing when built"
 _SPLITTER = "a cross-validation splitter of numbers, kept by searches, unused by predict"
-_DISTANCE = "a compiled distance without state but numbers"
-_INDEX = "a neighbour index over the training rows: arrays only"
+_DISTANCE = "a compiled distance, its state is numbers"
+_FIT_ONLY = "a pure function of arrays, used in fit only"
+_INDEX = "a neighbour index: arrays over the training rows; a crafted one can crash predict, like tree nodes"
 _KERNEL = "a Gaussian process kernel: numbers only"
 _OPTIMIZER = "left over from training: arrays of momenta, unused by predict"
 _METRIC = "a pure function of labels and scores that a search or a threshold was chosen by, unused by predict"
@@ -50,32 +54,54 @@ TRUSTED_TYPES = MappingProxyType(
         "functools.partial": "binds arguments to a function that must itself be trusted",
         "numpy.clip": "a pure function of arrays",
         "numpy.dtype": "describes memory, holds nothing",
+        "numpy.nan_to_num": "a pure function of arrays",
+        "numpy.round": "a pure function of arrays",
         "scipy._lib.array_api_compat.numpy._aliases.asarray": "a pure function of arrays, kept by splines",
         "scipy.interpolate._bsplines.BSpline": "knots and coefficients",
         "sklearn._loss.loss.HalfTweedieLoss": "a loss with one number",
+        "sklearn._loss.loss.HalfTweedieLossIdentity": "a loss with one number",
         "sklearn.calibration._CalibratedClassifier": "an estimator and its calibrators, each checked itself",
         "sklearn.calibration._SigmoidCalibration": "two numbers",
         "sklearn.calibration._TemperatureScaling": "one number",
+        "sklearn.cluster._bisect_k_means._BisectingTree": _PLAIN,
+        "sklearn.cluster._kmeans._kmeans_single_lloyd": _FIT_ONLY,
         "sklearn.compose._column_transformer.make_column_selector": "a pattern and dtypes, used in fit only",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor": _NODES,
-        "sklearn.feature_selection._univariate_selection.f_classif": "a pure function, used in fit only",
-        "sklearn.feature_selection._univariate_selection.f_regression": "a pure function, used in fit only",
+        "sklearn.feature_selection._mutual_info.mutual_info_classif": _FIT_ONLY,
+        "sklearn.feature_selection._mutual_info.mutual_info_regression": _FIT_ONLY,
+        "sklearn.feature_selection._univariate_selection.chi2": _FIT_ONLY,
+        "sklearn.feature_selection._univariate_selection.f_classif": _FIT_ONLY,
+        "sklearn.feature_selection._univariate_selection.f_regression": _FIT_ONLY,
         "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace": _PLAIN,
         "sklearn.gaussian_process.kernels.ConstantKernel": _KERNEL,
+        "sklearn.gaussian_process.kernels.DotProduct": _KERNEL,
+        "sklearn.gaussian_process.kernels.ExpSineSquared": _KERNEL,
+        "sklearn.gaussian_process.kernels.Exponentiation": _KERNEL,
         "sklearn.gaussian_process.kernels.Matern": _KERNEL,
         "sklearn.gaussian_process.kernels.Product": _KERNEL,
         "sklearn.gaussian_process.kernels.RBF": _KERNEL,
+        "sklearn.gaussian_process.kernels.RationalQuadratic": _KERNEL,
         "sklearn.gaussian_process.kernels.Sum": _KERNEL,
         "sklearn.gaussian_process.kernels.WhiteKernel": _KERNEL,
+        "sklearn.metrics._dist_metrics.ChebyshevDistance64": _DISTANCE,
         "sklearn.metrics._dist_metrics.EuclideanDistance64": _DISTANCE,
+        "sklearn.metrics._dist_metrics.HaversineDistance64": _DISTANCE,
         "sklearn.metrics._dist_metrics.ManhattanDistance64": _DISTANCE,
+        "sklearn.metrics._dist_metrics.MinkowskiDistance64": _DISTANCE,
         "sklearn.metrics._scorer._CurveScorer": _SCORER,
         "sklearn.metrics._scorer._PassthroughScorer": "an estimator, checked itself; unused by predict",
         "sklearn.metrics._scorer._Scorer": _SCORER,
         "sklearn.model_selection._search_successive_halving.HalvingGridSearchCV": _SEARCH,
         "sklearn.model_selection._search_successive_halving.HalvingRandomSearchCV": _SEARCH,
+        "sklearn.model_selection._split.GroupKFold": _SPLITTER,
         "sklearn.model_selection._split.KFold": _SPLITTER,
+        "sklearn.model_selection._split.RepeatedKFold": _SPLITTER,
+        "sklearn.model_selection._split.RepeatedStratifiedKFold": _SPLITTER,
+        "sklearn.model_selection._split.ShuffleSplit": _SPLITTER,
+        "sklearn.model_selection._split.StratifiedGroupKFold": _SPLITTER,
         "sklearn.model_selection._split.StratifiedKFold": _SPLITTER,
+        "sklearn.model_selection._split.StratifiedShuffleSplit": _SPLITTER,
+        "sklearn.model_selection._split.TimeSeriesSplit": _SPLITTER,
         "sklearn.neighbors._ball_tree.BallTree": _INDEX,
         "sklearn.neighbors._kd_tree.KDTree": _INDEX,
         "sklearn.neural_network._stochastic_optimizers.AdamOptimizer": _OPTIMIZER,
@@ -108,6 +134,7 @@ def require_trusted(data: bytes, *, label: str) -> None:
     if refused:
         raise ModelRefused(
             f"{label} holds types that are not on the reviewed list: {', '.join(refused)}",
-            fix="build the pipeline from scikit-learn's own parts and NumPy ufuncs; or, if you trust who "
-            "made it, save it with joblib and register that file with --allow-pickle",
+            fix="build the pipeline from scikit-learn's own parts and NumPy ufuncs, of a search save its "
+            "best_estimator_; or, if you trust who made it, save it with joblib and register that file with "
+            "--allow-pickle",
         )
