@@ -53,7 +53,13 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from batch_scorer.core.errors import BatchScorerError, ModelUnloadable, SignatureInvalid, UsageError
+from batch_scorer.core.errors import (
+    BatchScorerError,
+    ModelRefused,
+    ModelUnloadable,
+    SignatureInvalid,
+    UsageError,
+)
 from batch_scorer.core.models import Method, ModelFormat
 from batch_scorer.models.registering.about import About
 from batch_scorer.models.registering.register import register, register_file
@@ -375,11 +381,11 @@ def test_files_that_are_no_models_are_refused(
     text.write_text("hello")
     assert "known endings" in str(_refused(registry, text, reference_file).fix)
     assert isinstance(_refused(registry, tmp_path / "absent.skops", reference_file), UsageError)
-    for ending in ("skops", "joblib"):
+    for ending, kind in (("skops", ModelRefused), ("joblib", ModelUnloadable)):
         path = tmp_path / f"m.{ending}"
         path.write_bytes(b"hello")
         error = _refused(registry, path, reference_file, allow_pickle=True)
-        assert isinstance(error, ModelUnloadable)
+        assert isinstance(error, kind)
 
 
 def test_a_name_is_checked_before_anything_is_read(registry: FileRegistry, tmp_path: Path) -> None:
