@@ -102,6 +102,19 @@ def test_only_to_look_shows_gates_and_consequences_and_changes_nothing(two: Taxi
     )
 
 
+def test_a_registration_leads_an_alias_past_no_gate(two: TaxiProject) -> None:
+    frame = taxi.rides(500, seed=5)
+    joblib.dump(LinearRegression().fit(frame[["fare"]], frame.tips), two.root / "third.joblib")
+    frame.to_parquet(two.root / "third.parquet")
+    register = ("models", "register", str(two.root / "third.joblib"), "--allow-pickle", "--name", "taxi_tips")
+    done = two.cli(*register, "--reference", str(two.root / "third.parquet"), "--alias", "champion")
+    assert done.code == 5
+    assert "taxi_tips@3 is registered, but champion does not mean it: " in done.stderr
+    assert "taxi_tips, outputs: the model has no predict_proba" in done.stderr
+    assert two.cli("models", "show", "taxi_tips@champion").stdout.startswith("taxi_tips@1")
+    assert two.cli("models", "show", "taxi_tips").stdout.startswith("taxi_tips@3")
+
+
 def test_a_version_that_an_alias_means_already_is_left_alone(two: TaxiProject) -> None:
     before = _history(two)
     again = two.cli("models", "promote", "taxi_tips@1", "--alias", "champion", "--reason", "again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import click
 
 from batch_scorer.cli import output
 from batch_scorer.cli.models.group import models
+from batch_scorer.cli.models.moving import Move, point_alias
 from batch_scorer.cli.models.registry import named_on_the_command_line, open_registry
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import UsageError
@@ -66,10 +68,11 @@ def import_model(
     with named_on_the_command_line("batch-scorer models import --help"):
         found = source.mirror(asked, wishes)
     manifest = found.manifest
-    if alias and registry.aliases(manifest.name).get(alias) != manifest.version:
-        registry.promote(
-            manifest.name, manifest.version, alias, reason=f"import of {asked.uri}", who=user_name()
-        )
+    if alias:
+        name, version, reason = manifest.name, manifest.version, f"import of {asked.uri}"
+        move = Move(name=name, alias=alias, was=registry.aliases(name).get(alias), version=version)
+        do = partial(registry.promote, name, version, alias, reason=reason, who=user_name())
+        point_alias(settings, registry, move, do)
     _tell(settings, asked, found, alias)
 
 

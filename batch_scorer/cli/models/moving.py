@@ -55,6 +55,28 @@ def move_alias(
         _say(settings, f"{move.uri} means version {move.version} already: nothing was written")
         _summarize(settings, move, moved=False, dry_run=do is None)
         return
+    _through_gates(settings, registry, move, do)
+    _summarize(settings, move, moved=do is not None, dry_run=do is None)
+
+
+def point_alias(settings: Settings, registry: FileRegistry, move: Move, do: Callable[[], object]) -> None:
+    """Of a version that was registered just now. Where the alias pointed nowhere, nobody scores with it yet.
+
+    Raises: AliasNotMoved; whatever `do` raises.
+    """
+    if move.was is None:
+        do()
+    elif move.was != move.version:
+        try:
+            _through_gates(settings, registry, move, do)
+        except AliasNotMoved as error:
+            error.what = f"{move.reference} is registered, but {move.alias} does not mean it: {error.what}"
+            raise
+
+
+def _through_gates(
+    settings: Settings, registry: FileRegistry, move: Move, do: Callable[[], object] | None
+) -> None:
     from batch_scorer.execution.promotion.gates import gates
 
     pin = registry.resolve(move.reference)
@@ -68,7 +90,6 @@ def move_alias(
     _say(settings, f"{move.uri} {'is now' if do else 'would be'} version {move.version}; {before}")
     for use in uses:
         _tell_consequence(settings, use, pin)
-    _summarize(settings, move, moved=do is not None, dry_run=do is None)
 
 
 def _jobs_using(settings: Settings, uri: str) -> list[AliasUse]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 
 from batch_scorer.cli import output
 from batch_scorer.cli.models.group import models
+from batch_scorer.cli.models.moving import Move, point_alias
 from batch_scorer.cli.models.registry import make_own_code_importable, open_registry
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import UsageError
@@ -89,7 +91,10 @@ def register(
         who=user_name(),
     )
     if alias:
-        registry.promote(name, manifest.version, alias, reason=reason, who=user_name())
+        was = registry.aliases(name).get(alias)
+        move = Move(name=name, alias=alias, was=was, version=manifest.version)
+        do = partial(registry.promote, name, manifest.version, alias, reason=reason, who=user_name())
+        point_alias(settings, registry, move, do)
     _tell(settings, manifest, alias, _signers(registry, manifest))
 
 
