@@ -31,6 +31,8 @@ from tests.matrix import lake
 from tests.matrix.estimators import Case
 from tests.matrix.lake import READINGS, Reading
 
+A_ROW_GROUP, A_FILE = "1kB", "64MB"  # what one chunk is then
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
@@ -99,17 +101,20 @@ class Workbench:
             about=about,
         )
 
-    def write_job(self, model: str, method: Method, estimator: Any, like: np.ndarray) -> str:
+    def write_job(
+        self, model: str, method: Method, estimator: Any, like: np.ndarray, *, chunk: str = A_ROW_GROUP
+    ) -> str:
         """A job that publishes every column of the method's result, which is like that. Returns: its name."""
+        name = f"{model}_{method.value}_{chunk}"
         document = taxi.job_document(
-            name=f"{model}_{method.value}",
+            name=name,
             model={"uri": f"{model}@1", "method": method.value},
-            output={"path": f"data/predictions/{model}_{method.value}", "state": "data/state"},
-            compute={"chunk": "1kB"},  # each row group is a chunk
+            output={"path": f"data/predictions/{name}", "state": "data/state"},
+            compute={"chunk": chunk},
         )
         document["model"]["output"] = _outputs(method, like, estimator)
         taxi.write_job(self.root, document)
-        return str(document["name"])
+        return name
 
     def run(self, job: str) -> None:
         """Both days, in this process."""

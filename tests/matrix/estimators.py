@@ -141,7 +141,7 @@ class Case:
     """One row of the matrix.
 
     reading: the only one the estimator makes sense with, None when it takes any. unfit: readings that it
-    cannot be fitted on, for reasons of its own.
+    cannot be fitted on, or cannot predict from, for reasons of its own.
     batch: what makes its last bits depend on the rows it gets together, as BLAS sums in another order for
     another number of rows. None when they do not.
     no_skops: why a fitted one cannot be a skops file that is trusted; empty when it can.
@@ -540,6 +540,7 @@ CASES: tuple[Case, ...] = (
         family="linear",
         target=Target.NUMBERS,
         build=lambda: PLSRegression(1),
+        unfit=("bool",),  # its predict writes into what pandas lends it
         batch=GEMM,
     ),
     Case(

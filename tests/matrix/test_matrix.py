@@ -14,7 +14,16 @@ import pytest
 
 from batch_scorer.core.models import Method, ModelFormat
 from tests.matrix import lake
-from tests.matrix.cells import Cell, Workbench, fitted, methods_of, own_output, readings_for
+from tests.matrix.cells import (
+    A_FILE,
+    A_ROW_GROUP,
+    Cell,
+    Workbench,
+    fitted,
+    methods_of,
+    own_output,
+    readings_for,
+)
 from tests.matrix.estimators import CASES, Case
 
 
@@ -65,6 +74,25 @@ def test_the_covering_set_has_every_estimator_and_meets_every_dtype_and_format()
 @pytest.mark.parametrize("cell", covering_cells(), ids=str)
 def test_a_job_publishes_what_the_estimator_says(workbench: Workbench, cell: Cell) -> None:
     check(workbench, cell)
+
+
+@pytest.mark.parametrize("name", ["LogisticRegression", "MLPRegressor", "KMeans", "one-hot, dense"])
+def test_even_where_the_batch_matters_the_cut_into_chunks_does_not(workbench: Workbench, name: str) -> None:
+    case = next(case for case in CASES if case.name == name)
+    cell = cells_of(case)[0]
+    estimator = fitted(case, cell.reading)
+    manifest = workbench.register(cell)
+    method = methods_of(estimator)[-1]
+    like = own_output(estimator, method, cell.reading.of(workbench.day(lake.DAYS[0])))
+    jobs = [
+        workbench.write_job(manifest.name, method, estimator, like, chunk=chunk)
+        for chunk in (A_ROW_GROUP, A_FILE)
+    ]
+    for job in jobs:
+        workbench.run(job)
+    for day in lake.DAYS:
+        cut, whole = (workbench.published(job, day) for job in jobs)
+        assert_same(cut, whole)
 
 
 @pytest.mark.long
