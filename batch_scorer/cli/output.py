@@ -15,6 +15,7 @@ import click
 
 from batch_scorer.cli.settings import Settings
 from batch_scorer.core.errors import BatchScorerError, ReaderGone
+from batch_scorer.core.visible import visible, visible_lines
 
 SCHEMA_VERSION = 1
 _OUR_COMMAND = re.compile(r"""(?<![\w='"-])batch-scorer (?=[a-z])""")  # and no value that is called so
@@ -68,7 +69,7 @@ def warn(settings: Settings, text: str) -> None:
     if settings.log_format == "json":
         _log.warning("%s", text)
     else:
-        click.echo(styled(settings, f"warning: {text}", fg="yellow"), err=True)
+        click.echo(styled(settings, f"warning: {visible_lines(text)}", fg="yellow"), err=True)
 
 
 def command(settings: Settings, text: str) -> str:
@@ -96,7 +97,7 @@ def fail(settings: Settings, error: BatchScorerError) -> int:
         extra = {**error.as_dict(), "exit_code": error.exit_code}
         _log.error("%s", extra.pop("what"), extra=extra)
     elif not settings.json:
-        click.echo(styled(settings, "error: ", fg="red") + error.render(), err=True)
+        click.echo(styled(settings, "error: ", fg="red") + visible_lines(error.render()), err=True)
     return error.exit_code
 
 
@@ -108,8 +109,11 @@ def styled(settings: Settings, text: str, **style: Any) -> str:
 
 
 def table(rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> str:
-    """Plain aligned columns, two spaces between; `right`: columns that hold numbers."""
-    lines = [tuple(str(cell) for cell in row) for row in rows]
+    """Plain aligned columns, two spaces between; `right`: columns that hold numbers.
+
+    A cell may hold what anybody wrote: it is one line, and no command to the terminal.
+    """
+    lines = [tuple(visible(str(cell)) for cell in row) for row in rows]
     if not lines:
         return ""
     widths = [max(len(row[i]) for row in lines) for i in range(len(lines[0]))]

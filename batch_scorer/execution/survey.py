@@ -38,9 +38,22 @@ class Survey:
 
 
 def survey(parts: JobParts, choice: ModelChoice, selection: Selection, now: datetime) -> Survey:
-    """What is due at `now` (aware), and why. Models are resolved once, before anything is planned.
+    """What is due at `now` (aware), and why, with what the files of that say of themselves.
 
     Raises: UsageError, ConfigInvalid, ModelError, StoreUnavailable, DamageFound.
+    """
+    seen = decided(parts, choice, selection, now)
+    plan = with_footers(seen.plan, _footers(parts, seen.plan))
+    plan = replace(plan, agreed_columns=_agreed_columns(plan, parts.job.carried_columns))
+    if choice.pins:  # not the retry of a run that took what the alias meant
+        plan = with_training_told(plan, parts.job)
+    return replace(seen, plan=plan)
+
+
+def decided(parts: JobParts, choice: ModelChoice, selection: Selection, now: datetime) -> Survey:
+    """The same before any file of what is due is opened: of a large lake, that is most of the time.
+
+    Models are resolved once, before anything is planned. Raises: as survey.
     """
     if choice.of_its_day:
         require_history_of_alias(parts.job)
@@ -66,10 +79,6 @@ def survey(parts: JobParts, choice: ModelChoice, selection: Selection, now: date
             selection=selection,
             now=now,
         )
-    plan = with_footers(plan, _footers(parts, plan))
-    plan = replace(plan, agreed_columns=_agreed_columns(plan, job.carried_columns))
-    if choice.pins:  # not the retry of a run that took what the alias meant
-        plan = with_training_told(plan, job)
     return Survey(plan=plan, records=records, now=now)
 
 

@@ -148,3 +148,11 @@ def test_two_versions_are_compared_by_number_by_alias_or_the_newest_two(
 def test_a_version_compared_with_itself_differs_in_nothing(past: TaxiProject) -> None:
     told = past.cli("models", "diff", "taxi_tips@1", "taxi_tips@champion")
     assert told.stdout == "taxi_tips@1 → taxi_tips@1: nothing differs\n"
+
+
+def test_what_anybody_wrote_as_a_reason_is_one_line_and_no_command_to_the_terminal(past: TaxiProject) -> None:
+    reason = "fine\x1b[2J\nchampion → v9"
+    FileRegistry(past.root / "data" / "models").promote("taxi_tips", 1, "odd", reason=reason, who="eve")
+    line = past.cli("models", "history", "taxi_tips", "--alias", "odd").stdout
+    assert line.count("\n") == 1
+    assert line.rstrip().endswith("fine\\x1b[2J\\nchampion → v9")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -69,6 +70,34 @@ def test_tensors_have_no_columns_and_an_array_is_no_table() -> None:
 def test_an_mlmodel_that_makes_no_sense_is_refused(data: bytes) -> None:
     with pytest.raises(ModelRefused):
         read_mlmodel(data, "models:/x/1")
+
+
+_BOMB = "\n".join(
+    ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
+    + [f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]" for old, new in itertools.pairwise("abcdefghij")]
+)
+_MERGES = "\n".join(
+    ["a: &a {x: 1}"]
+    + [
+        f"{new}: &{new} {{<<: [{', '.join([f'*{old}'] * 10)}]}}"
+        for old, new in itertools.pairwise("abcdefghij")
+    ]
+)
+
+
+@pytest.mark.parametrize("bomb", [_BOMB, _MERGES], ids=["lists", "merges"])
+def test_an_mlmodel_that_would_become_gigabytes_is_refused(bomb: str) -> None:
+    text = f"{bomb}\nflavors: {{sklearn: {{pickled_model: *j, serialization_format: skops}}}}"
+    with pytest.raises(ModelRefused, match="aliases"):
+        read_mlmodel(text.encode(), "models:/x/1")
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"columns": ["a"], "data": [[' + b"9" * 40 + b"]]}", b"[" * 100_000], ids=["huge", "deep"]
+)
+def test_an_example_of_hostile_json_is_refused(data: bytes) -> None:
+    with pytest.raises(ModelRefused):
+        read_example(data, [DeclaredColumn(name="a", type="long")], "models:/x/1")
 
 
 def test_an_example_gets_the_types_that_the_signature_remembers() -> None:

@@ -106,3 +106,10 @@ def test_the_same_table_under_another_path_is_the_same_table() -> None:
     assert _told(replace(OLD, reference=replace(TRAINED, path="elsewhere.parquet")), old) == []
     moved = replace(TRAINED, path="elsewhere.parquet", sha256="cd")
     assert [each[1] for each in _told(replace(OLD, reference=moved), old)] == ["path", "sha256"]
+
+
+def test_what_an_older_manifest_did_not_say_is_nothing_and_no_empty_value() -> None:
+    new = draft()
+    labelled = replace(new, signature=replace(new.signature, labels={Method.PREDICT_PROBA: ("0", "1")}))
+    (told,) = differences(new, labelled)
+    assert (told.what, told.old, told.new) == ("labels", None, {"predict_proba": ["0", "1"]})

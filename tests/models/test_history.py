@@ -165,3 +165,13 @@ def test_where_a_clock_went_back_the_order_of_the_history_decides() -> None:
     entries = [_moved(1, JANUARY + dt.timedelta(days=2)), _moved(2, JANUARY + dt.timedelta(days=1))]
     meanings = meanings_of(entries, "champion", "UTC")
     assert [meanings.at_the_end_of(dt.date(2024, 1, n)) for n in (1, 2, 3)] == [None, 2, 2]
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00", "yesterday"])
+def test_a_time_that_no_clock_shows_is_told_as_damage(at: str) -> None:
+    moved = HistoryEntry(
+        event=HistoryEvent.ALIAS_MOVED, version=1, alias="champion", at=at, who="ada", why=""
+    )
+    for zone in ("America/Chicago", "Asia/Tokyo"):
+        with pytest.raises(ValueError, match=r"no time|isoformat"):
+            meanings_of([moved], "champion", zone)

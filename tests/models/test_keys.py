@@ -208,3 +208,37 @@ def test_what_is_no_file_is_no_key(keys: Path) -> None:
     os.mkfifo(keys / "a.pub")  # reading it would wait for ever
     with pytest.raises(ConfigInvalid, match="no plain small file"):
         trusted_keys(keys)
+
+
+def test_what_is_no_private_key_is_never_to_be_made_readable_for_the_owner_only(tmp_path: Path) -> None:
+    make_key(tmp_path / "key.pem", comment="")
+    for wrong in (tmp_path, Path("/dev/null"), public_path(tmp_path / "key.pem")):
+        with pytest.raises(UsageError) as told:
+            read_signing_key(wrong)
+        assert "chmod" not in str(told.value.fix)
+
+
+def test_the_command_that_mends_a_key_s_mode_works_as_it_is_printed(tmp_path: Path) -> None:
+    path = tmp_path / "my key.pem"
+    make_key(path, comment="")
+    path.chmod(0o644)
+    with pytest.raises(UsageError) as told:
+        read_signing_key(path)
+    subprocess.run(["sh", "-c", str(told.value.fix).partition(";")[0]], check=True)
+    assert read_signing_key(path)
+
+
+@pytest.mark.parametrize("password", ["", "x" * 1_024], ids=["empty", "too long"])
+def test_a_password_that_protects_nothing_makes_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    monkeypatch.setenv(PASSWORD_VARIABLE, password)
+    with pytest.raises(UsageError, match="password"):
+        make_key(tmp_path / "key.pem", comment="")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_password_may_be_of_any_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PASSWORD_VARIABLE, os.fsdecode(b"\xff\xfe"))
+    made = make_key(tmp_path / "key.pem", comment="")
+    assert read_signing_key(tmp_path / "key.pem").public.raw == made.raw

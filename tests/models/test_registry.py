@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import pickle
 import subprocess
 import sys
@@ -191,6 +192,45 @@ def test_a_manifest_of_another_form_is_refused(old: bytes, new: bytes) -> None:
     assert old in data
     with pytest.raises(ModelRefused, match="cannot be read"):
         decode_manifest(data.replace(old, new, 1), "m")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"files": ["model.skops"]},
+        {"files": {"model.skops": 3}},
+        {"files": {"model.skops": "00", "a\0b": "00"}},
+        {"files": {"model.skops": "00", "..": "00"}},
+        {"n_golden_rows": "many"},
+        {"n_golden_rows": True},
+        {"metrics": {"auc": "high"}},
+        {"author": ["ada"]},
+        {"registered_at": 5},
+        {"tolerance": {"rtol": 0.0, "atol": None}},
+        {"origin": {"tracking_uri": 1, "uri": "", "name": "", "version": ""}},
+    ],
+    ids=str,
+)
+def test_a_manifest_whose_values_have_other_types_is_refused_before_anybody_uses_them(
+    changes: dict[str, object],
+) -> None:
+    document = json.loads(encode_manifest(draft())) | changes
+    with pytest.raises(ModelRefused, match="manifest cannot be read"):
+        decode_manifest(json.dumps(document).encode(), "here")
+
+
+def test_whole_numbers_and_absent_values_are_as_good_as_they_were() -> None:
+    document = json.loads(encode_manifest(draft())) | {"metrics": {"auc": 1}, "git_commit": None}
+    assert decode_manifest(json.dumps(document).encode(), "here").metrics == {"auc": 1}
+
+
+def test_json_that_is_too_deep_to_read_is_damage_and_no_surprise(filled: FileRegistry) -> None:
+    deep = b"[" * 100_000
+    with pytest.raises(ModelRefused):
+        decode_manifest(deep, "here")
+    filled.history_path("taxi_tips").write_bytes(deep + b"\n")
+    with pytest.raises(ModelRefused, match="line 1"):
+        filled.history("taxi_tips")
 
 
 def test_reading_the_registry_imports_no_data_library() -> None:

@@ -8,7 +8,7 @@ import click
 
 from batch_scorer.cli.models.group import models
 from batch_scorer.cli.models.moving import Move, move_alias, not_blank
-from batch_scorer.cli.models.registry import known_version, open_registry, require_known
+from batch_scorer.cli.models.registry import exact_version, open_registry, require_known
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.whoami import user_name
 
@@ -29,7 +29,7 @@ def promote(settings: Settings, version: str, alias: str, reason: str, dry_run: 
     from batch_scorer.models.registry.names import require_alias
 
     registry = open_registry(settings)
-    name, number = known_version(registry, version)
+    name, number = exact_version(registry, version)
     require_alias(alias)
     move = Move(name=name, alias=alias, was=registry.aliases(name).get(alias), version=number)
     do = partial(registry.promote, name, number, alias, reason=reason, who=user_name())

@@ -60,18 +60,29 @@ def move_alias(
 
 
 def point_alias(settings: Settings, registry: FileRegistry, move: Move, do: Callable[[], object]) -> None:
-    """Of a version that was registered just now. Where the alias pointed nowhere, nobody scores with it yet.
+    """Of a version that was registered just now. Where the alias pointed nowhere, nothing can be outdated.
 
     Raises: AliasNotMoved; whatever `do` raises.
     """
-    if move.was is None:
-        do()
-    elif move.was != move.version:
-        try:
+    if move.was == move.version:
+        return
+    try:
+        if move.was is None:
+            _require_welcome(settings, registry, move)
+            do()
+        else:
             _through_gates(settings, registry, move, do)
-        except AliasNotMoved as error:
-            error.what = f"{move.reference} is registered, but {move.alias} does not mean it: {error.what}"
-            raise
+    except AliasNotMoved as error:
+        error.what = f"{move.reference} is registered, but {move.alias} does not mean it: {error.what}"
+        raise
+
+
+def _require_welcome(settings: Settings, registry: FileRegistry, move: Move) -> None:
+    """By the jobs that wait for the alias, if there are any. Raises: AliasNotMoved."""
+    from batch_scorer.execution.promotion.gates import gates
+
+    if uses := _jobs_using(settings, move.uri):
+        _require_passed(move, list(gates(registry.resolve(move.reference), registry, uses)))
 
 
 def _through_gates(

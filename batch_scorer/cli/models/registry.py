@@ -22,6 +22,15 @@ def known_version(registry: FileRegistry, reference: str) -> tuple[str, int]:
         return reference, registry.versions(reference)[-1]
 
 
+def exact_version(registry: FileRegistry, reference: str) -> tuple[str, int]:
+    """The same of `name@3` or `name@alias` only: what is decided of "the newest" may be of another one, when
+    somebody registers in between.
+    """
+    with named_on_the_command_line():
+        pin = registry.resolve(reference)
+    return pin.name, pin.version
+
+
 def require_known(registry: FileRegistry, name: str) -> None:
     """Raises: UsageError, where there is no such model."""
     with named_on_the_command_line():

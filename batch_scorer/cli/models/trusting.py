@@ -12,7 +12,12 @@ import click
 
 from batch_scorer.cli import output, words
 from batch_scorer.cli.models.group import models
-from batch_scorer.cli.models.registry import known_version, make_own_code_importable, open_registry
+from batch_scorer.cli.models.registry import (
+    exact_version,
+    known_version,
+    make_own_code_importable,
+    open_registry,
+)
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import ModelError, ModelRefused
 from batch_scorer.core.whoami import user_name
@@ -56,7 +61,7 @@ def sign(settings: Settings, version: str, key: Path | None) -> None:
     from batch_scorer.models.trust.signing import key_from, sign_version
 
     registry = open_registry(settings)
-    name, number = known_version(registry, version)
+    name, number = exact_version(registry, version)
     signing_key = key_from(key)
     entry = sign_version(registry, name, number, signing_key, who=user_name())
     if settings.json:

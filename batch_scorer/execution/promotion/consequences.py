@@ -12,7 +12,7 @@ from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Action, Cause, ModelChoice, PartitionPlan, Plan, Selection
 from batch_scorer.core.records import Ingredients, PartitionRecord
 from batch_scorer.execution.promotion.uses import AliasUse
-from batch_scorer.execution.survey import survey
+from batch_scorer.execution.survey import decided
 
 _N_EXAMPLES = 3
 _NOT_WITHOUT_BEING_ASKED = (Action.OUTDATED, Action.GAVE_UP)
@@ -52,7 +52,7 @@ def consequence(use: AliasUse, version: ModelPin, now: dt.datetime) -> Consequen
     schedule = use.job.schedule
     due_at = next_time(schedule.cron, schedule.timezone, now) if schedule.cron else None
     choice = ModelChoice(version=version.reference, stays=False)
-    seen = survey(use.open_parts(), choice, Selection(), due_at or now)
+    seen = decided(use.open_parts(), choice, Selection(), due_at or now)
     return consequence_of(seen.plan, seen.records, due_at)
 
 

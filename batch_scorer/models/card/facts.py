@@ -152,7 +152,7 @@ def moment_in_words(text: str) -> str:
     """Of a registry's ISO 8601; what is none stays as it is."""
     try:
         return f"{dt.datetime.fromisoformat(text).astimezone(dt.UTC):%Y-%m-%d %H:%M}Z"
-    except ValueError:
+    except (ValueError, OverflowError):
         return text
 
 

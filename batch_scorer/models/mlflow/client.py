@@ -26,7 +26,7 @@ from batch_scorer.core.errors import (
     StoreUnavailable,
 )
 from batch_scorer.core.urls import without_userinfo
-from batch_scorer.models.mlflow.mirror import address_of
+from batch_scorer.models.mlflow.mirror import RemoteVersion, address_of
 from batch_scorer.models.registry.names import nearest
 
 _SETTINGS = {
@@ -93,10 +93,13 @@ class MlflowClient:
             _be_quiet()
             self._client: Any = Client(tracking_uri=tracking_uri, registry_uri=tracking_uri)
 
-    def version_of_alias(self, name: str, alias: str) -> str:
-        """The number that an alias means now. Raises: ModelNotFound, StoreUnavailable."""
+    def version_of_alias(self, name: str, alias: str) -> RemoteVersion:
+        """What an alias means now. Raises: ModelNotFound, StoreUnavailable."""
         with self.told(MlflowRef(name=name, alias=alias)):
-            return str(self._client.get_model_version_by_alias(name, alias).version)
+            found = self._client.get_model_version_by_alias(name, alias)
+        return RemoteVersion(
+            address=self.address, name=name, version=str(found.version), run_id=found.run_id or None
+        )
 
     def version(self, name: str, version: str) -> MlflowVersion:
         """Raises: ModelNotFound, StoreUnavailable."""

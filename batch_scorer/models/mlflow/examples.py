@@ -33,7 +33,7 @@ def read_example(data: bytes, columns: Sequence[DeclaredColumn], uri: str) -> pd
         frame = pd.DataFrame(document["data"], columns=[str(name) for name in document["columns"]])
         for name in frame.columns:
             frame[name] = _typed(frame[name], types.get(name))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise ModelRefused(
             f"the input example of {uri} cannot be read: {' '.join(str(error).split())[:200]}",
             fix="give the training table with --reference TRAIN.parquet",

@@ -13,6 +13,7 @@ from batch_scorer.core.errors import ModelRefused
 from batch_scorer.core.models import ModelFormat
 
 MLMODEL_FILE = "MLmodel"
+_MAX_ALIASES = 20
 
 _FORMATS = {
     "skops": ModelFormat.SKOPS,
@@ -48,6 +49,7 @@ class LoggedModel:
 def read_mlmodel(data: bytes, uri: str) -> LoggedModel:
     """uri: for messages. Raises: ModelRefused, also for a model that is none of scikit-learn's."""
     try:
+        _require_bounded(data)
         document = yaml.safe_load(data)
         flavors = document["flavors"]
         flavor = flavors.get("sklearn")
@@ -68,6 +70,13 @@ def read_mlmodel(data: bytes, uri: str) -> LoggedModel:
             f"{MLMODEL_FILE} of {uri} cannot be read: {' '.join(str(error).split())[:200]}",
             fix="log the model to MLflow again: mlflow.sklearn.log_model(…)",
         ) from None
+
+
+def _require_bounded(data: bytes) -> None:
+    """Aliases of aliases make gigabytes out of a few lines. Raises: ValueError, yaml.YAMLError."""
+    n_aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(data, Loader=yaml.SafeLoader))
+    if n_aliases > _MAX_ALIASES:
+        raise ValueError(f"it has {n_aliases} aliases, and MLflow writes hardly any")
 
 
 def _no_sklearn(uri: str, flavors: list[str]) -> ModelRefused:

@@ -36,7 +36,7 @@ class MlflowSource:
     def __init__(self, registry: FileRegistry, tracking_uri: str | None, *, who: str) -> None:
         self._registry, self._uri, self._who = registry, tracking_uri, who
         self._opened: MlflowClient | None = None
-        self._aliases: dict[MlflowRef, str] = {}
+        self._aliases: dict[MlflowRef, RemoteVersion] = {}
 
     def resolve(self, reference: str) -> ModelPin:
         """`mlflow:models:/taxi_tips@champion` or `…/3` → its mirrored version, imported when it is new;
@@ -67,13 +67,12 @@ class MlflowSource:
             return Mirrored(manifest=imported, is_new=True)
 
     def _remote(self, asked: MlflowRef) -> RemoteVersion:
-        address = address_of(self._tracking_uri())
-        version = asked.version
-        if version is None:
-            if asked not in self._aliases:
-                self._aliases[asked] = self._client().version_of_alias(asked.name, asked.alias or "")
-            version = self._aliases[asked]
-        return RemoteVersion(address=address, name=asked.name, version=version)
+        if asked.version is not None:
+            address = address_of(self._tracking_uri())
+            return RemoteVersion(address=address, name=asked.name, version=asked.version)
+        if asked not in self._aliases:
+            self._aliases[asked] = self._client().version_of_alias(asked.name, asked.alias or "")
+        return self._aliases[asked]
 
     def _client(self) -> MlflowClient:
         if self._opened is None:

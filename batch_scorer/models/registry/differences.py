@@ -65,7 +65,8 @@ def _signature(old: Signature, new: Signature) -> Iterator[ModelDifference]:
     for each in fields(Signature):
         if each.name not in ("columns", "outputs"):
             then, now = _plain(getattr(old, each.name)), _plain(getattr(new, each.name))
-            if then != now:
+            if then != now:  # an older manifest did not say: that is nothing, not an empty value
+                then, now = (None if value == {} else value for value in (then, now))
                 yield _differs(each.name.replace("_", " "), then, now)
 
 

@@ -87,7 +87,7 @@ def decode_history(data: bytes, where: str) -> tuple[HistoryEntry, ...]:
                 raise ValueError("it has no sha256, and the line before it has one")
             sealed = bare is not line
             entry = _decode_entry(bare)
-        except (ValueError, TypeError, KeyError) as reason:
+        except (ValueError, TypeError, KeyError, RecursionError) as reason:
             raise _damaged(where, number, str(reason)) from None
         if (entry.version in versions) is (entry.event is HistoryEvent.REGISTERED):
             raise _damaged(where, number, f"version {entry.version} is registered twice or never")
@@ -149,6 +149,8 @@ def pinned_manifests(entries: Iterable[HistoryEntry]) -> dict[int, str]:
 def moment_of(entry: HistoryEntry) -> dt.datetime:
     """When it happened, aware. Raises: ValueError, where its time is none."""
     at = dt.datetime.fromisoformat(entry.at)
+    if not dt.MINYEAR < at.year < dt.MAXYEAR:  # it could not be told in another time zone
+        raise ValueError(f"{entry.at} is no time at which anything happened")
     return at if at.tzinfo is not None else at.replace(tzinfo=dt.UTC)
 
 

@@ -21,6 +21,7 @@ from batch_scorer.core.models import (
     Tolerance,
     TrainingReference,
 )
+from batch_scorer.models.registry.conforming import require_declared_types
 
 MANIFEST_FILE = "manifest.json"
 GOLDEN_INPUT_FILE = "golden_input.parquet"
@@ -46,7 +47,7 @@ def decode_manifest(data: bytes, where: str) -> ModelManifest:
         if layout not in _READ_LAYOUTS:
             raise ValueError(f"its layout is {layout}, this batch-scorer reads {_LAYOUT} and older ones")
         return _manifest(document)
-    except (ValueError, TypeError, KeyError, AttributeError) as reason:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as reason:
         raise ModelRefused(
             f"the model's manifest cannot be read: {reason}",
             where=where,
@@ -72,8 +73,9 @@ def _manifest(document: dict[str, Any]) -> ModelManifest:
     )
     if manifest.artefact not in manifest.files:
         raise ValueError("its artefact has no hash")
+    require_declared_types(manifest)
     for name in manifest.files:
-        if PurePosixPath(name).name != name or "\\" in name:
+        if PurePosixPath(name).name != name or name in ("", "..") or "\\" in name or "\0" in name:
             raise ValueError(f"{name!r} is not the name of a file")
     return manifest
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from batch_scorer.core.errors import ConfigInvalid, UsageError
 from batch_scorer.models.trust.keys import PublicKey, parse_public_key
 
 PASSWORD_VARIABLE = "BATCH_SCORER_SIGNING_KEY_PASSWORD"  # noqa: S105 (its name, not its value)
+_MAX_PASSWORD_BYTES = 1_023  # OpenSSL takes no more
 
 try:  # here, so that nobody gets half of this module: who comes without the package is told what to do
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -34,11 +36,11 @@ class SigningKey:
         """64 bytes; the same for the same data."""
         return self._private.sign(data)
 
-    def pem(self, password: str | None) -> bytes:
-        """PKCS #8, encrypted where there is a password."""
+    def pem(self, password: bytes | None) -> bytes:
+        """PKCS #8, encrypted where there is a password, of at most 1,023 bytes."""
         lock: serialization.KeySerializationEncryption = serialization.NoEncryption()
         if password:
-            lock = serialization.BestAvailableEncryption(password.encode())
+            lock = serialization.BestAvailableEncryption(password)
         encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
         return self._private.private_bytes(encoding, form, lock)
 
@@ -67,8 +69,9 @@ def make_key(path: Path, *, comment: str) -> PublicKey:
     """A new key: the private half at path (PEM, mode 0600), the public half beside it.
 
     BATCH_SCORER_SIGNING_KEY_PASSWORD, where set, encrypts the private half. Nothing is ever replaced.
-    Raises: UsageError (one of the files is there), DiskFull, OutputUnwritable.
+    Raises: UsageError (one of the files is there; a password that cannot be one), DiskFull, OutputUnwritable.
     """
+    password = _password_for_a_new_key()
     if not comment.isprintable():
         raise UsageError("a key's comment is one line of text", fix="leave control characters out")
     key = SigningKey(Ed25519PrivateKey.generate(), comment=comment.strip())
@@ -82,7 +85,7 @@ def make_key(path: Path, *, comment: str) -> PublicKey:
     with writing(path.parent):
         make_directories(path.parent)
     with writing(path):
-        _write_private(path, key.pem(os.environ.get(PASSWORD_VARIABLE)))
+        _write_private(path, key.pem(password))
     try:
         with writing(public_path(path)):
             write_new(public_path(path), key.public.line.encode())
@@ -99,11 +102,24 @@ def read_signing_key(path: Path) -> SigningKey:
     Raises: UsageError: no such file, readable by everybody, no ed25519 key, a wrong password.
     """
     try:
-        if path.stat().st_mode & stat.S_IRWXO:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise UsageError(
+                "that is no private key: it is no plain file",
+                where=str(path),
+                fix="name the file that models keygen wrote",
+            )
+        if path.suffix == ".pub":
+            raise UsageError(
+                "that is the public half of a key, and the private one signs",
+                where=str(path),
+                fix=f"name the private key, which lies beside it as {path.stem}",
+            )
+        if mode & stat.S_IRWXO:
             raise UsageError(
                 "the private key may be used by every user of this machine",
                 where=str(path),
-                fix=f"chmod 600 {path}; if others had the chance to read it, make a new key",
+                fix=f"chmod 600 {shlex.quote(str(path))}; if others could read it before, make a new key",
             )
         data = path.read_bytes()
     except OSError as error:
@@ -117,11 +133,11 @@ def read_signing_key(path: Path) -> SigningKey:
 
 
 def _private(data: bytes, path: Path) -> Ed25519PrivateKey:
-    password = os.environ.get(PASSWORD_VARIABLE)
+    password = _password()
     is_openssh = b"BEGIN OPENSSH PRIVATE KEY" in data
     load = serialization.load_ssh_private_key if is_openssh else serialization.load_pem_private_key
     try:
-        key = load(data, password.encode() if password else None)
+        key = load(data, password or None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as reason:
         raise UsageError(
             f"the private key cannot be used: {reason}",
@@ -136,6 +152,24 @@ def _private(data: bytes, path: Path) -> Ed25519PrivateKey:
             next_command="batch-scorer models keygen",
         )
     return key
+
+
+def _password() -> bytes | None:
+    """As its bytes are, whatever the locale. None: nobody set one."""
+    text = os.environ.get(PASSWORD_VARIABLE)
+    return None if text is None else os.fsencode(text)
+
+
+def _password_for_a_new_key() -> bytes | None:
+    """Raises: UsageError, rather than writing a key in the clear that somebody meant to protect."""
+    password = _password()
+    if password is None or 0 < len(password) <= _MAX_PASSWORD_BYTES:
+        return password
+    raise UsageError(
+        "the password of the new key is empty" if not password else "the password of the new key is too long",
+        where=PASSWORD_VARIABLE,
+        fix=f"set it to 1 to {_MAX_PASSWORD_BYTES:,} bytes, or unset it for a key without a password",
+    )
 
 
 def _comment(path: Path) -> str:
