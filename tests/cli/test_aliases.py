@@ -302,3 +302,38 @@ def test_what_is_due_at_the_next_run_is_told_apart(
     [found] = [line for line in told if line["message_type"] == "consequence"]
     assert (found["n_outdated"], found["n_due"]) == (3, 2)
     assert "T04:30:00" in found["due_at"]
+
+
+@pytest.mark.parametrize("verb", ["promote", "sign"])
+def test_the_newest_version_is_not_decided_on_by_the_model_s_name_alone(two: TaxiProject, verb: str) -> None:
+    options = ("--alias", "champion", "--reason", "r") if verb == "promote" else ("--key", "KEY")
+    told = _refused(two, "models", verb, "taxi_tips", *options, code=2)
+    assert "names a model, but no version or alias of it" in told
+    assert "taxi_tips@2" in told
+
+
+def test_what_became_outdated_is_told_without_opening_a_file_of_what_is_due(
+    two: TaxiProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.add_day(3)
+    opened: list[object] = []
+    monkeypatch.setattr("batch_scorer.execution.survey._footers", lambda *asked: opened.extend(asked))
+    moved = two.cli(*PROMOTE)
+    assert moved.code == 0, moved.stderr
+    assert "3 published partitions outdated" in moved.stdout
+    assert not opened
+
+
+def test_the_first_meaning_of_an_alias_must_suit_the_jobs_that_wait_for_it(
+    two: TaxiProject, model_files: Callable[[str], tuple[Path, Path]]
+) -> None:
+    taxi.write_job(
+        two.root,
+        taxi.job_document(model={"uri": "taxi_tips@waiting", "output": {"score": "float64 = proba[7]"}}),
+    )
+    artefact, training = model_files("boosted")
+    of = ("--name", "taxi_tips", "--reference", str(training), "--allow-pickle", "--alias", "waiting")
+    done = two.cli("models", "register", str(artefact), *of)
+    assert done.code == 5, done.stderr
+    assert "taxi_tips@3 is registered, but waiting does not mean it" in done.stderr
+    assert "waiting" not in two.cli("models", "list").stdout

@@ -292,3 +292,23 @@ def test_a_mirrored_version_needs_neither_mlflow_nor_a_data_library_to_be_planne
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "taxi_tips v1" in done.stdout
+
+
+def test_a_model_that_was_deleted_and_made_again_in_mlflow_is_another_one(
+    sqlite_team: Team, make_scorer: Callable[..., TaxiProject]
+) -> None:
+    team, name = sqlite_team, "again"
+    project = make_scorer(f"mlflow:models:/{name}@Champion", registry=f"mlflow:{team.uri}")
+    pins = []
+    for seed in (11, 12):
+        team.log(*train(seed), name)
+        team.point(name, "Champion", "1")
+        planned = project.cli("plan", "taxi_tips", "--json")
+        assert planned.code == 0, planned.stderr
+        pins.append(project.cli("models", "import", f"models:/{name}@Champion", "--json").lines[-1])
+        team.client.delete_registered_model(name)
+    assert [(pin["name"], pin["version"], pin["imported"]) for pin in pins] == [
+        (name, 1, False), (name, 2, False)
+    ]  # fmt: skip
+    first, second = (_manifest(project, name, version)["files"]["model.skops"] for version in (1, 2))
+    assert first != second

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +15,14 @@ from hypothesis import strategies as st
 
 from batch_scorer.config.mlflow import MlflowRef, check_registry, parse_mlflow_ref
 from batch_scorer.core.errors import ModelRefused, SignatureInvalid, UsageError
-from batch_scorer.core.models import ColumnSpec, ModelFormat, Signature
+from batch_scorer.core.models import ColumnSpec, ModelFormat, ModelOrigin, Signature
 from batch_scorer.models.mlflow.agreement import remarks_on
 from batch_scorer.models.mlflow.examples import read_example
 from batch_scorer.models.mlflow.mirror import RemoteVersion, address_of, local_name
 from batch_scorer.models.mlflow.mlmodel import DeclaredColumn, read_mlmodel
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.registry.names import is_name
+from tests.models.drafts import FILES, draft
 
 SKOPS = {"pickled_model": "model.skops", "serialization_format": "skops"}
 
@@ -162,8 +165,6 @@ def test_a_signature_that_contradicts_what_was_seen_is_refused_and_a_guess_is_on
 
 @given(st.text(max_size=80))
 def test_a_name_of_mlflow_becomes_one_of_ours_or_is_refused(name: str) -> None:
-    from pathlib import Path
-
     nowhere = FileRegistry(Path("/nowhere/at/all"))
     try:
         ours = local_name(nowhere, RemoteVersion(address="http://x", name=name, version="1"))
@@ -210,3 +211,17 @@ def test_another_registry_is_refused_without_repeating_it(uri: str) -> None:
     with pytest.raises(ValueError, match="tracking URI") as caught:
         check_registry(f"mlflow:{uri}")
     assert not uri or uri not in str(caught.value)
+
+
+def test_two_models_of_mlflow_are_never_versions_of_one_here(tmp_path: Path) -> None:
+    registry = FileRegistry(tmp_path)
+    origin = ModelOrigin(
+        tracking_uri="http://x", uri="models:/Taxi Tips/1", name="Taxi Tips", version="1", run_id="r"
+    )
+    registry.add_version(replace(draft(), origin=origin), FILES)
+    same = RemoteVersion(address="http://x", name="Taxi Tips", version="2")
+    assert local_name(registry, same) == "taxi_tips"
+    with pytest.raises(UsageError, match="there is such a model"):
+        local_name(registry, replace(same, name="taxi_tips"))
+    registry.add_version(draft("ours"), FILES)
+    assert local_name(registry, replace(same, name="ours")) == "ours"

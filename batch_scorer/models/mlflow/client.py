@@ -180,7 +180,7 @@ class MlflowClient:
             where=self.address,
             fix=f"its aliases: {', '.join(known[:6])}"
             if known
-            else f"write a version: models:/{asked.name}/1",
+            else "it has no alias; write a version that MLflow shows for it, as models:/name/3",
         )
 
     def _away(self, error: Exception) -> StoreUnavailable:

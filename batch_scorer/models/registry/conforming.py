@@ -15,7 +15,7 @@ def require_declared_types(value: Any) -> None:
     Known are plain classes, X | None, Mapping[K, V] and tuple[X, ...]. An int is a float too, a bool neither.
     Raises: ValueError, naming the first field that is wrong.
     """
-    for name, declared in _hints(type(value)).items():
+    for name, declared in _hints(value.__class__).items():
         if not _conforms(getattr(value, name), declared):
             raise ValueError(f"its {name} has the wrong type")
 
@@ -35,10 +35,11 @@ def _conforms(value: Any, declared: Any) -> bool:
         return type(value) in (int, float)
     if declared in (int, str, bool):
         return type(value) is declared
-    if is_dataclass(declared) and isinstance(value, declared):
+    if not isinstance(value, declared):
+        return False
+    if is_dataclass(value):
         require_declared_types(value)
-        return True
-    return isinstance(value, declared)
+    return True
 
 
 @cache
