@@ -29,11 +29,11 @@ from batch_scorer.config.units import (
     parse_truth,
     parse_whole_number,
 )
-from batch_scorer.core.expression_parser import parse_condition, parse_output
-from batch_scorer.core.expression_tokens import ExpressionInvalid
-from batch_scorer.core.expressions import OutputColumn
+from batch_scorer.core.expressions.parser import parse_condition, parse_output
+from batch_scorer.core.expressions.result_layouts import words_of
+from batch_scorer.core.expressions.tokens import ExpressionInvalid
+from batch_scorer.core.expressions.trees import OutputColumn
 from batch_scorer.core.partitions import KeyType, PartitionKey
-from batch_scorer.core.result_layouts import words_of
 
 # As the registry has them: models and aliases are directories and file names there.
 MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")

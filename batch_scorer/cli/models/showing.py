@@ -75,7 +75,7 @@ def _known(settings: Settings, registry: FileRegistry, name: str, version: int) 
 
 
 def _message(known: Known) -> dict[str, Any]:
-    from batch_scorer.core.baseline_json import baseline_document
+    from batch_scorer.core.baselines.documents import baseline_document
 
     return {
         **asdict(known.manifest),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from batch_scorer.core.expression_cursor import Cursor
-from batch_scorer.core.expression_functions import FUNCTIONS, WHERE_FUNCTIONS, Arguments, Function
-from batch_scorer.core.expression_tokens import ExpressionInvalid, Token, TokenKind
-from batch_scorer.core.expression_words import NotNamed, Words
-from batch_scorer.core.expressions import Item, Name, Step
+from batch_scorer.core.expressions.cursor import Cursor
+from batch_scorer.core.expressions.functions import FUNCTIONS, WHERE_FUNCTIONS, Arguments, Function
+from batch_scorer.core.expressions.tokens import ExpressionInvalid, Token, TokenKind
+from batch_scorer.core.expressions.trees import Item, Name, Step
+from batch_scorer.core.expressions.words import NotNamed, Words
 from batch_scorer.core.nearest import nearest
 
 _MAX_INDEX = 9_999
