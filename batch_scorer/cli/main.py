@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any, NoReturn
 
@@ -32,6 +31,7 @@ from batch_scorer.cli.models import models
 from batch_scorer.cli.output import fail
 from batch_scorer.cli.settings import Invocation, Settings, global_options
 from batch_scorer.core.errors import BatchScorerError, Interrupted, ReaderGone, UsageError
+from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.surprises import as_internal_error
 from batch_scorer.ops.logs import configure_logging
 
@@ -44,8 +44,7 @@ class _Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
-            near = get_close_matches(name, self.list_commands(ctx), n=1)
-            hint = f'; did you mean "{near[0]}"?' if near else ""
+            hint = suggestion(name, self.list_commands(ctx))
             raise click.UsageError(f'no such command "{name}"{hint}', ctx)
         return super().resolve_command(ctx, args)
 

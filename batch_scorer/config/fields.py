@@ -17,7 +17,6 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from batch_scorer.config.cron import check_cron
 from batch_scorer.config.databases import check_state_db
-from batch_scorer.config.mistakes import suggestion
 from batch_scorer.config.mlflow import check_registry, is_of_mlflow, parse_mlflow_ref
 from batch_scorer.config.project import NAME
 from batch_scorer.config.units import (
@@ -33,6 +32,7 @@ from batch_scorer.core.expressions.parser import parse_condition, parse_output
 from batch_scorer.core.expressions.result_layouts import words_of
 from batch_scorer.core.expressions.tokens import ExpressionInvalid
 from batch_scorer.core.expressions.trees import OutputColumn
+from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.partitions import KeyType, PartitionKey
 
 # As the registry has them: models and aliases are directories and file names there.

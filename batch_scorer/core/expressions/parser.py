@@ -6,7 +6,6 @@ compare and pickle. Which names and functions there are, is a matter of `words`.
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Literal as OneOf
 from typing import cast
@@ -32,6 +31,7 @@ from batch_scorer.core.expressions.trees import (
     Scalar,
 )
 from batch_scorer.core.expressions.words import Anything, ColumnWords, Words
+from batch_scorer.core.nearest import suggestion
 
 _COMPARE = {"==": "==", "=": "==", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _OUTPUT = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=(?!=)")
@@ -62,10 +62,8 @@ def parse_output(name: str, source: str, words: Words) -> OutputColumn:
         raise ExpressionInvalid('is not "type = expression", as in "float64 = proba[1]"', offset=0)
     type_name = match.group(1)
     if type_name not in OUTPUT_TYPES:
-        raise ExpressionInvalid(
-            f'unknown type "{type_name}"{_nearest_type(type_name)}',
-            offset=match.start(1),
-        )
+        near = suggestion(type_name, OUTPUT_TYPES) or f"; one of {', '.join(OUTPUT_TYPES)}"
+        raise ExpressionInvalid(f'unknown type "{type_name}"{near}', offset=match.start(1))
     parser = _Parser(source, start=match.end(), words=words)
     expression = parser.parse()
     check_output_kind(type_name, parser.kind(expression), offset=match.start(1))
@@ -245,8 +243,3 @@ class _Parser:
 
     def _require_alike(self, sides: tuple[Expression, Expression], what: str, token: Token) -> None:
         require_alike(map(self.kind, sides), what, token)
-
-
-def _nearest_type(name: str) -> str:
-    near = difflib.get_close_matches(name.lower(), OUTPUT_TYPES, n=1, cutoff=0.4)
-    return f'; did you mean "{near[0]}"?' if near else f"; one of {', '.join(OUTPUT_TYPES)}"

@@ -17,7 +17,7 @@ from batch_scorer.core.expressions.words import (
     check_result_name,
 )
 from batch_scorer.core.models import Method, Signature
-from batch_scorer.core.nearest import listed, nearest
+from batch_scorer.core.nearest import listed, suggestion
 
 _OF_NUMBERS = frozenset({Method.PREDICT_PROBA, Method.DECISION_FUNCTION, Method.SCORE_SAMPLES})
 
@@ -137,7 +137,9 @@ class ResultLayout:
         if labels.count(step) > 1:
             raise NotNamed(f"{shown} could be {labels.count(step)} columns; write a position", step=at)
         if step not in labels:
-            raise NotNamed(f"there is no {shown}{nearest(step, labels)}; there are {listed(labels)}", step=at)
+            raise NotNamed(
+                f"there is no {shown}{suggestion(step, labels)}; there are {listed(labels)}", step=at
+            )
         return labels.index(step)
 
 
