@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from batch_scorer.cli import output, words
-from batch_scorer.cli.asked import asked_jobs
+from batch_scorer.cli.models.using import jobs_using
 from batch_scorer.cli.settings import Settings
 from batch_scorer.core.errors import AliasNotMoved, BatchScorerError
 
@@ -81,7 +81,7 @@ def _require_welcome(settings: Settings, registry: FileRegistry, move: Move) -> 
     """By the jobs that wait for the alias, if there are any. Raises: AliasNotMoved."""
     from batch_scorer.execution.promotion.gates import gates
 
-    if uses := _jobs_using(settings, move.uri):
+    if uses := _uses(settings, move.uri):
         _require_passed(move, list(gates(registry.resolve(move.reference), registry, uses)))
 
 
@@ -91,7 +91,7 @@ def _through_gates(
     from batch_scorer.execution.promotion.gates import gates
 
     pin = registry.resolve(move.reference)
-    uses = _jobs_using(settings, move.uri)
+    uses = _uses(settings, move.uri)
     asked = list(gates(pin, registry, uses))
     _show_gates(settings, asked, all_shown=do is None or bool(settings.verbose))
     _require_passed(move, asked)
@@ -103,13 +103,11 @@ def _through_gates(
         _tell_consequence(settings, use, pin)
 
 
-def _jobs_using(settings: Settings, uri: str) -> list[AliasUse]:
-    """A job file that is broken is a warning, and says so elsewhere too."""
+def _uses(settings: Settings, uri: str) -> list[AliasUse]:
     from batch_scorer import wiring
 
     project = settings.find_project()
-    jobs = asked_jobs(settings, project, None, lambda name: wiring.load(project, name, settings.target))
-    return [wiring.use_of_alias(project, loaded) for loaded in jobs if loaded.job.model_reference == uri]
+    return [wiring.use_of_alias(project, loaded) for loaded in jobs_using(settings, frozenset({uri}))]
 
 
 def _show_gates(settings: Settings, asked: Sequence[Gate], *, all_shown: bool) -> None:
