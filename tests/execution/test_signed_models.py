@@ -209,3 +209,14 @@ def test_a_retry_asks_again(signed: TaxiProject, ada: Path) -> None:
     assert signed.cli(*NIGHT).code == 3
     (signed.root / "jobs" / "keys" / "ada.pub").unlink()
     assert signed.cli("retry", "last").code == 78
+
+
+def test_that_no_key_is_trusted_is_a_mistake_to_mend_and_no_damage_of_what_is_published(
+    signed: TaxiProject, ada: Path
+) -> None:
+    _sign(signed, ada)
+    assert signed.cli(*NIGHT).code == 0
+    (signed.root / "jobs" / "keys" / "ada.pub").unlink()
+    told = signed.cli("verify", "taxi_tips", "--rescore", "1")
+    assert told.code == 78, told.stderr
+    assert "no key is trusted" in told.stderr

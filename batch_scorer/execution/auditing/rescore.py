@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from batch_scorer.core.chunks import Chunk, ReadSpec
-from batch_scorer.core.errors import BatchScorerError, InputError, ModelError, StoreUnavailable
+from batch_scorer.core.errors import BatchScorerError, ConfigInvalid, InputError, ModelError, StoreUnavailable
 from batch_scorer.core.findings import Finding, FindingKind, PartitionFacts
 from batch_scorer.core.lakefiles import Footer, LakeFile, PartitionFiles
 from batch_scorer.core.models import ModelPin
@@ -42,7 +42,7 @@ class Rescored:
 def rescore(parts: JobParts, facts: PartitionFacts, manifest: Manifest, n_rows: int) -> Rescored:
     """Whole batches, the very ones that the run scored, until n_rows are covered; the same ones every time.
 
-    Raises: StoreUnavailable.
+    Raises: StoreUnavailable, ConfigInvalid.
     """
     if manifest.ingredients.config_fingerprint != parts.config_fingerprint:
         return Rescored(notes=("the job file changed since, not rescored",))
@@ -51,8 +51,8 @@ def rescore(parts: JobParts, facts: PartitionFacts, manifest: Manifest, n_rows: 
         return Rescored(notes=("input changed since, not rescored",))
     try:
         return _compared(parts, facts, manifest, found, _recorded_model(parts, manifest), n_rows)
-    except StoreUnavailable:
-        raise
+    except (StoreUnavailable, ConfigInvalid):
+        raise  # e.g. no key is trusted: nobody's damage, and nobody can compare
     except ModelError as error:
         return _failed(facts, FindingKind.MODEL_UNUSABLE, error)
     except BatchScorerError as error:
