@@ -69,7 +69,7 @@ def database_url(postgresql_server: Server) -> Iterator[str]:
 
 _ROOMS = (
     "core", "config", "planning",
-    "month", "readme", "matrix",  # one long test each: beside the others, not after them
+    "month", "readme", "matrix", "life", "mlflow",  # long ones: beside the others, not after them
     "lake", "ledger", "models", "validation", "ops", "cli", "execution",
 )  # fmt: skip
 

@@ -1,7 +1,21 @@
-"""What a page must be in a browser, as JavaScript to evaluate there."""
+"""What every page must be: text stays text, and in a browser, as JavaScript to evaluate there."""
 
 from __future__ import annotations
 
+# Whatever people may have typed where a page shows it.
+HOSTILE = (
+    "<script>window.hacked = 1</script>",
+    "</style></title></textarea><img src=x onerror=window.hacked=1>",
+    "javascript:window.hacked=1",
+    '"\' onmouseover="window.hacked=1',
+    "{{ 7 * 7 }}{% raw %}",
+    "a\x00b\x07c\x1b[31md\r\ne\x7f",
+    "\u202egnp.exe\u2066\u200f",
+    "\ud800 alone",
+    "שלום עולם",
+    "W" * 10_000,
+    "-->]]><!--<![CDATA[",
+)
 OPEN_ALL = "document.querySelectorAll('details').forEach(each => each.open = true)"
 TOO_WIDE = """[...document.querySelectorAll('body *')]
     .filter(each => !each.closest('.scroll') && each.getBoundingClientRect().right > innerWidth + 0.5)

@@ -1,4 +1,4 @@
-"""`verify`, `audit`, `ledger rebuild`: is what is published what was recorded, and who made it?"""
+"""`verify`, `audit`: is what is published what was recorded, and who made it?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ledger rebuild`: a lost ledger told again."""
+"""`ledger rebuild`: a lost ledger, told again from what it once recorded."""
 
 from __future__ import annotations
 

@@ -21,21 +21,9 @@ from batch_scorer.core.models import (
 )
 from batch_scorer.models.card.known import Known, Use
 from batch_scorer.models.registry.history import HistoryEntry, HistoryEvent
+from tests.page_checks import HOSTILE
 
 AT = "2026-11-23T22:57:09.192642+00:00"
-HOSTILE = (
-    "<script>window.hacked = 1</script>",
-    "</style></title></textarea><img src=x onerror=window.hacked=1>",
-    "javascript:window.hacked=1",
-    '"\' onmouseover="window.hacked=1',
-    "{{ 7 * 7 }}{% raw %}",
-    "a\x00b\x07c\x1b[31md\r\ne\x7f",
-    "\u202egnp.exe\u2066\u200f",
-    "\ud800 alone",
-    "שלום עולם",
-    "W" * 10_000,
-    "-->]]><!--<![CDATA[",
-)
 
 
 def numbers(**changes: Any) -> Numbers:

@@ -132,11 +132,8 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def terminal(page: str, start: Path) -> Iterator[Terminal]:
-    """README is typed as its readers do, each command a process; other pages faster."""
-    if page == "README.md":
-        yield Terminal(start)
-        return
+def warm_terminal(start: Path) -> Iterator[Terminal]:
+    """One in which commands need no start."""
     with WarmCommands(environment()) as warm:
         yield Terminal(start, warm)
 
@@ -193,7 +190,7 @@ if __name__ == "__main__":
     for page in sys.argv[1:] or PAGES:
         with (
             tempfile.TemporaryDirectory() as directory,
-            terminal(page, Path(directory).resolve()) as typing,
+            warm_terminal(Path(directory).resolve()) as typing,
         ):
             taken = _take_all_again((ROOT / page).read_text(), typing)
         (ROOT / page).write_text(taken)

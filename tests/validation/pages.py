@@ -15,22 +15,10 @@ from batch_scorer.core.records import AttemptRecord, AttemptState, RunRecord, Ru
 from batch_scorer.core.validation import OnFail, SuiteVerdict
 from batch_scorer.validation.pages.render import run_page
 from batch_scorer.validation.verdicts import failures_in
+from tests.page_checks import HOSTILE
 
 NOW = dt.datetime(2024, 4, 1, 4, 30, 12, tzinfo=dt.UTC)
 DAY = dt.date(2024, 3, 1)
-HOSTILE = (
-    "<script>window.hacked = 1</script>",
-    "</style></title></textarea><img src=x onerror=window.hacked=1>",
-    "javascript:window.hacked=1",
-    '"\' onmouseover="window.hacked=1',
-    "{{ 7 * 7 }}{% raw %}",
-    "a\x00b\x07c\x1b[31md\r\ne\x7f",
-    "\u202egnp.exe\u2066\u200f",
-    "\ud800 alone",
-    "שלום עולם",
-    "W" * 10_000,
-    "-->]]><!--<![CDATA[",
-)
 
 
 def run_record(**changes: Any) -> RunRecord:

@@ -15,8 +15,8 @@ from batch_scorer.core.pages.text import shortened
 from batch_scorer.core.records import AttemptState, RunRecord
 from batch_scorer.core.validation import SuiteVerdict
 from batch_scorer.validation.pages.render import run_page
+from tests.page_checks import HOSTILE
 from tests.validation.pages import (
-    HOSTILE,
     Page,
     attempt,
     between,

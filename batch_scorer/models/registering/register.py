@@ -135,13 +135,26 @@ def submit(
     ).estimator
     use_one_thread(estimator)
     found = _examine(estimator, submission.training, about)
-    remarks = (*found.remarks, *submission.review(found.signature))
+    found = replace(found, remarks=(*found.remarks, *submission.review(found.signature)))
     require_positive_class(about.positive_class, found.signature.classes)
+    draft = _draft(submission, found, describe(estimator), name=name, who=who, about=about)
+    files = {draft.artefact: submission.data, **found.golden}
+    open_version(draft, files.__getitem__)  # as a worker will: it must load and repeat its golden rows
+    manifest = registry.add_version(draft, files, why=about.notes)
+    if key is not None:
+        sign_version(registry, name, manifest.version, key, who=who)
+    return manifest
+
+
+def _draft(
+    submission: Submission, found: _Findings, estimator: str, *, name: str, who: str, about: About
+) -> ModelManifest:
+    """What only the registry knows under its lock is still missing: version and registered_at."""
     artefact = f"model.{submission.format.value}"
     files = {artefact: submission.data, **found.golden}
-    draft = ModelManifest(
+    return ModelManifest(
         name=name,
-        version=0,  # decided under the registry's lock, like registered_at
+        version=0,
         format=submission.format,
         artefact=artefact,
         files={file: hashlib.sha256(data).hexdigest() for file, data in files.items()},
@@ -152,21 +165,16 @@ def submit(
         allow_pickle=submission.format is ModelFormat.JOBLIB,
         n_golden_rows=found.n_golden_rows,
         reference=found.record,
-        estimator=describe(estimator),
+        estimator=estimator,
         metrics=about.metrics,
         author=about.author or who,
         owner=about.owner,
         purpose=about.purpose,
         git_commit=about.git_commit,
-        notes="; ".join(filter(None, [about.notes, *remarks])),
+        notes="; ".join(filter(None, [about.notes, *found.remarks])),
         tolerance=about.tolerance,
         origin=about.origin,
     )
-    open_version(draft, files.__getitem__)  # as a worker will: it must load and repeat its golden rows
-    manifest = registry.add_version(draft, files, why=about.notes)
-    if key is not None:
-        sign_version(registry, name, manifest.version, key, who=who)
-    return manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
