@@ -15,6 +15,7 @@ import click
 
 from batch_scorer.cli.settings import Settings
 from batch_scorer.core.errors import BatchScorerError, ReaderGone
+from batch_scorer.core.visible import visible
 
 SCHEMA_VERSION = 1
 _OUR_COMMAND = re.compile(r"""(?<![\w='"-])batch-scorer (?=[a-z])""")  # and no value that is called so
@@ -108,8 +109,11 @@ def styled(settings: Settings, text: str, **style: Any) -> str:
 
 
 def table(rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> str:
-    """Plain aligned columns, two spaces between; `right`: columns that hold numbers."""
-    lines = [tuple(str(cell) for cell in row) for row in rows]
+    """Plain aligned columns, two spaces between; `right`: columns that hold numbers.
+
+    A cell is one line, whatever somebody wrote into it: none makes a row of its own or moves the cursor.
+    """
+    lines = [tuple(visible(str(cell)) for cell in row) for row in rows]
     if not lines:
         return ""
     widths = [max(len(row[i]) for row in lines) for i in range(len(lines[0]))]
