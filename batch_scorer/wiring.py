@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
@@ -19,26 +18,27 @@ from batch_scorer.config.mistakes import JobInvalid
 from batch_scorer.config.mlflow import is_of_mlflow
 from batch_scorer.config.pinned import as_then
 from batch_scorer.config.project import Project
-from batch_scorer.config.registries import named_tracking_uri, registry_path
+from batch_scorer.config.registries import registry_path, tracking_uri_of
 from batch_scorer.config.stand_ins import is_nowhere
 from batch_scorer.core.errors import BatchScorerError, ConfigInvalid
 from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunListener, RunObserver, RunOptions, RunReport
-from batch_scorer.core.validation import OnFail
 from batch_scorer.core.whoami import user_name
+from batch_scorer.execution.bound_suites import bound_suites
 from batch_scorer.execution.environment import environment
-from batch_scorer.execution.parts import BoundSuite, JobParts, ModelSource
-from batch_scorer.execution.places import Places
+from batch_scorer.execution.parts import JobParts, ModelSource
+from batch_scorer.execution.places import Places, places_of
 from batch_scorer.execution.promotion.uses import AliasUse
 from batch_scorer.lake.parquet_sink import ParquetSink
 from batch_scorer.lake.sinks import Sink
 from batch_scorer.lake.storage import LocalStorage
 from batch_scorer.ledger.ledger import Ledger, open_ledger, open_ledger_for_reading
 from batch_scorer.ledger.manifests import ManifestStore
+from batch_scorer.ledger.shared import SharedLedger
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.validation.store import ValidationStore
-from batch_scorer.validation.suites.reading import load_suite, suites_fingerprint
+from batch_scorer.validation.suites.reading import suites_fingerprint
 
 
 def open_job(
@@ -81,8 +81,8 @@ def _parts(
 ) -> JobParts:
     job = loaded.job
     suites = bound_suites(project, job)
-    places = _places(project, job)
-    database = _database(places, job)
+    places = places_of(project, job)
+    database = places.ledger(job.output.state_db)
     registry = open_registry(project, job)
     return JobParts(
         job=job,
@@ -130,15 +130,15 @@ def _notified(project: Project, job: Job, target: str | None) -> tuple[RunObserv
     from batch_scorer.ops.notifying.observers import notify_observers
 
     composer = Composer(job=job.name, project=str(project.root), target=target)
-    state = None if is_nowhere(job.output.state) else _places(project, job).state
+    state = None if is_nowhere(job.output.state) else places_of(project, job).state
     return notify_observers(job, composer, state)
 
 
 def _emitters(project: Project, job: Job) -> Iterator[RunObserver]:
-    places, emit, lineage = _places(project, job), job.emit, job.emit.openlineage
+    places, emit, lineage = places_of(project, job), job.emit, job.emit.openlineage
 
     def open_it() -> Ledger:
-        return open_ledger_for_reading(_database(places, job))
+        return open_ledger_for_reading(places.ledger(job.output.state_db))
 
     if emit.prometheus_textfile is not None:
         from batch_scorer.ops.emitting.prometheus import PrometheusTextfile
@@ -179,21 +179,6 @@ def _sink(job: Job, places: Places) -> Sink:
     return DeltaSink(places.predictions, job.name, job.input.partition_by)
 
 
-def bound_suites(project: Project, job: Job) -> tuple[BoundSuite, ...]:
-    """The job's suites, read and checked. Raises: ConfigInvalid."""
-    uses = [(use, "input") for use in job.validation.input]
-    uses += [(use, "output") for use in job.validation.output]
-    return tuple(
-        BoundSuite(
-            suite=load_suite(project.suite_path(use.suite), custom_allowed=bool(job.code)),
-            on_fail=OnFail(use.on_fail),
-            stage=stage,
-            max_quarantined_rate=use.max_quarantined_rate,
-        )
-        for use, stage in uses
-    )
-
-
 def open_registry(project: Project, job: Job) -> FileRegistry:
     return FileRegistry(Path(project.resolve(job.registry_directory)))
 
@@ -205,21 +190,6 @@ def model_source(project: Project, job: Job, registry: FileRegistry) -> ModelSou
     from batch_scorer.models.mlflow.source import MlflowSource
 
     return MlflowSource(registry, tracking_uri_of(project, job.tracking_uri), who=user_name())
-
-
-def project_tracking_uri(project: Project, target: str | None = None) -> str | None:
-    """Of the MLflow that the project's jobs name, or else its own variable. Raises: UsageError."""
-    return tracking_uri_of(project, named_tracking_uri(project, target))
-
-
-def tracking_uri_of(project: Project, written: str | None) -> str | None:
-    """Of the MLflow to ask: what is written in a job file or on the command line, else MLflow's own variable.
-
-    A SQLite file of a job file lies below the project, any other where MLflow would look for it.
-    """
-    if written is not None and written.startswith("sqlite:///"):
-        return "sqlite:///" + project.resolve(written.removeprefix("sqlite:///"))
-    return written or os.environ.get("MLFLOW_TRACKING_URI") or None
 
 
 def project_registry(project: Project, target: str | None = None) -> FileRegistry:
@@ -240,28 +210,12 @@ def use_of_alias(project: Project, loaded: LoadedJob) -> AliasUse:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharedLedger:
-    """A ledger to look into, and the state directory of each job of the project that writes to it.
-
-    database: what opens it, a path, or a URL with its password.
-    """
-
-    ledger: Ledger
-    database: str | Path = field(repr=False)
-    states: Mapping[str, Path]
-
-    def state_of(self, job: str) -> Path:
-        """Of a job that is no longer in the project, what is most likely."""
-        return self.states.get(job) or next(iter(self.states.values()))
-
-
 def open_ledgers(project: Project, jobs: Iterable[LoadedJob]) -> tuple[SharedLedger, ...]:
     """Every ledger that these jobs write to, each once, to look into."""
     states: dict[str | Path, dict[str, Path]] = {}
     for job in (loaded.job for loaded in jobs):
-        places = _places(project, job)
-        states.setdefault(_database(places, job), {})[job.name] = places.state
+        places = places_of(project, job)
+        states.setdefault(places.ledger(job.output.state_db), {})[job.name] = places.state
     return tuple(
         SharedLedger(ledger=open_ledger_for_reading(database), database=database, states=of_jobs)
         for database, of_jobs in states.items()
@@ -332,15 +286,3 @@ def run_job(
         check_installed(parts.job.name)
     check_places(parts)
     return execute(parts, make_plan, options, listener)
-
-
-def _places(project: Project, job: Job) -> Places:
-    return Places(
-        job=job.name,
-        state=Path(project.resolve(job.output.state)),
-        predictions=Path(project.resolve(job.output.path)),
-    )
-
-
-def _database(places: Places, job: Job) -> str | Path:
-    return places.database if job.output.state_db == "sqlite" else job.output.state_db

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from batch_scorer.core.expressions import (
+from batch_scorer.core.expressions.trees import (
     Arithmetic,
     Call,
     Comparison,

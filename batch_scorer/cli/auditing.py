@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -20,7 +20,6 @@ from batch_scorer.core.plans import Selection
 
 if TYPE_CHECKING:
     from batch_scorer.execution.auditing.audit import AuditReport
-    from batch_scorer.execution.auditing.rebuild import History
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _Pairs = tuple[tuple[str, str], ...]
@@ -89,12 +88,12 @@ def _show_report(settings: Settings, report: PartitionReport) -> None:
     for text in report.notes:
         output.warn(settings, f"{report.path}: {text}")
     for finding in report.findings:
-        _show_finding(settings, finding)
+        show_finding(settings, finding)
     if settings.verbose and not settings.json and not report.findings:
         click.echo(f" {report.path}  OK  {_looked_at([report])}")
 
 
-def _show_finding(settings: Settings, finding: Finding) -> None:
+def show_finding(settings: Settings, finding: Finding) -> None:
     if settings.json:
         output.emit("finding", **asdict(finding))
         return
@@ -250,53 +249,4 @@ def _echo_audit(report: AuditReport) -> None:
         click.echo(f"    {name}: {value}")
 
 
-@click.group()
-@global_options
-def ledger(settings: Settings) -> None:
-    """The ledger of a job."""
-
-
-@ledger.command()
-@click.argument("job")
-@click.option("--dry-run", is_flag=True, help="Show what would be written and write nothing.")
-@global_options
-def rebuild(settings: Settings, job: str, dry_run: bool) -> int:
-    """Tell a lost ledger again, from JOB's manifests and published files."""
-    from batch_scorer import wiring
-    from batch_scorer.execution.auditing import rebuild as rebuilding
-
-    open_one = wiring.open_job_for_reading if dry_run else wiring.open_job
-    parts = open_one(settings.find_project(), job, target=settings.target)
-    tell = rebuilding.tell_history if dry_run else rebuilding.rebuild
-    try:
-        history = tell(parts, datetime.now(UTC))
-    except rebuilding.HistoryDamaged as error:
-        for finding in error.findings:
-            _show_finding(settings, finding)
-        raise
-    _show_history(settings, job, history, "would write" if dry_run else "wrote")
-    return 0
-
-
-def _show_history(settings: Settings, job: str, history: History, did: str) -> None:
-    for path in history.unpublished:
-        output.warn(settings, f"{path} has manifests, but no predictions: it counts as never published")
-    for each in history.partitions:
-        current = each.current.number if each.current else None
-        if settings.json:
-            output.emit("rebuilt", partition=each.path, generation=current, n_generations=len(each.records))
-        elif did == "would write" or settings.verbose:
-            what = "nothing published" if current is None else f"generation {current} is current"
-            click.echo(f" {each.path}  {what}, {words.count(len(each.records), 'manifest')}")
-    n_runs, n_generations = len(history.runs), len(history.records)
-    if settings.json:
-        output.emit_summary(
-            0, job=job, n_partitions=len(history.partitions), n_runs=n_runs, n_generations=n_generations
-        )
-    elif not settings.quiet:
-        counts = f"{words.count(n_runs, 'run')}, {words.count(n_generations, 'generation')}"
-        click.echo(f"{job}: {did} {counts} of {words.count(len(history.partitions), 'partition')}")
-        click.echo(f"next: {output.command(settings, f'batch-scorer verify {job} --deep')}")
-
-
-commands = (verify, audit, ledger)
+commands = (verify, audit)

@@ -13,7 +13,7 @@ from batch_scorer.core.records import RunRecord
 
 if TYPE_CHECKING:
     from batch_scorer.ledger.ledger import Ledger
-    from batch_scorer.wiring import SharedLedger
+    from batch_scorer.ledger.shared import SharedLedger
 
 
 def find_run(settings: Settings, what: str) -> tuple[Path, Ledger, RunRecord]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any, NoReturn
 
@@ -20,6 +19,7 @@ from batch_scorer.cli import (
     planning,
     project,
     quarantine,
+    rebuilding,
     retrying,
     running,
     runs,
@@ -32,6 +32,7 @@ from batch_scorer.cli.models import models
 from batch_scorer.cli.output import fail
 from batch_scorer.cli.settings import Invocation, Settings, global_options
 from batch_scorer.core.errors import BatchScorerError, Interrupted, ReaderGone, UsageError
+from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.surprises import as_internal_error
 from batch_scorer.ops.logs import configure_logging
 
@@ -44,8 +45,7 @@ class _Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
-            near = get_close_matches(name, self.list_commands(ctx), n=1)
-            hint = f'; did you mean "{near[0]}"?' if near else ""
+            hint = suggestion(name, self.list_commands(ctx))
             raise click.UsageError(f'no such command "{name}"{hint}', ctx)
         return super().resolve_command(ctx, args)
 
@@ -74,6 +74,7 @@ for _command in (
     *runs.commands,
     *showing.commands,
     *auditing.commands,
+    *rebuilding.commands,
     *quarantine.commands,
     *mending.commands,
     models,

@@ -31,6 +31,7 @@ def validate_config(settings: Settings, job: str | None, resolved: bool) -> int:
     """Check JOB, or every job: all mistakes at once, with file, line and column."""
     from batch_scorer import wiring
     from batch_scorer.core.errors import ConfigInvalid
+    from batch_scorer.execution.bound_suites import bound_suites
     from batch_scorer.execution.coverage import parts_played_in
 
     project = settings.find_project()
@@ -43,7 +44,7 @@ def validate_config(settings: Settings, job: str | None, resolved: bool) -> int:
         if resolved:
             _show_values(settings, loaded)
         output.say(settings, f"jobs/{loaded.job.name}.yml is valid")
-        for suite, rule, does in parts_played_in(wiring.bound_suites(project, loaded.job)):
+        for suite, rule, does in parts_played_in(bound_suites(project, loaded.job)):
             if settings.json:
                 output.emit("quarantine_rule", job=loaded.job.name, suite=suite, rule=rule, does=does)
             output.say(settings, f"  {suite}: {rule}: {does}")

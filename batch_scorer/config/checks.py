@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 
 from batch_scorer.config.job import Job
-from batch_scorer.config.mistakes import suggestion
 from batch_scorer.core.chunks import AUDIT_COLUMNS
+from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.partitions import KeyType
 from batch_scorer.core.validation import OnFail
 from batch_scorer.core.volume import FEWEST_PUBLISHED

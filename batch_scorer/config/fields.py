@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -17,8 +16,8 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from batch_scorer.config.cron import check_cron
 from batch_scorer.config.databases import check_state_db
-from batch_scorer.config.mistakes import suggestion
 from batch_scorer.config.mlflow import check_registry, is_of_mlflow, parse_mlflow_ref
+from batch_scorer.config.model_refs import parse_model_ref
 from batch_scorer.config.project import NAME
 from batch_scorer.config.units import (
     format_duration,
@@ -29,16 +28,12 @@ from batch_scorer.config.units import (
     parse_truth,
     parse_whole_number,
 )
-from batch_scorer.core.expression_parser import parse_condition, parse_output
-from batch_scorer.core.expression_tokens import ExpressionInvalid
-from batch_scorer.core.expressions import OutputColumn
+from batch_scorer.core.expressions.parser import parse_condition, parse_output
+from batch_scorer.core.expressions.result_layouts import words_of
+from batch_scorer.core.expressions.tokens import ExpressionInvalid
+from batch_scorer.core.expressions.trees import OutputColumn
+from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.partitions import KeyType, PartitionKey
-from batch_scorer.core.result_layouts import words_of
-
-# As the registry has them: models and aliases are directories and file names there.
-MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
-_VERSION = re.compile(r"[1-9][0-9]{0,8}")
-_LIKE_A_VERSION = re.compile(r"v?([0-9]+)")
 
 SECRET_NAME = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
 
@@ -50,29 +45,6 @@ _ADDRESS = re.compile(
     r"{0}(?:\.{0})*@{1}(?:\.{1})*".format(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+", r"[A-Za-z0-9_-]+")
 )
 _SCHEDULERS = re.compile(r"(?:tcp|tls|ws|wss)://[^\s/]+")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelRef:
-    """`taxi_tips@champion` or `taxi_tips@3`: exactly one of alias and version is set."""
-
-    name: str
-    alias: str | None = None
-    version: int | None = None
-
-
-def parse_model_ref(text: str) -> ModelRef:
-    """Raises: ValueError."""
-    name, at, which = text.partition("@")
-    if not at or not MODEL_NAME.fullmatch(name):
-        raise ValueError(f'"{text}" is not "name@alias" or "name@version", as in taxi_tips@champion')
-    if _VERSION.fullmatch(which):
-        return ModelRef(name=name, version=int(which))
-    if number := _LIKE_A_VERSION.fullmatch(which):
-        raise ValueError(f'"{which}" is no version; write {name}@{number[1].lstrip("0") or 1}')
-    if not MODEL_NAME.fullmatch(which):
-        raise ValueError(f'"{which}" is neither a version (3) nor an alias (champion)')
-    return ModelRef(name=name, alias=which)
 
 
 def parse_cluster(text: str) -> str:

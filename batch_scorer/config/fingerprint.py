@@ -8,7 +8,7 @@ from typing import Any
 
 from batch_scorer.config.job import Job
 from batch_scorer.config.sections import DEFAULT_TOLERANCE
-from batch_scorer.core.expressions import (
+from batch_scorer.core.expressions.trees import (
     Arithmetic,
     Call,
     Comparison,

@@ -11,9 +11,10 @@ from pydantic.fields import FieldInfo
 
 from batch_scorer.config.fields import SECRET_NAME
 from batch_scorer.config.job import Job
-from batch_scorer.config.mistakes import Place, nearest, suggestion
+from batch_scorer.config.mistakes import Place
 from batch_scorer.config.sections import Secret
 from batch_scorer.config.yaml_source import YamlEntry, YamlList, YamlMap, YamlScalar, YamlValue, nodes
+from batch_scorer.core.nearest import nearest, suggestion
 
 Path = tuple[str | int, ...]
 

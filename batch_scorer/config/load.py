@@ -19,13 +19,14 @@ from batch_scorer.config.extends import Sources, read_extended
 from batch_scorer.config.job import Job
 from batch_scorer.config.keys import KeyCheck, lines_of_secrets
 from batch_scorer.config.layers import Interpolation, given_by, merge, to_plain, with_flags, without
-from batch_scorer.config.mistakes import JobInvalid, Mistake, suggestion
+from batch_scorer.config.mistakes import JobInvalid, Mistake
 from batch_scorer.config.not_yet import not_yet
 from batch_scorer.config.project import NAME, Project
 from batch_scorer.config.stand_ins import with_stand_ins
 from batch_scorer.config.words import find, in_words, place_of_value
 from batch_scorer.config.yaml_source import YamlMap
 from batch_scorer.core.errors import UsageError
+from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.urls import without_password
 
 NO_OVERRIDES: Mapping[str, Any] = {}

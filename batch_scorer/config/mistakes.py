@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from batch_scorer.core.errors import ConfigInvalid
 from batch_scorer.core.urls import without_userinfo
@@ -110,17 +109,6 @@ class JobInvalid(ConfigInvalid):
 
     def render(self) -> str:
         return "\n".join(mistake.render() for mistake in self.mistakes)
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant."""
-    return next(iter(get_close_matches(name, list(known), n=1, cutoff=0.6)), None)
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """`; did you mean "partition_by"?`, or nothing when no known name is near."""
-    near = nearest(name, known)
-    return f'; did you mean "{near}"?' if near else ""
 
 
 def _printable(text: str) -> str:

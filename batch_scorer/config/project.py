@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch_scorer.config.mistakes import suggestion
 from batch_scorer.core.errors import UsageError
+from batch_scorer.core.nearest import suggestion
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 

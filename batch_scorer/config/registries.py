@@ -28,8 +28,8 @@ def registry_path(project: Project, target: str | None = None) -> Path:
     return Path(project.resolve(named.pop() if named else "data/models"))
 
 
-def named_tracking_uri(project: Project, target: str | None = None) -> str | None:
-    """Of the MLflow that the project's jobs name in `registry`. Raises: UsageError."""
+def project_tracking_uri(project: Project, target: str | None = None) -> str | None:
+    """Of the MLflow that the jobs name in `registry`, or else its own variable. Raises: UsageError."""
     named = {job.tracking_uri for job in _whole_jobs(project, target)} - {None}
     if len(named) > 1:
         raise UsageError(
@@ -37,7 +37,17 @@ def named_tracking_uri(project: Project, target: str | None = None) -> str | Non
             where=str(project.root / "jobs"),
             fix="say which one is meant: --tracking-uri URI",
         )
-    return next(iter(named), None)
+    return tracking_uri_of(project, next(iter(named), None))
+
+
+def tracking_uri_of(project: Project, written: str | None) -> str | None:
+    """Of the MLflow to ask: what is written in a job file or on the command line, else MLflow's own variable.
+
+    A SQLite file of a job file lies below the project, any other where MLflow would look for it.
+    """
+    if written is not None and written.startswith("sqlite:///"):
+        return "sqlite:///" + project.resolve(written.removeprefix("sqlite:///"))
+    return written or os.environ.get("MLFLOW_TRACKING_URI") or None
 
 
 def code_directories(project: Project, target: str | None = None) -> tuple[str, ...]:

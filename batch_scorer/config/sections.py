@@ -19,7 +19,6 @@ from batch_scorer.config.fields import (
     HostName,
     HttpUrl,
     MailAddress,
-    ModelRef,
     ModelUri,
     Outputs,
     PartitionKeys,
@@ -37,11 +36,11 @@ from batch_scorer.config.fields import (
     Tolerance,
     Where,
     Workers,
-    parse_model_ref,
 )
 from batch_scorer.config.mlflow import is_of_mlflow, parse_mlflow_ref
-from batch_scorer.core.expression_parser import parse_condition
-from batch_scorer.core.expressions import Expression
+from batch_scorer.config.model_refs import ModelRef, parse_model_ref
+from batch_scorer.core.expressions.parser import parse_condition
+from batch_scorer.core.expressions.trees import Expression
 from batch_scorer.core.models import Method
 from batch_scorer.core.notices import Event
 from batch_scorer.core.validation import OnFail

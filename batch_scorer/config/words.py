@@ -11,8 +11,9 @@ from pydantic_core import ErrorDetails
 
 from batch_scorer.config.extends import Sources
 from batch_scorer.config.keys import is_secret, required_below
-from batch_scorer.config.mistakes import Mistake, Place, suggestion
+from batch_scorer.config.mistakes import Mistake, Place
 from batch_scorer.config.yaml_source import YamlEntry, YamlList, YamlMap, YamlScalar, YamlValue
+from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.urls import without_userinfo
 
 Path = tuple[str | int, ...]

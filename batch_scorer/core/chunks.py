@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from batch_scorer.core.errors import BatchScorerError
-from batch_scorer.core.expressions import Expression, OutputColumn
+from batch_scorer.core.expressions.trees import Expression, OutputColumn
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.models import ColumnSpec, Method, ModelPin
 from batch_scorer.core.partitions import Partition

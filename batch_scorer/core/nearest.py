@@ -1,19 +1,27 @@
-"""Names for people: the nearest known one, and a list that stays short."""
+"""Names for people: the known one that was probably meant, and a list that stays short."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 _MAX_LISTED = 10
 _MAX_CHARS = 40
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
-    """`; did you mean "fare"?`, or nothing."""
-    by_lower = {each.lower(): each for each in reversed(known)}
-    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-    return f'; did you mean "{by_lower[near[0]]}"?' if near else ""
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant: one near as it is written, or else in any letter case."""
+    names = tuple(known)
+    by_lower = {each.lower(): each for each in reversed(names)}
+    as_written = get_close_matches(name, names, n=1)
+    in_any_case = (by_lower[lower] for lower in get_close_matches(name.lower(), by_lower, n=1))
+    return next(iter(as_written), None) or next(in_any_case, None)
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """`; did you mean "fare"?`, or nothing when no known name is near."""
+    near = nearest(name, known)
+    return f'; did you mean "{near}"?' if near else ""
 
 
 def listed(names: Sequence[str]) -> str:

@@ -11,10 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from batch_scorer.config.job import Job
-from batch_scorer.config.mistakes import suggestion
 from batch_scorer.config.mlflow import is_of_mlflow
 from batch_scorer.core.errors import BatchScorerError, SignatureInvalid
-from batch_scorer.core.expression_tokens import names_at
+from batch_scorer.core.expressions.tokens import names_at
+from batch_scorer.core.nearest import suggestion
 from batch_scorer.execution.parts import BoundSuite
 from batch_scorer.lake.storage import LakeStorage
 from batch_scorer.models.registry.files import FileRegistry

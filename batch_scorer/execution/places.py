@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from batch_scorer.config.job import Job
+from batch_scorer.config.project import Project
 from batch_scorer.core.partitions import Partition
 
 
@@ -16,10 +18,9 @@ class Places:
     state: Path
     predictions: Path
 
-    @property
-    def database(self) -> Path:
-        """Of a ledger in SQLite."""
-        return self.state / "ledger.db"
+    def ledger(self, state_db: str) -> str | Path:
+        """What opens the ledger: a file for `sqlite`, or else the URL that `output.state_db` is."""
+        return self.state / "ledger.db" if state_db == "sqlite" else state_db
 
     @property
     def presence(self) -> Path:
@@ -45,3 +46,11 @@ class Places:
     def replaced_root(self) -> Path:
         """Where the files of generations go that a newer one replaced."""
         return self.state / "replaced" / self.job
+
+
+def places_of(project: Project, job: Job) -> Places:
+    return Places(
+        job=job.name,
+        state=Path(project.resolve(job.output.state)),
+        predictions=Path(project.resolve(job.output.path)),
+    )

@@ -17,7 +17,7 @@ from batch_scorer.core.chunks import (
     output_columns,
 )
 from batch_scorer.core.errors import InputMoved
-from batch_scorer.core.expressions import names_in
+from batch_scorer.core.expressions.trees import names_in
 from batch_scorer.core.lakefiles import Footer, PartitionFiles, content_fingerprint
 from batch_scorer.core.leases import Opening
 from batch_scorer.core.models import ModelPin

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from batch_scorer.core.errors import InputError
-from batch_scorer.core.expression_text import text_of
-from batch_scorer.core.expressions import (
+from batch_scorer.core.expressions.text import text_of
+from batch_scorer.core.expressions.trees import (
     Arithmetic,
     Call,
     Comparison,

@@ -70,7 +70,8 @@ def register(
     columns: the names of the input columns, in order, of an estimator that was fitted on an array or on a
         series of texts; every other one knows them.
     tolerance: of the golden rows; by default they repeat to the last bit.
-    alias, reason: also let an alias, e.g. "champion", point to the version, and why.
+    alias, reason: also let an alias, e.g. "champion", point to the version, and why; one that means another
+        version already is moved by `batch-scorer models promote`, which asks the jobs that use it.
     allow_pickle: save with joblib what skops cannot; loading that runs code, on every worker.
     no_golden_rows: register without a reference; every later run will mention it.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from batch_scorer.core.errors import UsageError
+from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.partitions import (
     KeyType,
     Partition,
@@ -157,9 +157,8 @@ def _asked_values(job: Job, selection: Selection) -> dict[str, set[PartitionValu
 
 def _unknown_key(job: Job, name: str) -> UsageError:
     names = [key.name for key in job.input.partition_by]
-    near = difflib.get_close_matches(name, names, n=1)
     return UsageError(
-        f'{job.name} has no partition key "{name}"' + (f'; did you mean "{near[0]}"?' if near else ""),
+        f'{job.name} has no partition key "{name}"{suggestion(name, names)}',
         where="--partition",
         fix=f"its keys are {', '.join(names)}",
     )

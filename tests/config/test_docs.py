@@ -14,11 +14,11 @@ from batch_scorer.config.job import Job
 from batch_scorer.config.keys import fields_of, section_in
 from batch_scorer.config.load import load_job
 from batch_scorer.config.not_yet import NOT_YET
-from batch_scorer.core.expression_functions import FUNCTIONS, OUTPUT_FUNCTIONS, WHERE_FUNCTIONS
-from batch_scorer.core.expression_parser import parse_condition, parse_expression, parse_output
-from batch_scorer.core.expressions import OUTPUT_TYPES
+from batch_scorer.core.expressions.functions import FUNCTIONS, OUTPUT_FUNCTIONS, WHERE_FUNCTIONS
+from batch_scorer.core.expressions.parser import parse_condition, parse_expression, parse_output
+from batch_scorer.core.expressions.result_layouts import words_of
+from batch_scorer.core.expressions.trees import OUTPUT_TYPES
 from batch_scorer.core.models import Method
-from batch_scorer.core.result_layouts import words_of
 from tests.config.conftest import SMALLEST, Jobs
 
 PAGE = (Path(__file__).parents[2] / "docs" / "job.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from batch_scorer.config.fingerprint import _canonical, config_fingerprint
-from batch_scorer.core.expression_parser import parse_expression
+from batch_scorer.core.expressions.parser import parse_expression
 from tests.config.conftest import Jobs
 
 

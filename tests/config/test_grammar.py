@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from batch_scorer.core.expression_functions import FUNCTIONS
-from batch_scorer.core.expression_parser import parse_expression
-from batch_scorer.core.expression_tokens import ExpressionInvalid
+from batch_scorer.core.expressions.functions import FUNCTIONS
+from batch_scorer.core.expressions.parser import parse_expression
+from batch_scorer.core.expressions.tokens import ExpressionInvalid
 
 PAGE = (Path(__file__).parents[2] / "docs" / "job.md").read_text(encoding="utf-8")
 BLOCK = re.findall(r"```ebnf\n(.*?)```", PAGE, re.DOTALL)[0]

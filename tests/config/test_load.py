@@ -18,7 +18,7 @@ from batch_scorer.config.load import load_job, load_jobs
 from batch_scorer.config.mistakes import JobInvalid
 from batch_scorer.config.yaml_source import parse_yaml
 from batch_scorer.core.errors import UsageError
-from batch_scorer.core.expression_parser import parse_expression
+from batch_scorer.core.expressions.parser import parse_expression
 from batch_scorer.core.models import Method
 from batch_scorer.core.partitions import KeyType, PartitionKey
 from batch_scorer.core.validation import OnFail

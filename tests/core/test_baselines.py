@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_scorer.core.baseline_json import decode_baseline, encode_baseline
-from batch_scorer.core.baselines import (
+from batch_scorer.core.baselines.documents import decode_baseline, encode_baseline
+from batch_scorer.core.baselines.dyadic import Dyadic
+from batch_scorer.core.baselines.values import (
     Baseline,
     Booleans,
     Categories,
@@ -21,7 +22,6 @@ from batch_scorer.core.baselines import (
     emptied,
     merge,
 )
-from batch_scorer.core.dyadic import Dyadic
 from batch_scorer.core.errors import BinsDiffer, ModelRefused
 
 EDGES = (-2.0, 0.0, 0.5, 100.0)

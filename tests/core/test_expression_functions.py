@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from batch_scorer.core.expression_functions import FUNCTIONS
-from batch_scorer.core.expression_parser import parse_condition, parse_expression, parse_output
-from batch_scorer.core.expression_tokens import ExpressionInvalid, names_at
-from batch_scorer.core.expressions import Call, Comparison, Item, Literal, Name, names_in
+from batch_scorer.core.expressions.functions import FUNCTIONS
+from batch_scorer.core.expressions.parser import parse_condition, parse_expression, parse_output
+from batch_scorer.core.expressions.result_layouts import words_of
+from batch_scorer.core.expressions.tokens import ExpressionInvalid, names_at
+from batch_scorer.core.expressions.trees import Call, Comparison, Item, Literal, Name, names_in
 from batch_scorer.core.models import Method
-from batch_scorer.core.result_layouts import words_of
 
 PROBA = words_of(Method.PREDICT_PROBA)
 

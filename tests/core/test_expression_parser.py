@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch_scorer.core.expression_cursor import MAX_NESTING, MAX_OPERATORS
-from batch_scorer.core.expression_parser import parse_condition, parse_expression, parse_output
-from batch_scorer.core.expression_tokens import MAX_CHARS, ExpressionInvalid
-from batch_scorer.core.expression_words import ResultWords
-from batch_scorer.core.expressions import (
+from batch_scorer.core.expressions.cursor import MAX_NESTING, MAX_OPERATORS
+from batch_scorer.core.expressions.parser import parse_condition, parse_expression, parse_output
+from batch_scorer.core.expressions.tokens import MAX_CHARS, ExpressionInvalid
+from batch_scorer.core.expressions.trees import (
     Arithmetic,
     Call,
     Comparison,
@@ -30,6 +29,7 @@ from batch_scorer.core.expressions import (
     names_in,
     walk,
 )
+from batch_scorer.core.expressions.words import ResultWords
 
 ROWS = """(values (0.0, 1.0, 'x'), (2.0, NULL, 'it''s'), (NULL, -3.0, NULL), (5.5, 5.5, 'y')) rows(a, b, t)"""
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from batch_scorer.core.expression_parser import parse_condition, parse_expression, parse_output
-from batch_scorer.core.expression_text import text_of
-from batch_scorer.core.expression_tokens import ExpressionInvalid
-from batch_scorer.core.expression_words import ResultWords
-from batch_scorer.core.expressions import Expression, Item, Literal, Name, NullTest
+from batch_scorer.core.expressions.parser import parse_condition, parse_expression, parse_output
+from batch_scorer.core.expressions.result_layouts import layout_of
+from batch_scorer.core.expressions.text import text_of
+from batch_scorer.core.expressions.tokens import ExpressionInvalid
+from batch_scorer.core.expressions.trees import Expression, Item, Literal, Name, NullTest
+from batch_scorer.core.expressions.words import ResultWords
 from batch_scorer.core.models import Method, Signature
-from batch_scorer.core.result_layouts import layout_of
 from tests.expressions import call, comparisons, memberships, numbers, truths
 
 _texts = st.text(max_size=5)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from batch_scorer.core.expression_parser import parse_output
-from batch_scorer.core.expression_tokens import ExpressionInvalid
-from batch_scorer.core.expression_words import NotNamed, Path
+from batch_scorer.core.expressions.parser import parse_output
+from batch_scorer.core.expressions.result_layouts import ResultLayout, layout_of
+from batch_scorer.core.expressions.tokens import ExpressionInvalid
+from batch_scorer.core.expressions.words import NotNamed, Path
 from batch_scorer.core.models import Method, Signature
-from batch_scorer.core.result_layouts import ResultLayout, layout_of
 
 P, PROBA, DECISION, SCORE, TRANSFORM = Method
 THREE = Signature(

@@ -25,9 +25,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from batch_scorer.core.expression_parser import parse_output
+from batch_scorer.core.expressions.parser import parse_output
+from batch_scorer.core.expressions.result_layouts import layout_of
 from batch_scorer.core.models import Method
-from batch_scorer.core.result_layouts import layout_of
 from batch_scorer.execution.job_draft.outputs import draft_outputs
 from batch_scorer.models import register
 from batch_scorer.models.registry.files import FileRegistry

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch_scorer.core.errors import InputError
-from batch_scorer.core.expression_parser import parse_condition
-from batch_scorer.core.expressions import Expression, Literal, Name, NullTest
+from batch_scorer.core.expressions.parser import parse_condition
+from batch_scorer.core.expressions.trees import Expression, Literal, Name, NullTest
 from batch_scorer.lake.filters import row_mask
 from tests.expressions import call, comparisons, memberships, numbers, sql, truths
 

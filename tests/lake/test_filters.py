@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch_scorer.core.errors import InputError
-from batch_scorer.core.expressions import (
+from batch_scorer.core.expressions.trees import (
     Arithmetic,
     Call,
     Comparison,

@@ -21,7 +21,7 @@ from batch_scorer.core.errors import (
     InputMoved,
     LossyCast,
 )
-from batch_scorer.core.expressions import Comparison, Expression, Literal, Name, NullTest
+from batch_scorer.core.expressions.trees import Comparison, Expression, Literal, Name, NullTest
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.lake.reader import Batch, cut_evenly, read_chunk
 from tests.lake.lakes import chunk_of, put, spec

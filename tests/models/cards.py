@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from batch_scorer.core.baselines import Baseline, Booleans, Categories, Lengths, Numbers
-from batch_scorer.core.dyadic import Dyadic
+from batch_scorer.core.baselines.dyadic import Dyadic
+from batch_scorer.core.baselines.values import Baseline, Booleans, Categories, Lengths, Numbers
 from batch_scorer.core.models import (
     ColumnSpec,
     Method,

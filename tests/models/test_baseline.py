@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_scorer.core.baseline_json import decode_baseline, encode_baseline
-from batch_scorer.core.baselines import (
+from batch_scorer.core.baselines.documents import decode_baseline, encode_baseline
+from batch_scorer.core.baselines.values import (
     Baseline,
     Booleans,
     Categories,

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from batch_scorer.cli.models.card_text import card_lines, signature_lines
-from batch_scorer.core.baselines import Booleans, Categories, Numbers
+from batch_scorer.core.baselines.values import Booleans, Categories, Numbers
 from batch_scorer.core.models import ModelManifest, Signature
 from batch_scorer.models.card.drawing import HEIGHT, WIDTH, drawing_of
 from batch_scorer.models.card.known import Known

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_scorer.core.errors import UsageError
-from batch_scorer.models.registry.names import as_version, is_name, nearest, require_alias, require_name
+from batch_scorer.models.registry.names import as_version, is_name, require_alias, require_name
 
 
 @given(st.text())
@@ -38,8 +38,3 @@ def test_a_version_is_a_number_in_canonical_form(number: int) -> None:
     assert as_version(str(number)) == number
     assert as_version(f"0{number}") is None
     assert as_version(f"v{number}") is None
-
-
-def test_the_nearest_name_is_suggested_only_when_it_is_near() -> None:
-    assert nearest("taxi_tip", ["taxi_tips", "churn"]) == '; did you mean "taxi_tips"?'
-    assert nearest("zebra", ["taxi_tips", "churn"]) == ""

@@ -16,10 +16,10 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from batch_scorer.core.errors import ScoringError, SignatureInvalid
-from batch_scorer.core.expression_parser import parse_output
-from batch_scorer.core.expressions import Comparison, Expression, Item, Literal, Name
+from batch_scorer.core.expressions.parser import parse_output
+from batch_scorer.core.expressions.result_layouts import ResultLayout, layout_of
+from batch_scorer.core.expressions.trees import Comparison, Expression, Item, Literal, Name
 from batch_scorer.core.models import Method, Signature
-from batch_scorer.core.result_layouts import ResultLayout, layout_of
 from batch_scorer.lake.filters import row_mask
 from batch_scorer.models.scoring.numpy_expressions import Predicted, evaluate
 from batch_scorer.models.scoring.output_values import evaluate_outputs

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_scorer.core.errors import ScoringError, SignatureInvalid
-from batch_scorer.core.expression_text import text_of
-from batch_scorer.core.expressions import (
+from batch_scorer.core.expressions.text import text_of
+from batch_scorer.core.expressions.trees import (
     OUTPUT_TYPES,
     Arithmetic,
     Comparison,

@@ -80,6 +80,15 @@ def test_all_that_is_said_of_a_model_is_in_its_manifest(tmp_path: Path) -> None:
     assert registry.history("taxi_tips")[-1].why == "better than nothing"
 
 
+def test_an_alias_that_jobs_may_be_using_is_not_moved_from_python(tmp_path: Path) -> None:
+    register(MODEL, name="m", reference=RIDES, registry=tmp_path, alias="champion")
+    with pytest.raises(UsageError, match="m@champion means version 1") as caught:
+        register(MODEL, name="m", reference=RIDES, registry=tmp_path, alias="champion")
+    assert caught.value.next_command == "batch-scorer models promote m --alias champion --reason 'why'"
+    register(MODEL, name="m", reference=RIDES, registry=tmp_path, alias="candidate")
+    assert FileRegistry(tmp_path).aliases("m") == {"champion": 1, "candidate": 2}
+
+
 def test_what_comes_back_reads_well_in_a_notebook(tmp_path: Path) -> None:
     model = register(
         MODEL, name="m", reference=RIDES, registry=str(tmp_path), metrics={"a<b": 0.5}, alias="champion"

@@ -87,9 +87,9 @@ def _asked(uri: str) -> MlflowRef:
 
 def _tracking_uri(settings: Settings, given: str | None) -> str:
     """What is given, what the project's jobs name, or MLflow's own variable. Raises: UsageError."""
-    from batch_scorer import wiring
+    from batch_scorer.config.registries import project_tracking_uri
 
-    found = given or wiring.project_tracking_uri(settings.find_project(), settings.target)
+    found = given or project_tracking_uri(settings.find_project(), settings.target)
     if found is None:
         raise UsageError(
             "nobody says which MLflow",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from batch_scorer.cli import output, words
-from batch_scorer.cli.asked import asked_jobs
+from batch_scorer.cli.models.using import jobs_using
 from batch_scorer.cli.settings import Settings
 from batch_scorer.core.errors import AliasNotMoved, BatchScorerError
 
@@ -77,10 +77,12 @@ def point_alias(settings: Settings, registry: FileRegistry, move: Move, do: Call
 def _through_gates(
     settings: Settings, registry: FileRegistry, move: Move, do: Callable[[], object] | None
 ) -> None:
+    from batch_scorer import wiring
     from batch_scorer.execution.promotion.gates import gates
 
     pin = registry.resolve(move.reference)
-    uses = _jobs_using(settings, move.uri)
+    project = settings.find_project()
+    uses = [wiring.use_of_alias(project, loaded) for loaded in jobs_using(settings, frozenset({move.uri}))]
     asked = list(gates(pin, registry, uses))
     _show_gates(settings, asked, all_shown=do is None or bool(settings.verbose))
     _require_passed(move, asked)
@@ -90,15 +92,6 @@ def _through_gates(
     _say(settings, f"{move.uri} {'is now' if do else 'would be'} version {move.version}; {before}")
     for use in uses:
         _tell_consequence(settings, use, pin)
-
-
-def _jobs_using(settings: Settings, uri: str) -> list[AliasUse]:
-    """A job file that is broken is a warning, and says so elsewhere too."""
-    from batch_scorer import wiring
-
-    project = settings.find_project()
-    jobs = asked_jobs(settings, project, None, lambda name: wiring.load(project, name, settings.target))
-    return [wiring.use_of_alias(project, loaded) for loaded in jobs if loaded.job.model_reference == uri]
 
 
 def _show_gates(settings: Settings, asked: Sequence[Gate], *, all_shown: bool) -> None:

@@ -157,14 +157,14 @@ def _zone_info(name: str) -> ZoneInfo:
 
 def _aliases(registry: FileRegistry, names: Iterable[str], only: str | None) -> list[tuple[str, str]]:
     """(model, alias) of all aliases that ever were. Raises: UsageError, where `only` never was one."""
-    from batch_scorer.models.registry.names import nearest
+    from batch_scorer.core.nearest import suggestion
 
     found = [(name, alias) for name in names for alias in sorted(registry.aliases(name))]
     wanted = [pair for pair in found if only in (None, pair[1])]
     if only is not None and not wanted:
         known = sorted({alias for _name, alias in found})
         raise UsageError(
-            f'no model here ever had an alias "{only}"{nearest(only, known)}',
+            f'no model here ever had an alias "{only}"{suggestion(only, known)}',
             fix=f"known aliases: {', '.join(known)}" if known else "no alias points anywhere yet",
             next_command="batch-scorer models list",
         )

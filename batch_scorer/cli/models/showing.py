@@ -13,7 +13,7 @@ from batch_scorer.cli import output
 from batch_scorer.cli.models.card_text import card_lines, signature_lines
 from batch_scorer.cli.models.group import models
 from batch_scorer.cli.models.registry import known_version, open_registry
-from batch_scorer.cli.models.using import readable_keys, uses_of
+from batch_scorer.cli.models.using import jobs_using, readable_keys
 from batch_scorer.cli.pages import STDOUT, require_one_stdout, write_page
 from batch_scorer.cli.settings import Settings, global_options
 
@@ -56,26 +56,30 @@ def show(settings: Settings, name: str, signature: bool, file: Path | None) -> N
 
 
 def _known(settings: Settings, registry: FileRegistry, name: str, version: int) -> Known:
-    from batch_scorer.models.card.known import Known
+    from batch_scorer.models.card.known import Known, Use
     from batch_scorer.models.registry.baselines import stored_baseline
     from batch_scorer.models.registry.history import aliases_of, pinned_manifests
     from batch_scorer.models.scoring.compatibility import environment_differences
 
     manifest, history = registry.manifest(name, version), registry.history(name)
     selectors = [str(version), *(alias for alias, means in aliases_of(history).items() if means == version)]
+    uris = frozenset(f"{name}@{selector}" for selector in selectors)
     return Known(
         manifest=manifest,
         manifest_sha256=pinned_manifests(history)[version],
         history=history,
         baseline=stored_baseline(registry, manifest),
-        uses=uses_of(settings, frozenset(f"{name}@{selector}" for selector in selectors), manifest.origin),
+        uses=tuple(
+            Use(job=loaded.job.name, uri=loaded.job.model_reference)
+            for loaded in jobs_using(settings, uris, manifest.origin)
+        ),
         differs_here=environment_differences(manifest),
         keys=readable_keys(settings),
     )
 
 
 def _message(known: Known) -> dict[str, Any]:
-    from batch_scorer.core.baseline_json import baseline_document
+    from batch_scorer.core.baselines.documents import baseline_document
 
     return {
         **asdict(known.manifest),

@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from batch_scorer.cli import output
+from batch_scorer.cli.asked import asked_jobs
 from batch_scorer.cli.settings import Settings
 from batch_scorer.config.mlflow import MLFLOW, is_of_mlflow, parse_mlflow_ref
-from batch_scorer.core.errors import BatchScorerError, ConfigInvalid
+from batch_scorer.core.errors import ConfigInvalid
 from batch_scorer.core.models import ModelOrigin
 
 if TYPE_CHECKING:
-    from batch_scorer.models.card.known import Use
+    from batch_scorer.config.load import LoadedJob
     from batch_scorer.models.trust.keys import PublicKey
 
 
-def uses_of(settings: Settings, uris: frozenset[str], origin: ModelOrigin | None) -> tuple[Use, ...]:
-    """Jobs whose `model.uri` is one of these; a broken job file is left out: it is told elsewhere.
+def jobs_using(
+    settings: Settings, uris: frozenset[str], origin: ModelOrigin | None = None
+) -> Iterator[LoadedJob]:
+    """Jobs whose `model.uri` is one of these; a broken job file is left out, with a warning.
 
     origin: of an imported version. What an alias of MLflow means is not asked: a job that names one counts.
     """
     from batch_scorer import wiring
-    from batch_scorer.models.card.known import Use
 
     project = settings.find_project()
-    found = []
-    for name in project.job_names():
-        with suppress(BatchScorerError):
-            uri = wiring.load(project, name, settings.target).job.model_reference
-            if uri in uris or (origin is not None and _names(uri, origin)):
-                found.append(Use(job=name, uri=uri))
-    return tuple(found)
+    for job in asked_jobs(settings, project, None, lambda name: wiring.load(project, name, settings.target)):
+        uri = job.job.model_reference
+        if uri in uris or (origin is not None and _names(uri, origin)):
+            yield job
 
 
 def readable_keys(settings: Settings) -> Mapping[str, PublicKey] | None:

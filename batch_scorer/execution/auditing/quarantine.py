@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from batch_scorer.config.mistakes import suggestion
 from batch_scorer.core.chunks import Accounting
 from batch_scorer.core.errors import UsageError
+from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.partitions import Partition, typed
 from batch_scorer.core.records import (
     AttemptRecord,

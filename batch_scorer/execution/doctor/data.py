@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from batch_scorer.config.mistakes import suggestion
 from batch_scorer.core.checks import Check
 from batch_scorer.core.chunks import AUDIT_COLUMNS
 from batch_scorer.core.errors import ColumnMissing, ConfigInvalid, InputError
-from batch_scorer.core.expressions import names_in
+from batch_scorer.core.expressions.trees import names_in
 from batch_scorer.core.lakefiles import Footer, PartitionFiles
 from batch_scorer.core.models import ModelPin
+from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.plans import Action, Plan
 from batch_scorer.execution.doctor.asking import answer
 from batch_scorer.execution.newest import footers_of, newest_partitions

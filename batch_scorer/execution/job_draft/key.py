@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
 
-from batch_scorer.config.mistakes import suggestion
 from batch_scorer.core.chunks import AUDIT_COLUMNS
 from batch_scorer.core.errors import UsageError
+from batch_scorer.core.nearest import suggestion
 from batch_scorer.execution.job_draft.table import DraftTable
 from batch_scorer.lake.keys import DuplicateKeys, duplicate_keys
 from batch_scorer.validation.drafting.rules import looks_like_key

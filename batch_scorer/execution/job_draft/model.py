@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from batch_scorer.config.fields import MODEL_NAME
+from batch_scorer.config.model_refs import MODEL_NAME
 from batch_scorer.core.errors import InputError, ModelNotFound, UsageError
 from batch_scorer.core.models import Method
 from batch_scorer.execution.job_draft.outputs import TO_BE_REGISTERED, draft_outputs

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from batch_scorer.core.expression_text import text_of_path
+from batch_scorer.core.expressions.result_layouts import ResultLayout, layout_of
+from batch_scorer.core.expressions.text import text_of_path
 from batch_scorer.core.models import Method, ModelManifest, Signature
-from batch_scorer.core.result_layouts import ResultLayout, layout_of
 
 TO_BE_REGISTERED: Mapping[str, str] = {"prediction": "float64 = prediction"}
 

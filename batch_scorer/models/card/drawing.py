@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from batch_scorer.core.baselines import Booleans, Categories, ColumnBaseline, Lengths, Numbers
+from batch_scorer.core.baselines.values import Booleans, Categories, ColumnBaseline, Lengths, Numbers
 from batch_scorer.core.visible import visible
 from batch_scorer.models.card.summaries import drawn_range, heights, in_words, share_in_words, value_in_words
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from batch_scorer.core.baselines import Baseline
+from batch_scorer.core.baselines.values import Baseline
 from batch_scorer.core.models import ModelManifest
 from batch_scorer.models.card.signers import Standing, standing
 from batch_scorer.models.registry.history import HistoryEntry, aliases_of

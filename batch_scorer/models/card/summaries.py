@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from batch_scorer.core.baselines import Booleans, Categories, ColumnBaseline, Lengths, Numbers
+from batch_scorer.core.baselines.values import Booleans, Categories, ColumnBaseline, Lengths, Numbers
 
 _BARS = "▁▂▃▄▅▆▇█"
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 (a zone of its own: what the column has)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from batch_scorer.core.baselines import Baseline, Categories, ColumnBaseline
+from batch_scorer.core.baselines.values import Baseline, Categories, ColumnBaseline
 from batch_scorer.core.models import ColumnSpec, Method
 from batch_scorer.core.visible import visible
 from batch_scorer.models.card.facts import Fact, event_in_words, facts_of, listed

@@ -25,9 +25,9 @@ from batch_scorer.core.errors import (
     ModelRefused,
     StoreUnavailable,
 )
+from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.urls import without_userinfo
 from batch_scorer.models.mlflow.mirror import address_of
-from batch_scorer.models.registry.names import nearest
 
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -163,7 +163,7 @@ class MlflowClient:
             aliases = dict(next((model.aliases for model in found if model.name == asked.name), {}))
         if asked.name not in names:
             return ModelNotFound(
-                f'MLflow has no registered model "{asked.name}"{nearest(asked.name, names)}',
+                f'MLflow has no registered model "{asked.name}"{suggestion(asked.name, names)}',
                 where=self.address,
                 fix=f"known models: {', '.join(sorted(names)[:6])}"
                 if names
@@ -173,7 +173,7 @@ class MlflowClient:
         known = [f"models:/{asked.name}@{alias} (version {aliases[alias]})" for alias in sorted(aliases)]
         return ModelNotFound(
             f'MLflow\'s model "{asked.name}" has no {kind} "{which}"'
-            + (nearest(which, aliases) if asked.alias else ""),
+            + (suggestion(which, aliases) if asked.alias else ""),
             where=self.address,
             fix=f"its aliases: {', '.join(known[:6])}"
             if known

@@ -14,7 +14,14 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from batch_scorer.core.baselines import Baseline, Booleans, Categories, ColumnBaseline, Lengths, Numbers
+from batch_scorer.core.baselines.values import (
+    Baseline,
+    Booleans,
+    Categories,
+    ColumnBaseline,
+    Lengths,
+    Numbers,
+)
 from batch_scorer.core.errors import ScoringError
 from batch_scorer.core.models import Method, Signature
 from batch_scorer.models.scoring.counting import (

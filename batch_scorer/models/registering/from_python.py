@@ -31,9 +31,10 @@ def register_version(
     no_golden_rows: bool,
 ) -> RegisteredModel:
     """See batch_scorer.models.register."""
+    files = FileRegistry(_registry_root(registry))
     if alias is not None:
         require_alias(alias)
-    files = FileRegistry(_registry_root(registry))
+        _require_new(files, name, alias)
     manifest = register(
         estimator,
         registry=files,
@@ -47,6 +48,21 @@ def register_version(
     if alias is not None:
         files.promote(name, manifest.version, alias, reason=reason, who=user_name())
     return RegisteredModel(manifest=manifest, path=files.root / name / str(manifest.version), alias=alias)
+
+
+def _require_new(registry: FileRegistry, name: str, alias: str) -> None:
+    """To move an alias the jobs that use it are asked, and only the command knows them.
+
+    Raises: UsageError, when the alias means a version.
+    """
+    means = registry.aliases(name).get(alias) if name in registry.names() else None
+    if means is not None:
+        raise UsageError(
+            f"{name}@{alias} means version {means}, and jobs may be scoring with it",
+            where=str(registry.root / name),
+            fix="register without alias=; then let the alias move through the gates of models promote",
+            next_command=f"batch-scorer models promote {name} --alias {alias} --reason 'why'",
+        )
 
 
 def commit(given: str | None) -> str | None:

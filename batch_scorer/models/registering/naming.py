@@ -10,8 +10,8 @@ import numpy as np
 
 from batch_scorer.core.errors import UsageError
 from batch_scorer.core.models import Method
+from batch_scorer.core.nearest import suggestion
 from batch_scorer.models.estimators import fitted_parts
-from batch_scorer.models.registry.names import nearest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ def require_positive_class(named: str | None, classes: Sequence[str] | None) -> 
         )
     if named not in classes:
         raise UsageError(
-            f'"{named}" is no class of the model{nearest(named, classes)}',
+            f'"{named}" is no class of the model{suggestion(named, classes)}',
             fix=f"its classes are: {', '.join(classes[:20])}{', …' if len(classes) > 20 else ''}",
         )
 

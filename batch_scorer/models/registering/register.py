@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 from threadpoolctl import ThreadpoolController
 
-from batch_scorer.core.baseline_json import encode_baseline
+from batch_scorer.core.baselines.documents import encode_baseline
 from batch_scorer.core.errors import UsageError
 from batch_scorer.core.models import ModelFormat, ModelManifest, Signature, TrainingReference
 from batch_scorer.models.estimators import describe, use_one_thread

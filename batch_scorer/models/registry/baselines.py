@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from batch_scorer.core.baseline_json import decode_baseline
-from batch_scorer.core.baselines import Baseline
+from batch_scorer.core.baselines.documents import decode_baseline
+from batch_scorer.core.baselines.values import Baseline
 from batch_scorer.core.models import ModelManifest
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.registry.manifests import BASELINE_FILE

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable
 
 from batch_scorer.core.errors import UsageError
 
@@ -41,9 +39,3 @@ def require_alias(text: str) -> str:
             fix="use a word such as champion: lower-case letters, digits, _ . and -; not a number",
         )
     return text
-
-
-def nearest(text: str, known: Iterable[str]) -> str:
-    """`; did you mean "taxi_tips"?`, or nothing when no name is close."""
-    close = difflib.get_close_matches(text, sorted(known), n=1)
-    return f'; did you mean "{close[0]}"?' if close else ""

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from batch_scorer.core.errors import ModelNotFound
+from batch_scorer.core.nearest import suggestion
 from batch_scorer.models.registry.history import HistoryEntry, aliases_of, pinned_manifests
-from batch_scorer.models.registry.names import as_version, nearest
+from batch_scorer.models.registry.names import as_version
 
 
 def unknown_model(root: Path, name: str, names: Sequence[str]) -> ModelNotFound:
     return ModelNotFound(
-        f'there is no model "{name}"{nearest(name, names)}',
+        f'there is no model "{name}"{suggestion(name, names)}',
         where=str(root),
         fix=f"known models: {', '.join(names)}" if names else "no model is registered yet",
         next_command="batch-scorer models list" if names else "batch-scorer models register --help",
@@ -23,7 +24,7 @@ def unknown_version(root: Path, name: str, selector: str, entries: Sequence[Hist
     known = [*aliases_of(entries), *map(str, pinned_manifests(entries))]
     kind = "version" if as_version(selector) else "alias"
     return ModelNotFound(
-        f'the model "{name}" has no {kind} "{selector}"{nearest(selector, known)}',
+        f'the model "{name}" has no {kind} "{selector}"{suggestion(selector, known)}',
         where=str(root / name),
         fix=f"write one of {listed(name, entries)}",
         next_command=f"batch-scorer models show {name}",

@@ -14,8 +14,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_scorer.core.baselines import Baseline, Booleans, Categories, ColumnBaseline, Lengths, Numbers
-from batch_scorer.core.dyadic import Dyadic
+from batch_scorer.core.baselines.dyadic import Dyadic
+from batch_scorer.core.baselines.values import (
+    Baseline,
+    Booleans,
+    Categories,
+    ColumnBaseline,
+    Lengths,
+    Numbers,
+)
 from batch_scorer.core.errors import ColumnMissing
 
 _BLOCK = 2**16  # rows: what is copied of them stays small, and sums of their mantissas stay exact

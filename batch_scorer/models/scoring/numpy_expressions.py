@@ -1,4 +1,4 @@
-"""core.expressions over predictions, in NumPy. Predictions have no nulls, so two-valued logic is enough.
+"""Expressions over predictions, in NumPy. Predictions have no nulls, so two-valued logic is enough.
 
 Numbers are widened first (int64, float64), so that int8 labels do not wrap and float32 compares as written.
 """
@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from batch_scorer.core.errors import SignatureInvalid
-from batch_scorer.core.expression_words import NotNamed, Path
-from batch_scorer.core.expressions import (
+from batch_scorer.core.expressions.result_layouts import Block, ResultLayout
+from batch_scorer.core.expressions.trees import (
     Arithmetic,
     Call,
     Comparison,
@@ -31,7 +31,7 @@ from batch_scorer.core.expressions import (
     NullTest,
     Scalar,
 )
-from batch_scorer.core.result_layouts import Block, ResultLayout
+from batch_scorer.core.expressions.words import NotNamed, Path
 from batch_scorer.models.scoring.error_rows import refused
 from batch_scorer.models.scoring.numpy_functions import (
     EXTREMES,

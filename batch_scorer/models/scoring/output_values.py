@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from batch_scorer.core.errors import ScoringError, SignatureInvalid
-from batch_scorer.core.expressions import OutputColumn
+from batch_scorer.core.expressions.result_layouts import layout_of
+from batch_scorer.core.expressions.trees import OutputColumn
 from batch_scorer.core.models import Method, Signature
-from batch_scorer.core.result_layouts import layout_of
 from batch_scorer.models.scoring.error_rows import refused
 from batch_scorer.models.scoring.numpy_expressions import Predicted, evaluate
 from batch_scorer.models.signature.arrow_types import arrow_type

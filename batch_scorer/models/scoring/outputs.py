@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from batch_scorer.core.errors import SignatureInvalid
-from batch_scorer.core.expression_parser import parse_output
-from batch_scorer.core.expression_tokens import ExpressionInvalid
-from batch_scorer.core.expressions import OutputColumn
+from batch_scorer.core.expressions.parser import parse_output
+from batch_scorer.core.expressions.result_layouts import layout_of
+from batch_scorer.core.expressions.tokens import ExpressionInvalid
+from batch_scorer.core.expressions.trees import OutputColumn
 from batch_scorer.core.models import Method, Signature
-from batch_scorer.core.result_layouts import layout_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from batch_scorer.core.errors import SignatureInvalid
 from batch_scorer.core.models import ColumnSpec
+from batch_scorer.core.nearest import suggestion
 from batch_scorer.models.estimators import feature_names, learned_categories, learned_missing
-from batch_scorer.models.registry.names import nearest
 from batch_scorer.models.signature.arrow_types import type_name
 from batch_scorer.models.signature.dtypes import dtype_name
 from batch_scorer.models.signature.refused import unsupported
@@ -49,7 +49,7 @@ def columns_from_frame(
 
 def require_columns(names: tuple[str, ...], available: tuple[str, ...], *, where: str) -> None:
     """Raises: SignatureInvalid, naming every column that is not available and the nearest that is."""
-    absent = [f'"{name}"{nearest(name, available)}' for name in names if name not in available]
+    absent = [f'"{name}"{suggestion(name, available)}' for name in names if name not in available]
     if absent:
         raise SignatureInvalid(
             f"the training reference lacks columns that the model reads: {', '.join(absent)}",

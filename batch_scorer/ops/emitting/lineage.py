@@ -14,7 +14,7 @@ from ulid import ULID
 
 from batch_scorer.config.job import Job as JobFile
 from batch_scorer.core.errors import Interrupted, RunTimedOut, Terminated
-from batch_scorer.core.expressions import names_in
+from batch_scorer.core.expressions.trees import names_in
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published, headline
 from batch_scorer.core.partitions import KeyType

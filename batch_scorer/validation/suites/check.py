@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from batch_scorer.config.mistakes import suggestion
+from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.validation import Suite
 from batch_scorer.validation.suites.catalogue import columns_named, columns_read
 

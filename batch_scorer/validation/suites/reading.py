@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from batch_scorer.config.mistakes import JobInvalid, Mistake, suggestion
+from batch_scorer.config.mistakes import JobInvalid, Mistake
 from batch_scorer.core.errors import ConfigInvalid
+from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.validation import OnFail, Severity, Suite
 from batch_scorer.validation.suites.catalogue import DEFAULTS, RUNTIME_KWARGS, columns_of
 from batch_scorer.validation.suites.json_text import JsonInvalid, JsonText, Span, parse_json

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from batch_scorer.config.mistakes import suggestion
+from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.validation import Severity
 from batch_scorer.validation.suites.catalogue import CATALOGUE, RUNTIME_KWARGS, Kind
 from batch_scorer.validation.suites.json_text import JsonPath

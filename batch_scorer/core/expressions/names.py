@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from batch_scorer.core.expression_cursor import Cursor
-from batch_scorer.core.expression_functions import FUNCTIONS, WHERE_FUNCTIONS, Arguments, Function
-from batch_scorer.core.expression_tokens import ExpressionInvalid, Token, TokenKind
-from batch_scorer.core.expression_words import NotNamed, Words
-from batch_scorer.core.expressions import Item, Name, Step
-from batch_scorer.core.nearest import nearest
+from batch_scorer.core.expressions.cursor import Cursor
+from batch_scorer.core.expressions.functions import FUNCTIONS, WHERE_FUNCTIONS, Arguments, Function
+from batch_scorer.core.expressions.tokens import ExpressionInvalid, Token, TokenKind
+from batch_scorer.core.expressions.trees import Item, Name, Step
+from batch_scorer.core.expressions.words import NotNamed, Words
+from batch_scorer.core.nearest import suggestion
 
 _MAX_INDEX = 9_999
 
@@ -37,7 +37,7 @@ class NameReader:
         if name in FUNCTIONS:
             elsewhere = "input.where" if name in WHERE_FUNCTIONS else "model.output"
             raise ExpressionInvalid(f"{name}(…) works in {elsewhere} only", offset=token.offset)
-        near = nearest(name, tuple(known)) or f"; there are {', '.join(known)}"
+        near = suggestion(name, tuple(known)) or f"; there are {', '.join(known)}"
         raise ExpressionInvalid(f'unknown function "{token.text}"{near}', offset=token.offset)
 
     def whole(self, function: Function) -> Name | Item | None:

@@ -7,8 +7,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from batch_scorer.core.baselines import Baseline, Booleans, Categories, ColumnBaseline, Lengths, Numbers
-from batch_scorer.core.dyadic import Dyadic
+from batch_scorer.core.baselines.dyadic import Dyadic
+from batch_scorer.core.baselines.values import (
+    Baseline,
+    Booleans,
+    Categories,
+    ColumnBaseline,
+    Lengths,
+    Numbers,
+)
 from batch_scorer.core.errors import ModelRefused
 
 _LAYOUT = 1

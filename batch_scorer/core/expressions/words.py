@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from batch_scorer.core.expression_functions import FUNCTIONS, OUTPUT_FUNCTIONS, WHERE_FUNCTIONS, Function
-from batch_scorer.core.expression_kinds import Kind
-from batch_scorer.core.expressions import Step
+from batch_scorer.core.expressions.functions import FUNCTIONS, OUTPUT_FUNCTIONS, WHERE_FUNCTIONS, Function
+from batch_scorer.core.expressions.kinds import Kind
+from batch_scorer.core.expressions.trees import Step
 
 Path = tuple[Step, ...]
 

@@ -1,6 +1,6 @@
 """The small language of `input.where` and `model.output`, as frozen syntax trees.
 
-Parsing is in `core.expression_parser`; the lake compiles a tree to Arrow (`input.where`, SQL's three-valued
+Parsing is in `parser`; the lake compiles a tree to Arrow (`input.where`, SQL's three-valued
 logic), models to NumPy (`model.output`). Nothing here is ever handed to Python's own eval.
 """
 
@@ -39,7 +39,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """`max(proba[1], 0.5)`. function: one of core.expression_functions, in lower case."""
+    """`max(proba[1], 0.5)`. function: one of `functions`, in lower case."""
 
     function: str
     arguments: tuple[Expression, ...]

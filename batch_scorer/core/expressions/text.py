@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from batch_scorer.core.expression_tokens import KEYWORDS
-from batch_scorer.core.expressions import (
+from batch_scorer.core.expressions.tokens import KEYWORDS
+from batch_scorer.core.expressions.trees import (
     Arithmetic,
     Call,
     Comparison,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from batch_scorer.core.expression_tokens import ExpressionInvalid, Token, TokenKind, tokenize
+from batch_scorer.core.expressions.tokens import ExpressionInvalid, Token, TokenKind, tokenize
 
 MAX_NESTING = 32
 MAX_OPERATORS = 100

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from batch_scorer.core.expression_functions import OUTPUT_FUNCTIONS, Function
-from batch_scorer.core.expression_kinds import Kind
-from batch_scorer.core.expression_text import text_of_path
-from batch_scorer.core.expression_words import (
+from batch_scorer.core.expressions.functions import OUTPUT_FUNCTIONS, Function
+from batch_scorer.core.expressions.kinds import Kind
+from batch_scorer.core.expressions.text import text_of_path
+from batch_scorer.core.expressions.words import (
     Anything,
     NotNamed,
     Path,
@@ -17,7 +17,7 @@ from batch_scorer.core.expression_words import (
     check_result_name,
 )
 from batch_scorer.core.models import Method, Signature
-from batch_scorer.core.nearest import listed, nearest
+from batch_scorer.core.nearest import listed, suggestion
 
 _OF_NUMBERS = frozenset({Method.PREDICT_PROBA, Method.DECISION_FUNCTION, Method.SCORE_SAMPLES})
 
@@ -36,7 +36,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultLayout:
-    """The result of one method: the words (`core.expression_words`) of `model.output` for a known model.
+    """The result of one method: the words (`words`) of `model.output` for a known model.
 
     n_columns: None when it is one value per row; then labels, if any, are of values up to 0 and above 0.
     blocks: per output its classes, one block of columns after the other; empty unless there are several.
@@ -137,7 +137,9 @@ class ResultLayout:
         if labels.count(step) > 1:
             raise NotNamed(f"{shown} could be {labels.count(step)} columns; write a position", step=at)
         if step not in labels:
-            raise NotNamed(f"there is no {shown}{nearest(step, labels)}; there are {listed(labels)}", step=at)
+            raise NotNamed(
+                f"there is no {shown}{suggestion(step, labels)}; there are {listed(labels)}", step=at
+            )
         return labels.index(step)
 
 

@@ -14,7 +14,7 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import TypeAlias
 
-from batch_scorer.core.dyadic import ZERO, Dyadic
+from batch_scorer.core.baselines.dyadic import ZERO, Dyadic
 from batch_scorer.core.errors import BinsDiffer
 
 TIME_UNITS = ("d", "s", "ms", "us", "ns")  # since 1970-01-01

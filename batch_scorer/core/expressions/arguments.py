@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from batch_scorer.core.expression_functions import MAX_DIGITS, Arguments, Function
-from batch_scorer.core.expression_kinds import Kind, require_alike, require_kind
-from batch_scorer.core.expression_tokens import ExpressionInvalid, Token
-from batch_scorer.core.expressions import Expression, Literal
+from batch_scorer.core.expressions.functions import MAX_DIGITS, Arguments, Function
+from batch_scorer.core.expressions.kinds import Kind, require_alike, require_kind
+from batch_scorer.core.expressions.tokens import ExpressionInvalid, Token
+from batch_scorer.core.expressions.trees import Expression, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

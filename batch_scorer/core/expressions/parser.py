@@ -1,23 +1,21 @@
-"""From text to the syntax trees of `core.expressions`: the language of `input.where` and `model.output`.
+"""From text to the syntax `trees`: the language of `input.where` and `model.output`.
 
 Its grammar is in docs/job.md. Bounded in length, nesting and operators, so that a tree is safe to walk,
-compare and pickle. Which names and functions there are, is a matter of `core.expression_words`.
+compare and pickle. Which names and functions there are, is a matter of `words`.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Literal as OneOf
 from typing import cast
 
-from batch_scorer.core.expression_arguments import Argument, check_arguments
-from batch_scorer.core.expression_cursor import Cursor, is_written
-from batch_scorer.core.expression_kinds import Kind, check_output_kind, kind_of, require_alike, require_kind
-from batch_scorer.core.expression_names import NameReader
-from batch_scorer.core.expression_tokens import ExpressionInvalid, Token, TokenKind
-from batch_scorer.core.expression_words import Anything, ColumnWords, Words
-from batch_scorer.core.expressions import (
+from batch_scorer.core.expressions.arguments import Argument, check_arguments
+from batch_scorer.core.expressions.cursor import Cursor, is_written
+from batch_scorer.core.expressions.kinds import Kind, check_output_kind, kind_of, require_alike, require_kind
+from batch_scorer.core.expressions.names import NameReader
+from batch_scorer.core.expressions.tokens import ExpressionInvalid, Token, TokenKind
+from batch_scorer.core.expressions.trees import (
     OUTPUT_TYPES,
     Arithmetic,
     Call,
@@ -32,6 +30,8 @@ from batch_scorer.core.expressions import (
     OutputColumn,
     Scalar,
 )
+from batch_scorer.core.expressions.words import Anything, ColumnWords, Words
+from batch_scorer.core.nearest import suggestion
 
 _COMPARE = {"==": "==", "=": "==", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _OUTPUT = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=(?!=)")
@@ -54,7 +54,7 @@ def parse_condition(source: str) -> Expression:
 def parse_output(name: str, source: str, words: Words) -> OutputColumn:
     """One column of `model.output`: `float64 = proba[1]`.
 
-    words: what can be named: the result of a known model or of any, see `core.result_layouts`.
+    words: what can be named: the result of a known model or of any, see `result_layouts`.
     Raises: ExpressionInvalid, with the offset in source.
     """
     match = _OUTPUT.match(source)
@@ -62,10 +62,8 @@ def parse_output(name: str, source: str, words: Words) -> OutputColumn:
         raise ExpressionInvalid('is not "type = expression", as in "float64 = proba[1]"', offset=0)
     type_name = match.group(1)
     if type_name not in OUTPUT_TYPES:
-        raise ExpressionInvalid(
-            f'unknown type "{type_name}"{_nearest_type(type_name)}',
-            offset=match.start(1),
-        )
+        near = suggestion(type_name, OUTPUT_TYPES) or f"; one of {', '.join(OUTPUT_TYPES)}"
+        raise ExpressionInvalid(f'unknown type "{type_name}"{near}', offset=match.start(1))
     parser = _Parser(source, start=match.end(), words=words)
     expression = parser.parse()
     check_output_kind(type_name, parser.kind(expression), offset=match.start(1))
@@ -245,8 +243,3 @@ class _Parser:
 
     def _require_alike(self, sides: tuple[Expression, Expression], what: str, token: Token) -> None:
         require_alike(map(self.kind, sides), what, token)
-
-
-def _nearest_type(name: str) -> str:
-    near = difflib.get_close_matches(name.lower(), OUTPUT_TYPES, n=1, cutoff=0.4)
-    return f'; did you mean "{near[0]}"?' if near else f"; one of {', '.join(OUTPUT_TYPES)}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Literal as OneOf
 
-from batch_scorer.core.expression_functions import FUNCTIONS, Arguments
-from batch_scorer.core.expression_tokens import ExpressionInvalid, Token
-from batch_scorer.core.expressions import (
+from batch_scorer.core.expressions.functions import FUNCTIONS, Arguments
+from batch_scorer.core.expressions.tokens import ExpressionInvalid, Token
+from batch_scorer.core.expressions.trees import (
     Arithmetic,
     Call,
     Comparison,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
 
-from batch_scorer.core.expressions import Scalar
+from batch_scorer.core.expressions.trees import Scalar
 
 MAX_CHARS = 2_000
 KEYWORDS = frozenset({"and", "or", "not", "in", "is", "null", "true", "false"})

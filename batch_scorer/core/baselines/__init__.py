@@ -1,0 +1,1 @@
+"""What a model saw at training, as counts that merge exactly."""
