@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batch_scorer.core.errors import UsageError
 from batch_scorer.core.models import EXACT, Tolerance
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def register(
     from batch_scorer.models.registering import from_python
     from batch_scorer.models.registering.about import About
 
+    if isinstance(columns, str):
+        raise UsageError(f"columns are a text: {columns!r}", fix=f"write columns=[{columns!r}]")
     about = About(
         metrics=metrics or {},
         author=author or "",
@@ -90,7 +93,7 @@ def register(
         git_commit=from_python.commit(git_commit),
         positive_class=None if positive_class is None else str(positive_class),
         columns=tuple(map(str, columns)),
-        tolerance=tolerance or EXACT,
+        tolerance=EXACT if tolerance is None else tolerance,
     )
     return from_python.register_version(
         estimator,

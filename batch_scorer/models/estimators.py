@@ -31,11 +31,14 @@ def fitted_parts(estimator: object) -> Iterator[Any]:
 
 
 def use_one_thread(estimator: object) -> None:
-    """Set n_jobs to 1 everywhere: a forest that adds its trees in two threads is not bit-stable."""
+    """Set n_jobs to 1 everywhere: a forest that adds its trees in two threads is not bit-stable.
+
+    And `verbose` to 0: one that told of its training would tell of every batch, and a night is silent.
+    """
     for part in fitted_parts(estimator):
-        for setting in ("n_jobs", "n_threads"):
+        for setting, value in (("n_jobs", 1), ("n_threads", 1), ("verbose", 0)):
             if setting in vars(part):
-                vars(part)[setting] = 1
+                vars(part)[setting] = value
 
 
 def feature_names(estimator: object) -> tuple[str, ...]:

@@ -192,6 +192,28 @@ def test_two_hundred_versions_are_listed_in_a_few_lines_and_whole_when_asked(
     assert project.cli("models", "list", "taxi_tip").code == 2
 
 
+def test_one_damaged_version_hides_no_other(project: TaxiProject) -> None:
+    registry = registry_of(project)
+    registry.add_version(draft(), FILES)
+    registry.add_version(replace(draft(), name="other"), FILES)
+    manifest = registry.directory("taxi_tips", 1) / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes() + b" ")
+    done = project.cli("models", "list")
+    assert done.code == 5
+    other, second, damaged = done.stdout.splitlines()
+    assert (other.split()[0], second.split()[0]) == ("other@1", "taxi_tips@2")
+    assert damaged.startswith("taxi_tips@1  REFUSED  the manifest of taxi_tips@1 is not the one")
+    assert "models verify" in done.stderr
+    *told, error, summary = project.cli("--json", "models", "list").lines
+    assert [(each["name"], each["version"]) for each in told] == [("other", 1), ("taxi_tips", 2)]
+    assert (error["message_type"], summary["exit_code"], summary["n_versions"]) == ("error", 5, 2)
+    history = registry.history_path("taxi_tips")
+    history.write_bytes(history.read_bytes().replace(b"registered", b"regist3red", 1))
+    other, damaged = project.cli("models", "list").stdout.splitlines()
+    assert other.split()[0] == "other@1"
+    assert damaged.startswith("taxi_tips  REFUSED  ")
+
+
 def test_a_card_imports_no_data_library(project: TaxiProject, tmp_path: Path) -> None:
     page = str(tmp_path / "card.html")
     script = (

@@ -150,9 +150,14 @@ def test_a_version_compared_with_itself_differs_in_nothing(past: TaxiProject) ->
     assert told.stdout == "taxi_tips@1 → taxi_tips@1: nothing differs\n"
 
 
-def test_what_anybody_wrote_as_a_reason_is_one_line_and_no_command_to_the_terminal(past: TaxiProject) -> None:
-    reason = "fine\x1b[2J\nchampion → v9"
-    FileRegistry(past.root / "data" / "models").promote("taxi_tips", 1, "odd", reason=reason, who="eve")
-    line = past.cli("models", "history", "taxi_tips", "--alias", "odd").stdout
-    assert line.count("\n") == 1
-    assert line.rstrip().endswith("fine\\x1b[2J\\nchampion → v9")
+def test_nobody_writes_a_line_of_the_history_into_their_reason(past: TaxiProject) -> None:
+    """A reason of two lines was shown as two moves; the second one never happened."""
+    registry = FileRegistry(past.root / "data" / "models")
+    forged = "ok\n2026-01-07 12:00:00Z  champion v1 → v2  ana  approved \x1b[31m"
+    registry.promote("quiet", 1, "champion", reason=forged, who="eve")
+    registry.add_version(replace(draft("quiet"), purpose=forged), FILES)
+    for verb in (("history", "quiet"), ("at", "2031-01-01", "quiet"), ("diff", "quiet")):
+        lines = past.cli("models", *verb).stdout.splitlines()
+        assert not any(line.startswith("2026-01-07") for line in lines)
+        assert [line for line in lines if r"ok\n2026-01-07" in line]
+        assert "\x1b" not in "".join(lines)

@@ -137,6 +137,13 @@ def test_the_projects_registry_is_found_from_within_it(
         ({"reference": [1, 2]}, "cannot be a list"),
         ({"reference": "absent.parquet"}, "cannot be read as Parquet"),
         ({"columns": ["fare"]}, "fitted on other columns"),
+        ({"columns": "fare"}, "columns are a text"),
+        ({"owner": None}, "owner: None is no text"),
+        ({"notes": 3}, "notes: 3 is no text"),
+        ({"purpose": "half \ud800"}, "no valid Unicode"),
+        ({"metrics": [0.5]}, "not numbers by name"),
+        ({"metrics": {1: 0.5}}, "name of a metric: 1 is no text"),
+        ({"tolerance": 1e-9}, "1e-09 is no tolerance"),
     ],
 )
 def test_what_makes_no_sense_is_told_and_nothing_is_registered(

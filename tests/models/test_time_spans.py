@@ -44,6 +44,8 @@ def test_a_frame_in_memory_tells_the_same_python_dates_included() -> None:
         {"at": pd.Series(TIMES, dtype="datetime64[us]"), "day": [dt.date(2024, 1, 1)] * 3, "text": ["a"] * 3}
     )
     assert [span.column for span in spans_of_frame(frame)] == ["at", "day"]
+    frame["both"] = pd.Series([NEW_YEAR, dt.date(2024, 1, 1), None], dtype=object)  # which stops nobody
+    assert [span.column for span in spans_of_frame(frame)] == ["at", "day"]
 
 
 def test_registration_keeps_them_and_a_manifest_from_before_still_reads(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,13 @@ from batch_scorer.cli.models.group import models
 from batch_scorer.cli.models.registry import known_version, open_registry
 from batch_scorer.cli.models.using import readable_keys
 from batch_scorer.cli.settings import Settings, global_options
+from batch_scorer.core.errors import ModelRefused
 
 if TYPE_CHECKING:
     from batch_scorer.core.models import ModelManifest
     from batch_scorer.models.card.signers import Standing
     from batch_scorer.models.registry.files import FileRegistry
+    from batch_scorer.models.registry.history import HistoryEntry
     from batch_scorer.models.trust.keys import PublicKey
 
 _NEWEST = 5  # of each model, besides those that an alias means
@@ -48,65 +50,106 @@ class _Listed:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Damaged:
+    """label: `taxi_tips@3`, or the model where its history is damaged."""
+
+    label: str
+    problem: ModelRefused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Model:
+    name: str
+    listed: tuple[_Listed, ...] = ()
+    damaged: tuple[_Damaged, ...] = ()
+    n_hidden: int = 0
+
+
 @models.command("list")
 @click.argument("name", required=False)
 @global_options
-def list_models(settings: Settings, name: str | None) -> None:
+def list_models(settings: Settings, name: str | None) -> int:
     """Every model with its aliases and newest versions, or every version of NAME."""
     registry = open_registry(settings)
     names = registry.names() if name is None else (known_version(registry, name)[0],)
-    versions, keys = {each: registry.versions(each) for each in names}, readable_keys(settings)
+    newest = None if name or settings.json else _NEWEST
+    keys = readable_keys(settings)
+    models = [_model(registry, each, newest, keys) for each in names]
+    damaged = [each for model in models for each in model.damaged]
     if settings.json:
-        for each in names:
-            _emit(_listed(registry, each, versions[each], keys))
-        output.emit_summary(0, n_versions=sum(map(len, versions.values())))
+        for model in models:
+            _emit(model.listed)
     elif not names:
         click.echo("no models yet; next: batch-scorer models register PATH --name N --reference T.parquet")
     else:
-        _print(settings, registry, versions, None if name else _NEWEST, keys)
+        _print(settings, models)
+    code = output.fail(settings, _refusal(damaged)) if damaged else 0
+    if settings.json:
+        output.emit_summary(code, n_versions=sum(len(model.listed) for model in models))
+    return code
+
+
+def _model(
+    registry: FileRegistry, name: str, newest: int | None, keys: Mapping[str, PublicKey] | None
+) -> _Model:
+    """newest: None for every version; else so many, the newest first, and those that an alias means."""
+    from batch_scorer.models.registry.history import aliases_of, pinned_manifests
+
+    try:
+        history = registry.history(name)
+    except ModelRefused as problem:
+        return _Model(name=name, damaged=(_Damaged(label=name, problem=problem),))
+    numbers = sorted(pinned_manifests(history))
+    shown = numbers
+    if newest is not None:
+        shown = sorted({*numbers[-newest:], *aliases_of(history).values()}, reverse=True)
+    listed, damaged = [], []
+    for version in shown:
+        try:
+            listed.append(_listed(registry.manifest(name, version), history, keys))
+        except ModelRefused as problem:
+            damaged.append(_Damaged(label=f"{name}@{version}", problem=problem))
+    return _Model(name=name, listed=tuple(listed), damaged=tuple(damaged), n_hidden=len(numbers) - len(shown))
 
 
 def _listed(
-    registry: FileRegistry, name: str, versions: Iterable[int], keys: Mapping[str, PublicKey] | None
-) -> list[_Listed]:
-    """In the order of versions."""
+    manifest: ModelManifest, history: tuple[HistoryEntry, ...], keys: Mapping[str, PublicKey] | None
+) -> _Listed:
     from batch_scorer.models.card.signers import best_of, standing
     from batch_scorer.models.registry.history import aliases_of, pinned_manifests
     from batch_scorer.models.trust.signing import signatures_of
 
-    history = registry.history(name)
-    held, pinned = aliases_of(history), pinned_manifests(history)
-    return [
-        _Listed(
-            manifest=manifest,
-            aliases=tuple(sorted(alias for alias, version in held.items() if version == manifest.version)),
-            signed=best_of(
-                {
-                    standing(entry, name, pinned[manifest.version], keys)
-                    for entry in signatures_of(history, manifest.version)
-                }
-            ),
-        )
-        for manifest in registry.manifests(name, versions)
-    ]
+    name, version = manifest.name, manifest.version
+    sha256 = pinned_manifests(history)[version]
+    signatures = signatures_of(history, version)
+    return _Listed(
+        manifest=manifest,
+        aliases=tuple(sorted(alias for alias, means in aliases_of(history).items() if means == version)),
+        signed=best_of({standing(entry, name, sha256, keys) for entry in signatures}),
+    )
 
 
-def _print(
-    settings: Settings,
-    registry: FileRegistry,
-    versions: Mapping[str, Sequence[int]],
-    only: int | None,
-    keys: Mapping[str, PublicKey] | None,
-) -> None:
-    """only: so many of the newest of each model, and those that an alias means."""
-    rows, hints = [], []
-    for name, numbers in versions.items():
-        shown = numbers if only is None else {*numbers[-only:], *registry.aliases(name).values()}
-        rows += [each.row for each in _listed(registry, name, sorted(shown, reverse=True), keys)]
-        if hidden := len(numbers) - len(shown):
-            command = output.command(settings, f"batch-scorer models list {name}")
-            hints.append(f"{words.count(hidden, 'older version')} of {name}: {command}")
-    click.echo("\n".join([output.table(rows), *hints]))
+def _print(settings: Settings, models: Sequence[_Model]) -> None:
+    """The table goes to stdout whole, whatever is damaged: the rest of a registry still counts."""
+    lines = [output.table([each.row for model in models for each in model.listed])]
+    for model in models:
+        lines += [f"{each.label}  REFUSED  {each.problem.what}" for each in model.damaged]
+        if model.n_hidden:
+            command = output.command(settings, f"batch-scorer models list {model.name}")
+            lines.append(f"{words.count(model.n_hidden, 'older version')} of {model.name}: {command}")
+    click.echo("\n".join(filter(None, lines)))
+
+
+def _refusal(damaged: Sequence[_Damaged]) -> ModelRefused:
+    labels = ", ".join(each.label for each in damaged[:5]) + (", …" if len(damaged) > 5 else "")
+    first = damaged[0].problem
+    return ModelRefused(
+        f"refused: {labels}; {first.what}",
+        where=first.where,
+        fix=first.fix,
+        next_command="batch-scorer models verify",
+    )
 
 
 def _emit(listed: Sequence[_Listed]) -> None:

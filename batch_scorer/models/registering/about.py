@@ -37,6 +37,9 @@ class About:
     origin: ModelOrigin | None = None
 
     def __post_init__(self) -> None:
+        for what in ("author", "owner", "purpose", "notes"):
+            _require_text(what, getattr(self, what))
+        _require_kinds(self.metrics, self.tolerance)
         numbers = {name: _metric(name, value) for name, value in self.metrics.items()}
         object.__setattr__(self, "metrics", numbers)
         for what, text in (("author", self.author), ("owner", self.owner)):
@@ -62,6 +65,7 @@ def tolerance_of(rtol: float, atol: float) -> Tolerance:
 
 def _metric(name: str, value: object) -> float:
     """NumPy's numbers are numbers too."""
+    _require_text("name of a metric", name)
     _require_line("name of a metric", name)
     if not name.strip():
         raise UsageError("a metric has no name", fix="write NAME=VALUE, e.g. auc=0.83")
@@ -71,6 +75,23 @@ def _metric(name: str, value: object) -> float:
             fix="give one number per metric, e.g. auc=0.83; leave out what could not be measured",
         )
     return float(value)
+
+
+def _require_text(what: str, given: object) -> None:
+    """A notebook says what it likes; what cannot be written into a manifest is refused before any work."""
+    if not isinstance(given, str):
+        raise UsageError(f"{what}: {given!r} is no text", fix="give a text, or leave it out")
+    if any("\ud800" <= letter <= "\udfff" for letter in given):
+        raise UsageError(f"the {what} is no valid Unicode: {given[:40]!r}", fix="remove half characters")
+
+
+def _require_kinds(metrics: object, tolerance: object) -> None:
+    if not isinstance(metrics, Mapping):
+        raise UsageError(
+            f"metrics are {type(metrics).__name__}, not numbers by name", fix='write metrics={"auc": 0.83}'
+        )
+    if not isinstance(tolerance, Tolerance):
+        raise UsageError(f"{tolerance!r} is no tolerance", fix="write tolerance=Tolerance(rtol=1e-9)")
 
 
 def _require_line(what: str, text: str) -> None:

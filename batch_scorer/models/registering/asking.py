@@ -98,7 +98,7 @@ def _answer(estimator: Any, method: Method, frame: pd.DataFrame, signature: Sign
         if not raising.positions or not accepted.any():
             return Answer(accepted=nobody, shape=None, reason=reason)
         result = call(frame.iloc[np.flatnonzero(accepted)])
-    if result.ndim not in (1, 2) or len(result) != accepted.sum():
+    if result.ndim not in (1, 2) or len(result) != accepted.sum() or 0 in result.shape[1:]:
         reason = f"{method} gives an array of shape {result.shape} for {accepted.sum()} rows"
         return Answer(accepted=nobody, shape=None, reason=reason)
     bad = unusable(result)

@@ -60,7 +60,8 @@ def _require_new(registry: FileRegistry, name: str, alias: str) -> None:
         raise UsageError(
             f"{name}@{alias} means version {means}, and jobs may be scoring with it",
             where=str(registry.root / name),
-            fix=f"register without alias=; then: batch-scorer models promote {name}@V --alias {alias} --reason …",
+            fix="register without alias=; what comes back names the version, then: "
+            f"batch-scorer models promote {name}@V --alias {alias} --reason …",
             next_command=f"batch-scorer models show {name}@{alias}",
         )
 

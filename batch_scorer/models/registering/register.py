@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from threadpoolctl import ThreadpoolController
 
 from batch_scorer.core.baselines.documents import encode_baseline
 from batch_scorer.core.errors import UsageError
@@ -23,7 +24,7 @@ from batch_scorer.models.registering.inputs import inputs_of
 from batch_scorer.models.registering.naming import require_positive_class
 from batch_scorer.models.registering.probing import imagined_rows, probe
 from batch_scorer.models.registering.reference import Training, TrainingFiles, TrainingFrame
-from batch_scorer.models.registering.repeating import repeated_outputs
+from batch_scorer.models.registering.repeating import repeated_outputs, require_rows_alone
 from batch_scorer.models.registering.saving import saved
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.registry.manifests import BASELINE_FILE, GOLDEN_INPUT_FILE, GOLDEN_OUTPUT_FILE
@@ -134,7 +135,8 @@ def submit(
         submission.data, submission.format, allow_pickle=allow_pickle, label=submission.label
     ).estimator
     use_one_thread(estimator)
-    found = _examine(estimator, submission.training, about)
+    with ThreadpoolController().limit(limits=1):  # as workers score: more threads add in another order
+        found = _examine(estimator, submission.training, about)
     found = replace(found, remarks=(*found.remarks, *submission.review(found.signature)))
     require_positive_class(about.positive_class, found.signature.classes)
     draft = _draft(submission, found, describe(estimator), name=name, who=who, about=about)
@@ -200,6 +202,7 @@ def _examine(estimator: Any, training: Training | None, about: About) -> _Findin
         estimator, probed.signature, lambda: training.batches(columns), look.record.n_rows
     )
     outputs = repeated_outputs(estimator, probed.rows, probed.signature, about.tolerance)
+    require_rows_alone(estimator, probed.rows, probed.signature, outputs)
     return _Findings(
         signature=probed.signature,
         golden={

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pandas as pd
 import pyarrow as pa
@@ -26,7 +27,8 @@ def spans_of_frame(frame: pd.DataFrame) -> tuple[TimeSpan, ...]:
     columns = {}
     for name, column in frame.items():
         if pd.api.types.infer_dtype(column, skipna=True) in ("datetime64", "datetime", "date"):
-            columns[str(name)] = pa.Array.from_pandas(column)
+            with suppress(pa.ArrowException):  # dates among times: no time can be told of such a column
+                columns[str(name)] = pa.Array.from_pandas(column)
     return spans_of(pa.table(columns))
 
 

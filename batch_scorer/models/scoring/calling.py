@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,12 +62,17 @@ def predict(
 
 
 def caller(estimator: Any, method: Method, takes: Takes) -> Callable[[pd.DataFrame], np.ndarray]:
-    """The method as a function of a frame; what estimators warn about on known data says nothing new here."""
+    """The method as a function of a frame, which it leaves as it was.
+
+    What estimators warn about on known data says nothing new here; what they print does not belong among
+    the results on stdout.
+    """
 
     def call(frame: pd.DataFrame) -> np.ndarray:
-        with warnings.catch_warnings():
+        own = frame.copy(deep=False)  # its values are copied when the estimator writes into them
+        with warnings.catch_warnings(), redirect_stdout(sys.stderr):
             warnings.simplefilter("ignore")
-            return as_array(getattr(estimator, method.value)(handed(frame, takes)), method)
+            return as_array(getattr(estimator, method.value)(handed(own, takes)), method)
 
     return call
 

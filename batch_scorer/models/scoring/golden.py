@@ -49,5 +49,5 @@ def as_columns(method: Method, result: np.ndarray) -> Mapping[str, pa.Array]:
             f"{method.value}[{index}]": pa.array(np.ascontiguousarray(result[:, index]))
             for index in range(result.shape[1])
         }
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeError) as error:
         raise SignatureInvalid(f"{method} gives values that no column can hold: {error}") from None
