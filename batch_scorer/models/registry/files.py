@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -85,6 +85,11 @@ class FileRegistry:
         Raises: ModelNotFound, ModelRefused, StoreUnavailable.
         """
         return self._pinned_manifest(name, version, self.history(name))[0]
+
+    def manifests(self, name: str, versions: Iterable[int]) -> Iterator[ModelManifest]:
+        """The same of several versions; the history is read once. Raises: as manifest."""
+        entries = self.history(name)
+        return (self._pinned_manifest(name, version, entries)[0] for version in versions)
 
     def model_directory(self, name: str) -> Path:
         """Raises: ModelNotFound (not the name of a model), ModelRefused (a link)."""
