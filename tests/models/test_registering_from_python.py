@@ -132,6 +132,7 @@ def test_the_projects_registry_is_found_from_within_it(
         ({"git_commit": "main"}, '"main" is no git commit'),
         ({"positive_class": 2}, '"2" is no class of the model'),
         ({"alias": "3"}, "cannot be an alias"),
+        ({"alias": "champion", "reason": " "}, "an alias needs a reason"),
         ({"name": "../m"}, "cannot be the name of a model"),
         ({"reference": None}, "together with the table"),
         ({"reference": [1, 2]}, "cannot be a list"),

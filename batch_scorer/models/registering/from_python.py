@@ -34,6 +34,8 @@ def register_version(
     files = FileRegistry(_registry_root(registry))
     if alias is not None:
         require_alias(alias)
+        if not reason.strip():
+            raise UsageError("an alias needs a reason", fix='say why it points there: reason="…"')
         _require_new(files, name, alias)
     manifest = register(
         estimator,
