@@ -16,6 +16,7 @@ import yaml
 
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.ledger.ledger import open_ledger
+from batch_scorer.models.scoring import loader
 from tests import taxi
 from tests.conftest import TaxiProject
 
@@ -282,7 +283,10 @@ def test_a_pickle_is_refused_without_the_flag_and_a_model_without_reference_too(
     assert "--no-golden-rows" in bare.stderr
 
 
-def test_a_model_that_was_tampered_with_stops_the_run_with_exit_5(project: TaxiProject) -> None:
+def test_a_model_that_was_tampered_with_stops_the_run_with_exit_5(
+    project: TaxiProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader, "_cache", {})  # as in a process that has loaded nothing yet
     artefact = sorted((project.root / "data" / "models").rglob("model.joblib"))[0]
     content = bytearray(artefact.read_bytes())
     content[len(content) // 2] ^= 1

@@ -22,6 +22,7 @@ from batch_scorer.execution.doctor import asking, cluster, examine, places, secr
 from batch_scorer.lake import preflight
 from batch_scorer.ledger.migrations import newest_version
 from batch_scorer.ledger.trial import try_writing
+from batch_scorer.models.scoring import loader
 from tests import taxi
 from tests.conftest import TaxiProject
 
@@ -220,7 +221,8 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-def test_a_flipped_byte_in_the_model(project: TaxiProject) -> None:
+def test_a_flipped_byte_in_the_model(project: TaxiProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader, "_cache", {})  # as in a process that has loaded nothing yet
     flip(project.root / "data/models/taxi_tips/1/model.joblib")
     assert "model" in bad(project)
     assert project.cli("doctor", "taxi_tips").code == 5

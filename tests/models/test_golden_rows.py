@@ -21,7 +21,7 @@ from sklearn.neural_network import BernoulliRBM
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
 
-from batch_scorer.core.errors import GoldenRowsDiffer
+from batch_scorer.core.errors import GoldenRowsDiffer, SignatureInvalid
 from batch_scorer.core.models import EXACT, ColumnSpec, Method, ModelManifest, Tolerance
 from batch_scorer.models.registering.about import About
 from batch_scorer.models.registering.golden_rows import MIN_ROWS, golden_inputs
@@ -186,7 +186,14 @@ def test_a_model_that_answers_otherwise_when_asked_again_is_refused(registry: Fi
     assert "--rtol" in str(caught.value.fix)
     assert caught.value.exit_code == 5
     assert registry.names() == ()
-    register(model.set_params(random_state=0), registry=registry, name="m", reference=on_off, who="ada")
+
+
+def test_chance_that_a_seed_repeats_still_depends_on_the_batch_and_is_refused(registry: FileRegistry) -> None:
+    on_off = (RIDES[["hour", "big_tip"]] > 0).astype(float)
+    model = BernoulliRBM(2, n_iter=2, random_state=0).fit(on_off)
+    with pytest.raises(SignatureInvalid, match="depends on the other rows of its batch"):
+        register(model, registry=registry, name="m", reference=on_off, who="ada")
+    assert registry.names() == ()
 
 
 def test_a_model_that_is_a_little_off_is_taken_with_a_tolerance(registry: FileRegistry) -> None:
