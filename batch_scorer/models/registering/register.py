@@ -140,7 +140,7 @@ def submit(
     found = replace(found, remarks=(*found.remarks, *submission.review(found.signature)))
     require_positive_class(about.positive_class, found.signature.classes)
     draft = _draft(submission, found, describe(estimator), name=name, who=who, about=about)
-    files = {draft.artefact: submission.data, **found.golden}
+    files = {draft.artefact: submission.data, **found.files}
     open_version(draft, files.__getitem__)  # as a worker will: it must load and repeat its golden rows
     manifest = registry.add_version(draft, files, why=about.notes)
     if key is not None:
@@ -153,7 +153,7 @@ def _draft(
 ) -> ModelManifest:
     """What only the registry knows under its lock is still missing: version and registered_at."""
     artefact = f"model.{submission.format.value}"
-    files = {artefact: submission.data, **found.golden}
+    files = {artefact: submission.data, **found.files}
     return ModelManifest(
         name=name,
         version=0,
@@ -182,7 +182,7 @@ def _draft(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Findings:
     signature: Signature
-    golden: dict[str, bytes]
+    files: dict[str, bytes]  # golden rows and baseline, by name
     n_golden_rows: int
     record: TrainingReference | None
     remarks: tuple[str, ...]
@@ -194,7 +194,7 @@ def _examine(estimator: Any, training: Training | None, about: About) -> _Findin
         columns = guessed_columns(estimator, names)
         probed = probe(estimator, columns, imagined_rows(estimator, columns), takes)
         signature = replace(probed.signature, columns=columns)
-        return _Findings(signature=signature, golden={}, n_golden_rows=0, record=None, remarks=(GUESSED,))
+        return _Findings(signature=signature, files={}, n_golden_rows=0, record=None, remarks=(GUESSED,))
     look = training.look(names)
     columns = columns_from_frame(estimator, look.typed, where=training.where, names=names)
     probed = probe(estimator, columns, look.sample, takes)
@@ -205,7 +205,7 @@ def _examine(estimator: Any, training: Training | None, about: About) -> _Findin
     require_rows_alone(estimator, probed.rows, probed.signature, outputs)
     return _Findings(
         signature=probed.signature,
-        golden={
+        files={
             GOLDEN_INPUT_FILE: table_bytes(probed.rows),
             GOLDEN_OUTPUT_FILE: table_bytes(outputs),
             BASELINE_FILE: encode_baseline(baseline),

@@ -88,6 +88,7 @@ def open_version(manifest: ModelManifest, read: Callable[[str], bytes]) -> Loade
     )
     use_one_thread(artefact.estimator)
     threads = ThreadpoolController()
+    differing = environment_differences(manifest)
     if manifest.n_golden_rows:
         with threads.limit(limits=1):
             require_same_outputs(
@@ -96,13 +97,13 @@ def open_version(manifest: ModelManifest, read: Callable[[str], bytes]) -> Loade
                 table_from_bytes(files[GOLDEN_OUTPUT_FILE]),
                 manifest.signature,
                 label=label,
-                packages=environment_differences(manifest),
+                packages=differing,
                 tolerance=manifest.tolerance,
             )
     return LoadedModel(
         manifest=manifest,
         estimator=artefact.estimator,
-        warnings=_warnings(manifest, artefact.fitted_with, label),
+        warnings=_warnings(manifest, artefact.fitted_with, differing, label),
         threads=threads,
     )
 
@@ -144,10 +145,12 @@ def _checked(name: str, data: bytes, sha256: str, label: str) -> bytes:
     return data
 
 
-def _warnings(manifest: ModelManifest, fitted_with: str | None, label: str) -> tuple[str, ...]:
+def _warnings(
+    manifest: ModelManifest, fitted_with: str | None, differing: tuple[str, ...], label: str
+) -> tuple[str, ...]:
+    """differing: packages, as environment_differences says them."""
     found = []
-    here = environment_differences(manifest)
-    versions = [text for text in here if text.startswith("scikit-learn ")]
+    versions = [text for text in differing if text.startswith("scikit-learn ")]
     if fitted_with is not None:
         versions = [f"fitted with scikit-learn {fitted_with}", *versions]
     if versions:
