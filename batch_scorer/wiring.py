@@ -33,6 +33,7 @@ from batch_scorer.execution.promotion.uses import AliasUse
 from batch_scorer.lake.parquet_sink import ParquetSink
 from batch_scorer.lake.sinks import Sink
 from batch_scorer.lake.storage import LocalStorage
+from batch_scorer.lake.stored_files import StoredFiles
 from batch_scorer.ledger.ledger import Ledger, open_ledger, open_ledger_for_reading
 from batch_scorer.ledger.manifests import ManifestStore
 from batch_scorer.ledger.shared import SharedLedger
@@ -101,6 +102,7 @@ def _parts(
         manifests=ManifestStore(places.state / "manifests"),
         validations=ValidationStore(places.state),
         sink=_sink(job, places),
+        published=StoredFiles(LocalStorage(), places.predictions),
         code_version=__version__,
         environment=environment(),
         config={key: value for key, value, _source in loaded.values},
@@ -158,7 +160,7 @@ def _emitters(project: Project, job: Job) -> Iterator[RunObserver]:
                 job=job,
                 namespace=lineage.namespace,
                 input_root=project.resolve(job.input.path),
-                predictions=str(places.predictions),
+                predictions=places.predictions,
             ),
             open_ledger=open_it,
         )
@@ -167,7 +169,7 @@ def _emitters(project: Project, job: Job) -> Iterator[RunObserver]:
 def _sink(job: Job, places: Places) -> Sink:
     """Raises: ConfigInvalid, when the job asks for a format whose package is not there."""
     if job.output.format == "parquet":
-        return ParquetSink(places.predictions, places.replaced_root)
+        return ParquetSink(Path(places.predictions), places.replaced_root)
     if find_spec("deltalake") is None:
         raise ConfigInvalid(
             "output.format: delta needs the package deltalake",
@@ -176,7 +178,7 @@ def _sink(job: Job, places: Places) -> Sink:
         )
     from batch_scorer.lake.delta_sink import DeltaSink  # Arrow, which a night with nothing due does not need
 
-    return DeltaSink(places.predictions, job.name, job.input.partition_by)
+    return DeltaSink(Path(places.predictions), job.name, job.input.partition_by)
 
 
 def open_registry(project: Project, job: Job) -> FileRegistry:

@@ -15,9 +15,10 @@ def check_places(parts: JobParts) -> None:
 
     _check_ledger_kept(parts)
     _check_ledger_is_ours(parts)
-    for directory in (parts.places.state, parts.places.predictions):
+    predictions = Path(parts.places.predictions)
+    for directory in (parts.places.state, predictions):
         check_writable(directory)
-    if not same_filesystem(parts.places.state, parts.places.predictions):
+    if not same_filesystem(parts.places.state, predictions):
         raise OutputUnwritable(
             "output.state and output.path are on different file systems: a publish could not be atomic",
             where=f"{parts.places.state} and {parts.places.predictions}",

@@ -27,6 +27,7 @@ from batch_scorer.lake.delta_table import (
 from batch_scorer.lake.linking import link_all
 from batch_scorer.lake.published import footer_metadata
 from batch_scorer.lake.sinks import Kept, Publication
+from batch_scorer.lake.stored_files import local_files
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -249,7 +250,9 @@ class DeltaSink:
 
 def _is_of_another(file: Path, generation: int) -> bool:
     """As its footer says."""
-    return footer_metadata(file).get("generation", str(generation)) != str(generation)
+    return footer_metadata(local_files(file.parent), file.name).get("generation", str(generation)) != str(
+        generation
+    )
 
 
 def _obstacle(where: Path, what: str) -> OutputUnwritable:

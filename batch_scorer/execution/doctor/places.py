@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 
 from batch_scorer.core.errors import BatchScorerError, DiskFull
 from batch_scorer.core.plans import Plan
@@ -26,7 +27,7 @@ def atomic(parts: JobParts) -> str:
     from batch_scorer.lake.preflight import check_rename
 
     if parts.job.output.format == "parquet":
-        check_rename(parts.places.state, parts.places.predictions.parent)
+        check_rename(parts.places.state, Path(parts.places.predictions).parent)
     return f"a partition becomes visible by {parts.sink.guarantee}"
 
 
