@@ -176,9 +176,10 @@ def _sink(job: Job, places: Places) -> Sink:
             where=f"jobs/{job.name}.yml, output.format",
             fix='pip install "batch-scorer[delta]"',
         )
-    from batch_scorer.lake.delta_sink import DeltaSink  # Arrow, which a night with nothing due does not need
+    from batch_scorer.lake.delta.disk import OnDisk  # Arrow, which a night with nothing due does not need
+    from batch_scorer.lake.delta.sink import DeltaSink
 
-    return DeltaSink(Path(places.predictions), job.name, job.input.partition_by)
+    return DeltaSink(OnDisk(Path(places.predictions)), job.name, job.input.partition_by)
 
 
 def open_registry(project: Project, job: Job) -> FileRegistry:

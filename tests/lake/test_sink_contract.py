@@ -11,7 +11,8 @@ import pytest
 
 from batch_scorer.core.errors import DamageFound, OutputUnwritable
 from batch_scorer.lake import exchange, parquet_sink
-from batch_scorer.lake.delta_sink import DeltaSink
+from batch_scorer.lake.delta.disk import OnDisk
+from batch_scorer.lake.delta.sink import DeltaSink
 from batch_scorer.lake.exchange import Guarantee, probe
 from batch_scorer.lake.parquet_sink import ParquetSink
 from batch_scorer.lake.sinks import Sink, holds
@@ -24,7 +25,7 @@ ODD = ["a=b %", "ü", "it's", 'say "hi"', "x&y+z", "100%25", "a:b?c*", "null", "
 @pytest.fixture(params=["atomic exchange", "two renames", "delta"])
 def sink(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sink:
     if request.param == "delta":
-        return DeltaSink(tmp_path / "predictions", "taxi_tips", KEYS)
+        return DeltaSink(OnDisk(tmp_path / "predictions"), "taxi_tips", KEYS)
     parquet_sink._probed.cache_clear()
     if request.param == "two renames":
         monkeypatch.setattr(exchange, "_renameat2", None)
