@@ -43,9 +43,9 @@ class StoreOptions:
     retry_s: float = 60.0
 
     def __post_init__(self) -> None:
-        if self.is_http and not (self.allow_http or _is_loopback(self.endpoint)):
+        if self.endpoint and is_in_the_clear(self.endpoint) and not self.allow_http:
             raise ConfigInvalid(
-                f"the endpoint {without_userinfo(self.endpoint or '')} is plain http: anybody on the way "
+                f"the endpoint {without_userinfo(self.endpoint)} is plain http: anybody on the way "
                 "could read and change the data",
                 where="storage.endpoint, or AWS_ENDPOINT_URL",
                 fix="use https://…, or say storage.allow_http: true in the job file",
@@ -53,7 +53,7 @@ class StoreOptions:
 
     @property
     def is_http(self) -> bool:
-        return self.endpoint is not None and self.endpoint.lower().startswith("http://")
+        return self.endpoint is not None and _is_http(self.endpoint)
 
     def completed(self, env: Mapping[str, str]) -> StoreOptions:
         """With what the usual AWS_* variables say where nothing was said. Raises: ConfigInvalid."""
@@ -111,6 +111,11 @@ def is_object_url(path: str) -> bool:
     return bool(separator) and scheme.lower() in SCHEMES
 
 
+def is_in_the_clear(endpoint: str) -> bool:
+    """Does it go to another machine by plain http?"""
+    return _is_http(endpoint) and not _is_loopback(endpoint)
+
+
 def parse_object_url(url: str) -> ObjectUrl:
     """Raises: ConfigInvalid."""
     scheme, separator, rest = url.partition("://")
@@ -134,8 +139,12 @@ def _wrong(url: str, why: str) -> ConfigInvalid:
     )
 
 
-def _is_loopback(url: str | None) -> bool:
-    host = urlsplit(url or "").hostname or ""
+def _is_http(url: str) -> bool:
+    return url.lower().startswith("http://")
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

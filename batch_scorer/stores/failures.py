@@ -33,9 +33,7 @@ def _told(error: Exception, where: str) -> OSError | BatchScorerError:
     text = str(error)
     status, code = _found(_STATUS, text), _found(_CODE, text)
     if code == "NoSuchBucket":
-        return StoreUnavailable(
-            "there is no such bucket", where=where, fix="correct the address, the endpoint or the region"
-        )
+        return FileNotFoundError(errno.ENOENT, "there is no such bucket", where)
     if isinstance(error, said.AlreadyExistsError):
         return FileExistsError(errno.EEXIST, "there is an object of this name already", where)
     if isinstance(error, said.PreconditionError):

@@ -7,6 +7,7 @@ FileExistsError, ObjectChanged); a store that does not answer, or not in time, i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta, PutMode
 
 _PAGE = 1000  # keys that a store lists by one request
+_BETWEEN_TRIES_S = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,20 +52,28 @@ class ObjectStore:
     def pages(self, prefix: str, *, after: str | None = None) -> Iterator[tuple[ObjectEntry, ...]]:
         """All objects below a prefix, in the order of their keys' bytes: a request for each page of 1,000.
 
-        after: begin behind this key. Raises: PermissionError, StoreUnavailable (no such bucket, too).
+        after: begin behind this key.
+        Raises: FileNotFoundError (no such bucket), PermissionError, StoreUnavailable.
         """
-        with asking(self.url(prefix)):
-            pages = _client().list(self._connection, prefix or None, offset=after or None, chunk_size=_PAGE)
-            for page in pages:
-                yield tuple(map(_entry, page))
+        began = time.monotonic()
+        while True:
+            try:
+                for page in self._pages(prefix, after):
+                    yield page
+                    began, after = time.monotonic(), page[-1].key
+            except StoreUnavailable:
+                self._give_up_after(began)
+            else:
+                return
 
     def level(self, prefix: str) -> Level:
         """What lies directly below a prefix: a request for every 1,000 names. Raises: as pages."""
-        with asking(self.url(prefix)):
-            found = _client().list_with_delimiter(self._connection, prefix or None)
-        return Level(
-            objects=tuple(map(_entry, found["objects"])), prefixes=tuple(map(str, found["common_prefixes"]))
-        )
+        began = time.monotonic()
+        while True:
+            try:
+                return self._level(prefix)
+            except StoreUnavailable:
+                self._give_up_after(began)
 
     def head(self, key: str) -> ObjectStamp:
         """Raises: FileNotFoundError, PermissionError, StoreUnavailable."""
@@ -153,6 +163,28 @@ class ObjectStore:
     @property
     def _connection(self) -> Any:
         return connect(self.bucket, self.options)
+
+    def _pages(self, prefix: str, after: str | None) -> Iterator[tuple[ObjectEntry, ...]]:
+        with asking(self.url(prefix)):
+            found = _client().list(self._connection, prefix or None, offset=after or None, chunk_size=_PAGE)
+            for page in found:
+                yield tuple(map(_entry, page))
+
+    def _level(self, prefix: str) -> Level:
+        with asking(self.url(prefix)):
+            found = _client().list_with_delimiter(self._connection, prefix or None)
+        return Level(
+            objects=tuple(map(_entry, found["objects"])), prefixes=tuple(map(str, found["common_prefixes"]))
+        )
+
+    def _give_up_after(self, began: float) -> None:
+        """The client repeats every request, but not a listing that broke off in the middle of its answer.
+
+        Called while a StoreUnavailable is handled, which is raised again when its time is over.
+        """
+        if time.monotonic() - began >= self.options.retry_s:
+            raise
+        time.sleep(_BETWEEN_TRIES_S)
 
     def _get(self, key: str, options: GetOptions) -> Got:
         with asking(self.url(key)):
