@@ -16,6 +16,7 @@ from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.delta.places import TableAddress, obstacle
 from batch_scorer.lake.sinks import Kept, Publication
 from batch_scorer.lake.uploading import sizes_below, upload
+from batch_scorer.stores.connecting import plain_settings
 from batch_scorer.stores.objects import ObjectStore
 
 # deltalake reads each version since the last checkpoint twice, whenever it opens the table.
@@ -33,7 +34,7 @@ class InStore:
     def address(self) -> TableAddress:
         return TableAddress(
             url=self.store.url(self.prefix),
-            options=self.store.delta_options(),
+            options=plain_settings(self.store.bucket, self.store.options),
             configuration={"delta.checkpointInterval": _VERSIONS_PER_CHECKPOINT},
         )
 
@@ -45,10 +46,7 @@ class InStore:
     def move_in(self, publication: Publication) -> None:
         """One that a rollback shows again is there, and not staged."""
         staged, there = publication.staged, self.sizes(publication.partition)
-        missing = []
-        for file in publication.files:
-            if there.get(file.name) != file.n_bytes:
-                missing.append(staged / file.name)
+        missing = [staged / file.name for file in publication.files if there.get(file.name) != file.n_bytes]
         gone = [file for file in missing if not file.is_file()]
         if gone:
             raise obstacle(str(gone[0]), f'the staged file "{gone[0].name}" is gone')

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -89,8 +89,11 @@ def missing_columns(table: DeltaTable, where: str, columns: Sequence[tuple[str, 
 def active_names(table: DeltaTable, partition: Partition) -> frozenset[str]:
     """Names of a partition's files; of one that lies outside its directory, the whole path."""
     found = table.file_uris(file_pruning_predicate=_filters(partition))
-    home = f"/{partition.path}/"
-    return frozenset(Path(path).name if path.endswith(home + Path(path).name) else path for path in found)
+    home = unquote(f"/{partition.path}")  # of a store deltalake tells URLs, with some characters escaped
+    return frozenset(
+        name if unquote(directory).endswith(home) else f"{directory}/{name}"
+        for directory, _, name in (path.rpartition("/") for path in found)
+    )
 
 
 def replace_partition(
