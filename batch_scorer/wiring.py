@@ -24,6 +24,7 @@ from batch_scorer.core.errors import BatchScorerError, ConfigInvalid
 from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunListener, RunObserver, RunOptions, RunReport
+from batch_scorer.core.stores import StoreOptions
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.bound_suites import bound_suites
 from batch_scorer.execution.environment import environment
@@ -32,7 +33,7 @@ from batch_scorer.execution.places import Places, places_of
 from batch_scorer.execution.promotion.uses import AliasUse
 from batch_scorer.lake.parquet_sink import ParquetSink
 from batch_scorer.lake.sinks import Sink
-from batch_scorer.lake.storage import LocalStorage
+from batch_scorer.lake.storage import LakeStorage, storage_for
 from batch_scorer.ledger.ledger import Ledger, open_ledger, open_ledger_for_reading
 from batch_scorer.ledger.manifests import ManifestStore
 from batch_scorer.ledger.shared import SharedLedger
@@ -84,15 +85,17 @@ def _parts(
     places = places_of(project, job)
     database = places.ledger(job.output.state_db)
     registry = open_registry(project, job)
+    storage, input_root = _input_of(project, job)
     return JobParts(
         job=job,
         places=places,
-        input_root=project.resolve(job.input.path),
+        input_root=input_root,
         code=tuple(project.resolve(directory) for directory in job.code),
         suites=suites,
         suite_fingerprint=suites_fingerprint([(use.suite, use.on_fail, use.stage) for use in suites]),
         config_fingerprint=config_fingerprint(job),
-        storage=LocalStorage(),
+        stores=store_options(job),
+        storage=storage,
         registry=registry,
         models=model_source(project, job, registry),
         keys=project.keys,
@@ -107,6 +110,16 @@ def _parts(
         target=loaded.target,
         observers=observers,
     )
+
+
+def store_options(job: Job) -> StoreOptions:
+    """How a job reaches object stores: as it says, or else the environment. Raises: ConfigInvalid."""
+    return job.storage.options.completed(os.environ)
+
+
+def _input_of(project: Project, job: Job) -> tuple[LakeStorage, str]:
+    root = project.resolve(job.input.path)
+    return storage_for(root, store_options(job)), root
 
 
 def observers_of(project: Project, job: Job, target: str | None) -> tuple[RunObserver, ...]:
@@ -200,11 +213,12 @@ def project_registry(project: Project, target: str | None = None) -> FileRegistr
 def use_of_alias(project: Project, loaded: LoadedJob) -> AliasUse:
     """A job that scores with an alias. Opens nothing."""
     job = loaded.job
+    storage, input_root = _input_of(project, job)
     return AliasUse(
         job=job,
-        input_root=project.resolve(job.input.path),
+        input_root=input_root,
         code=tuple(project.resolve(directory) for directory in job.code),
-        storage=LocalStorage(),
+        storage=storage,
         keys=project.keys,
         open_parts=partial(_parts, project, loaded, open_ledger_for_reading),
     )
@@ -242,8 +256,7 @@ def load_checked(project: Project, names: Sequence[str], target: str | None) -> 
         for found in check_names(
             loaded.job,
             bound_suites(project, loaded.job),
-            LocalStorage(),
-            project.resolve(loaded.job.input.path),
+            *_input_of(project, loaded.job),
             open_registry(project, loaded.job),
         )
     ]
