@@ -141,7 +141,7 @@ def _echo_generation(parts: JobParts, current: GenerationRecord, *, validation: 
     _echo_earlier(parts, current)
     if files:
         for source in manifest.inputs:
-            click.echo(f"  in   {source.path}  {words.size(source.stamp.size)}  {source.sha256}")
+            click.echo(f"  in   {source.path}  {words.size(source.stamp.size)}  {source.content_text}")
         for file in manifest.outputs:
             click.echo(f"  out  {place}/{file.name}  {file.n_rows:,} rows  {file.sha256}")
         aside = parts.places.quarantine(current.partition, current.number)

@@ -28,13 +28,14 @@ from batch_scorer.config.units import (
     parse_truth,
     parse_whole_number,
 )
+from batch_scorer.core.errors import ConfigInvalid
 from batch_scorer.core.expressions.parser import parse_condition, parse_output
 from batch_scorer.core.expressions.result_layouts import words_of
 from batch_scorer.core.expressions.tokens import ExpressionInvalid
 from batch_scorer.core.expressions.trees import OutputColumn
 from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.partitions import KeyType, PartitionKey
-from batch_scorer.core.stores import is_in_the_clear
+from batch_scorer.core.stores import is_in_the_clear, is_object_url, parse_object_url
 
 SECRET_NAME = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
 
@@ -66,6 +67,11 @@ def problem(
 def _path(text: str) -> str:
     if not text.isprintable():
         raise ValueError("a path has no control characters")
+    if is_object_url(text):
+        try:
+            parse_object_url(text)
+        except ConfigInvalid as error:
+            raise ValueError(f"{error.what}; {error.fix}") from None
     return text
 
 

@@ -11,6 +11,7 @@ from batch_scorer.core.expressions.trees import Expression, OutputColumn
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.models import ColumnSpec, Method, ModelPin
 from batch_scorer.core.partitions import Partition
+from batch_scorer.core.stores import NO_OPTIONS, StoreOptions
 from batch_scorer.core.validation import SetAside, SuiteScan
 
 
@@ -47,6 +48,7 @@ class ReadSpec:
     carried: (name, Arrow type) of key and kept columns, exactly as every file of the partition has them.
     key: those of them that name a row: never null. where: rows for which it is not true are dropped.
     filter_columns: (name, Arrow type) it reads. checked: names of columns that suites look at, as they are.
+    stores: how to reach the root where it is in an object store.
     """
 
     root: str
@@ -58,6 +60,7 @@ class ReadSpec:
     checked: tuple[str, ...] = ()
     model: str | None = None
     max_batch_rows: int = 131_072
+    stores: StoreOptions = NO_OPTIONS
 
 
 # (name, Arrow type) of what every output file holds beside the carried columns and the outputs.

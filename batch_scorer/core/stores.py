@@ -64,6 +64,9 @@ class StoreOptions:
         )
 
 
+NO_OPTIONS = StoreOptions()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectUrl:
     """`s3://bucket/some/prefix`. bucket: with its scheme. key: no slash at its ends; "": the bucket."""

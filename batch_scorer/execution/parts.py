@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from batch_scorer.config.job import Job
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.runs import RunObserver
+from batch_scorer.core.stores import StoreOptions
 from batch_scorer.core.urls import without_password
 from batch_scorer.core.validation import OnFail, Suite
 from batch_scorer.execution.places import Places
@@ -53,6 +54,8 @@ class JobParts:
     registry: where model versions lie. models: what `model.uri` and `--model` are asked of.
     keys: the directory of the public keys whose signatures of models count.
 
+    stores: how object stores are reached, input and registry alike.
+
     database: what opens the ledger, a path, or a URL with its password. ledger_at: as a person may see it.
     """
 
@@ -63,6 +66,7 @@ class JobParts:
     suites: tuple[BoundSuite, ...]
     suite_fingerprint: str
     config_fingerprint: str
+    stores: StoreOptions
     storage: LakeStorage
     registry: FileRegistry
     keys: Path
