@@ -10,6 +10,7 @@ from batch_scorer.config.job import Job
 from batch_scorer.core.chunks import AUDIT_COLUMNS
 from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.partitions import KeyType
+from batch_scorer.core.stores import is_object_url
 from batch_scorer.core.validation import OnFail
 from batch_scorer.core.volume import FEWEST_PUBLISHED
 
@@ -79,9 +80,12 @@ def _directories(job: Job, resolve: Callable[[str], str]) -> Iterator[Finding]:
     ]
     seen: list[tuple[Path, str, str]] = []
     for path, written in places:
-        if ":" in written.partition("/")[0]:  # a URI: none of our directories
+        if is_object_url(written):
+            real = written.rstrip("/")
+        elif ":" in written.partition("/")[0]:  # another URI: none of our directories
             continue
-        real = os.path.realpath(resolve(written))
+        else:
+            real = os.path.realpath(resolve(written))
         for other, other_written, other_real in seen:
             if real == other_real:
                 yield path, f'"{written}" is {".".join(map(str, other))} too'
@@ -114,10 +118,25 @@ def _n_date_keys(job: Job) -> int:
 
 
 def _output(job: Job) -> Iterator[Finding]:
+    if is_object_url(job.output.path):
+        yield from _output_in_store(job)
     if job.output.format == "delta" and job.output.success_marker:
         yield (
             ("output", "success_marker"),
             "a Delta table has no _SUCCESS files: sensors read its log; remove it, or use format: parquet",
+        )
+
+
+def _output_in_store(job: Job) -> Iterator[Finding]:
+    if is_object_url(job.output.state) and "state" not in job.output.model_fields_set:
+        yield (
+            ("output", "path"),
+            "predictions in an object store need output.state: a directory on a disk that outlives the run",
+        )
+    if job.output.format == "parquet":
+        yield (
+            ("output", "path"),
+            "only a Delta table can be published in an object store yet; set output.format: delta",
         )
 
 

@@ -64,7 +64,7 @@ def footer_metadata(table: StoredFiles, path: str) -> dict[str, str]:
 def read_whole(table: StoredFiles, path: str) -> OutputDetail:
     """Hash every byte and decode every page, checksums on. Raises: OSError, when it cannot be read."""
     name = PurePosixPath(path).name
-    with table.open(path) as file:
+    with table.open_whole(path) as file:
         digest = sha256_of_open(file)
     try:
         n_rows, columns = _decode(table, path)
@@ -77,7 +77,7 @@ def read_whole(table: StoredFiles, path: str) -> OutputDetail:
 
 
 def _decode(table: StoredFiles, path: str) -> tuple[int, tuple[tuple[str, str], ...]]:
-    with table.open(path) as opened, pq.ParquetFile(opened, page_checksum_verification=True) as file:
+    with table.open_whole(path) as opened, pq.ParquetFile(opened, page_checksum_verification=True) as file:
         n_rows = sum(batch.num_rows for batch in file.iter_batches(_BATCH_ROWS, use_threads=False))
         return n_rows, tuple((field.name, arrow_type_name(field.type)) for field in file.schema_arrow)
 

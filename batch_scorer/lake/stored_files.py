@@ -27,6 +27,12 @@ class StoredFiles:
         """Raises: OSError."""
         return self.storage.open(self.root, path)[0]
 
+    def open_whole(self, path: str) -> BinaryIO:
+        """To be read from its start to its end. Raises: OSError."""
+        file, stamp = self.storage.open(self.root, path)
+        self.storage.will_need(file, [(0, stamp.size)])
+        return file
+
     def n_bytes(self, path: str) -> int:
         """Raises: OSError."""
         return self.storage.stamp(self.root, path).size

@@ -198,7 +198,7 @@ def _check_bytes(parts: JobParts, path: str, file: StagedFile) -> None:
 
     where = parts.published.at(path)
     try:
-        with parts.published.open(path) as opened:
+        with parts.published.open_whole(path) as opened:
             is_published = sha256_of_open(opened) == file.sha256
     except OSError as error:
         raise _damaged(parts, where, f"a published file cannot be read: {error.strerror}") from None

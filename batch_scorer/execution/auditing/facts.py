@@ -10,6 +10,7 @@ from batch_scorer.core.findings import Finding, FindingKind, ManifestFile, Outpu
 from batch_scorer.core.holdings import DELTA_LOG, current_record, is_as_recorded
 from batch_scorer.core.partitions import Partition, parse_partition_path
 from batch_scorer.core.records import GenerationRecord, RunRecord
+from batch_scorer.core.stores import is_object_url
 from batch_scorer.execution.parts import JobParts
 
 NONSENSE = (ValueError, KeyError, TypeError)  # what records raise when a row was edited into the impossible
@@ -102,11 +103,14 @@ def _seen_by_readers(
     entries: tuple[OutputEntry, ...] | None,
 ) -> tuple[OutputEntry, ...] | None:
     """Without files of earlier generations: in a Delta table they stay beside those of the current one."""
-    if parts.job.output.format != "delta" or partition is None or entries is None:
+    if parts.job.output.format != "delta" or partition is None:
         return entries
+    visible = parts.sink.visible(partition)
+    if entries is None:  # in a store a partition without rows has no directory, and yet it is there
+        return () if visible is not None and is_object_url(parts.places.predictions) else None
     told = {file.name for each in manifests if each.manifest for file in each.manifest.outputs}
-    visible = parts.sink.visible(partition) or frozenset()
-    return tuple(entry for entry in entries if entry.name in visible or entry.name not in recorded | told)
+    hidden = (recorded | told) - (visible or frozenset())
+    return tuple(entry for entry in entries if entry.name not in hidden)
 
 
 def _is_log(parts: JobParts, path: str) -> bool:
