@@ -204,8 +204,8 @@ class KeysGathered:
         domain = without_nulls(held(self.condition, rows), columns, self.ignore)
         where = np.arange(rows.n_rows) if domain is None else np.flatnonzero(domain)
         extra = [name for name in dict.fromkeys(sampling.columns) if name not in self.columns]
-        names = list(dict.fromkeys((*self.columns, *extra)))
-        table = rows.take(where, tuple(names))
+        names = tuple(dict.fromkeys((*self.columns, *extra)))
+        table = rows.all(names) if domain is None else rows.take(where, names)
         return KeyRows.of(table.select(list(self.columns)), table.select(extra), where)
 
 
