@@ -207,11 +207,16 @@ class Accounting:
 NO_ROWS = Accounting(n_read=0, n_scored=0)
 
 
+# First and last key of rows whose keys ascend: integers (times as those they are stored as), or text.
+KeySpan = tuple[int, int] | tuple[str, str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkScored:
     """scanned: for each of the task's suites, its partials as JSON. spills: the files these refer to.
 
-    aside: files with the rows that were set aside. set_aside: how many, by suite.
+    aside: files with the rows that were set aside. set_aside: how many, by suite. keys: of the rows that
+    were scored, None when they do not ascend, or there are none.
     """
 
     chunk: Chunk
@@ -224,6 +229,7 @@ class ChunkScored:
     spills: tuple[StagedFile, ...] = ()
     aside: tuple[StagedFile, ...] = ()
     set_aside: Mapping[str, SetAside] = field(default_factory=dict)
+    keys: KeySpan | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
