@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,7 +19,6 @@ from batch_scorer.core.errors import (
     BatchScorerError,
     ClusterUnavailable,
     LeaseLost,
-    LockHeld,
     ModelError,
     WorkerDied,
 )
@@ -91,8 +90,7 @@ class Driver:
                 self._stop.check()
                 self._fill_window()
                 self._take(self._next_done())
-                for work in [w for w in self._active.values() if w.is_scored]:
-                    self._settle(work)
+                self._settle([work for work in self._active.values() if work.is_scored])
         finally:
             for work in self._active.values():
                 work.forget_checks()  # its staged chunks stay: the next run goes on with them
@@ -241,30 +239,32 @@ class Driver:
             return may_be_innocent
         return error.retryable and self._window.failed(task, now)
 
-    def _settle(self, work: PartitionWork) -> None:
-        """Take a partition whose chunks are in as far as it can go now."""
-        if work.error is not None:
-            del self._active[work.prepared.partition]
-            self._end(work, failed(work, work.error))
-            return
-        if work.checks is None:
-            work.all_in_at = time.perf_counter()
-            self._send_checks(work)
-        if work.is_checked:
+    def _settle(self, scored: Sequence[PartitionWork]) -> None:
+        """Take partitions whose chunks are in as far as they can go now, together."""
+        for work in scored:
+            if work.error is not None:
+                del self._active[work.prepared.partition]
+                self._end(work, failed(work, work.error))
+        waiting = [work for work in scored if work.error is None]
+        self._check([work for work in waiting if work.checks is None])
+        checked = [work for work in waiting if work.is_checked]
+        for work in checked:
             work.add_cost(ChunkCost(check_s=time.perf_counter() - work.all_in_at))
             del self._active[work.prepared.partition]  # a publish that is broken off is recovered from disk
-            self._conclude(work)
+        if checked:
+            self._conclude(checked)
 
-    def _conclude(self, work: PartitionWork) -> None:
-        fault_point(FaultPoint.PARTITION_SCORED)
-        try:
-            outcome, entries = conclude(
-                self._parts, self._plan, work, self._run_id, self._leases, self._pin(work.prepared.entry)
-            )
-        except LockHeld as error:
-            entry = work.prepared.entry
-            outcome, entries = Held(partition=work.prepared.partition, label=entry.label, error=error), ()
-        self._end(work, outcome, entries)
+    def _check(self, works: Sequence[PartitionWork]) -> None:
+        for work in works:
+            work.all_in_at = time.perf_counter()
+            self._send_checks(work)
+        if len(works) > 1:  # most answers take a millisecond, and who goes on together shares fsyncs
+            wait([check for work in works for check in work.checks or ()], timeout=_POLL_S)
+
+    def _conclude(self, works: Sequence[PartitionWork]) -> None:
+        concluded = conclude(self._parts, self._plan, works, self._run_id, self._leases, self._pin)
+        for each in concluded:
+            self._end(each.work, each.outcome, each.entries)
 
     def _pin(self, entry: PartitionPlan) -> Pin | None:
         """A model that was asked for, by name or by date, stays, whatever the alias says later."""
