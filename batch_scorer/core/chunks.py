@@ -126,7 +126,8 @@ class ChunkTask:
     """Everything a worker needs for one chunk. code: directories put on sys.path first.
 
     scans: the suites whose partials it computes on the way. only_checks: nothing else is wanted, because its
-    partition is certain to be blocked.
+    partition is certain to be blocked. along: small chunks of other partitions that the worker scores after it,
+    one by one; see ChunksDone.
     """
 
     chunk: Chunk
@@ -137,6 +138,7 @@ class ChunkTask:
     code: tuple[str, ...] = ()
     scans: tuple[SuiteScan, ...] = ()
     only_checks: bool = False
+    along: tuple[ChunkTask, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,4 +255,11 @@ class ChunkFailed:
     worker: str
 
 
-ChunkOutcome = ChunkScored | ChunkChecked | ChunkFailed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunksDone:
+    """What became of a task and of those that went along with it, in that order."""
+
+    outcomes: tuple[ChunkScored | ChunkChecked | ChunkFailed, ...]
+
+
+ChunkOutcome = ChunkScored | ChunkChecked | ChunkFailed | ChunksDone

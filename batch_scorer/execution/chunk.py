@@ -21,7 +21,6 @@ from batch_scorer.core.chunks import (
     ChunkChecked,
     ChunkCost,
     ChunkFailed,
-    ChunkOutcome,
     ChunkScored,
     ChunkTask,
     StagedFile,
@@ -40,7 +39,7 @@ from batch_scorer.validation.chunk_scan import ChunkScan
 from batch_scorer.validation.streaming.spill_files import SpillFile
 
 
-def score_chunk(task: ChunkTask) -> ChunkOutcome:
+def score_chunk(task: ChunkTask) -> ChunkScored | ChunkChecked | ChunkFailed:
     """Score one chunk; an expected failure comes back as data, a surprise propagates.
 
     Idempotent: every call stages files under new names, and only the driver publishes.
