@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from batch_scorer.core.chunks import ChunkCost
@@ -22,7 +23,9 @@ from batch_scorer.core.records import Pin
 from batch_scorer.core.validation import SuiteVerdict
 from batch_scorer.execution.gates import volume_warnings, warnings_of, why_blocked
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.prepare import Prepared
 from batch_scorer.execution.publishing.leases import Leases
+from batch_scorer.execution.publishing.openings import take_staging
 from batch_scorer.execution.publishing.publish import publish, store_verdict
 from batch_scorer.execution.publishing.recovery import settle
 from batch_scorer.execution.work import PartitionWork
@@ -71,6 +74,8 @@ def conclude(
         if why is not None:
             return _blocked(work, why, verdicts, warnings), entries
         _check_all_scored(work)
+        if work.cost.n_deaths:
+            work.prepared = _fenced(parts, work.prepared, leases.token)
         begun = time.perf_counter()
         record = publish(
             parts, plan, work.prepared, work.chunks, entries,
@@ -82,6 +87,17 @@ def conclude(
     except BatchScorerError as error:
         return _unpublished(parts, work, error, leases), entries
     return _published(work, record.number, verdicts, warnings), entries
+
+
+def _fenced(parts: JobParts, prepared: Prepared, token: str) -> Prepared:
+    """A worker that was given up may still live, and write: under the old name it finds nothing.
+
+    Raises: LeaseLost, OutputUnwritable.
+    """
+    opening = take_staging(parts, prepared.opening, token)
+    return replace(
+        prepared, opening=opening, staging=parts.places.staging(prepared.partition, opening.staging)
+    )
 
 
 def _check_all_scored(work: PartitionWork) -> None:

@@ -76,7 +76,7 @@ def enlisted(
     *,
     needs: Callable[[], WorkerNeeds],
     run_id: str,
-    patience: Patience = PATIENCE,
+    patience: Patience | None = None,
     closing: Sequence[Closable] = (),
 ) -> DaskCluster:
     """Workers that are not ours, each looked at before it scores. closing: behind the client, in any case.
@@ -96,7 +96,7 @@ def enlisted(
             client,
             runs,
             fleet=fleet,
-            patience=patience,
+            patience=patience or PATIENCE,
             closing=(_Farewell(fleet, logs), client, *closing, wanted),
         )
         undo.pop_all()

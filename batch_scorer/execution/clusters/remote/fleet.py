@@ -57,13 +57,13 @@ class Fleet:
         client: Any,
         needs: WorkerNeeds,
         greeting: Callable[..., None],
-        hearing: Hearing = HEARING,
+        hearing: Hearing | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._needs = needs
         self._greeting = greeting
-        self._hearing = hearing
+        self._hearing = hearing or HEARING
         self._clock = clock
         self._known: dict[_Process, _Known] = {}
         self._address = str(client.scheduler.address)
