@@ -1,4 +1,4 @@
-"""Workers that are not ours, in processes of their own: looked at, trusted with chunks, lost, slow and late."""
+"""Workers that are not ours, in processes of their own: looked at, trusted, lost, slow and late."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ _MODEL = """
 
         def predict_proba(self, frame):
             time.sleep(self.pause_s)
+            while os.path.exists(self.trace + ".wait"):
+                time.sleep(0.02)
             with open(self.trace, "a") as trace:
                 trace.write(f"{os.getpid()} {len(frame)} {__file__}\\n")
             fare = frame["fare"].to_numpy()
@@ -93,6 +95,11 @@ def _trace(project: TaxiProject) -> list[tuple[int, int, str]]:
     path = project.root / "trace"
     lines = path.read_text().splitlines() if path.exists() else []
     return [(int(pid), int(n_rows), file) for pid, n_rows, file in (line.split() for line in lines)]
+
+
+def _log(project: TaxiProject) -> str:
+    """What runs have logged so far."""
+    return "".join(path.read_text() for path in (project.state / "logs").rglob("*.jsonl"))
 
 
 def _start(project: TaxiProject, address: str, *, program: str = "") -> subprocess.Popen[str]:
@@ -255,14 +262,17 @@ def test_a_worker_that_sees_another_disk_is_named_with_the_path(
 def test_a_worker_on_another_disk_that_joins_late_gets_no_work_and_the_run_goes_on(
     make_slow: MakeSlow, dask: DaskProcesses, odd_workers: Callable[..., None]
 ) -> None:
-    project = make_slow(12, pause_s=0.2)
+    project = make_slow(12)
     elsewhere = _on_another_disk(project.state)
+    (project.root / "trace.wait").touch()
     process = _start(project, dask.address)
-    wait_for(lambda: len(_trace(project)) > 2)
+    wait_for(lambda: "12 partitions" in _log(project))
     odd_workers(prefix=elsewhere)
+    wait_for(lambda: "gets no work: what the driver writes is not there" in _log(project))
+    (project.root / "trace.wait").unlink()
     stdout, stderr = process.communicate(timeout=90)
     assert process.returncode == 0, stderr + stdout
-    assert "gets no work: what the driver writes is not there" in stderr
+    assert "gets no work" in stderr
     for index in range(12):
         _assert_whole(project, index)
 
@@ -294,11 +304,12 @@ def test_a_run_outlives_a_worker_that_is_killed_and_one_that_stops_and_uses_one_
     make_slow: MakeSlow, dask: DaskProcesses
 ) -> None:
     project = make_slow(16, pause_s=0.25)
-    first, second, *others = dask.workers
+    first, second, *_ = dask.workers
     process = _start(project, dask.address, program=_HASTY)
     try:
         wait_for(lambda: {first.pid, second.pid} <= {pid for pid, _, _ in _trace(project)})
         first.kill()
+        first.wait()
         second.send_signal(signal.SIGSTOP)
         dask.workers.remove(first)
         late = dask.add_worker("--nthreads", "1")
@@ -320,7 +331,7 @@ def test_a_run_outlives_a_worker_that_is_killed_and_one_that_stops_and_uses_one_
 
 
 def test_a_cluster_that_loses_all_its_workers_is_away_after_its_patience(
-    make_slow: MakeSlow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_slow: MakeSlow, tmp_path: Path
 ) -> None:
     project = make_slow(8, pause_s=0.2)
     own = DaskProcesses(tmp_path / "own")
