@@ -30,6 +30,7 @@ from batch_scorer.models.registry.reading import read_plain
 from batch_scorer.models.scoring.calling import predict
 from batch_scorer.models.scoring.compatibility import environment_differences
 from batch_scorer.models.scoring.golden import table_from_bytes
+from batch_scorer.models.scoring.one_thread import one_thread
 from batch_scorer.models.scoring.replaying import require_same_outputs
 from batch_scorer.models.signature.frames import model_frame
 from batch_scorer.models.trust.artefacts import load_artefact
@@ -57,8 +58,7 @@ class LoadedModel:
         if method not in signature.outputs:
             raise SignatureInvalid(f"{self.manifest.name}@{self.manifest.version} has no {method}")
         frame = model_frame(features, signature)
-        # Here, not at start-up: limits set in another thread are not seen by OpenMP.
-        with self.threads.limit(limits=1):
+        with one_thread(self.threads):
             return predict(self.estimator, frame, method, signature.outputs[method], signature.takes)
 
 
@@ -90,7 +90,7 @@ def open_version(manifest: ModelManifest, read: Callable[[str], bytes]) -> Loade
     threads = ThreadpoolController()
     differing = environment_differences(manifest)
     if manifest.n_golden_rows:
-        with threads.limit(limits=1):
+        with one_thread(threads):
             require_same_outputs(
                 artefact.estimator,
                 table_from_bytes(files[GOLDEN_INPUT_FILE]),
