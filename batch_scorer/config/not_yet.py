@@ -42,7 +42,6 @@ NOT_YET = (
     NotYet(
         keys="compute.cluster", refuses=lambda v: isinstance(v, dict), instead="use local or tcp://host:port"
     ),
-    NotYet(keys="compute.compiled", refuses=_is("require"), instead="use auto"),
     NotYet(keys="registry", refuses=lambda v: _is_uri(v) and not is_of_mlflow(str(v)), instead=_LOCAL),
     NotYet(keys="code.*", refuses=_is_uri, instead=_LOCAL),
     NotYet(keys="input.path", refuses=_is_uri, instead=_LOCAL),
