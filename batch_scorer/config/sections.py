@@ -196,7 +196,9 @@ class Compute(BaseModel):
     timeout: TimeLimit | None = Field(None, description="of a whole run; absent: no limit")
     retries: Count = Field(3, description="of a chunk, for errors that may pass; for deaths at most 2")
     max_failed_partitions: Count | None = Field(None, description="more stop the run; absent: no limit")
-    compiled: Literal["auto", "off", "require"] = "auto"
+    compiled: Literal["auto", "off", "require"] = Field(
+        "auto", description="score known pipelines compiled, to the same bits; require: or refuse to score"
+    )
 
 
 class Storage(BaseModel):

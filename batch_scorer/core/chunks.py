@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.expressions.trees import Expression, OutputColumn
 from batch_scorer.core.lakefiles import LakeFile
-from batch_scorer.core.models import ColumnSpec, Method, ModelPin
+from batch_scorer.core.models import ColumnSpec, Compiled, Method, ModelPin
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.stores import NO_OPTIONS, StoreOptions
 from batch_scorer.core.validation import SetAside, SuiteScan
@@ -139,6 +140,7 @@ class ChunkTask:
     scans: tuple[SuiteScan, ...] = ()
     only_checks: bool = False
     along: tuple[ChunkTask, ...] = ()
+    compiled: Compiled = Compiled.AUTO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +162,7 @@ class ChunkCost:
     The driver adds, by partition: wait_s, until others gave back its lease; prepare_s; check_s, from the last
     chunk to the last suite's verdict; publish_s; how often a chunk went out again (n_retries), and how often
     one was lost with its worker (n_deaths).
+    scored_by: rows by how they were scored, `the compiled pipeline` or `the original pipeline: why`.
     """
 
     load_s: float = 0.0
@@ -175,12 +178,14 @@ class ChunkCost:
     publish_s: float = 0.0
     n_retries: int = 0
     n_deaths: int = 0
+    scored_by: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: ChunkCost) -> ChunkCost:
-        names = [field.name for field in fields(self) if field.name != "peak_bytes"]
+        names = [field.name for field in fields(self) if field.name not in ("peak_bytes", "scored_by")]
         return ChunkCost(
             **{name: getattr(self, name) + getattr(other, name) for name in names},
             peak_bytes=max(self.peak_bytes, other.peak_bytes),
+            scored_by=dict(Counter(self.scored_by) + Counter(other.scored_by)),
         )
 
 

@@ -27,6 +27,7 @@
     │   ├── ModelRefused                        hash, trust, format
     │   ├── ModelUnloadable
     │   ├── GoldenRowsDiffer
+    │   ├── NotCompilable
     │   ├── BinsDiffer
     │   ├── SignatureInvalid
     │   └── AliasNotMoved
@@ -295,6 +296,13 @@ class GoldenRowsDiffer(ModelError):
     """The loaded model does not repeat the predictions stored at registration.
 
     Fix: install the versions that the manifest names; with those of today the model answers otherwise.
+    """
+
+
+class NotCompilable(ModelError):
+    """`compute.compiled: require`, but the pipeline is not known, or its compiled form gave other bits.
+
+    Fix: set `compute.compiled: auto` to score with the original pipeline, or replace the step that is named.
     """
 
 
