@@ -259,7 +259,7 @@ def fitted(preparation: str, final: str) -> Pipeline:
         target = np.abs(target)
     elif "three" in final:
         names: Any = np.array(["low", "middle", "high"])
-        target = names[np.digitize(target, [10, 18])]
+        target = names[np.searchsorted([10.0, 18.0], target)]
     else:
         target = (target > 15).astype(int)
     pipeline = Pipeline([("prep", PREPARATIONS[preparation]()), ("final", FINALS[final]())])

@@ -64,7 +64,7 @@ class Table:
         return self._values[at]
 
     def made(self, run: Run) -> Any:
-        """(n_values, n columns of the run): what each distinct value becomes; as the table is, dense or sparse."""
+        """(n_values, n columns of the run): what each distinct value becomes; as the table is."""
         places = [self._place[at] for at in range(run.first, run.stop)]
         return self._made[self.plan.tracks[run.first].source][:, places]
 
