@@ -34,6 +34,7 @@
     ├── DamageFound                          6  verify, audit, ledger
     ├── StoreUnavailable                    69
     ├── ClusterUnavailable                  69
+    ├── ClusterUnfit                        78  its workers have other versions, other disks, other code
     ├── NotTold                              –  somebody could not be told: a warning, never how a run ends
     ├── LockHeld                            75  another run works on it
     │   └── LeaseLost                           it was taken over from this run
@@ -354,6 +355,18 @@ class ClusterUnavailable(BatchScorerError):
 
     exit_code = 69
     retryable = True
+
+
+class ClusterUnfit(BatchScorerError):
+    """The Dask cluster is there, but cannot do this job as it is: waiting would not help.
+
+    Its scheduler or a worker has other versions, sees another disk, or has imported other code.
+
+    Fix: make every worker like the machine that runs `batch-scorer`: same versions, same paths; see
+    docs/clusters.md.
+    """
+
+    exit_code = 78
 
 
 class NotTold(BatchScorerError):

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,7 +21,6 @@ from batch_scorer.core.chunks import (
     ChunkChecked,
     ChunkCost,
     ChunkFailed,
-    ChunkOutcome,
     ChunkScored,
     ChunkTask,
     StagedFile,
@@ -30,6 +29,7 @@ from batch_scorer.core.errors import BatchScorerError, ScoringError
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.execution.setting_aside import AsideRows
 from batch_scorer.lake.chunk_records import write_record
+from batch_scorer.lake.key_order import KeyOrder
 from batch_scorer.lake.quarantine import AsideWriter
 from batch_scorer.lake.reader import Batch, read_chunk
 from batch_scorer.lake.staging import StagedWriter
@@ -41,7 +41,7 @@ from batch_scorer.validation.chunk_scan import ChunkScan
 from batch_scorer.validation.streaming.spill_files import SpillFile
 
 
-def score_chunk(task: ChunkTask) -> ChunkOutcome:
+def score_chunk(task: ChunkTask) -> ChunkScored | ChunkChecked | ChunkFailed:
     """Score one chunk; an expected failure comes back as data, a surprise propagates.
 
     Idempotent: every call stages files under new names, and only the driver publishes.
@@ -92,7 +92,8 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
         AsideWriter(task.output, task.chunk.index, task.chunk.file.path) as quarantine,
     ):
         aside = AsideRows(suites, quarantine, clock.stage)
-        rows = _score_rows(task, scorer, clock, writer, suites, aside)
+        order = KeyOrder(task.read.key)
+        rows = _score_rows(task, scorer, clock, writer, suites, aside, order)
         fault_point(FaultPoint.CHUNK_SCORED)
         with clock.stage("write_s"):
             files, set_aside = writer.finish(), quarantine.finish()
@@ -108,6 +109,7 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
             spills=_staged(spills),
             aside=set_aside,
             set_aside=aside.by_suite,
+            keys=order.span,
         )
         with clock.stage("write_s"):
             # Last: what has a record is finished, and a later run may go on from it.
@@ -123,6 +125,7 @@ def _score_rows(
     writer: StagedWriter,
     suites: ChunkScan,
     aside: AsideRows,
+    order: KeyOrder,
 ) -> Accounting:
     rows = NO_ROWS
     for batch in clock.drawn_from(read_chunk(task.chunk, task.read, aside.leave_out)):
@@ -131,6 +134,7 @@ def _score_rows(
         with clock.stage("score_s"):
             outputs = _outputs(task, scorer, batch)
         with clock.stage("write_s"):
+            order.take(batch.carried)
             staged = writer.write(_beside(batch.carried, outputs))
         with clock.stage("validate_s"):
             suites.take("output", staged)
@@ -144,7 +148,10 @@ def _score_rows(
 
 
 def _staged(spills: Sequence[SpillFile]) -> tuple[StagedFile, ...]:
-    return tuple(StagedFile(**asdict(file)) for file in spills)
+    return tuple(
+        StagedFile(name=file.name, n_rows=file.n_rows, n_bytes=file.n_bytes, sha256=file.sha256)
+        for file in spills
+    )
 
 
 def _spill_name(index: int) -> str:

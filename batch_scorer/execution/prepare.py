@@ -154,6 +154,7 @@ def read_spec(parts: JobParts, model: ModelPin, found: PartitionFiles, footers: 
         key=job.input.key,
         where=job.input.where,
         filter_columns=carried_types(found.files, footers, filtered),
+        stores=parts.stores,
     )
 
 

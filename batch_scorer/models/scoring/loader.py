@@ -30,6 +30,7 @@ from batch_scorer.models.registry.reading import read_plain
 from batch_scorer.models.scoring.calling import predict
 from batch_scorer.models.scoring.compatibility import environment_differences
 from batch_scorer.models.scoring.golden import table_from_bytes
+from batch_scorer.models.scoring.one_thread import one_thread
 from batch_scorer.models.scoring.replaying import require_same_outputs
 from batch_scorer.models.signature.frames import model_frame
 from batch_scorer.models.trust.artefacts import load_artefact
@@ -68,8 +69,7 @@ class LoadedModel:
         if method not in signature.outputs:
             raise SignatureInvalid(f"{self.label} has no {method}")
         frame = model_frame(features, signature)
-        # Here, not at start-up: limits set in another thread are not seen by OpenMP.
-        with self.threads.limit(limits=1):
+        with one_thread(self.threads):
             return predict(self.estimator, frame, method, signature.outputs[method], signature.takes)
 
 
@@ -103,7 +103,7 @@ def open_version(manifest: ModelManifest, read: Callable[[str], bytes]) -> Loade
     golden_inputs = None
     if manifest.n_golden_rows:
         golden_inputs = table_from_bytes(files[GOLDEN_INPUT_FILE])
-        with threads.limit(limits=1):
+        with one_thread(threads):
             require_same_outputs(
                 artefact.estimator,
                 golden_inputs,
