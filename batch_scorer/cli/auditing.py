@@ -245,7 +245,7 @@ def _echo_audit(report: AuditReport) -> None:
         click.echo(f"  in   {source.path}  {words.size(source.stamp.size)}  {source.content_text}")
     if report.row is None:
         for file in manifest.outputs:
-            click.echo(f"  out  {report.directory / file.name}  {words.rows(file.n_rows)}  {file.sha256}")
+            click.echo(f"  out  {report.directory}/{file.name}  {words.rows(file.n_rows)}  {file.sha256}")
         return
     click.echo(f"  row  {report.row.path}, row {report.row.row}")
     for name, value in report.row.values.items():

@@ -16,6 +16,7 @@ from batch_scorer.core.validation import OnFail, Suite
 from batch_scorer.execution.places import Places
 from batch_scorer.lake.sinks import Sink
 from batch_scorer.lake.storage import LakeStorage
+from batch_scorer.lake.stored_files import StoredFiles
 from batch_scorer.ledger.ledger import Ledger
 from batch_scorer.ledger.manifests import ManifestStore
 from batch_scorer.models.registry.files import FileRegistry
@@ -49,6 +50,7 @@ class ModelSource(Protocol):
 class JobParts:
     """input_root: absolute. code: absolute directories for sys.path. config: the job file as resolved.
 
+    published: what readers see, to look at; `sink` is what changes it.
     registry: where model versions lie. models: what `model.uri` and `--model` are asked of.
     keys: the directory of the public keys whose signatures of models count.
 
@@ -74,6 +76,7 @@ class JobParts:
     manifests: ManifestStore
     validations: ValidationStore
     sink: Sink
+    published: StoredFiles
     code_version: str
     environment: Mapping[str, str]
     config: Mapping[str, Any] = field(default_factory=dict)

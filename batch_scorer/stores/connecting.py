@@ -45,6 +45,21 @@ def connect(bucket: str, options: StoreOptions) -> Any:
         ) from None
 
 
+def plain_settings(bucket: str, options: StoreOptions) -> dict[str, str]:
+    """The same for a library that connects by itself, in the words of the Rust crate object_store.
+
+    No credentials: it finds those of this process as we do.
+    """
+    return {
+        **_config(bucket, options),
+        "allow_http": str(options.is_http).lower(),
+        "connect_timeout": f"{min(_CONNECT_TIMEOUT_S, options.timeout_s)}s",
+        "timeout": f"{options.timeout_s}s",
+        "max_retries": str(_MAX_RETRIES if options.retry_s else 0),
+        "retry_timeout": f"{options.retry_s}s",
+    }
+
+
 def require_installed(bucket: str) -> None:
     """Raises: ConfigInvalid, with what to install."""
     if find_spec("obstore") is None:

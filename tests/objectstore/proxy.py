@@ -28,6 +28,7 @@ class Kind(Enum):
     DROPPED = auto()  # the connection closed without an answer, not carried out
     DROPPED_AFTER = auto()  # carried out, and no answer
     DROPPED_IN_BODY = auto()  # half of the answer's body, then nothing
+    HELD = auto()  # carried out once `let_go` is called, whether the client still waits or not
     SLOW = auto()  # the answer's body in pieces, delay_s before each
 
 
@@ -79,6 +80,8 @@ class Proxy:
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
         self._writing = threading.Lock()
+        self._held = threading.Semaphore(0)
+        self._let_go = threading.Event()
         self._chance = random.Random(seed)
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -104,6 +107,18 @@ class Proxy:
         with self._lock:
             self.requests.clear()
             self._faults.clear()
+
+    def wait_for_held(self) -> None:
+        """Until a request has come that is held."""
+        assert self._held.acquire(timeout=60), "no request came that was to be held"
+
+    def let_go(self) -> None:
+        """Carry out what is held."""
+        self._let_go.set()
+
+    def hold(self) -> None:
+        self._held.release()
+        self._let_go.wait(120)
 
     def count(self, key: str = "*") -> Counter[str]:
         """How many requests of each kind: GET, HEAD, LIST, PUT, …"""
@@ -182,7 +197,9 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             answer = None
             if is_list and proxy.page_size:
                 self.path += f"&max-keys={proxy.page_size}"
-            if kind in (None, Kind.SLOW, Kind.DROPPED_IN_BODY, *_AFTER):
+            if kind is Kind.HELD:
+                proxy.hold()
+            if kind in (None, Kind.HELD, Kind.SLOW, Kind.DROPPED_IN_BODY, *_AFTER):
                 answer = _ask(proxy, self, body)
             if kind in _REFUSALS:
                 status, text = _REFUSALS[kind]

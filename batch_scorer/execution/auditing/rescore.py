@@ -95,7 +95,7 @@ def _compared(
 ) -> Rescored:
     footers = [read_footer(parts.storage, parts.input_root, file) for file in found.files]
     spec = read_spec(parts, pin, found, footers)
-    published = [Path(facts.directory) / file.name for file in manifest.outputs]
+    published = [f"{facts.path}/{file.name}" for file in manifest.outputs]
     names = tuple(column.name for column in parts.job.model.output)
     n_done, differences = 0, list[ScoreDifference]()
     chunks = _sample(parts, found, footers, manifest)
@@ -104,7 +104,9 @@ def _compared(
             break
         table = _beside(batch.carried.select(list(parts.job.input.key)), scores)
         try:
-            differences += compare_scores(published, parts.job.input.key, names, table, may_lack=False)
+            differences += compare_scores(
+                parts.published, published, parts.job.input.key, names, table, may_lack=False
+            )
         except (pa.ArrowException, OSError) as error:
             what = f"what is published cannot be read: {' '.join(str(error).split())}"
             return Rescored(findings=(facts.finding(FindingKind.FILE_UNREADABLE, facts.directory, what),))
