@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.catalogue import BENCHES
@@ -35,13 +36,15 @@ def main() -> None:
 def _was_measured(name: str, options: argparse.Namespace) -> bool:
     """Prints the section, and writes it where that is wanted. One bench that fails does not stop others."""
     bench, settings = BENCHES[name], _settings(options, BENCHES[name].runs)
-    begun = time.monotonic()
+    begun, where = time.monotonic(), machine()
     try:
         section = bench.measure(settings)
     except (CommandFailed, InputsMissing) as error:
         tell(f"{name}: {error}")
         return False
-    body = body_of(section, command=_shown_command(name, options, settings), machine=machine())
+    if not settings.is_full_size:
+        section = replace(section, figures={})
+    body = body_of(section, command=_shown_command(name, options, settings), machine=where)
     print(f"{body}\n", flush=True)
     tell(f"{name} took {time.monotonic() - begun:.0f} s")
     if options.write:
@@ -73,7 +76,7 @@ def _options() -> argparse.Namespace:
                         help="directory with make_lake.py, make_models.py and peers/")  # fmt: skip
     parser.add_argument("--peer-python", type=Path, default=Path(sys.executable),
                         help="interpreter that has ray, pyspark, mlflow and dask")  # fmt: skip
-    parser.add_argument("--write", action="store_true", help="replace the section in docs/performance.md")
+    parser.add_argument("--write", action="store_true", help="replace the sections in docs/performance.md")
     parser.add_argument("--page", type=Path, default=PAGE, help=argparse.SUPPRESS)
     return parser.parse_args()
 

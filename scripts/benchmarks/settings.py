@@ -26,3 +26,9 @@ class Settings:
     sizes: tuple[int, ...]
     generations: int
     memory_rows: tuple[int, ...]
+
+    @property
+    def is_full_size(self) -> bool:
+        """What the goals speak of: figures of other sizes do not count towards them."""
+        sizes = (self.days, self.rows, self.partitions, self.generations)
+        return sizes == (30, 200_000, 100_000, 1_000_000) and {1_000_000, 10_000_000} <= set(self.memory_rows)

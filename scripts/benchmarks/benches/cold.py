@@ -9,7 +9,7 @@ from benchmarks.inputs.projects import make_project, night
 from benchmarks.inputs.rides import make_lake, make_models
 from benchmarks.measuring.turns import in_turn, median, tell, wall_ratio
 from benchmarks.page.sections import Section
-from benchmarks.page.tables import seconds, table
+from benchmarks.page.tables import count, seconds, table
 from benchmarks.settings import Settings
 
 
@@ -29,8 +29,8 @@ def measure(settings: Settings) -> Section:
         rows.append([model.name, str(ratio), *walls, *cpus])
     heading = ["model", "ratio", "s, ours", "s, loop_pandas", "CPU s, ours", "CPU s, loop_pandas"]
     text = (
-        f"One partition of {settings.rows:,} rows, {settings.runs} pairs, against `loop_pandas.py`; the "
-        "whole process on both sides, all imports included.\n\n"
+        f"One partition of {settings.rows:,} rows, {count(settings.runs, 'pair')}, against "
+        "`loop_pandas.py`; the whole process on both sides, all imports included.\n\n"
     )
     return Section(
         title="One partition from a cold start",

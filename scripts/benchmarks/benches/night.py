@@ -10,12 +10,13 @@ from benchmarks.inputs.rides import make_lake, make_models
 from benchmarks.measuring.commands import Measured
 from benchmarks.measuring.turns import in_turn, median, tell, wall_ratio
 from benchmarks.page.sections import Section
-from benchmarks.page.tables import megabytes, seconds, table
+from benchmarks.page.tables import count, megabytes, seconds, table
 from benchmarks.settings import Settings
 
 _ABOUT = (
-    "Side by side with `loop_pool.py`, a hand-written loop over two processes that neither validates, "
-    "audits nor publishes atomically. Ours: 12 expectations, golden rows, audit columns, hashes, fsync, atomic publish."
+    "Side by side with `loop_pool.py`, a hand-written loop over two processes that neither validates, audits "
+    "nor publishes atomically. Ours: 12 expectations, golden rows, audit columns, hashes, fsync, atomic "
+    "publish."
 )
 
 
@@ -42,7 +43,7 @@ def measure(settings: Settings) -> Section:
     ]
     text = [
         _ABOUT,
-        f"{settings.days} partitions × {settings.rows:,} rows, {settings.runs} pairs.",
+        f"{settings.days} partitions × {settings.rows:,} rows, {count(settings.runs, 'pair')}.",
         table(["model", "ratio", *sides], rows),
         "Where our seconds went: of the workers, summed over chunks; of the driver, summed over partitions.",
         _split(splits),

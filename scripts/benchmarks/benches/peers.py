@@ -10,7 +10,7 @@ from benchmarks.inputs.rides import Lake, Model, make_lake, make_models
 from benchmarks.measuring.commands import CommandFailed, Measured
 from benchmarks.measuring.turns import in_turn, median, tell, wall_ratio
 from benchmarks.page.sections import Section
-from benchmarks.page.tables import megabytes, seconds, table
+from benchmarks.page.tables import count, megabytes, seconds, table
 from benchmarks.settings import Settings
 
 
@@ -31,7 +31,7 @@ def measure(settings: Settings) -> Section:
     heading = ["model", "peer", "its time / ours", "s, ours", "s, peer", "CPU s, ours", "CPU s, peer",
                "all memory, ours", "all memory, peer"]  # fmt: skip
     text = [
-        f"{settings.days} partitions × {settings.rows:,} rows, {settings.runs} turns.",
+        f"{settings.days} partitions × {settings.rows:,} rows, {count(settings.runs, 'turn')}.",
         table(heading, rows),
     ]
     text += [f"Skipped: {', '.join(skipped)}."] if skipped else []

@@ -9,7 +9,7 @@ from benchmarks.inputs.tiny import fill_ledger, make_tiny_project
 from benchmarks.measuring.commands import Argument, Measured, measured
 from benchmarks.measuring.turns import in_turn, median
 from benchmarks.page.sections import Section
-from benchmarks.page.tables import megabytes, seconds, table
+from benchmarks.page.tables import count, megabytes, seconds, table
 from benchmarks.settings import Settings
 
 
@@ -28,7 +28,8 @@ def measure(settings: Settings) -> Section:
         ]
         for name, side in found.items()
     ]
-    text = f"`plan` over {settings.partitions:,} partitions of one file, {settings.runs} runs each.\n\n"
+    turns = count(settings.runs, "turn")
+    text = f"`plan` over {settings.partitions:,} partitions of one file, {turns} each.\n\n"
     sides = list(found.values())
     return Section(
         title="Planning",

@@ -11,7 +11,7 @@ from benchmarks.measuring.commands import Measured, measured
 from benchmarks.measuring.syncs import can_count_syncs, count_syncs
 from benchmarks.measuring.turns import in_turn, median, tell
 from benchmarks.page.sections import Section
-from benchmarks.page.tables import megabytes, seconds, table
+from benchmarks.page.tables import count, megabytes, seconds, table
 from benchmarks.settings import Settings
 
 _MAX_TRACED = 1_000  # partitions: tracing takes longer
@@ -26,7 +26,7 @@ def measure(settings: Settings) -> Section:
     text = [
         "Backfills of partitions of 100 rows each; a further one costs the difference to the smaller size.",
         _backfill_table(backfills, further, syncs),
-        f"A ledger of {settings.generations:,} generations, {settings.runs} turns:",
+        f"A ledger of {settings.generations:,} generations, {count(settings.runs, 'turn')}:",
         table(
             ["command", "s", "largest process"],
             [
@@ -53,9 +53,10 @@ def further_ms(wall_s: dict[int, float]) -> dict[int, float]:
 
 
 def _flatness(further: dict[int, float]) -> dict[str, float]:
-    """Nothing, when there are not two differences to compare."""
-    costs = list(further.values())
-    return {"scale.flat": costs[-1] / costs[0]} if len(costs) > 1 else {}
+    """Nothing, when the sizes that the goal speaks of were not measured."""
+    if not {1_000, 10_000} <= set(further):
+        return {}
+    return {"scale.flat": further[10_000] / further[1_000]}
 
 
 def _backfill(settings: Settings, n: int) -> Measured:

@@ -11,7 +11,7 @@ from benchmarks.inputs.rides import Lake, Model, make_lake, make_models
 from benchmarks.measuring.commands import Measured
 from benchmarks.measuring.turns import in_turn, ratio_of, tell
 from benchmarks.page.sections import Section
-from benchmarks.page.tables import seconds, table
+from benchmarks.page.tables import count, seconds, table
 from benchmarks.settings import Settings
 
 _TIMES = 3  # the larger lake has so many times the days
@@ -30,8 +30,8 @@ def measure(settings: Settings) -> Section:
             [model.name, str(ratio), seconds(statistics.median(ours)), seconds(statistics.median(loop))]
         )
     text = (
-        f"Wall seconds a million rows between {small.n_rows:,} and {large.n_rows:,} rows, {settings.runs} "
-        "turns, against `loop_pool.py` as above.\n\n"
+        f"Wall seconds a million rows between {small.n_rows:,} and {large.n_rows:,} rows, "
+        f"{count(settings.runs, 'turn')}, against `loop_pool.py` as above.\n\n"
     )
     heading = ["model", "ratio", "ours, s", "loop_pool, s"]
     return Section(title="Each further million rows", text=text + table(heading, rows), figures=figures)

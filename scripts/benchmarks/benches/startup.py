@@ -13,7 +13,7 @@ from benchmarks.measuring.commands import Argument, measured
 from benchmarks.measuring.imports import imports_of
 from benchmarks.measuring.turns import in_turn, median, tell
 from benchmarks.page.sections import Section
-from benchmarks.page.tables import megabytes, seconds, table
+from benchmarks.page.tables import count, megabytes, seconds, table
 from benchmarks.settings import Settings
 
 _SHOWN_PACKAGES = 12
@@ -43,7 +43,7 @@ def measure(settings: Settings) -> Section:
     ]
     walls = {name: median(side, lambda one: one.wall_s) for name, side in found.items()}
     text = [
-        f"Medians of {settings.runs} turns, whole processes.",
+        f"Medians of {count(settings.runs, 'turn')}, whole processes.",
         table(["command", "s", "CPU s", "largest process"], rows),
         f"With two local workers, a lake of 2 partitions × {settings.rows:,} rows: the first partition was "
         f"published {seconds(statistics.median(first))} s after the start, the process ended after "

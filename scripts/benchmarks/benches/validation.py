@@ -9,7 +9,7 @@ from benchmarks.inputs.rides import Model, make_lake, make_models
 from benchmarks.measuring.commands import done, python_of
 from benchmarks.measuring.turns import Ratio, in_turn, median, tell, wall_ratio
 from benchmarks.page.sections import Section
-from benchmarks.page.tables import seconds, table
+from benchmarks.page.tables import count, seconds, table
 from benchmarks.settings import Settings
 
 _MAX_ROWS_ALONE = 1_000_000
@@ -32,7 +32,7 @@ def measure(settings: Settings) -> Section:
         "not counted.",
         alone,
         f"The same night with a suite of 12 expectations and without: {settings.days} partitions × "
-        f"{settings.rows:,} rows, {settings.runs} pairs.",
+        f"{settings.rows:,} rows, {count(settings.runs, 'pair')}.",
         table(["model", "ratio", "s, with", "s, without", "CPU s, with", "CPU s, without"], rows),
     ]
     return Section(title="Validation", text="\n\n".join(text), figures={"validation.share": max(ratios)})

@@ -28,10 +28,11 @@ from pathlib import Path
 
 from benchmarks.measuring.tree import Usage, descendants, proportional_bytes, usage_of
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _GRACE_S = 20.0  # for what outlives the command, before it is killed
 _POLL_S = 0.02
-_SHARE = 50  # a sample is followed by so many times its own duration of rest
+_SHARE = 50  # a sample is followed by so many times its own processor seconds of rest
 _MIN_REST_S = 0.1
 
 
@@ -57,8 +58,10 @@ def main() -> None:
 
 
 def watched(command: list[str]) -> Accounts:
-    """Raises: OSError, when the command cannot be started or the system has no subreapers."""
-    _become_subreaper()
+    """Raises: OSError, when the command cannot be started, or the system is not Linux."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # a bench that is killed leaves nothing running
+    signal.signal(signal.SIGTERM, _give_up)
     sampler = Sampler(os.getpid())
     began_at, begun = time.time(), time.perf_counter()
     root = subprocess.Popen(command)
@@ -106,9 +109,9 @@ class Sampler:
     def _run(self) -> None:
         rest_s = 0.0
         while not self._stop.wait(rest_s):
-            begun = time.perf_counter()
+            begun = time.thread_time()
             self._sample()
-            rest_s = max(_MIN_REST_S, _SHARE * (time.perf_counter() - begun))
+            rest_s = max(_MIN_REST_S, _SHARE * (time.thread_time() - begun))
 
     def _sample(self) -> None:
         pids = descendants(self._pid)
@@ -154,7 +157,12 @@ def _kill(pids: list[int]) -> list[int]:
     return pids
 
 
-def _become_subreaper() -> None:
+def _give_up(*_: object) -> None:
+    _kill(descendants(os.getpid()))
+    os._exit(1)
+
+
+def _prctl(option: int, value: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+    if libc.prctl(option, value, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), f"prctl({option}, {value})")

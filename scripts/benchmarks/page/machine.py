@@ -14,11 +14,13 @@ _COMPILED = ("distributed", "pandas", "pyarrow", "sklearn", "sqlalchemy")
 
 
 def machine() -> str:
+    """As it is now: the load is what others did before we began."""
     versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     compiled = bytecode(Path(sysconfig.get_path("purelib")))
     return (
         f"{os.cpu_count()} cores, {_processor()}, {_memory_gb():.0f} GB, Linux {platform.release()}, "
-        f"Python {platform.python_version()}, {versions}; {compiled}."
+        f"Python {platform.python_version()}, {versions}; {compiled}; "
+        f"load before {os.getloadavg()[0]:.1f}."
     )
 
 

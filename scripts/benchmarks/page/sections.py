@@ -46,6 +46,7 @@ def marked(name: str, body: str) -> str:
 
 
 def body_of(section: Section, *, command: str, machine: str) -> str:
+    """command: that made it."""
     rounded = {key: float(f"{value:.4g}") for key, value in section.figures.items()}
     return "\n\n".join(
         [

@@ -18,6 +18,11 @@ def seconds(value: float) -> str:
     return f"{value:.{decimals}f}"
 
 
+def count(n: int, noun: str) -> str:
+    """1 pair, 2 pairs."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def megabytes(n_bytes: float) -> str:
     return f"{n_bytes / 1e6:,.0f} MB"
 
