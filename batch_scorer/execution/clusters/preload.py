@@ -7,7 +7,6 @@ import distributed.nanny
 import pandas
 import pyarrow.parquet
 import sklearn.compose
-import sklearn.ensemble
 import sklearn.linear_model
 import sklearn.pipeline
 
