@@ -6,7 +6,7 @@ from functools import partial
 from itertools import pairwise
 
 from benchmarks.inputs.projects import night
-from benchmarks.inputs.tiny import fill_ledger, last_day, make_tiny_project
+from benchmarks.inputs.tiny import fill_ledger, make_tiny_project, run_id, score_first_day
 from benchmarks.measuring.commands import Measured, measured
 from benchmarks.measuring.syncs import can_count_syncs, count_syncs
 from benchmarks.measuring.turns import in_turn, median, tell
@@ -39,7 +39,7 @@ def measure(settings: Settings) -> Section:
     walls = {name: median(side, lambda one: one.wall_s) for name, side in history.items()}
     figures = {
         "scale.status": walls["status"],
-        "scale.show": max(walls["show last"], walls["show PARTITION"]),
+        "scale.show": max(walls["show RUN"], walls["show PARTITION"]),
     }
     figures |= {"scale.fsyncs": max(syncs.values())} if syncs else {}
     figures |= _flatness(further)
@@ -96,10 +96,12 @@ def _history(settings: Settings) -> dict[str, list[Measured]]:
     n = min(_HISTORY_PARTITIONS, settings.generations)
     project = make_tiny_project(settings, "history", n)
     fill_ledger(settings, project, n, settings.generations // n)
+    partition = score_first_day(project)
     commands = {
         "status": ("status", project.job),
-        "show last": ("show", "last"),
-        "show PARTITION": ("show", f"{project.job}/ride_date={last_day(n)}"),
+        "runs": ("runs",),
+        "show RUN": ("show", run_id(2)),
+        "show PARTITION": ("show", f"{project.job}/{partition}"),
     }
     return in_turn(
         {name: partial(measured, project.command(*command)) for name, command in commands.items()},

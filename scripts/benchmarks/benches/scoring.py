@@ -25,7 +25,7 @@ def measure(settings: Settings) -> Section:
         found: dict[str, float] = json.loads(said.splitlines()[-1])
         rows += [_row(model.name, way, rate, found["original"]) for way, rate in found.items()]
     text = (
-        f"`LoadedModel.predict` on {settings.rows:,} rows of Arrow columns in batches of 65,536, one core, "
+        f"Predicting {settings.rows:,} rows of Arrow columns in batches of 65,536, one core, "
         f"the best of {settings.runs} passes.\n\n"
     )
     heading = ["model", "way", "rows a second and core", "against the original"]

@@ -43,13 +43,12 @@ def fill_ledger(settings: Settings, project: Project, n: int, n_generations: int
     """
     tell(f"filling a ledger with {n * n_generations:,} generations")
     project.forget()
-    day = str(_FIRST_DAY)
-    done(project.command("backfill", project.job, "--from", day, "--to", day, "--cluster", "inline"))
+    score_first_day(project)
     with sqlite3.connect(project.ledger) as database:
         database.row_factory = sqlite3.Row
         database.execute("PRAGMA synchronous = OFF")
         examples = {table: _example(database, table) for table in ("runs", *_OF_PARTITIONS)}
-        runs = [examples["runs"]["run_id"], *(f"{number:026d}" for number in range(2, n_generations + 1))]
+        runs = [examples["runs"]["run_id"], *map(run_id, range(2, n_generations + 1))]
         _insert(
             database, "runs", ({**examples["runs"], "id": i, "run_id": run} for i, run in enumerate(runs, 1))
         )
@@ -59,8 +58,17 @@ def fill_ledger(settings: Settings, project: Project, n: int, n_generations: int
     database.close()
 
 
-def last_day(n: int) -> dt.date:
-    return _FIRST_DAY + dt.timedelta(days=n - 1)
+def run_id(number: int) -> str:
+    """Of a run that a filled ledger tells of, from 2 on; the first is the one that scored for real."""
+    return f"{number:026d}"
+
+
+def score_first_day(project: Project) -> str:
+    """Once more, for real, so that its current generation has a manifest; its name in paths."""
+    day = str(_FIRST_DAY)
+    done(project.command("backfill", project.job, "--from", day, "--to", day, "--cluster", "inline",
+                         "--reprocess", "all"))  # fmt: skip
+    return _path(0)
 
 
 def _make_tiny_lake(settings: Settings, n: int) -> Path:

@@ -14,9 +14,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from batch_scorer.core.models import Method
+from batch_scorer.core.models import Compiled, Method
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.scoring.loader import LoadedModel, load_model
+from batch_scorer.models.scoring.scorer import scorer_for
 
 _BATCH_ROWS = 65_536
 
@@ -29,7 +30,12 @@ def main() -> None:
 
 
 def _ways(loaded: LoadedModel) -> dict[str, Callable[[pa.Table], object]]:
-    return {"original": lambda batch: loaded.predict(batch, Method.PREDICT_PROBA)}
+    """The compiled one as for chunks of one batch: with the comparison that every chunk gets."""
+    method = Method.PREDICT_PROBA
+    return {
+        "original": lambda batch: loaded.predict(batch, method),
+        "compiled": lambda batch: scorer_for(loaded, method, Compiled.REQUIRE).predict(batch),
+    }
 
 
 def _best(call: Callable[[pa.Table], object], batches: list[pa.Table], n_passes: int) -> float:
