@@ -18,7 +18,7 @@ from batch_scorer.config.mistakes import JobInvalid
 from batch_scorer.config.mlflow import is_of_mlflow
 from batch_scorer.config.pinned import as_then
 from batch_scorer.config.project import Project
-from batch_scorer.config.registries import registry_path, tracking_uri_of
+from batch_scorer.config.registries import registry_of, tracking_uri_of
 from batch_scorer.config.stand_ins import is_nowhere
 from batch_scorer.core.errors import BatchScorerError, ConfigInvalid
 from batch_scorer.core.plans import ModelChoice, Plan, Selection
@@ -40,6 +40,7 @@ from batch_scorer.ledger.ledger import Ledger, open_ledger, open_ledger_for_read
 from batch_scorer.ledger.manifests import ManifestStore
 from batch_scorer.ledger.shared import SharedLedger
 from batch_scorer.models.registry.files import FileRegistry
+from batch_scorer.models.registry.opening import shelf_at
 from batch_scorer.validation.store import ValidationStore
 from batch_scorer.validation.suites.reading import suites_fingerprint
 
@@ -225,7 +226,7 @@ def _delta_place(job: Job, predictions: str) -> DeltaPlace:
 
 
 def open_registry(project: Project, job: Job) -> FileRegistry:
-    return FileRegistry(Path(project.resolve(job.registry_directory)))
+    return FileRegistry(shelf_at(project.resolve(job.registry_directory), store_options(job)))
 
 
 def model_source(project: Project, job: Job, registry: FileRegistry) -> ModelSource:
@@ -239,7 +240,7 @@ def model_source(project: Project, job: Job, registry: FileRegistry) -> ModelSou
 
 def project_registry(project: Project, target: str | None = None) -> FileRegistry:
     """The one that the project's jobs name; before there is a job, the default one. Raises: UsageError."""
-    return FileRegistry(registry_path(project, target))
+    return FileRegistry(shelf_at(*registry_of(project, target)))
 
 
 def use_of_alias(project: Project, loaded: LoadedJob) -> AliasUse:

@@ -49,7 +49,11 @@ NOT_YET = (
         keys="compute.cluster", refuses=lambda v: isinstance(v, dict), instead="use local or tcp://host:port"
     ),
     NotYet(keys="compute.compiled", refuses=_is("require"), instead="use auto"),
-    NotYet(keys="registry", refuses=lambda v: _is_uri(v) and not is_of_mlflow(str(v)), instead=_LOCAL),
+    NotYet(
+        keys="registry",
+        refuses=lambda v: _is_other_uri(v) and not is_of_mlflow(str(v)),
+        instead=_LOCAL_OR_OBJECTS,
+    ),
     NotYet(keys="code.*", refuses=_is_uri, instead=_LOCAL),
     NotYet(keys="input.path", refuses=_is_other_uri, instead=_LOCAL_OR_OBJECTS),
     NotYet(keys="output.path", refuses=_is_other_uri, instead=_LOCAL_OR_OBJECTS),

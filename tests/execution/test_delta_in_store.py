@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import TaxiProject
 from tests.faults.conftest import start
 from tests.objectstore.fixtures import SECRET, Bucket
-from tests.objectstore.projects import StoreProject
+from tests.objectstore.tables import StoreProject
 from tests.objectstore.proxy import Fault, Kind
 
 DAY, OTHER = "2024-01-01", "2024-01-02"

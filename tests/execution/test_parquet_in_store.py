@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import TaxiProject
 from tests.faults.conftest import start
 from tests.objectstore.fixtures import Bucket
-from tests.objectstore.projects import TABLE, StoreProject
+from tests.objectstore.tables import TABLE, StoreProject
 from tests.objectstore.proxy import Fault, Kind
 
 DAY, OTHER = "2024-01-01", "2024-01-02"

@@ -14,12 +14,6 @@ from batch_scorer.stores.objects import ObjectStore, store_at
 from tests.objectstore.fixtures import SECRET, Bucket
 from tests.objectstore.proxy import Fault, Kind
 
-
-def impatient(bucket: Bucket) -> ObjectStore:
-    options = StoreOptions(endpoint=bucket.proxy.url, region="us-east-1", timeout_s=0.4, retry_s=0.3)
-    return ObjectStore(bucket=bucket.url, options=options)
-
-
 NASTY = "t/day=2024-01-01 00%3A00/ä + &=?.parquet"
 
 
@@ -138,7 +132,7 @@ def test_a_version_is_replaced_only_by_who_has_seen_it(bucket: Bucket) -> None:
 def test_a_write_that_was_carried_out_but_seemed_to_fail_counts_as_written(
     bucket: Bucket, kind: Kind, times: int | None
 ) -> None:
-    store = impatient(bucket)
+    store = bucket.hasty
     bucket.proxy.inject(Fault(kind=kind, method="PUT", times=times))
     store.put_new("new", b"mine")
     etag = store.head("new").etag
@@ -162,12 +156,12 @@ def test_what_does_not_pass_is_a_store_that_does_not_answer(bucket: Bucket, kind
     bucket.store.put("a", b"0123456789" * 100)
     bucket.proxy.inject(Fault(kind=kind, delay_s=0.3))
     with pytest.raises(StoreUnavailable) as told:
-        impatient(bucket).get("a")
+        bucket.hasty.get("a")
     assert told.value.exit_code == 69
     assert told.value.where == f"{bucket.url}/a"
     assert SECRET not in told.value.render()
     with pytest.raises(StoreUnavailable):
-        list(impatient(bucket).pages("a"))
+        list(bucket.hasty.pages("a"))
 
 
 def test_credentials_that_may_not_are_told_apart_from_a_store_that_is_down(bucket: Bucket) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from batch_scorer.config.project import NAME
 from batch_scorer.core.errors import UsageError
+from batch_scorer.core.stores import ObjectUrl
 from batch_scorer.execution.job_draft.key import ChosenKey, choose_key
 from batch_scorer.execution.job_draft.model import ChosenModel, choose_model
 from batch_scorer.execution.job_draft.table import DraftTable, look_at_table
@@ -111,8 +112,10 @@ def _name_of(table: Path) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "_", base).strip("_-")[:_LONGEST_STEM] or "job"
 
 
-def _path_in(root: Path, path: Path) -> str:
+def _path_in(root: Path, path: Path | ObjectUrl) -> str:
     """Relative to the project for what is inside; a job file may be read from anywhere."""
+    if isinstance(path, ObjectUrl):
+        return str(path)
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
