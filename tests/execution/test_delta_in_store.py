@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
+from batch_scorer.lake.delta import sink
+from batch_scorer.lake.delta.table import replace_partition
 from tests.conftest import TaxiProject
 from tests.faults.conftest import start
 from tests.objectstore.fixtures import SECRET, Bucket
-from tests.objectstore.tables import StoreProject
 from tests.objectstore.proxy import Fault, Kind
+from tests.objectstore.tables import StoreProject
 
 DAY, OTHER = "2024-01-01", "2024-01-02"
 COMMITS = "predictions/taxi_tips/_delta_log/*.json"
@@ -132,6 +135,32 @@ def test_a_store_that_takes_nothing_shows_the_old_generation_until_it_does_again
     again = table.run()
     assert again.code == 0, again.stderr
     assert_settled(table, {DAY: 700})
+
+
+def test_a_store_that_is_gone_right_after_a_commit_leaves_it_to_the_next_run_to_find_it(
+    make_table: Callable[..., StoreProject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = make_table()
+    assert table.run().code == 0
+    table.project.add_day(0, n_rows=700)
+
+    def commit_and_lose(*args: Any) -> None:
+        replace_partition(*args)
+        table.bucket.proxy.inject(Fault(kind=Kind.DROPPED))
+        raise OSError("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sink, "replace_partition", commit_and_lose)
+        result = table.run()
+    assert result.code == 69, result.stderr
+    assert "cannot be reached" in result.stderr
+    table.bucket.proxy.forget()
+    assert table.delta_rows() == {DAY: 700}
+    version = table.delta().version()
+    again = table.run()
+    assert again.code == 0, again.stderr
+    assert_settled(table, {DAY: 700})
+    assert table.delta().version() == version
 
 
 def test_credentials_that_may_not_write_are_said_to_be_the_reason(

@@ -11,8 +11,8 @@ import pytest
 from tests.conftest import TaxiProject
 from tests.faults.conftest import start
 from tests.objectstore.fixtures import Bucket
-from tests.objectstore.tables import TABLE, StoreProject
 from tests.objectstore.proxy import Fault, Kind
+from tests.objectstore.tables import TABLE, StoreProject
 
 DAY, OTHER = "2024-01-01", "2024-01-02"
 IN_PLACE = {"overwrite": "in_place"}
