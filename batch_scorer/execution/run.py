@@ -223,9 +223,10 @@ def _drive(
 
 def _cluster(parts: JobParts, plan: Plan, options: RunOptions, stop: StopRequest, run_id: str) -> Cluster:
     compute = parts.job.compute
-    n_rows = sum(entry.n_rows or 0 for entry in plan.to_score)
     n_bytes = sum(entry.found.n_bytes for entry in plan.to_score if entry.found)
-    spec = choose(options.cluster or compute.cluster, n_rows=n_rows, n_chunks=1 + n_bytes // compute.chunk)
+    spec = choose(
+        options.cluster or compute.cluster, n_rows=plan.n_rows, n_chunks=1 + n_bytes // compute.chunk
+    )
     start = partial(
         open_cluster,
         spec,
