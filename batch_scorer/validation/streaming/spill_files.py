@@ -119,9 +119,7 @@ def write_ascending_file(table: pa.Table, span: Span, path: Path) -> SpillFile:
     return _written(table.to_batches(), table, path, span)
 
 
-def _written(
-    batches: Iterable[pa.RecordBatch], table: pa.Table, path: Path, span: Span | None
-) -> SpillFile:
+def _written(batches: Iterable[pa.RecordBatch], table: pa.Table, path: Path, span: Span | None) -> SpillFile:
     beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     with writing(path):
         make_directories(path.parent)
