@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.expressions.trees import Expression, OutputColumn
 from batch_scorer.core.lakefiles import LakeFile
-from batch_scorer.core.models import ColumnSpec, Method, ModelPin
+from batch_scorer.core.models import ColumnSpec, Compiled, Method, ModelPin
 from batch_scorer.core.partitions import Partition
+from batch_scorer.core.stores import NO_OPTIONS, StoreOptions
 from batch_scorer.core.validation import SetAside, SuiteScan
 
 
@@ -47,6 +49,7 @@ class ReadSpec:
     carried: (name, Arrow type) of key and kept columns, exactly as every file of the partition has them.
     key: those of them that name a row: never null. where: rows for which it is not true are dropped.
     filter_columns: (name, Arrow type) it reads. checked: names of columns that suites look at, as they are.
+    stores: how to reach the root where it is in an object store.
     """
 
     root: str
@@ -58,6 +61,7 @@ class ReadSpec:
     checked: tuple[str, ...] = ()
     model: str | None = None
     max_batch_rows: int = 131_072
+    stores: StoreOptions = NO_OPTIONS
 
 
 # (name, Arrow type) of what every output file holds beside the carried columns and the outputs.
@@ -123,7 +127,8 @@ class ChunkTask:
     """Everything a worker needs for one chunk. code: directories put on sys.path first.
 
     scans: the suites whose partials it computes on the way. only_checks: nothing else is wanted, because its
-    partition is certain to be blocked.
+    partition is certain to be blocked. along: small chunks of other partitions that the worker scores after
+    it, one by one; see ChunksDone.
     """
 
     chunk: Chunk
@@ -134,6 +139,8 @@ class ChunkTask:
     code: tuple[str, ...] = ()
     scans: tuple[SuiteScan, ...] = ()
     only_checks: bool = False
+    along: tuple[ChunkTask, ...] = ()
+    compiled: Compiled = Compiled.AUTO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +162,7 @@ class ChunkCost:
     The driver adds, by partition: wait_s, until others gave back its lease; prepare_s; check_s, from the last
     chunk to the last suite's verdict; publish_s; how often a chunk went out again (n_retries), and how often
     one was lost with its worker (n_deaths).
+    scored_by: rows by how they were scored, `the compiled pipeline` or `the original pipeline: why`.
     """
 
     load_s: float = 0.0
@@ -170,12 +178,14 @@ class ChunkCost:
     publish_s: float = 0.0
     n_retries: int = 0
     n_deaths: int = 0
+    scored_by: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: ChunkCost) -> ChunkCost:
-        names = [field.name for field in fields(self) if field.name != "peak_bytes"]
+        names = [field.name for field in fields(self) if field.name not in ("peak_bytes", "scored_by")]
         return ChunkCost(
             **{name: getattr(self, name) + getattr(other, name) for name in names},
             peak_bytes=max(self.peak_bytes, other.peak_bytes),
+            scored_by=dict(Counter(self.scored_by) + Counter(other.scored_by)),
         )
 
 
@@ -250,4 +260,11 @@ class ChunkFailed:
     worker: str
 
 
-ChunkOutcome = ChunkScored | ChunkChecked | ChunkFailed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunksDone:
+    """What became of a task and of those that went along with it, in that order."""
+
+    outcomes: tuple[ChunkScored | ChunkChecked | ChunkFailed, ...]
+
+
+ChunkOutcome = ChunkScored | ChunkChecked | ChunkFailed | ChunksDone

@@ -19,7 +19,8 @@ from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunListener, RunOptions, RunReport
 from batch_scorer.core.surprises import as_internal_error
 from batch_scorer.execution import attempts
-from batch_scorer.execution.clusters.choice import check_address, choose, open_cluster
+from batch_scorer.execution.clusters.addresses import check_address
+from batch_scorer.execution.clusters.choice import choose, open_cluster
 from batch_scorer.execution.clusters.local_workers import stop_fork_server
 from batch_scorer.execution.clusters.protocol import Cluster
 from batch_scorer.execution.clusters.starting import StartingCluster
@@ -31,6 +32,7 @@ from batch_scorer.execution.publishing.leases import Leases, at_work
 from batch_scorer.execution.publishing.recovery import recover
 from batch_scorer.execution.publishing.run_records import new_run, record_end
 from batch_scorer.execution.stop import StopRequest, listening
+from batch_scorer.execution.worker_needs import worker_needs
 from batch_scorer.ops.logs import TOLD, logging_run
 from batch_scorer.ops.run_logs import keeping_log, log_file
 
@@ -221,9 +223,10 @@ def _drive(
 
 def _cluster(parts: JobParts, plan: Plan, options: RunOptions, stop: StopRequest, run_id: str) -> Cluster:
     compute = parts.job.compute
-    n_rows = sum(entry.n_rows or 0 for entry in plan.to_score)
     n_bytes = sum(entry.found.n_bytes for entry in plan.to_score if entry.found)
-    spec = choose(options.cluster or compute.cluster, n_rows=n_rows, n_chunks=1 + n_bytes // compute.chunk)
+    spec = choose(
+        options.cluster or compute.cluster, n_rows=plan.n_rows, n_chunks=1 + n_bytes // compute.chunk
+    )
     start = partial(
         open_cluster,
         spec,
@@ -231,6 +234,8 @@ def _cluster(parts: JobParts, plan: Plan, options: RunOptions, stop: StopRequest
         workers=options.workers or compute.workers,
         memory_per_worker=compute.memory_per_worker,
         run_id=run_id,
+        needs=lambda: worker_needs(parts, plan.models, [e.found for e in plan.to_score if e.found]),
+        check_stop=stop.check,
     )
     if spec == "local":  # half a second in which partitions are prepared
         n_workers = options.workers or compute.workers or os.cpu_count() or 1
