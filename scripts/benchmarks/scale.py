@@ -4,7 +4,7 @@
     scale.py backfill [--partitions 100,1000]  tiny partitions: ms, CPU and fsyncs for each (needs strace)
     scale.py history [--generations 1000000]   `status` and `show` on a long ledger
 
-Every figure is of a whole process, as the system counts it. Lakes are made of hard links to one file of 100 rows.
+Every figure is of a whole process, as the system counts it. Lakes are hard links to one file of 100 rows.
 """
 
 from __future__ import annotations
@@ -58,14 +58,15 @@ def bench_plan(options: argparse.Namespace) -> None:
     print(f"plan over {n:,} partitions")
     _forget(project)
     print(f"  all new           {_run(project, 'plan', JOB)}")
-    _fill_ledger(project, n, days=days(n), n_each=1)
+    _fill_ledger(project, days(n), 1)
     for what, more in (("all up to date", ()), ("all due", ("--reprocess", "all"))):
         print(f"  {what:<17} {_run(project, 'plan', JOB, *more)}")
 
 
 def bench_backfill(options: argparse.Namespace) -> None:
     print(
-        f"{'partitions':>10} {'cluster':<8} {'ms each':>8} {'CPU ms each':>12} {'fsyncs each':>12} {'peak MB':>8}"
+        f"{'partitions':>10} {'cluster':<8} {'ms each':>8} {'CPU ms each':>12} {'fsyncs each':>12} "
+        f"{'peak MB':>8}"
     )
     for n in map(int, (options.partitions or "100,1000").split(",")):
         for cluster in options.clusters.split(","):
@@ -80,9 +81,9 @@ def _backfill(at: Path, n: int, cluster: str) -> None:
     one = _run(_emptied(project), "plan", JOB)  # what a process costs that scores nothing
     _forget(project)
     n_syncs = _count_syncs(project, *command)
-    each = 1000 / n
+    wall_ms, cpu_ms = (1000 * more / n for more in (done.wall_s - one.wall_s, done.cpu_s - one.cpu_s))
     print(
-        f"{n:>10,} {cluster:<8} {(done.wall_s - one.wall_s) * each:>8.1f} {(done.cpu_s - one.cpu_s) * each:>12.1f} "
+        f"{n:>10,} {cluster:<8} {wall_ms:>8.1f} {cpu_ms:>12.1f} "
         f"{n_syncs / n:>12.2f} {done.peak_bytes / 1e6:>8.0f}",
         flush=True,
     )
@@ -95,13 +96,13 @@ def bench_history(options: argparse.Namespace) -> None:
     n_each = -(-options.generations // n_days)
     if not (project / "data/state/ledger.db").exists() or options.anew:
         _forget(project)
-        _fill_ledger(project, n_days, days=days(n_days), n_each=n_each)
+        _fill_ledger(project, days(n_days), n_each)
     day, run = days(n_days)[-1], _newest_run(project)
     print(f"a ledger of {n_days * n_each:,} generations")
     for command in (
         ("--help",), ("status",), ("status", JOB, "--json"), ("status", JOB, "--calendar"), ("runs",),
-        ("show", "last"), ("show", run), ("show", run[:12]), ("show", f"{JOB}/ride_date={day}"),
-        ("show", f"{JOB}/{day}"), ("show", f"{JOB}/ride_date={day}", "--json"),
+        ("show", "last"), ("show", run), ("show", f"{JOB}/ride_date={day}", "--json"),
+        ("show", f"{JOB}/{day}", "--json"),
     ):  # fmt: skip
         print(f"  {' '.join(command):<55} {_run(project, *command)}", flush=True)
 
@@ -204,7 +205,7 @@ def _command(project: Path, *arguments: str) -> Sequence[str]:
     return [sys.executable, "-m", "batch_scorer", *where, *arguments]
 
 
-def _fill_ledger(project: Path, n: int, *, days: Sequence[dt.date], n_each: int) -> None:
+def _fill_ledger(project: Path, days: Sequence[dt.date], n_each: int) -> None:
     """Rows as n_each whole runs over all days would have left them, by SQL alone."""
     ledger = project / "data/state/ledger.db"
     shutil.rmtree(project / "data/state", ignore_errors=True)
@@ -214,10 +215,24 @@ def _fill_ledger(project: Path, n: int, *, days: Sequence[dt.date], n_each: int)
     shutil.copy(project / "example.db", ledger)
     with sqlite3.connect(ledger) as database:
         database.execute("PRAGMA synchronous = OFF")
-        for table in ("generation_inputs", "generations", "attempts", "leases", "holders", "runs"):
+        for table in (
+            "generation_inputs",
+            "currents",
+            "generations",
+            "attempts",
+            "leases",
+            "holders",
+            "runs",
+        ):
             database.execute(f"DELETE FROM {table}")  # noqa: S608 (names of ours)
         for table, rows in _history(project, example, days, n_each):
             _insert(database, table, rows)
+        database.execute(
+            "INSERT INTO currents (job, partition_path, number, generation_id, day) "
+            "SELECT job, partition_path, number, id, substr(partition_path, 11) "
+            "FROM generations WHERE number = ?",
+            (n_each,),
+        )
     database.close()
 
 
@@ -264,7 +279,8 @@ def _history(
             {
                 **example["generation_inputs"], "generation_id": k * n + i + 1,
                 "path": f"{paths[i]}/part-0.parquet", "size": found[i].st_size,
-                "mtime_ns": found[i].st_mtime_ns, "ctime_ns": found[i].st_ctime_ns, "inode": str(found[i].st_ino),
+                "mtime_ns": found[i].st_mtime_ns, "ctime_ns": found[i].st_ctime_ns,
+                "inode": str(found[i].st_ino),
             }
             for k, i in every
         ),
@@ -312,7 +328,7 @@ def _newest_run(project: Path) -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--work", type=Path, default=Path("/tmp/batch-scorer-scale"))
+    parser.add_argument("--work", type=Path, default=ROOT / ".bench" / "scale")
     below = parser.add_subparsers(required=True)
     for name, what in (("plan", bench_plan), ("backfill", bench_backfill), ("history", bench_history)):
         one = below.add_parser(name)
