@@ -18,6 +18,7 @@ from batch_scorer.core.chunks import ChunkChecked, ChunkCost, ChunkFailed, Chunk
 from batch_scorer.core.errors import (
     BatchScorerError,
     ClusterUnavailable,
+    ClusterUnfit,
     LeaseLost,
     ModelError,
     WorkerDied,
@@ -98,6 +99,7 @@ class Driver:
                 work.forget_checks()  # its staged chunks stay: the next run goes on with them
 
     def _fill_window(self) -> None:
+        self._window.resize(self._cluster.slots)
         while (task := self._window.next(time.monotonic(), self._fresh_task)) is not None:
             self._cluster.submit(task)
 
@@ -239,7 +241,7 @@ class Driver:
 
     def _take_failed(self, work: PartitionWork, task: ChunkTask, failed: ChunkFailed) -> None:
         error = failed.error
-        if isinstance(error, ModelError | ClusterUnavailable):
+        if isinstance(error, ModelError | ClusterUnavailable | ClusterUnfit):
             raise error
         if not self._goes_again(task, error):
             self._window.settled(task)

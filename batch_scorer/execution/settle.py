@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from batch_scorer.core.chunks import ChunkCost
@@ -24,7 +24,9 @@ from batch_scorer.core.records import Pin
 from batch_scorer.core.validation import SuiteVerdict
 from batch_scorer.execution.gates import volume_warnings, warnings_of, why_blocked
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.prepare import Prepared
 from batch_scorer.execution.publishing.leases import Leases
+from batch_scorer.execution.publishing.openings import take_staging
 from batch_scorer.execution.publishing.publish import Staged, begin, show, stage, store_verdict
 from batch_scorer.execution.publishing.recovery import settle
 from batch_scorer.execution.work import PartitionWork
@@ -125,6 +127,8 @@ def _look_at(
         if why is not None:
             return Concluded(work=work, outcome=_blocked(work, why, warnings), entries=entries)
         _check_all_scored(work)
+        if work.cost.n_deaths:
+            work.prepared = _fenced(parts, work.prepared, leases.token)
         begun = time.perf_counter()
         staged = stage(
             parts, plan, work.prepared, work.chunks, entries,
@@ -152,6 +156,17 @@ def _shown(parts: JobParts, ready: _Ready, why_not: BatchScorerError | None, lea
     except BatchScorerError as error:
         outcome = _unpublished(parts, work, error, leases)
     return Concluded(work=work, outcome=outcome, entries=ready.entries)
+
+
+def _fenced(parts: JobParts, prepared: Prepared, token: str) -> Prepared:
+    """A worker that was given up may still live, and write: under the old name it finds nothing.
+
+    Raises: LeaseLost, OutputUnwritable.
+    """
+    opening = take_staging(parts, prepared.opening, token)
+    return replace(
+        prepared, opening=opening, staging=parts.places.staging(prepared.partition, opening.staging)
+    )
 
 
 def _check_all_scored(work: PartitionWork) -> None:
@@ -204,8 +219,11 @@ def _visible_but_unfinished(
 
 def _duplicates(parts: JobParts, work: PartitionWork) -> str | None:
     """The key must name one row: an output that cannot be joined back one to one is of no use."""
+    from batch_scorer.lake.key_order import certainly_differ
     from batch_scorer.lake.keys import duplicate_keys, reading_back
 
+    if certainly_differ(chunk.keys for chunk in work.chunks if chunk.rows.n_scored):
+        return None
     staged = work.prepared.files
     files = [staged / file.name for chunk in work.chunks for file in chunk.files]
     with reading_back(staged):

@@ -44,6 +44,7 @@ def write_record(directory: Path, scored: ChunkScored) -> None:
         "spills": [asdict(file) for file in scored.spills],
         "aside": [asdict(file) for file in scored.aside],
         "set_aside": {suite: asdict(found) for suite, found in scored.set_aside.items()},
+        "keys": scored.keys,
     }
     content = json.dumps({"sha256": _digest(document), "chunk": document}, sort_keys=True).encode()
     write_unsynced(directory / f"{scored.chunk.index:05d}.json", content)
@@ -66,6 +67,7 @@ def recorded_chunks(staging: Path, chunks: tuple[Chunk, ...]) -> Iterator[ChunkS
                 spills=tuple(StagedFile(**file) for file in found["spills"]),
                 aside=tuple(StagedFile(**file) for file in found["aside"]),
                 set_aside={suite: SetAside(**counts) for suite, counts in found["set_aside"].items()},
+                keys=None if found["keys"] is None else (found["keys"][0], found["keys"][1]),
             )
             kept = {FILES: scored.files, SPILLS: scored.spills, QUARANTINE: scored.aside}
             intact = (found["index"], record["sha256"]) == (chunk.index, _digest(found)) and all(

@@ -53,6 +53,10 @@ class Window:
         self._deaths_alone: Counter[_Key] = Counter()
         self._errors: Counter[_Key] = Counter()
 
+    def resize(self, slots: int) -> None:
+        """The cluster grew or shrank. What is out already stays out."""
+        self._size = _PER_SLOT * slots
+
     @property
     def n_in_flight(self) -> int:
         """Chunks, in however many tasks."""
