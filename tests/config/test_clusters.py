@@ -12,7 +12,8 @@ from batch_scorer.config.load import load_job
 from batch_scorer.config.schema import job_schema
 from tests.config.conftest import SMALLEST, Jobs
 
-_SLURM = "{class: dask_jobqueue.SLURMCluster, kwargs: {cores: 4, account: '${ACCOUNT:-ours}', extra: ['${ACCOUNT}', 1]}}"
+_KWARGS = "{cores: 4, account: '${ACCOUNT:-ours}', extra: ['${ACCOUNT}', 1]}"
+_SLURM = "{class: dask_jobqueue.SLURMCluster, kwargs: %s}" % _KWARGS  # noqa: UP031 (braces are YAML's)
 
 
 def test_variables_in_kwargs_stay_as_written_until_they_are_used(jobs: Jobs) -> None:
