@@ -11,6 +11,7 @@ from batch_scorer.config.job import Job
 from batch_scorer.core.chunks import AUDIT_COLUMNS
 from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.partitions import KeyType
+from batch_scorer.core.stores import is_object_url
 from batch_scorer.core.validation import OnFail
 from batch_scorer.core.volume import FEWEST_PUBLISHED
 
@@ -81,9 +82,12 @@ def _directories(job: Job, resolve: Callable[[str], str]) -> Iterator[Finding]:
     ]
     seen: list[tuple[Path, str, str]] = []
     for path, written in places:
-        if ":" in written.partition("/")[0]:  # a URI: none of our directories
+        if is_object_url(written):
+            real = written.rstrip("/")
+        elif ":" in written.partition("/")[0]:  # another URI: none of our directories
             continue
-        real = os.path.realpath(resolve(written))
+        else:
+            real = os.path.realpath(resolve(written))
         for other, other_written, other_real in seen:
             if real == other_real:
                 yield path, f'"{written}" is {".".join(map(str, other))} too'
@@ -116,6 +120,18 @@ def _n_date_keys(job: Job) -> int:
 
 
 def _output(job: Job) -> Iterator[Finding]:
+    is_in_store = is_object_url(job.output.path)
+    if is_in_store and is_object_url(job.output.state) and "state" not in job.output.model_fields_set:
+        yield (
+            ("output", "path"),
+            "predictions in an object store need output.state: a directory on a disk that outlives the run",
+        )
+    if job.output.overwrite == "in_place" and not (is_in_store and job.output.format == "parquet"):
+        yield (
+            ("output", "overwrite"),
+            "in_place is for plain Parquet in an object store; here a partition is replaced in one step, "
+            "remove it",
+        )
     if job.output.format == "delta" and job.output.success_marker:
         yield (
             ("output", "success_marker"),

@@ -27,6 +27,7 @@
     │   ├── ModelRefused                        hash, trust, format
     │   ├── ModelUnloadable
     │   ├── GoldenRowsDiffer
+    │   ├── NotCompilable
     │   ├── BinsDiffer
     │   ├── SignatureInvalid
     │   └── AliasNotMoved
@@ -188,6 +189,14 @@ class LossyCast(InputError):
     """
 
 
+class RowsTooWide(InputError):
+    """Rows with values so long that not even a small batch of them fits a worker's memory.
+
+    Fix: raise `compute.memory_per_worker` to what the message says, or keep the column that it names out of
+    `output.keep_columns` and the suites.
+    """
+
+
 class ScoringError(BatchScorerError):
     """The model raised on some rows, or gave null, NaN or infinity.
 
@@ -295,6 +304,13 @@ class GoldenRowsDiffer(ModelError):
     """The loaded model does not repeat the predictions stored at registration.
 
     Fix: install the versions that the manifest names; with those of today the model answers otherwise.
+    """
+
+
+class NotCompilable(ModelError):
+    """`compute.compiled: require`, but the pipeline is not known, or its compiled form gave other bits.
+
+    Fix: set `compute.compiled: auto` to score with the original pipeline, or replace the step that is named.
     """
 
 

@@ -46,6 +46,10 @@ class Sink(Protocol):
     def guarantee(self) -> str:
         """How a new generation becomes visible: stored with each one."""
 
+    @property
+    def can_replace(self) -> bool:
+        """Whether a partition that readers see may be published anew; asked before anything is scored."""
+
     def check_columns(self, columns: tuple[tuple[str, str], ...]) -> None:
         """columns: (name, Arrow type) of what will be published; asked before anything is scored.
 
@@ -69,10 +73,11 @@ class Sink(Protocol):
         readers see `base`. Repeatable.
         """
 
-    def fence(self, publication: Publication) -> bool:
+    def fence(self, publication: Publication, *, may_live: bool) -> bool:
         """Make sure that a publish of this very generation, still going on somewhere, fails from now on.
 
-        Called before `undo`, when its run may be alive. Returns: whether this number may be published again.
+        Called before `undo`. may_live: whether its run may be alive; what a dead one asked of a store may
+        still arrive there. Returns: whether this number may be published again.
         """
 
     def recall(self, partition: Partition, kept: Kept, staged: Path) -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from batch_scorer.models.registry.manifests import (
     MANIFEST_FILE,
     decode_manifest,
 )
-from batch_scorer.models.registry.reading import read_plain
+from batch_scorer.models.registry.opening import shelf_at
 from batch_scorer.models.scoring.calling import predict
 from batch_scorer.models.scoring.compatibility import environment_differences
 from batch_scorer.models.scoring.golden import table_from_bytes
@@ -41,12 +40,23 @@ _MAX_CACHED = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
-    """An estimator whose hash and golden rows were right. warnings: for people, one sentence each."""
+    """An estimator whose hash and golden rows were right.
+
+    warnings: for people, one sentence each. golden_inputs: None, where it has none. ways: by method how
+    chunks are scored, once that was found out (see scorer.py).
+    """
 
     manifest: ModelManifest
     estimator: Any
     warnings: tuple[str, ...]
     threads: ThreadpoolController
+    golden_inputs: pa.Table | None = None
+    ways: dict[Method, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def label(self) -> str:
+        """`taxi_tips@7`."""
+        return label_of(self.manifest)
 
     def predict(self, features: pa.Table, method: Method) -> np.ndarray:
         """(n_rows, *shape) as the signature says for the method; floats are finite.
@@ -56,7 +66,7 @@ class LoadedModel:
         """
         signature = self.manifest.signature
         if method not in signature.outputs:
-            raise SignatureInvalid(f"{self.manifest.name}@{self.manifest.version} has no {method}")
+            raise SignatureInvalid(f"{self.label} has no {method}")
         frame = model_frame(features, signature)
         with one_thread(self.threads):
             return predict(self.estimator, frame, method, signature.outputs[method], signature.takes)
@@ -81,7 +91,7 @@ def open_version(manifest: ModelManifest, read: Callable[[str], bytes]) -> Loade
 
     Raises: as load_model.
     """
-    label = f"{manifest.name}@{manifest.version}" if manifest.version else manifest.name
+    label = label_of(manifest)
     files = {name: _checked(name, read(name), sha256, label) for name, sha256 in manifest.files.items()}
     artefact = load_artefact(
         files[manifest.artefact], manifest.format, allow_pickle=manifest.allow_pickle, label=label
@@ -89,11 +99,13 @@ def open_version(manifest: ModelManifest, read: Callable[[str], bytes]) -> Loade
     use_one_thread(artefact.estimator)
     threads = ThreadpoolController()
     differing = environment_differences(manifest)
+    golden_inputs = None
     if manifest.n_golden_rows:
+        golden_inputs = table_from_bytes(files[GOLDEN_INPUT_FILE])
         with one_thread(threads):
             require_same_outputs(
                 artefact.estimator,
-                table_from_bytes(files[GOLDEN_INPUT_FILE]),
+                golden_inputs,
                 table_from_bytes(files[GOLDEN_OUTPUT_FILE]),
                 manifest.signature,
                 label=label,
@@ -105,7 +117,13 @@ def open_version(manifest: ModelManifest, read: Callable[[str], bytes]) -> Loade
         estimator=artefact.estimator,
         warnings=_warnings(manifest, artefact.fitted_with, differing, label),
         threads=threads,
+        golden_inputs=golden_inputs,
     )
+
+
+def label_of(manifest: ModelManifest) -> str:
+    """Without a version, before it has one."""
+    return f"{manifest.name}@{manifest.version}" if manifest.version else manifest.name
 
 
 _cache: dict[tuple[str, str], LoadedModel] = {}
@@ -113,24 +131,24 @@ _cache_lock = threading.Lock()
 
 
 def _load(pin: ModelPin) -> LoadedModel:
-    directory = Path(pin.directory)
     label = f"{pin.name}@{pin.version}"
-    data = _checked(MANIFEST_FILE, _read(directory / MANIFEST_FILE), pin.manifest_sha256, label)
-    manifest = decode_manifest(data, str(directory / MANIFEST_FILE))
+    data = _checked(MANIFEST_FILE, _read(pin, MANIFEST_FILE), pin.manifest_sha256, label)
+    manifest = decode_manifest(data, f"{pin.directory}/{MANIFEST_FILE}")
     if manifest.files[manifest.artefact] != pin.sha256:
         raise ModelRefused(
             f"the manifest of {label} names other bytes than the run was planned with", where=pin.directory
         )
-    return open_version(manifest, lambda name: _read(directory / name))
+    return open_version(manifest, lambda name: _read(pin, name))
 
 
-def _read(path: Path) -> bytes:
+def _read(pin: ModelPin, name: str) -> bytes:
+    above, _, version = pin.directory.rpartition("/")  # so that a version that became a link is refused
     try:
-        return read_plain(path)
+        return shelf_at(above, pin.stores).read(f"{version}/{name}")
     except FileNotFoundError:
         raise ModelRefused(
-            f"{path.name} of a registered model is gone",
-            where=str(path),
+            f"{name} of a registered model is gone",
+            where=f"{pin.directory}/{name}",
             fix="restore the registry from a backup; every worker must see it under the same path",
         ) from None
 
