@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from batch_scorer.core.errors import ClusterUnfit, ConfigInvalid, WorkerDied
+from batch_scorer.execution.clusters.bundles import members, together
 from batch_scorer.execution.clusters.remote import delivery
 from batch_scorer.execution.clusters.remote.delivery import pack, receive, with_delivered_code
 from batch_scorer.execution.clusters.remote.sights import KnownFile, MeetingPlace
@@ -82,12 +83,14 @@ def test_a_task_gets_the_code_that_was_received_unless_another_one_is_imported(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "_received", {})
-    archive, task = pack([str(source)]), make_task(1, 0)
+    archive, task = pack([str(source)]), together([make_task(1, 0), make_task(2, 0)])
     with pytest.raises(WorkerDied):
         with_delivered_code(task, archive.sha256)
     assert receive(archive, tmp_path / "scratch") is None
     assert receive(archive, tmp_path / "scratch") is None  # again, for another run
-    (place,) = with_delivered_code(task, archive.sha256).code
+    both = members(with_delivered_code(task, archive.sha256))
+    assert len(both) == 2
+    ((place,),) = {each.code for each in both}
     assert (Path(place) / "odd_model.py").read_text() == "VERSION = 1"
     assert not list(Path(place).rglob("*.pyc"))
     monkeypatch.syspath_prepend(str(source))
