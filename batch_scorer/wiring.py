@@ -32,6 +32,7 @@ from batch_scorer.execution.parts import JobParts, ModelSource
 from batch_scorer.execution.places import Places, places_of
 from batch_scorer.execution.promotion.uses import AliasUse
 from batch_scorer.lake.parquet_sink import ParquetSink
+from batch_scorer.lake.replaced import Replaced
 from batch_scorer.lake.sinks import Sink
 from batch_scorer.lake.storage import LakeStorage, storage_for
 from batch_scorer.lake.stored_files import StoredFiles
@@ -186,7 +187,7 @@ def _emitters(project: Project, job: Job) -> Iterator[RunObserver]:
 def _sink(job: Job, places: Places) -> Sink:
     """Raises: ConfigInvalid, when the job asks for a format whose package is not there."""
     if job.output.format == "parquet":
-        return ParquetSink(Path(places.predictions), places.replaced_root)
+        return _parquet_sink(job, places)
     if find_spec("deltalake") is None:
         raise ConfigInvalid(
             "output.format: delta needs the package deltalake",
@@ -196,6 +197,21 @@ def _sink(job: Job, places: Places) -> Sink:
     from batch_scorer.lake.delta.sink import DeltaSink  # Arrow, which a night with nothing due does not need
 
     return DeltaSink(_delta_place(job, places.predictions), job.name, job.input.partition_by)
+
+
+def _parquet_sink(job: Job, places: Places) -> Sink:
+    if is_object_url(places.predictions):
+        from batch_scorer.lake.parquet_in_store import ParquetInStore
+        from batch_scorer.stores.objects import store_at
+
+        store, prefix = store_at(places.predictions, store_options(job))
+        return ParquetInStore(
+            store=store,
+            prefix=prefix,
+            replaced=Replaced(places.replaced_root),
+            in_place=job.output.overwrite == "in_place",
+        )
+    return ParquetSink(Path(places.predictions), places.replaced_root)
 
 
 def _delta_place(job: Job, predictions: str) -> DeltaPlace:

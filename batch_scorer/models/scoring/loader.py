@@ -42,8 +42,8 @@ _MAX_CACHED = 2
 class LoadedModel:
     """An estimator whose hash and golden rows were right.
 
-    warnings: for people, one sentence each. golden_inputs: None, where it has none. ways: by method how a chunk
-    is scored, once that was found out (see scorer.py).
+    warnings: for people, one sentence each. golden_inputs: None, where it has none. ways: by method how
+    chunks are scored, once that was found out (see scorer.py).
     """
 
     manifest: ModelManifest
