@@ -97,7 +97,7 @@ def prepare(
     fingerprint = content_fingerprint(found.files)
     waived = _waived(parts, entry.partition, fingerprint)
     scans = suite_scans(parts, entry.footers, columns, waived) if entry.footers else ()
-    read = replace(read, checked=columns_checked(scans))
+    read = replace(read, checked=columns_checked(scans), memory_bytes=parts.job.compute.memory_per_worker)
     parts.sink.check_columns(columns)
     if not allow_schema_change:
         check_output_columns(parts, plan, found, read.carried, columns)
