@@ -206,19 +206,22 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
                 answer = _Answer(status=status, headers=[("Content-Type", "application/xml")], body=text)
             elif kind in (Kind.DROPPED, Kind.DROPPED_AFTER):
                 answer = None
-            n_sent = self._answer(answer, fault) if answer else 0
-            self.close_connection = self.close_connection or answer is None
-            proxy.asked(
-                Request(
-                    method=self.command,
-                    key=key,
-                    is_list=is_list,
-                    range=self.headers.get("Range"),
-                    status=answer.status if answer else 0,
-                    n_received=len(body),
-                    n_sent=n_sent,
+            n_sent = 0
+            try:
+                n_sent = self._answer(answer, fault) if answer else 0
+            finally:  # it was asked, whether the client still waits or not
+                self.close_connection = self.close_connection or answer is None
+                proxy.asked(
+                    Request(
+                        method=self.command,
+                        key=key,
+                        is_list=is_list,
+                        range=self.headers.get("Range"),
+                        status=answer.status if answer else 0,
+                        n_received=len(body),
+                        n_sent=n_sent,
+                    )
                 )
-            )
 
         def _answer(self, answer: _Answer, fault: Fault | None) -> int:
             self.send_response_only(answer.status)
