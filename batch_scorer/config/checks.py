@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 
+from batch_scorer.config.clusters import ClusterClass
 from batch_scorer.config.job import Job
 from batch_scorer.core.chunks import AUDIT_COLUMNS
 from batch_scorer.core.nearest import suggestion
@@ -27,6 +28,7 @@ def check_job(job: Job, *, suites: Iterable[str], resolve: Callable[[str], str])
     yield from _schedule(job)
     yield from _volume(job)
     yield from _output(job)
+    yield from _cluster(job)
     yield from _emit(job)
     yield from _notify(job)
 
@@ -135,6 +137,19 @@ def _output(job: Job) -> Iterator[Finding]:
             ("output", "success_marker"),
             "a Delta table has no _SUCCESS files: sensors read its log; remove it, or use format: parquet",
         )
+
+
+def _cluster(job: Job) -> Iterator[Finding]:
+    cluster, workers = job.compute.cluster, job.compute.workers
+    if not isinstance(cluster, ClusterClass):
+        return
+    path: Path = ("compute", "cluster")
+    if cluster.adapt is None and workers is None:
+        yield path, "a cluster class needs compute.workers: N, or adapt: {minimum: 0, maximum: N}"
+    elif cluster.adapt is not None and workers is not None:
+        yield (*path, "adapt"), "is instead of compute.workers; leave one of them empty"
+    elif cluster.adapt is not None and cluster.adapt.minimum > cluster.adapt.maximum:
+        yield (*path, "adapt", "minimum"), f"is more than the maximum of {cluster.adapt.maximum}"
 
 
 def _emit(job: Job) -> Iterator[Finding]:

@@ -261,7 +261,6 @@ Cron = Annotated[str, AfterValidator(check_cron)]
 ModelUri = Annotated[str, AfterValidator(_model_uri)]
 Registry = Annotated[PathText, AfterValidator(check_registry)]
 StateDb = Annotated[Text, AfterValidator(check_state_db)]
-ClusterSpec = Annotated[str, AfterValidator(parse_cluster)]
 EnvName = Annotated[str, Field(pattern=f"^{SECRET_NAME.pattern}$")]
 Where = Annotated[str, AfterValidator(_where)]
 

@@ -46,10 +46,6 @@ NOT_YET = (
     NotYet(keys="validate.output.*.on_fail", refuses=_is("quarantine"), instead="use block or warn"),
     NotYet(keys="model.max_error_rows", refuses=lambda value: value not in (None, 0, "0"), instead="use 0"),
     NotYet(
-        keys="compute.cluster", refuses=lambda v: isinstance(v, dict), instead="use local or tcp://host:port"
-    ),
-    NotYet(keys="compute.compiled", refuses=_is("require"), instead="use auto"),
-    NotYet(
         keys="registry",
         refuses=lambda v: _is_other_uri(v) and not is_of_mlflow(str(v)),
         instead=_LOCAL_OR_OBJECTS,

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from batch_scorer.config.clusters import ClusterSpec
 from batch_scorer.config.fields import (
-    ClusterSpec,
     Columns,
     Count,
     Cron,
@@ -190,14 +190,18 @@ class Output(BaseModel):
 class Compute(BaseModel):
     model_config = STRICT
 
-    cluster: ClusterSpec = Field("auto", description="auto, inline, local or tcp://host:port")
-    workers: Workers = Field(None, description="processes; auto: as many as cores")
+    cluster: ClusterSpec = Field(
+        "auto", description="auto, inline, local, tcp://host:port, or a Dask cluster class to start"
+    )
+    workers: Workers = Field(None, description="processes; auto: as many as cores; of a class, its workers")
     memory_per_worker: Size = 2 * GB
     chunk: Size = Field(64 * MB, description="decoded bytes per unit of parallel work")
     timeout: TimeLimit | None = Field(None, description="of a whole run; absent: no limit")
     retries: Count = Field(3, description="of a chunk, for errors that may pass; for deaths at most 2")
     max_failed_partitions: Count | None = Field(None, description="more stop the run; absent: no limit")
-    compiled: Literal["auto", "off", "require"] = "auto"
+    compiled: Literal["auto", "off", "require"] = Field(
+        "auto", description="score known pipelines compiled, to the same bits; require: or refuse to score"
+    )
 
 
 class Storage(BaseModel):

@@ -31,6 +31,11 @@ class Places:
         return self.state / "locks" / f"{self.job}.lock"
 
     @property
+    def meetings(self) -> Path:
+        """Where a run and workers on other machines leave each other a file, to see that it is one disk."""
+        return self.state / "meetings"
+
+    @property
     def staging_root(self) -> Path:
         return self.state / "staging" / self.job
 

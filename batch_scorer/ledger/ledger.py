@@ -1,13 +1,15 @@
 """What the other rooms may ask of a ledger, and how to open one.
 
-Times are handed in, aware; whatever is written is written in one transaction and durable on return.
+Times are handed in, aware; whatever is written is written in one transaction, which others see on return. It is
+durable then, too, but for what a power cut makes void (leases, heartbeats, openings) or what is found out again
+from what is durable (that a publish ended): on a disk of our own that may last only once the next one lasts.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +19,14 @@ from batch_scorer.core.errors import StoreUnavailable, UsageError
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.leases import Holder, Lease, Opening
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.records import AttemptRecord, GenerationRecord, PartitionRecord, Pin, RunRecord
+from batch_scorer.core.records import (
+    AttemptRecord,
+    GenerationRecord,
+    PartitionRecord,
+    Pin,
+    RunRecord,
+    Standing,
+)
 from batch_scorer.core.runs import Pace
 from batch_scorer.core.waivers import Waiver
 from batch_scorer.ledger.database import (
@@ -100,8 +109,11 @@ class AttemptLog(Protocol):
 class PublishLog(Protocol):
     """The two rows around the one step that makes a generation visible."""
 
-    def begin_publish(self, generation: GenerationRecord, token: str) -> None:
-        """Raises: LeaseLost; DamageFound, when this number of this partition was ever begun before."""
+    def begin_publishes(self, records: Sequence[GenerationRecord], token: str) -> None:
+        """All of them or none, and durable on return: nothing is visible before.
+
+        Raises: LeaseLost; DamageFound, when this number of a partition was ever begun before.
+        """
 
     def finish_publish(self, job: str, partition: Partition, number: int, published_at: dt.datetime) -> None:
         """Raises: DamageFound, when it is not unfinished; so does abandon_publish."""
@@ -119,8 +131,16 @@ class PublishLog(Protocol):
 class GenerationLog(Protocol):
     """Published versions of partitions."""
 
-    def partition_records(self, job: str) -> dict[Partition, PartitionRecord]:
-        """Of every partition that was published, or failed or was blocked, in one snapshot."""
+    def partition_records(
+        self, job: str, paths: Collection[str] | None = None
+    ) -> dict[Partition, PartitionRecord]:
+        """Of every partition that was published, or failed or was blocked, in one snapshot.
+
+        paths: only of these; a few, each a hive path.
+        """
+
+    def standing(self, job: str) -> Standing:
+        """At a glance, without a look at every partition."""
 
     def generations(self, job: str, partition: Partition) -> tuple[GenerationRecord, ...]:
         """In every state, newest first."""

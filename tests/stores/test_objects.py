@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -225,3 +226,17 @@ def test_an_address_that_is_none_is_refused_without_showing_it(url: str) -> None
     with pytest.raises(ConfigInvalid) as told:
         store_at(url, StoreOptions())
     assert "secret" not in told.value.render()
+
+
+def test_what_the_client_says_is_told_in_one_line_without_its_own_structures(bucket: Bucket) -> None:
+    bucket.proxy.inject(Fault(kind=Kind.THROTTLED))
+    with pytest.raises(
+        StoreUnavailable, match=r"answer: GET: 503 Service Unavailable \(SlowDown\), after \d+"
+    ) as one:
+        bucket.hasty.get("a")
+    assert (one.value.where, "\n" in one.value.what) == (f"{bucket.url}/a", False)
+    away = ObjectStore(
+        bucket=bucket.url, options=replace(bucket.hasty.options, endpoint="http://127.0.0.1:9")
+    )
+    with pytest.raises(StoreUnavailable, match="answer: HEAD: HTTP error: error sending request, after"):
+        away.head("a")

@@ -7,8 +7,11 @@ import distributed.nanny
 import pandas
 import pyarrow.parquet
 import sklearn.compose
-import sklearn.ensemble
 import sklearn.linear_model
 import sklearn.pipeline
 
+import tornado.platform.asyncio
+
 import batch_scorer.execution.chunk
+import batch_scorer.execution.clusters.task
+import batch_scorer.execution.clusters.worker_logs
