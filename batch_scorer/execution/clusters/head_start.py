@@ -12,6 +12,7 @@ from pathlib import Path
 from batch_scorer.config.load import load_job
 from batch_scorer.config.project import Project
 from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.core.stores import is_object_url
 from batch_scorer.execution.clusters.local_workers import start_fork_server
 from batch_scorer.execution.places import places_of
 
@@ -25,15 +26,20 @@ def give_head_start(project: Project, name: str, target: str | None, cluster: st
         spec = cluster or job.compute.cluster
         is_needed = spec == "local" or (
             spec == "auto"
-            and bytes_without_predictions(
-                Path(project.resolve(job.input.path)), places_of(project, job).predictions
-            )
+            and _bytes_due(project.resolve(job.input.path), places_of(project, job).predictions)
             > job.compute.chunk
         )
     except (BatchScorerError, OSError):
         return  # it is told of by who opens the job
     if is_needed:
         start_fork_server()
+
+
+def _bytes_due(table: str, predictions: str) -> int:
+    """0 where one of them is in an object store: a guess is not worth requests that the plan makes anyway."""
+    if is_object_url(table) or is_object_url(predictions):
+        return 0
+    return bytes_without_predictions(Path(table), Path(predictions))
 
 
 def bytes_without_predictions(table: Path, predictions: Path) -> int:
