@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import RowMapping
 
+from batch_scorer.core.batches import SmallerBatches
 from batch_scorer.core.chunks import Accounting, ChunkCost
 from batch_scorer.core.lakefiles import FileStamp, LakeFile
 from batch_scorer.core.partitions import KeyType, Partition, PartitionValue
@@ -27,6 +29,7 @@ from batch_scorer.core.waivers import Waived, Waiver
 
 Values = dict[str, Any]
 
+_BY_PATH = attrgetter("path")
 _INGREDIENTS = tuple(field.name for field in fields(Ingredients))
 _ROWS = tuple(field.name for field in fields(Accounting))
 _RUN = tuple(field.name for field in fields(RunRecord))
@@ -47,10 +50,15 @@ def run_from_row(row: RowMapping) -> RunRecord:
     typed = {
         "state": RunState(row["state"]),
         "command": tuple(row["command"]),
-        "cost": ChunkCost(**row["cost"]),
+        "cost": _cost(row["cost"]),
         "choice": ModelChoice(**(row["choice"] or {})),
     }
     return RunRecord(**({name: row[name] for name in _RUN} | typed))
+
+
+def _cost(document: Mapping[str, Any]) -> ChunkCost:
+    smaller = document.get("smaller")
+    return ChunkCost(**{**document, "smaller": None if smaller is None else SmallerBatches(**smaller)})
 
 
 def attempt_to_row(attempt: AttemptRecord) -> Values:
@@ -94,7 +102,7 @@ def attempt_from_row(row: RowMapping) -> AttemptRecord:
         error=row["error"],
         verdicts=tuple(row["verdicts"]),
         warnings=tuple(row["warnings"]),
-        cost=ChunkCost(**row["cost"]),
+        cost=_cost(row["cost"]),
         partition=None if values is None else partition_from_json(values),
     )
 
@@ -127,7 +135,7 @@ def generation_from_row(row: RowMapping, inputs: Iterable[LakeFile]) -> Generati
         run_id=row["run_id"],
         state=GenerationState(row["state"]),
         ingredients=_ingredients(row),
-        inputs=tuple(sorted(inputs, key=lambda file: file.path)),
+        inputs=tuple(sorted(inputs, key=_BY_PATH)),
         output_names=tuple(row["output_names"]),
         rows=_rows(row),
         manifest_sha256=row["manifest_sha256"],

@@ -10,4 +10,8 @@ import sklearn.compose
 import sklearn.linear_model
 import sklearn.pipeline
 
+import tornado.platform.asyncio
+
 import batch_scorer.execution.chunk
+import batch_scorer.execution.clusters.task
+import batch_scorer.execution.clusters.worker_logs
