@@ -26,7 +26,6 @@ from tests.matrix.cells import (
 )
 from tests.matrix.estimators import CASES, Case
 
-
 pytestmark = pytest.mark.usefixtures("small_batches_compiled")
 
 
