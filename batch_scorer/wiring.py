@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batch_scorer import __version__
 from batch_scorer.config.fingerprint import config_fingerprint
@@ -24,6 +24,7 @@ from batch_scorer.core.errors import BatchScorerError, ConfigInvalid
 from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunListener, RunObserver, RunOptions, RunReport
+from batch_scorer.core.stores import StoreOptions, is_object_url
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.bound_suites import bound_suites
 from batch_scorer.execution.environment import environment
@@ -32,13 +33,17 @@ from batch_scorer.execution.places import Places, places_of
 from batch_scorer.execution.promotion.uses import AliasUse
 from batch_scorer.lake.parquet_sink import ParquetSink
 from batch_scorer.lake.sinks import Sink
-from batch_scorer.lake.storage import LocalStorage
+from batch_scorer.lake.storage import LakeStorage, storage_for
+from batch_scorer.lake.stored_files import StoredFiles
 from batch_scorer.ledger.ledger import Ledger, open_ledger, open_ledger_for_reading
 from batch_scorer.ledger.manifests import ManifestStore
 from batch_scorer.ledger.shared import SharedLedger
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.validation.store import ValidationStore
 from batch_scorer.validation.suites.reading import suites_fingerprint
+
+if TYPE_CHECKING:
+    from batch_scorer.lake.delta.places import DeltaPlace
 
 
 def open_job(
@@ -84,15 +89,17 @@ def _parts(
     places = places_of(project, job)
     database = places.ledger(job.output.state_db)
     registry = open_registry(project, job)
+    storage, input_root = _input_of(project, job)
     return JobParts(
         job=job,
         places=places,
-        input_root=project.resolve(job.input.path),
+        input_root=input_root,
         code=tuple(project.resolve(directory) for directory in job.code),
         suites=suites,
         suite_fingerprint=suites_fingerprint([(use.suite, use.on_fail, use.stage) for use in suites]),
         config_fingerprint=config_fingerprint(job),
-        storage=LocalStorage(),
+        stores=store_options(job),
+        storage=storage,
         registry=registry,
         models=model_source(project, job, registry),
         keys=project.keys,
@@ -101,12 +108,23 @@ def _parts(
         manifests=ManifestStore(places.state / "manifests"),
         validations=ValidationStore(places.state),
         sink=_sink(job, places),
+        published=StoredFiles(storage_for(places.predictions, store_options(job)), places.predictions),
         code_version=__version__,
         environment=environment(),
         config={key: value for key, value, _source in loaded.values},
         target=loaded.target,
         observers=observers,
     )
+
+
+def store_options(job: Job) -> StoreOptions:
+    """How a job reaches object stores: as it says, or else the environment. Raises: ConfigInvalid."""
+    return job.storage.options.completed(os.environ)
+
+
+def _input_of(project: Project, job: Job) -> tuple[LakeStorage, str]:
+    root = project.resolve(job.input.path)
+    return storage_for(root, store_options(job)), root
 
 
 def observers_of(project: Project, job: Job, target: str | None) -> tuple[RunObserver, ...]:
@@ -158,7 +176,7 @@ def _emitters(project: Project, job: Job) -> Iterator[RunObserver]:
                 job=job,
                 namespace=lineage.namespace,
                 input_root=project.resolve(job.input.path),
-                predictions=str(places.predictions),
+                predictions=places.predictions,
             ),
             open_ledger=open_it,
         )
@@ -167,16 +185,27 @@ def _emitters(project: Project, job: Job) -> Iterator[RunObserver]:
 def _sink(job: Job, places: Places) -> Sink:
     """Raises: ConfigInvalid, when the job asks for a format whose package is not there."""
     if job.output.format == "parquet":
-        return ParquetSink(places.predictions, places.replaced_root)
+        return ParquetSink(Path(places.predictions), places.replaced_root)
     if find_spec("deltalake") is None:
         raise ConfigInvalid(
             "output.format: delta needs the package deltalake",
             where=f"jobs/{job.name}.yml, output.format",
             fix='pip install "batch-scorer[delta]"',
         )
-    from batch_scorer.lake.delta_sink import DeltaSink  # Arrow, which a night with nothing due does not need
+    from batch_scorer.lake.delta.sink import DeltaSink  # Arrow, which a night with nothing due does not need
 
-    return DeltaSink(places.predictions, job.name, job.input.partition_by)
+    return DeltaSink(_delta_place(job, places.predictions), job.name, job.input.partition_by)
+
+
+def _delta_place(job: Job, predictions: str) -> DeltaPlace:
+    if is_object_url(predictions):
+        from batch_scorer.lake.delta.objects import InStore
+        from batch_scorer.stores.objects import store_at
+
+        return InStore(*store_at(predictions, store_options(job)))
+    from batch_scorer.lake.delta.disk import OnDisk
+
+    return OnDisk(Path(predictions))
 
 
 def open_registry(project: Project, job: Job) -> FileRegistry:
@@ -200,11 +229,12 @@ def project_registry(project: Project, target: str | None = None) -> FileRegistr
 def use_of_alias(project: Project, loaded: LoadedJob) -> AliasUse:
     """A job that scores with an alias. Opens nothing."""
     job = loaded.job
+    storage, input_root = _input_of(project, job)
     return AliasUse(
         job=job,
-        input_root=project.resolve(job.input.path),
+        input_root=input_root,
         code=tuple(project.resolve(directory) for directory in job.code),
-        storage=LocalStorage(),
+        storage=storage,
         keys=project.keys,
         open_parts=partial(_parts, project, loaded, open_ledger_for_reading),
     )
@@ -242,8 +272,7 @@ def load_checked(project: Project, names: Sequence[str], target: str | None) -> 
         for found in check_names(
             loaded.job,
             bound_suites(project, loaded.job),
-            LocalStorage(),
-            project.resolve(loaded.job.input.path),
+            *_input_of(project, loaded.job),
             open_registry(project, loaded.job),
         )
     ]

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, settings
 from batch_scorer.validation.gx import process as gx_process
 from batch_scorer.validation.gx.process import GxProcess
 from tests import taxi
+from tests.objectstore.fixtures import bucket, s3_url  # noqa: F401 (fixtures)
 from tests.postgresql import NoServer, Server, postgresql
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -201,7 +201,10 @@ def _audit_dict(report: AuditReport) -> dict[str, Any]:
         "environment": manifest.environment,
         "rows": asdict(manifest.rows),
         "verdicts": manifest.verdicts,
-        "inputs": [{"path": f.path, "n_bytes": f.stamp.size, "sha256": f.sha256} for f in manifest.inputs],
+        "inputs": [
+            {"path": file.path, "n_bytes": file.stamp.size, "sha256": file.sha256, "etag": file.stamp.etag}
+            for file in manifest.inputs
+        ],
         "outputs": [asdict(file) for file in manifest.outputs],
         "quarantine": [asdict(file) for file in manifest.quarantine],
         "waivers": [asdict(waived) for waived in manifest.waivers],
@@ -239,10 +242,10 @@ def _echo_audit(report: AuditReport) -> None:
         click.echo(line)
     echo_verdicts(manifest.verdicts, state=report.state, detailed=False, indent="  ")
     for source in manifest.inputs:
-        click.echo(f"  in   {source.path}  {words.size(source.stamp.size)}  {source.sha256}")
+        click.echo(f"  in   {source.path}  {words.size(source.stamp.size)}  {source.content_text}")
     if report.row is None:
         for file in manifest.outputs:
-            click.echo(f"  out  {report.directory / file.name}  {words.rows(file.n_rows)}  {file.sha256}")
+            click.echo(f"  out  {report.directory}/{file.name}  {words.rows(file.n_rows)}  {file.sha256}")
         return
     click.echo(f"  row  {report.row.path}, row {report.row.row}")
     for name, value in report.row.values.items():

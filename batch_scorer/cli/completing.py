@@ -17,6 +17,7 @@ import click
 from click.shell_completion import BashComplete, CompletionItem, add_completion_class
 
 from batch_scorer.cli.settings import Settings
+from batch_scorer.core.stores import is_object_url
 
 if TYPE_CHECKING:
     from batch_scorer.config.job import Job
@@ -229,8 +230,9 @@ def _paths(ctx: click.Context, job: str) -> list[str]:
 
     project = _project(ctx)
     found = wiring.load(project, job, _given(ctx, "target")).job
-    roots = (Path(project.resolve(place)) for place in (found.input.path, found.output.path))
-    return sorted({path for root in roots for path in _directories(root, found)}, reverse=True)
+    roots = [project.resolve(place) for place in (found.input.path, found.output.path)]
+    local = [Path(root) for root in roots if not is_object_url(root)]  # nobody waits for a store
+    return sorted({path for root in local for path in _directories(root, found)}, reverse=True)
 
 
 def _directories(root: Path, job: Job) -> Iterator[str]:

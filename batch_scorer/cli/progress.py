@@ -232,6 +232,7 @@ def outcome_dict(outcome: PartitionOutcome) -> dict[str, Any]:
         "state": type(outcome).__name__.lower(),
         "headline": headline(outcome),
         "warnings": list(outcome.warnings),
+        "scored_by": dict(outcome.cost.scored_by),
     }
     if isinstance(outcome, Published):
         fields["generation"] = outcome.generation

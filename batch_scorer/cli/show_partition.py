@@ -121,7 +121,7 @@ def _echo_generation(parts: JobParts, current: GenerationRecord, *, validation: 
     manifest = _manifest(parts, current)
     rows, used = current.rows, current.ingredients
     published_by = manifest.published_run_id or current.run_id
-    place = parts.places.predictions / current.partition.path
+    place = parts.places.published(current.partition)
     for line in (
         f"{current.job}/{current.partition.path}: generation {current.number}",
         f"  published  {words.moment(current.published_at)} by run {published_by}",
@@ -141,9 +141,9 @@ def _echo_generation(parts: JobParts, current: GenerationRecord, *, validation: 
     _echo_earlier(parts, current)
     if files:
         for source in manifest.inputs:
-            click.echo(f"  in   {source.path}  {words.size(source.stamp.size)}  {source.sha256}")
+            click.echo(f"  in   {source.path}  {words.size(source.stamp.size)}  {source.content_text}")
         for file in manifest.outputs:
-            click.echo(f"  out  {place / file.name}  {file.n_rows:,} rows  {file.sha256}")
+            click.echo(f"  out  {place}/{file.name}  {file.n_rows:,} rows  {file.sha256}")
         aside = parts.places.quarantine(current.partition, current.number)
         for file in manifest.quarantine:
             click.echo(f"  aside  {aside / file.name}  {file.n_rows:,} rows  {file.sha256}")

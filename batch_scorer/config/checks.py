@@ -6,10 +6,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 
+from batch_scorer.config.clusters import ClusterClass
 from batch_scorer.config.job import Job
 from batch_scorer.core.chunks import AUDIT_COLUMNS
 from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.partitions import KeyType
+from batch_scorer.core.stores import is_object_url
 from batch_scorer.core.validation import OnFail
 from batch_scorer.core.volume import FEWEST_PUBLISHED
 
@@ -26,6 +28,7 @@ def check_job(job: Job, *, suites: Iterable[str], resolve: Callable[[str], str])
     yield from _schedule(job)
     yield from _volume(job)
     yield from _output(job)
+    yield from _cluster(job)
     yield from _emit(job)
     yield from _notify(job)
 
@@ -79,9 +82,12 @@ def _directories(job: Job, resolve: Callable[[str], str]) -> Iterator[Finding]:
     ]
     seen: list[tuple[Path, str, str]] = []
     for path, written in places:
-        if ":" in written.partition("/")[0]:  # a URI: none of our directories
+        if is_object_url(written):
+            real = written.rstrip("/")
+        elif ":" in written.partition("/")[0]:  # another URI: none of our directories
             continue
-        real = os.path.realpath(resolve(written))
+        else:
+            real = os.path.realpath(resolve(written))
         for other, other_written, other_real in seen:
             if real == other_real:
                 yield path, f'"{written}" is {".".join(map(str, other))} too'
@@ -114,11 +120,39 @@ def _n_date_keys(job: Job) -> int:
 
 
 def _output(job: Job) -> Iterator[Finding]:
+    if is_object_url(job.output.path):
+        yield from _output_in_store(job)
     if job.output.format == "delta" and job.output.success_marker:
         yield (
             ("output", "success_marker"),
             "a Delta table has no _SUCCESS files: sensors read its log; remove it, or use format: parquet",
         )
+
+
+def _output_in_store(job: Job) -> Iterator[Finding]:
+    if is_object_url(job.output.state) and "state" not in job.output.model_fields_set:
+        yield (
+            ("output", "path"),
+            "predictions in an object store need output.state: a directory on a disk that outlives the run",
+        )
+    if job.output.format == "parquet":
+        yield (
+            ("output", "path"),
+            "only a Delta table can be published in an object store yet; set output.format: delta",
+        )
+
+
+def _cluster(job: Job) -> Iterator[Finding]:
+    cluster, workers = job.compute.cluster, job.compute.workers
+    if not isinstance(cluster, ClusterClass):
+        return
+    path: Path = ("compute", "cluster")
+    if cluster.adapt is None and workers is None:
+        yield path, "a cluster class needs compute.workers: N, or adapt: {minimum: 0, maximum: N}"
+    elif cluster.adapt is not None and workers is not None:
+        yield (*path, "adapt"), "is instead of compute.workers; leave one of them empty"
+    elif cluster.adapt is not None and cluster.adapt.minimum > cluster.adapt.maximum:
+        yield (*path, "adapt", "minimum"), f"is more than the maximum of {cluster.adapt.maximum}"
 
 
 def _emit(job: Job) -> Iterator[Finding]:

@@ -28,12 +28,14 @@ from batch_scorer.config.units import (
     parse_truth,
     parse_whole_number,
 )
+from batch_scorer.core.errors import ConfigInvalid
 from batch_scorer.core.expressions.parser import parse_condition, parse_output
 from batch_scorer.core.expressions.result_layouts import words_of
 from batch_scorer.core.expressions.tokens import ExpressionInvalid
 from batch_scorer.core.expressions.trees import OutputColumn
 from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.partitions import KeyType, PartitionKey
+from batch_scorer.core.stores import is_in_the_clear, is_object_url, parse_object_url
 
 SECRET_NAME = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
 
@@ -65,6 +67,11 @@ def problem(
 def _path(text: str) -> str:
     if not text.isprintable():
         raise ValueError("a path has no control characters")
+    if is_object_url(text):
+        try:
+            parse_object_url(text)
+        except ConfigInvalid as error:
+            raise ValueError(f"{error.what}; {error.fix}") from None
     return text
 
 
@@ -80,6 +87,15 @@ def _http_url(text: str) -> str:
         raise ValueError("must be the URL of a server, such as http://marquez:5000")
     if "@" in text:
         raise ValueError("a URL in a job file holds no password; name the variable of the key in api_key")
+    return text
+
+
+def _endpoint(text: str, info: ValidationInfo) -> str:
+    """No message repeats the value, which may hold a password."""
+    if not _HTTP_URL.fullmatch(text) or "@" in text:
+        raise ValueError("must be the URL of a server without user and password, such as https://minio:9000")
+    if is_in_the_clear(text) and not info.data.get("allow_http"):
+        raise ValueError("is plain http: anybody on the way could read; use https, or set storage.allow_http")
     return text
 
 
@@ -235,6 +251,8 @@ Text = Annotated[str, Field(min_length=1)]
 PathText = Annotated[Text, AfterValidator(_path)]
 TextfilePath = Annotated[PathText, AfterValidator(_textfile)]
 HttpUrl = Annotated[Text, AfterValidator(_http_url)]
+# Needs the field `allow_http` of its section before it.
+Endpoint = Annotated[Text, AfterValidator(_endpoint)]
 FileName = Annotated[Text, AfterValidator(_file_name)]
 JobName = Annotated[str, AfterValidator(_named("job"))]
 SuiteName = Annotated[str, AfterValidator(_named("suite"))]
@@ -243,7 +261,6 @@ Cron = Annotated[str, AfterValidator(check_cron)]
 ModelUri = Annotated[str, AfterValidator(_model_uri)]
 Registry = Annotated[PathText, AfterValidator(check_registry)]
 StateDb = Annotated[Text, AfterValidator(check_state_db)]
-ClusterSpec = Annotated[str, AfterValidator(parse_cluster)]
 EnvName = Annotated[str, Field(pattern=f"^{SECRET_NAME.pattern}$")]
 Where = Annotated[str, AfterValidator(_where)]
 

@@ -18,6 +18,7 @@ from batch_scorer.config.sections import (
     Output,
     Owner,
     Schedule,
+    Storage,
     Validation,
 )
 
@@ -39,6 +40,7 @@ class Job(BaseModel):
     validation: Validation = Field(Validation(), alias="validate")
     model: ModelUse
     output: Output
+    storage: Storage = Storage()
     compute: Compute = Compute()
     notify: tuple[Notify, ...] = ()
     emit: Emit = Emit()

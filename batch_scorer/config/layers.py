@@ -6,7 +6,7 @@ Trees keep the place of every value, so the result still knows who gave what.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,30 +48,38 @@ def given_by(node: YamlValue, by: str) -> YamlValue:
 
 
 class Interpolation:
-    """`${VAR}` and `${VAR:-default}` in texts; `$${` stands for `${`. Collects what cannot be filled in."""
+    """`${VAR}` and `${VAR:-default}` in texts; `$${` stands for `${`. Collects what cannot be filled in.
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    at_use: paths below which texts stay as they are written, because they may be secrets: whoever uses them
+    asks `filled_in`. What cannot be filled in there is a mistake all the same.
+    """
+
+    def __init__(self, env: Mapping[str, str], at_use: Container[tuple[str, ...]] = ()) -> None:
         self._env = env
+        self._at_use = at_use
         self.mistakes: list[tuple[Place, str]] = []
 
-    def fill(self, node: YamlMap) -> YamlMap:
+    def fill(self, node: YamlMap, path: tuple[str, ...] = ()) -> YamlMap:
+        """path: of the node within the file."""
         entries = {}
         for key, entry in node.entries.items():
-            value = self._value(entry.value)
+            value = self._value(entry.value, (*path, key))
             by = value.place.by if isinstance(value, YamlScalar) else entry.key.by
             entries[key] = YamlEntry(key=replace(entry.key, by=by), value=value)
         return replace(node, entries=entries)
 
-    def _value(self, node: YamlValue) -> YamlValue:
+    def _value(self, node: YamlValue, path: tuple[str, ...]) -> YamlValue:
+        filled: YamlValue
         match node:
             case YamlScalar(value=str() as text) if "${" in text:
-                return self._text(node, text)
+                filled = self._text(node, text)
             case YamlScalar():
-                return node
+                filled = node
             case YamlList():
-                return replace(node, items=tuple(self._value(item) for item in node.items))
+                filled = replace(node, items=tuple(self._value(item, path) for item in node.items))
             case YamlMap():
-                return self.fill(node)
+                filled = self.fill(node, path)
+        return node if path in self._at_use else filled
 
     def _text(self, node: YamlScalar, text: str) -> YamlScalar:
         used: list[str] = []
@@ -96,6 +104,21 @@ class Interpolation:
         filled = _VARIABLE.sub(value_of, text)
         by = f"environment {', '.join(used)}" if used else node.place.by
         return replace(node, value=filled, place=replace(node.place, by=by))
+
+
+def filled_in(values: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
+    """Values that were kept as written, their variables filled in now. A variable always gives a text.
+
+    Raises: ValueError, naming the first that is not set any more.
+    """
+    place = Place(file="", line=0, column=0, by="")
+    node = _node(values, place)
+    assert isinstance(node, YamlMap)  # noqa: S101 (a mapping gives one)
+    variables = Interpolation(env)
+    filled: dict[str, Any] = to_plain(variables.fill(node))
+    if variables.mistakes:
+        raise ValueError(variables.mistakes[0][1])
+    return filled
 
 
 def with_flags(root: YamlMap, overrides: Mapping[str, Any]) -> YamlMap:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from batch_scorer.config.checks import check_job
+from batch_scorer.config.clusters import CLUSTER_KWARGS
 from batch_scorer.config.extends import Sources, read_extended
 from batch_scorer.config.job import Job
 from batch_scorer.config.keys import KeyCheck, lines_of_secrets
@@ -109,7 +110,7 @@ def _read(
 ) -> _Read:
     """Raises: UsageError, JobInvalid, where a file cannot even be parsed."""
     read = read_extended(project, project.job_path(name))
-    keys, variables = KeyCheck(), Interpolation(env)
+    keys, variables = KeyCheck(), Interpolation(env, at_use={CLUSTER_KWARGS})
     targets = {key: keys.correct(tree) for key, tree in _targets(read).items()}
     own = keys.correct(without(read.root, "targets"))
     filled = variables.fill(_with_target(own, targets, target))

@@ -13,6 +13,7 @@ from batch_scorer.config.layers import to_plain
 from batch_scorer.config.mistakes import Place
 from batch_scorer.config.mlflow import is_of_mlflow
 from batch_scorer.config.yaml_source import YamlMap, nodes
+from batch_scorer.core.stores import is_object_url
 
 Path = tuple[str | int, ...]
 
@@ -34,19 +35,20 @@ def _is_uri(value: object) -> bool:
     return isinstance(value, str) and "://" in value
 
 
+def _is_other_uri(value: object) -> bool:
+    return _is_uri(value) and not is_object_url(str(value))
+
+
 _LOCAL = "use a path on a local disk"
+_LOCAL_OR_OBJECTS = "use a path on a local disk, or s3://bucket/prefix"
 
 NOT_YET = (
     NotYet(keys="validate.output.*.on_fail", refuses=_is("quarantine"), instead="use block or warn"),
     NotYet(keys="model.max_error_rows", refuses=lambda value: value not in (None, 0, "0"), instead="use 0"),
-    NotYet(
-        keys="compute.cluster", refuses=lambda v: isinstance(v, dict), instead="use local or tcp://host:port"
-    ),
-    NotYet(keys="compute.compiled", refuses=_is("require"), instead="use auto"),
     NotYet(keys="registry", refuses=lambda v: _is_uri(v) and not is_of_mlflow(str(v)), instead=_LOCAL),
     NotYet(keys="code.*", refuses=_is_uri, instead=_LOCAL),
-    NotYet(keys="input.path", refuses=_is_uri, instead=_LOCAL),
-    NotYet(keys="output.path", refuses=_is_uri, instead=_LOCAL),
+    NotYet(keys="input.path", refuses=_is_other_uri, instead=_LOCAL_OR_OBJECTS),
+    NotYet(keys="output.path", refuses=_is_other_uri, instead=_LOCAL_OR_OBJECTS),
     NotYet(keys="output.state", refuses=_is_uri, instead=_LOCAL),
     NotYet(keys="emit.prometheus_textfile", refuses=_is_uri, instead=_LOCAL),
     NotYet(keys="emit.openlineage.file", refuses=_is_uri, instead=_LOCAL),

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import posixpath
+from datetime import timedelta
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from batch_scorer.config.clusters import ClusterSpec
 from batch_scorer.config.fields import (
-    ClusterSpec,
     Columns,
     Count,
     Cron,
     Duration,
+    Endpoint,
     EnvName,
     FileName,
     Flag,
@@ -43,6 +45,7 @@ from batch_scorer.core.expressions.parser import parse_condition
 from batch_scorer.core.expressions.trees import Expression
 from batch_scorer.core.models import Method
 from batch_scorer.core.notices import Event
+from batch_scorer.core.stores import StoreOptions
 from batch_scorer.core.validation import OnFail
 
 STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -184,14 +187,42 @@ class Output(BaseModel):
 class Compute(BaseModel):
     model_config = STRICT
 
-    cluster: ClusterSpec = Field("auto", description="auto, inline, local or tcp://host:port")
-    workers: Workers = Field(None, description="processes; auto: as many as cores")
+    cluster: ClusterSpec = Field(
+        "auto", description="auto, inline, local, tcp://host:port, or a Dask cluster class to start"
+    )
+    workers: Workers = Field(None, description="processes; auto: as many as cores; of a class, its workers")
     memory_per_worker: Size = 2 * GB
     chunk: Size = Field(64 * MB, description="decoded bytes per unit of parallel work")
     timeout: TimeLimit | None = Field(None, description="of a whole run; absent: no limit")
     retries: Count = Field(3, description="of a chunk, for errors that may pass; for deaths at most 2")
     max_failed_partitions: Count | None = Field(None, description="more stop the run; absent: no limit")
-    compiled: Literal["auto", "off", "require"] = "auto"
+    compiled: Literal["auto", "off", "require"] = Field(
+        "auto", description="score known pipelines compiled, to the same bits; require: or refuse to score"
+    )
+
+
+class Storage(BaseModel):
+    """Credentials are no part of it: every process finds its own."""
+
+    model_config = STRICT
+
+    allow_http: Flag = Field(False, description="http to another machine, where anybody on the way can read")
+    endpoint: Endpoint | None = Field(
+        None, description="of an S3-compatible store; absent: AWS_ENDPOINT_URL, else the provider's own"
+    )
+    region: Text | None = Field(None, description="absent: AWS_REGION")
+    timeout: TimeLimit = Field(timedelta(seconds=30), description="of one request, its answer included")
+    retry_for: Duration = Field(timedelta(minutes=1), description="how long a failed request is repeated")
+
+    @property
+    def options(self) -> StoreOptions:
+        return StoreOptions(
+            endpoint=self.endpoint,
+            region=self.region,
+            allow_http=self.allow_http,
+            timeout_s=self.timeout.total_seconds(),
+            retry_s=self.retry_for.total_seconds(),
+        )
 
 
 class Secret(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -10,8 +11,9 @@ from batch_scorer.core.batches import SmallerBatches, smallest
 from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.expressions.trees import Expression, OutputColumn
 from batch_scorer.core.lakefiles import LakeFile
-from batch_scorer.core.models import ColumnSpec, Method, ModelPin
+from batch_scorer.core.models import ColumnSpec, Compiled, Method, ModelPin
 from batch_scorer.core.partitions import Partition
+from batch_scorer.core.stores import NO_OPTIONS, StoreOptions
 from batch_scorer.core.validation import SetAside, SuiteScan
 
 
@@ -50,6 +52,7 @@ class ReadSpec:
     filter_columns: (name, Arrow type) it reads. checked: names of columns that suites look at, as they are.
     max_batch_rows: usually; fewer where rows are wide (core.batches). memory_bytes: of a worker; what would
     need more is refused.
+    stores: how to reach the root where it is in an object store.
     """
 
     root: str
@@ -62,6 +65,7 @@ class ReadSpec:
     model: str | None = None
     max_batch_rows: int = 131_072
     memory_bytes: int | None = None
+    stores: StoreOptions = NO_OPTIONS
 
 
 # (name, Arrow type) of what every output file holds beside the carried columns and the outputs.
@@ -127,7 +131,8 @@ class ChunkTask:
     """Everything a worker needs for one chunk. code: directories put on sys.path first.
 
     scans: the suites whose partials it computes on the way. only_checks: nothing else is wanted, because its
-    partition is certain to be blocked.
+    partition is certain to be blocked. along: small chunks of other partitions that the worker scores after it,
+    one by one; see ChunksDone.
     """
 
     chunk: Chunk
@@ -138,6 +143,8 @@ class ChunkTask:
     code: tuple[str, ...] = ()
     scans: tuple[SuiteScan, ...] = ()
     only_checks: bool = False
+    along: tuple[ChunkTask, ...] = ()
+    compiled: Compiled = Compiled.AUTO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +166,7 @@ class ChunkCost:
     The driver adds, by partition: wait_s, until others gave back its lease; prepare_s; check_s, from the last
     chunk to the last suite's verdict; publish_s; how often a chunk went out again (n_retries), and how often
     one was lost with its worker (n_deaths).
+    scored_by: rows by how they were scored, `the compiled pipeline` or `the original pipeline: why`.
     """
 
     load_s: float = 0.0
@@ -174,13 +182,16 @@ class ChunkCost:
     publish_s: float = 0.0
     n_retries: int = 0
     n_deaths: int = 0
+    scored_by: Mapping[str, int] = field(default_factory=dict)
     smaller: SmallerBatches | None = None
 
     def __add__(self, other: ChunkCost) -> ChunkCost:
-        names = [field.name for field in fields(self) if field.name not in ("peak_bytes", "smaller")]
+        apart = ("peak_bytes", "scored_by", "smaller")
+        names = [field.name for field in fields(self) if field.name not in apart]
         return ChunkCost(
             **{name: getattr(self, name) + getattr(other, name) for name in names},
             peak_bytes=max(self.peak_bytes, other.peak_bytes),
+            scored_by=dict(Counter(self.scored_by) + Counter(other.scored_by)),
             smaller=smallest((self.smaller, other.smaller)),
         )
 
@@ -210,11 +221,16 @@ class Accounting:
 NO_ROWS = Accounting(n_read=0, n_scored=0)
 
 
+# First and last key of rows whose keys ascend: integers (times as those they are stored as), or text.
+KeySpan = tuple[int, int] | tuple[str, str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkScored:
     """scanned: for each of the task's suites, its partials as JSON. spills: the files these refer to.
 
-    aside: files with the rows that were set aside. set_aside: how many, by suite.
+    aside: files with the rows that were set aside. set_aside: how many, by suite. keys: of the rows that
+    were scored, None when they do not ascend, or there are none.
     """
 
     chunk: Chunk
@@ -227,6 +243,7 @@ class ChunkScored:
     spills: tuple[StagedFile, ...] = ()
     aside: tuple[StagedFile, ...] = ()
     set_aside: Mapping[str, SetAside] = field(default_factory=dict)
+    keys: KeySpan | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,4 +267,11 @@ class ChunkFailed:
     worker: str
 
 
-ChunkOutcome = ChunkScored | ChunkChecked | ChunkFailed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunksDone:
+    """What became of a task and of those that went along with it, in that order."""
+
+    outcomes: tuple[ChunkScored | ChunkChecked | ChunkFailed, ...]
+
+
+ChunkOutcome = ChunkScored | ChunkChecked | ChunkFailed | ChunksDone

@@ -42,6 +42,32 @@ def write_beside(path: Path, content: bytes, *, mode: int | None = None) -> None
     _replace(path, (content,), mode)
 
 
+def write_named_later(path: Path, content: bytes, names: NewNames) -> None:
+    """The same as `write_whole`, but a power cut may take the name away until `names` are synced.
+
+    Raises: DiskFull, OutputUnwritable.
+    """
+    with writing(path):
+        names.make_directories(path.parent)
+    _put(path, (content,))
+    names.add(path.parent)
+
+
+def write_unsynced(path: Path, content: bytes) -> None:
+    """Into a directory that must exist. Other processes see it whole or not at all; a power cut may leave
+    nothing, or anything, under its name, so who reads it must be able to tell, and to do without.
+
+    Raises: DiskFull, OutputUnwritable.
+    """
+    with writing(path):
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+        try:
+            beside.write_bytes(content)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
 def write_new(path: Path, content: bytes) -> None:
     """Write a file that must not exist yet, and fsync it. Raises: OSError."""
     _write_new(path, (content,))
@@ -65,13 +91,32 @@ def move_without_replacing(source: Path, target: Path) -> None:
 
 def make_directories(path: Path) -> None:
     """Create a directory and its parents, each new name fsynced into its parent. Raises: OSError."""
-    missing = []
-    while not path.exists():
-        missing.append(path)
-        path = path.parent
-    for directory in reversed(missing):
-        directory.mkdir(exist_ok=True)
-        fsync_directory(directory.parent)
+    for parent in _make_directories(path):
+        fsync_directory(parent)
+
+
+class NewNames:
+    """Directories that got new names, which a power cut may take away until `sync`: one fsync for each
+    directory, however many of the names are in it.
+    """
+
+    def __init__(self) -> None:
+        self._directories: dict[Path, None] = {}
+
+    def add(self, directory: Path) -> None:
+        self._directories[directory] = None
+
+    def make_directories(self, path: Path) -> None:
+        """Create a directory and its parents. Raises: OSError."""
+        for parent in _make_directories(path):
+            self.add(parent)
+
+    def sync(self) -> None:
+        """From now on they last. Raises: DiskFull, OutputUnwritable."""
+        while self._directories:
+            directory, _ = self._directories.popitem()
+            with writing(directory):
+                fsync_directory(directory)
 
 
 def remove_empty(directory: Path, *, below: Path) -> None:
@@ -117,7 +162,25 @@ def as_output_error(error: OSError, where: Path | str) -> OutputError:
     )
 
 
+def _make_directories(path: Path) -> list[Path]:
+    """Returns: the directories that got a new name, outermost first."""
+    missing = []
+    while not path.exists():
+        missing.append(path)
+        path = path.parent
+    for directory in reversed(missing):
+        directory.mkdir(exist_ok=True)
+    return [directory.parent for directory in reversed(missing)]
+
+
 def _replace(path: Path, pieces: Iterable[bytes], mode: int | None = None) -> None:
+    _put(path, pieces, mode)
+    with writing(path):
+        fsync_directory(path.parent)
+
+
+def _put(path: Path, pieces: Iterable[bytes], mode: int | None = None) -> None:
+    """Its content is durable then, its name is not yet."""
     with writing(path):
         if path.exists() and not path.is_file():  # a device such as /dev/null would be gone afterwards
             raise OSError(errno.EINVAL, "it is there, and no plain file")
@@ -128,7 +191,6 @@ def _replace(path: Path, pieces: Iterable[bytes], mode: int | None = None) -> No
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
-        fsync_directory(path.parent)
 
 
 def _write_new(path: Path, pieces: Iterable[bytes], mode: int | None = None) -> None:

@@ -27,12 +27,14 @@
     │   ├── ModelRefused                        hash, trust, format
     │   ├── ModelUnloadable
     │   ├── GoldenRowsDiffer
+    │   ├── NotCompilable
     │   ├── BinsDiffer
     │   ├── SignatureInvalid
     │   └── AliasNotMoved
     ├── DamageFound                          6  verify, audit, ledger
     ├── StoreUnavailable                    69
     ├── ClusterUnavailable                  69
+    ├── ClusterUnfit                        78  its workers have other versions, other disks, other code
     ├── NotTold                              –  somebody could not be told: a warning, never how a run ends
     ├── LockHeld                            75  another run works on it
     │   └── LeaseLost                           it was taken over from this run
@@ -305,6 +307,13 @@ class GoldenRowsDiffer(ModelError):
     """
 
 
+class NotCompilable(ModelError):
+    """`compute.compiled: require`, but the pipeline is not known, or its compiled form gave other bits.
+
+    Fix: set `compute.compiled: auto` to score with the original pipeline, or replace the step that is named.
+    """
+
+
 class BinsDiffer(ModelError):
     """Two counts of columns or scores are over different bins: they cannot be put together or compared.
 
@@ -354,6 +363,18 @@ class ClusterUnavailable(BatchScorerError):
 
     exit_code = 69
     retryable = True
+
+
+class ClusterUnfit(BatchScorerError):
+    """The Dask cluster is there, but cannot do this job as it is: waiting would not help.
+
+    Its scheduler or a worker has other versions, sees another disk, or has imported other code.
+
+    Fix: make every worker like the machine that runs `batch-scorer`: same versions, same paths; see
+    docs/clusters.md.
+    """
+
+    exit_code = 78
 
 
 class NotTold(BatchScorerError):

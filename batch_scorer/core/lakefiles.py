@@ -15,7 +15,7 @@ from batch_scorer.core.partitions import Partition
 class FileStamp:
     """What a file system says without reading: it tells *maybe changed*, never *changed*.
 
-    On object stores mtime_ns, ctime_ns and inode are 0 and etag decides.
+    On object stores etag decides; mtime_ns is what they call last modified, ctime_ns and inode are 0.
     """
 
     size: int
@@ -37,6 +37,11 @@ class LakeFile:
     def content_id(self) -> str | None:
         """What stands for the content: the sha256, or the ETag on object stores."""
         return self.sha256 or self.stamp.etag
+
+    @property
+    def content_text(self) -> str:
+        """For people: a sha256 as it is, an ETag called one."""
+        return self.sha256 or f"ETag {self.stamp.etag}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,14 @@ _RESULT_NAMES = {
 }
 
 
+class Compiled(StrEnum):
+    """Is a known pipeline scored by a compiled one? auto: where it is proven to give the same bits."""
+
+    AUTO = "auto"
+    OFF = "off"
+    REQUIRE = "require"
+
+
 class Takes(StrEnum):
     """What the estimator's methods are handed: what they were handed at training.
 

@@ -49,6 +49,8 @@ def record(
     if isinstance(outcome, Held | Overtaken):
         return
     _told.log(_LEVELS.get(type(outcome), logging.INFO), "%s: %s", entry.label, headline(outcome))
+    for how, n_rows in outcome.cost.scored_by.items():
+        _told.info("%s: %s rows scored by %s", entry.label, n_rows, how)
     found = found or entry.found
     parts.ledger.record_attempt(
         AttemptRecord(

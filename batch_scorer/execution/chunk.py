@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,7 +21,6 @@ from batch_scorer.core.chunks import (
     ChunkChecked,
     ChunkCost,
     ChunkFailed,
-    ChunkOutcome,
     ChunkScored,
     ChunkTask,
     StagedFile,
@@ -30,23 +29,26 @@ from batch_scorer.core.errors import BatchScorerError, ScoringError
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.execution.setting_aside import AsideRows
 from batch_scorer.lake.chunk_records import write_record
+from batch_scorer.lake.key_order import KeyOrder
 from batch_scorer.lake.quarantine import AsideWriter
 from batch_scorer.lake.reader import Batch, read_chunk
 from batch_scorer.lake.staging import StagedWriter
-from batch_scorer.models.scoring.loader import LoadedModel, load_model
+from batch_scorer.models.scoring.compiled.reasons import Differs
+from batch_scorer.models.scoring.loader import load_model
 from batch_scorer.models.scoring.output_values import evaluate_outputs
+from batch_scorer.models.scoring.scorer import Scorer, scorer_for
 from batch_scorer.validation.chunk_scan import ChunkScan
 from batch_scorer.validation.streaming.spill_files import SpillFile
 
 
-def score_chunk(task: ChunkTask) -> ChunkOutcome:
+def score_chunk(task: ChunkTask) -> ChunkScored | ChunkChecked | ChunkFailed:
     """Score one chunk; an expected failure comes back as data, a surprise propagates.
 
     Idempotent: every call stages files under new names, and only the driver publishes.
     """
     clock = _Clock()
     try:
-        return _check(task, clock) if task.only_checks else _score(task, clock)
+        return _check(task, clock) if task.only_checks else _score_as_proven(task, clock)
     except BatchScorerError as error:
         return ChunkFailed(chunk=task.chunk, error=error, worker=_worker_name())
 
@@ -71,17 +73,27 @@ def _check(task: ChunkTask, clock: _Clock) -> ChunkChecked:
     )
 
 
+def _score_as_proven(task: ChunkTask, clock: _Clock) -> ChunkScored:
+    try:
+        return _score(task, clock)
+    except Differs:
+        # From its first row, by the original: what the compiled pipeline gave for it is worth nothing.
+        return _score(task, clock)
+
+
 def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
     with clock.stage("load_s"):
         make_importable(task.code)
         model = load_model(task.model)
+        scorer = scorer_for(model, task.method, task.compiled)
     suites = _suites(task)
     with (
         StagedWriter(task.output, task.chunk.index) as writer,
         AsideWriter(task.output, task.chunk.index, task.chunk.file.path) as quarantine,
     ):
         aside = AsideRows(suites, quarantine, clock.stage)
-        rows = _score_rows(task, model, clock, writer, suites, aside)
+        order = KeyOrder(task.read.key)
+        rows = _score_rows(task, scorer, clock, writer, suites, aside, order)
         fault_point(FaultPoint.CHUNK_SCORED)
         with clock.stage("write_s"):
             files, set_aside = writer.finish(), quarantine.finish()
@@ -92,34 +104,37 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
             rows=rows,
             files=files,
             worker=_worker_name(),
-            warnings=model.warnings,
+            warnings=(*model.warnings, *scorer.warnings),
             scanned=scanned,
             spills=_staged(spills),
             aside=set_aside,
             set_aside=aside.by_suite,
+            keys=order.span,
         )
         with clock.stage("write_s"):
             # Last: what has a record is finished, and a later run may go on from it.
             write_record(Path(task.output.records), scored)
         fault_point(FaultPoint.CHUNK_RECORDED)
-    return replace(scored, cost=clock.cost())
+    return replace(scored, cost=replace(clock.cost(), scored_by=scorer.scored_by))
 
 
 def _score_rows(
     task: ChunkTask,
-    model: LoadedModel,
+    scorer: Scorer,
     clock: _Clock,
     writer: StagedWriter,
     suites: ChunkScan,
     aside: AsideRows,
+    order: KeyOrder,
 ) -> Accounting:
     rows = NO_ROWS
     for batch in clock.drawn_from(read_chunk(task.chunk, task.read, aside.leave_out)):
         fault_point(FaultPoint.CHUNK_READ)
         n_quarantined = aside.take(batch)
         with clock.stage("score_s"):
-            outputs = _outputs(task, model, batch)
+            outputs = _outputs(task, scorer, batch)
         with clock.stage("write_s"):
+            order.take(batch.carried)
             staged = writer.write(_beside(batch.carried, outputs))
         with clock.stage("validate_s"):
             suites.take("output", staged)
@@ -133,7 +148,10 @@ def _score_rows(
 
 
 def _staged(spills: Sequence[SpillFile]) -> tuple[StagedFile, ...]:
-    return tuple(StagedFile(**asdict(file)) for file in spills)
+    return tuple(
+        StagedFile(name=file.name, n_rows=file.n_rows, n_bytes=file.n_bytes, sha256=file.sha256)
+        for file in spills
+    )
 
 
 def _suites(task: ChunkTask) -> ChunkScan:
@@ -142,9 +160,9 @@ def _suites(task: ChunkTask) -> ChunkScan:
     return ChunkScan(task.scans, Path(task.output.spills), name)
 
 
-def _outputs(task: ChunkTask, model: LoadedModel, batch: Batch) -> pa.Table:
+def _outputs(task: ChunkTask, scorer: Scorer, batch: Batch) -> pa.Table:
     try:
-        prediction = model.predict(batch.features, task.method)
+        prediction = scorer.predict(batch.features)
         return evaluate_outputs(prediction, task.method, task.output.outputs, task.model.signature)
     except ScoringError as error:
         raise _located(error, task, batch) from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,8 +18,8 @@ from batch_scorer.core.chunks import ChunkChecked, ChunkCost, ChunkFailed, Chunk
 from batch_scorer.core.errors import (
     BatchScorerError,
     ClusterUnavailable,
+    ClusterUnfit,
     LeaseLost,
-    LockHeld,
     ModelError,
     WorkerDied,
 )
@@ -32,6 +32,7 @@ from batch_scorer.core.runs import RunListener, RunOptions
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution import attempts
 from batch_scorer.execution.checking import request_for
+from batch_scorer.execution.clusters.bundles import apart, together
 from batch_scorer.execution.clusters.choice import failure_of
 from batch_scorer.execution.clusters.protocol import Cluster, Done
 from batch_scorer.execution.clusters.window import Window
@@ -42,11 +43,13 @@ from batch_scorer.execution.queue import Queue
 from batch_scorer.execution.settle import VerdictEntries, conclude, failed
 from batch_scorer.execution.stop import StopRequest
 from batch_scorer.execution.work import PartitionWork
+from batch_scorer.planning.bundles import BUNDLE_BYTES, goes_along
 from batch_scorer.validation.gx.process import GxProcess
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2
-# Partitions in hand, unless told: scored and waiting for their suites; more would only fill the staging disk.
+# Partitions in hand, unless told, or as many small ones as weigh the same: scored and waiting for their suites;
+# more would only fill the staging disk.
 _MAX_ACTIVE = 6
 
 
@@ -78,7 +81,6 @@ class Driver:
         self._leases = leases
         self._queue = Queue(parts, plan, leases, options.wait_lock)
         self._active: dict[Partition, PartitionWork] = {}
-        self._max_active = options.max_parallel or _MAX_ACTIVE
         self._warned: list[str] = []
         self._window = Window(slots=cluster.slots, retries=parts.job.compute.retries)
         self._outcomes = outcomes  # appended to as partitions end, so that a stop loses none
@@ -90,25 +92,42 @@ class Driver:
             while self._queue or self._active:
                 self._stop.check()
                 self._fill_window()
-                self._take(self._next_done())
-                for work in [w for w in self._active.values() if w.is_scored]:
-                    self._settle(work)
+                self._take_all(self._next_done())
+                self._settle([work for work in self._active.values() if work.is_scored])
         finally:
             for work in self._active.values():
                 work.forget_checks()  # its staged chunks stay: the next run goes on with them
 
     def _fill_window(self) -> None:
+        self._window.resize(self._cluster.slots)
         while (task := self._window.next(time.monotonic(), self._fresh_task)) is not None:
             self._cluster.submit(task)
 
     def _fresh_task(self) -> ChunkTask | None:
-        """The next chunk that was never out, of a partition in hand or of one more."""
+        """The next chunk that was never out, of a partition in hand or of one more; small ones together."""
+        tasks: list[ChunkTask] = []
+        total = 0
+        while (work := self._next_work()) is not None:
+            n_left = len(tasks) + len(self._queue) + sum(each.has_more for each in self._active.values())
+            if not goes_along(len(tasks), total, work.weight, n_left=n_left, slots=self._cluster.slots):
+                break
+            tasks.append(work.next_task())
+            total += work.weight
+        return together(tasks) if tasks else None
+
+    def _next_work(self) -> PartitionWork | None:
+        """A partition in hand that has a chunk to send, taken in hand if need be."""
         while True:
             work = next((work for work in self._active.values() if work.has_more), None)
-            if work is not None:
-                return work.next_task()
-            if not self._start_next():
-                return None
+            if work is not None or not self._start_next():
+                return work
+
+    @property
+    def _has_room(self) -> bool:
+        """For one more partition in hand."""
+        if self._options.max_parallel is not None:
+            return len(self._active) < self._options.max_parallel
+        return sum(work.weight for work in self._active.values()) < _MAX_ACTIVE * BUNDLE_BYTES
 
     def _gave_up(self) -> bool:
         """--fail-fast or compute.max_failed_partitions: finish what has started, start nothing more."""
@@ -121,7 +140,7 @@ class Driver:
 
     def _start_next(self) -> bool:
         """Take one more partition in hand, if there is room and one that nobody else has."""
-        if not self._queue or len(self._active) >= self._max_active or self._gave_up():
+        if not self._queue or not self._has_room or self._gave_up():
             return False
         turn = self._queue.next()
         if turn is None:
@@ -192,9 +211,11 @@ class Driver:
             time.sleep(_POLL_S)  # what is left is held by others, and --wait-lock waits for them
         return None
 
-    def _take(self, done: Done | None) -> None:
-        if done is None:
-            return
+    def _take_all(self, done: Done | None) -> None:
+        for each in apart(done) if done is not None else ():
+            self._take(each)
+
+    def _take(self, done: Done) -> None:
         work = self._active[done.task.chunk.partition]
         match done.outcome:
             case ChunkScored() as scored:
@@ -208,7 +229,7 @@ class Driver:
                 self._listener.rows_read(work.prepared.entry.label, checked.n_read)
             case ChunkFailed() as failed:
                 self._take_failed(work, done.task, failed)
-            case None:
+            case _:
                 assert done.surprise is not None  # noqa: S101 (Done holds one or the other)
                 self._take_failed(work, done.task, failure_of(done.task, done.surprise))
 
@@ -220,7 +241,7 @@ class Driver:
 
     def _take_failed(self, work: PartitionWork, task: ChunkTask, failed: ChunkFailed) -> None:
         error = failed.error
-        if isinstance(error, ModelError | ClusterUnavailable):
+        if isinstance(error, ModelError | ClusterUnavailable | ClusterUnfit):
             raise error
         if not self._goes_again(task, error):
             self._window.settled(task)
@@ -241,30 +262,32 @@ class Driver:
             return may_be_innocent
         return error.retryable and self._window.failed(task, now)
 
-    def _settle(self, work: PartitionWork) -> None:
-        """Take a partition whose chunks are in as far as it can go now."""
-        if work.error is not None:
-            del self._active[work.prepared.partition]
-            self._end(work, failed(work, work.error))
-            return
-        if work.checks is None:
-            work.all_in_at = time.perf_counter()
-            self._send_checks(work)
-        if work.is_checked:
+    def _settle(self, scored: Sequence[PartitionWork]) -> None:
+        """Take partitions whose chunks are in as far as they can go now, together."""
+        for work in scored:
+            if work.error is not None:
+                del self._active[work.prepared.partition]
+                self._end(work, failed(work, work.error))
+        waiting = [work for work in scored if work.error is None]
+        self._check([work for work in waiting if work.checks is None])
+        checked = [work for work in waiting if work.is_checked]
+        for work in checked:
             work.add_cost(ChunkCost(check_s=time.perf_counter() - work.all_in_at))
             del self._active[work.prepared.partition]  # a publish that is broken off is recovered from disk
-            self._conclude(work)
+        if checked:
+            self._conclude(checked)
 
-    def _conclude(self, work: PartitionWork) -> None:
-        fault_point(FaultPoint.PARTITION_SCORED)
-        try:
-            outcome, entries = conclude(
-                self._parts, self._plan, work, self._run_id, self._leases, self._pin(work.prepared.entry)
-            )
-        except LockHeld as error:
-            entry = work.prepared.entry
-            outcome, entries = Held(partition=work.prepared.partition, label=entry.label, error=error), ()
-        self._end(work, outcome, entries)
+    def _check(self, works: Sequence[PartitionWork]) -> None:
+        for work in works:
+            work.all_in_at = time.perf_counter()
+            self._send_checks(work)
+        if len(works) > 1:  # most answers take a millisecond, and who goes on together shares fsyncs
+            wait([check for work in works for check in work.checks or ()], timeout=_POLL_S)
+
+    def _conclude(self, works: Sequence[PartitionWork]) -> None:
+        concluded = conclude(self._parts, self._plan, works, self._run_id, self._leases, self._pin)
+        for each in concluded:
+            self._end(each.work, each.outcome, each.entries)
 
     def _pin(self, entry: PartitionPlan) -> Pin | None:
         """A model that was asked for, by name or by date, stays, whatever the alias says later."""

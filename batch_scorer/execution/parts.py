@@ -10,11 +10,13 @@ from typing import Any, Protocol
 from batch_scorer.config.job import Job
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.runs import RunObserver
+from batch_scorer.core.stores import StoreOptions
 from batch_scorer.core.urls import without_password
 from batch_scorer.core.validation import OnFail, Suite
 from batch_scorer.execution.places import Places
 from batch_scorer.lake.sinks import Sink
 from batch_scorer.lake.storage import LakeStorage
+from batch_scorer.lake.stored_files import StoredFiles
 from batch_scorer.ledger.ledger import Ledger
 from batch_scorer.ledger.manifests import ManifestStore
 from batch_scorer.models.registry.files import FileRegistry
@@ -48,8 +50,11 @@ class ModelSource(Protocol):
 class JobParts:
     """input_root: absolute. code: absolute directories for sys.path. config: the job file as resolved.
 
+    published: what readers see, to look at; `sink` is what changes it.
     registry: where model versions lie. models: what `model.uri` and `--model` are asked of.
     keys: the directory of the public keys whose signatures of models count.
+
+    stores: how object stores are reached, input and registry alike.
 
     database: what opens the ledger, a path, or a URL with its password. ledger_at: as a person may see it.
     """
@@ -61,6 +66,7 @@ class JobParts:
     suites: tuple[BoundSuite, ...]
     suite_fingerprint: str
     config_fingerprint: str
+    stores: StoreOptions
     storage: LakeStorage
     registry: FileRegistry
     keys: Path
@@ -70,6 +76,7 @@ class JobParts:
     manifests: ManifestStore
     validations: ValidationStore
     sink: Sink
+    published: StoredFiles
     code_version: str
     environment: Mapping[str, str]
     config: Mapping[str, Any] = field(default_factory=dict)

@@ -12,11 +12,15 @@ from batch_scorer.core.partitions import Partition
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """state: the state root, which jobs may share. predictions: this job's published table."""
+    """state: the root, which jobs may share. predictions: this job's published table, a path or a URL."""
 
     job: str
     state: Path
-    predictions: Path
+    predictions: str
+
+    def published(self, partition: Partition) -> str:
+        """Where readers find a partition."""
+        return f"{self.predictions}/{partition.path}"
 
     def ledger(self, state_db: str) -> str | Path:
         """What opens the ledger: a file for `sqlite`, or else the URL that `output.state_db` is."""
@@ -25,6 +29,11 @@ class Places:
     @property
     def presence(self) -> Path:
         return self.state / "locks" / f"{self.job}.lock"
+
+    @property
+    def meetings(self) -> Path:
+        """Where a run and workers on other machines leave each other a file, to see that it is one disk."""
+        return self.state / "meetings"
 
     @property
     def staging_root(self) -> Path:
@@ -52,5 +61,5 @@ def places_of(project: Project, job: Job) -> Places:
     return Places(
         job=job.name,
         state=Path(project.resolve(job.output.state)),
-        predictions=Path(project.resolve(job.output.path)),
+        predictions=project.resolve(job.output.path).rstrip("/"),
     )

@@ -5,19 +5,31 @@ from __future__ import annotations
 from pathlib import Path
 
 from batch_scorer.core.errors import ConfigInvalid, DamageFound, OutputUnwritable
+from batch_scorer.core.stores import is_object_url
 from batch_scorer.execution.parts import JobParts
 
 
 def check_places(parts: JobParts) -> None:
-    """Raises: OutputUnwritable, DiskFull, DamageFound, ConfigInvalid."""
-    from batch_scorer.lake.parquet_sink import same_filesystem
+    """Raises: OutputUnwritable, DiskFull, DamageFound, ConfigInvalid, StoreUnavailable."""
     from batch_scorer.lake.preflight import check_writable
 
     _check_ledger_kept(parts)
     _check_ledger_is_ours(parts)
-    for directory in (parts.places.state, parts.places.predictions):
-        check_writable(directory)
-    if not same_filesystem(parts.places.state, parts.places.predictions):
+    check_writable(parts.places.state)
+    if is_object_url(parts.places.predictions):
+        from batch_scorer.lake.uploading import check_reachable
+
+        check_reachable(parts.places.predictions, parts.stores)
+    else:
+        _check_one_filesystem(parts, Path(parts.places.predictions))
+
+
+def _check_one_filesystem(parts: JobParts, predictions: Path) -> None:
+    from batch_scorer.lake.parquet_sink import same_filesystem
+    from batch_scorer.lake.preflight import check_writable
+
+    check_writable(predictions)
+    if not same_filesystem(parts.places.state, predictions):
         raise OutputUnwritable(
             "output.state and output.path are on different file systems: a publish could not be atomic",
             where=f"{parts.places.state} and {parts.places.predictions}",

@@ -20,7 +20,7 @@ from batch_scorer.core.errors import InputMoved
 from batch_scorer.core.expressions.trees import names_in
 from batch_scorer.core.lakefiles import Footer, PartitionFiles, content_fingerprint
 from batch_scorer.core.leases import Opening
-from batch_scorer.core.models import ModelPin
+from batch_scorer.core.models import Compiled, ModelPin
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
 from batch_scorer.core.validation import SuiteScan
@@ -154,6 +154,7 @@ def read_spec(parts: JobParts, model: ModelPin, found: PartitionFiles, footers: 
         key=job.input.key,
         where=job.input.where,
         filter_columns=carried_types(found.files, footers, filtered),
+        stores=parts.stores,
     )
 
 
@@ -202,6 +203,7 @@ def _tasks(
             code=parts.code,
             scans=scans,
             only_checks=only_checks,
+            compiled=Compiled(parts.job.compute.compiled),
         )
         for chunk in chunks
         if chunk.index not in done

@@ -17,7 +17,8 @@ from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunListener, RunOptions, RunReport
 from batch_scorer.core.surprises import as_internal_error
 from batch_scorer.execution import attempts
-from batch_scorer.execution.clusters.choice import check_address, choose, open_cluster
+from batch_scorer.execution.clusters.addresses import check_address
+from batch_scorer.execution.clusters.choice import choose, open_cluster
 from batch_scorer.execution.clusters.protocol import Cluster
 from batch_scorer.execution.clusters.task import run_chunk
 from batch_scorer.execution.exits import report_of
@@ -27,6 +28,7 @@ from batch_scorer.execution.publishing.leases import Leases, at_work
 from batch_scorer.execution.publishing.recovery import recover
 from batch_scorer.execution.publishing.run_records import new_run, record_end
 from batch_scorer.execution.stop import StopRequest, listening
+from batch_scorer.execution.worker_needs import worker_needs
 from batch_scorer.ops.logs import TOLD, logging_run
 from batch_scorer.ops.run_logs import keeping_log, log_file
 
@@ -226,6 +228,8 @@ def _cluster(parts: JobParts, plan: Plan, options: RunOptions, stop: StopRequest
             workers=options.workers or compute.workers,
             memory_per_worker=compute.memory_per_worker,
             run_id=run_id,
+            needs=lambda: worker_needs(parts, plan.models, [e.found for e in plan.to_score if e.found]),
+            check_stop=stop.check,
         )
     except ClusterUnavailable:
         stop.check()  # who stops us may stop the workers too, and that comes first

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from batch_scorer.core.chunks import ChunkCost
+from batch_scorer.core.durable import NewNames
 from batch_scorer.core.errors import (
     BatchScorerError,
     FileUnreadable,
-    LeaseLost,
     LockHeld,
     OutputUnwritable,
     StoreUnavailable,
 )
-from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Published
-from batch_scorer.core.plans import Plan
+from batch_scorer.core.faults import FaultPoint, fault_point
+from batch_scorer.core.outcomes import Blocked, Failed, Held, PartitionOutcome, Published
+from batch_scorer.core.plans import PartitionPlan, Plan
 from batch_scorer.core.records import Pin
 from batch_scorer.core.validation import SuiteVerdict
 from batch_scorer.execution.gates import volume_warnings, warnings_of, why_blocked
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.prepare import Prepared
 from batch_scorer.execution.publishing.leases import Leases
-from batch_scorer.execution.publishing.publish import publish, store_verdict
+from batch_scorer.execution.publishing.openings import take_staging
+from batch_scorer.execution.publishing.publish import Staged, begin, show, stage, store_verdict
 from batch_scorer.execution.publishing.recovery import settle
 from batch_scorer.execution.work import PartitionWork
 from batch_scorer.lake.sinks import holds
@@ -48,13 +52,65 @@ def gate(parts: JobParts, work: PartitionWork) -> str | None:
     )
 
 
-def conclude(
-    parts: JobParts, plan: Plan, work: PartitionWork, run_id: str, leases: Leases, pin: Pin | None
-) -> tuple[PartitionOutcome, VerdictEntries]:
-    """Everything is known: keep the suite results, then block or publish.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concluded:
+    """entries: what the manifest and the ledger say about its suites."""
 
-    Raises: StoreUnavailable: that ends the run, not the partition; LeaseLost.
+    work: PartitionWork
+    outcome: PartitionOutcome
+    entries: VerdictEntries = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    """Nothing stops it, and nothing of it is visible yet."""
+
+    work: PartitionWork
+    staged: Staged
+    entries: VerdictEntries
+    warnings: tuple[str, ...]
+
+
+def conclude(
+    parts: JobParts,
+    plan: Plan,
+    works: Sequence[PartitionWork],
+    run_id: str,
+    leases: Leases,
+    pin_of: Callable[[PartitionPlan], Pin | None],
+) -> Iterator[Concluded]:
+    """Everything is known of some partitions: keep their suite results, then block or publish each.
+
+    Each comes when it has become visible, before the next one does.
+    Raises: StoreUnavailable: that ends the run, not a partition.
     """
+    names = NewNames()
+    looked_at = [
+        _look_at(parts, plan, work, run_id, leases, pin_of(work.prepared.entry), names) for work in works
+    ]
+    begun = time.perf_counter()
+    ready = [each for each in looked_at if isinstance(each, _Ready)]
+    refused = begin(parts, [each.staged for each in ready], leases.token, names)
+    for each in ready:
+        each.work.add_cost(ChunkCost(publish_s=(time.perf_counter() - begun) / len(ready)))
+    for found in looked_at:
+        if isinstance(found, _Ready):
+            yield _shown(parts, found, refused[found.staged.partition], leases)
+        else:
+            yield found
+
+
+def _look_at(
+    parts: JobParts,
+    plan: Plan,
+    work: PartitionWork,
+    run_id: str,
+    leases: Leases,
+    pin: Pin | None,
+    names: NewNames,
+) -> Concluded | _Ready:
+    """Raises: StoreUnavailable."""
+    fault_point(FaultPoint.PARTITION_SCORED)
     verdicts = work.verdicts()
     warnings = (
         *work.prepared.warnings,
@@ -66,22 +122,51 @@ def conclude(
     set_aside = None if work.accounted is None else work.set_aside
     entries: VerdictEntries = ()
     try:
-        entries = tuple(store_verdict(parts, work.prepared, v, run_id, set_aside) for v in verdicts)
+        entries = tuple(store_verdict(parts, work.prepared, v, run_id, set_aside, names) for v in verdicts)
         why = gate(parts, work) or _duplicates(parts, work)
         if why is not None:
-            return _blocked(work, why, verdicts, warnings), entries
+            return Concluded(work=work, outcome=_blocked(work, why, warnings), entries=entries)
         _check_all_scored(work)
+        if work.cost.n_deaths:
+            work.prepared = _fenced(parts, work.prepared, leases.token)
         begun = time.perf_counter()
-        record = publish(
+        staged = stage(
             parts, plan, work.prepared, work.chunks, entries,
-            run_id=run_id, token=leases.token, rows=work.rows, pin=pin, warnings=warnings,
+            run_id=run_id, rows=work.rows, pin=pin, warnings=warnings,
         )  # fmt: skip
         work.add_cost(ChunkCost(publish_s=time.perf_counter() - begun))
-    except (StoreUnavailable, LeaseLost):
+    except StoreUnavailable:
         raise
     except BatchScorerError as error:
-        return _unpublished(parts, work, error, leases), entries
-    return _published(work, record.number, verdicts, warnings), entries
+        return Concluded(work=work, outcome=_unpublished(parts, work, error, leases), entries=entries)
+    return _Ready(work=work, staged=staged, entries=entries, warnings=warnings)
+
+
+def _shown(parts: JobParts, ready: _Ready, why_not: BatchScorerError | None, leases: Leases) -> Concluded:
+    """why_not: what stopped it after all, if anything did. Raises: StoreUnavailable."""
+    work, begun = ready.work, time.perf_counter()
+    try:
+        if why_not is not None:
+            raise why_not
+        record = show(parts, ready.staged)
+        work.add_cost(ChunkCost(publish_s=time.perf_counter() - begun))
+        outcome: PartitionOutcome = _published(work, record.number, ready.warnings)
+    except StoreUnavailable:
+        raise
+    except BatchScorerError as error:
+        outcome = _unpublished(parts, work, error, leases)
+    return Concluded(work=work, outcome=outcome, entries=ready.entries)
+
+
+def _fenced(parts: JobParts, prepared: Prepared, token: str) -> Prepared:
+    """A worker that was given up may still live, and write: under the old name it finds nothing.
+
+    Raises: LeaseLost, OutputUnwritable.
+    """
+    opening = take_staging(parts, prepared.opening, token)
+    return replace(
+        prepared, opening=opening, staging=parts.places.staging(prepared.partition, opening.staging)
+    )
 
 
 def _check_all_scored(work: PartitionWork) -> None:
@@ -100,14 +185,16 @@ def _unpublished(
 ) -> PartitionOutcome:
     """A publish that broke off half-way is decided at once, as the next run would decide it."""
     partition, number = work.prepared.partition, work.prepared.opening.number
+    if isinstance(error, LockHeld):
+        return _held(work, error)
     try:
         taken = leases.take_or_refuse(partition)
         if not taken.was_ours:
-            raise leases.lost(partition) from error
+            return _held(work, leases.lost(partition))
         settle(parts, leases, taken)
         current = parts.ledger.generation(parts.job.name, partition, None)
-    except LockHeld:
-        raise
+    except LockHeld as held:
+        return _held(work, held)
     except BatchScorerError as worse:
         _log.warning("left to the next run: %s", worse)
         if holds(parts.sink, partition, tuple(f.name for chunk in work.chunks for f in chunk.files)):
@@ -115,7 +202,7 @@ def _unpublished(
         return failed(work, error)
     if current is None or current.number != number:
         return failed(work, error)
-    return _published(work, number, work.verdicts(), (f"it was published, although {error.what}",))
+    return _published(work, number, (f"it was published, although {error.what}",))
 
 
 def _visible_but_unfinished(
@@ -132,8 +219,11 @@ def _visible_but_unfinished(
 
 def _duplicates(parts: JobParts, work: PartitionWork) -> str | None:
     """The key must name one row: an output that cannot be joined back one to one is of no use."""
+    from batch_scorer.lake.key_order import certainly_differ
     from batch_scorer.lake.keys import duplicate_keys, reading_back
 
+    if certainly_differ(chunk.keys for chunk in work.chunks if chunk.rows.n_scored):
+        return None
     staged = work.prepared.files
     files = [staged / file.name for chunk in work.chunks for file in chunk.files]
     with reading_back(staged):
@@ -152,31 +242,33 @@ def _nothing_left(work: PartitionWork) -> tuple[str, ...]:
     return (f"all {rows.n_read:,} rows were {how}: an empty partition was published",)
 
 
+def _held(work: PartitionWork, error: LockHeld) -> Held:
+    return Held(partition=work.prepared.partition, label=work.prepared.entry.label, error=error)
+
+
 def failed(work: PartitionWork, error: BatchScorerError) -> Failed:
     entry = work.prepared.entry
     return Failed(partition=entry.partition, label=entry.label, error=error, cost=work.cost)
 
 
-def _blocked(
-    work: PartitionWork, why: str, verdicts: tuple[SuiteVerdict, ...], warnings: tuple[str, ...]
-) -> Blocked:
+def _blocked(work: PartitionWork, why: str, warnings: tuple[str, ...]) -> Blocked:
     return Blocked(
         partition=work.prepared.partition,
         label=work.prepared.entry.label,
         why=why,
         had_predictions=work.prepared.entry.base_generation is not None,
-        verdicts=verdicts,
+        verdicts=_told(work),
         warnings=warnings,
         cost=work.cost,
     )
 
 
-def _published(
-    work: PartitionWork,
-    generation: int,
-    verdicts: tuple[SuiteVerdict, ...],
-    warnings: tuple[str, ...],
-) -> Published:
+def _told(work: PartitionWork) -> tuple[SuiteVerdict, ...]:
+    """For the report of the run, which holds those of all partitions: their numbers are on disk."""
+    return tuple(verdict.without_numbers() for verdict in work.verdicts())
+
+
+def _published(work: PartitionWork, generation: int, warnings: tuple[str, ...]) -> Published:
     files = [file for chunk in work.chunks for file in chunk.files]
     return Published(
         partition=work.prepared.partition,
@@ -186,7 +278,7 @@ def _published(
         n_files=len(files),
         n_bytes=sum(file.n_bytes for file in files),
         n_reused=sum(chunk.rows.n_read for chunk in work.prepared.reused),
-        verdicts=verdicts,
+        verdicts=_told(work),
         warnings=warnings,
         cost=work.cost,
     )

@@ -52,7 +52,7 @@ def _gather(
     from batch_scorer.validation.chunk_scan import ChunkScan
 
     job = parts.job
-    spec = ReadSpec(root=parts.input_root, features=(), carried=(), checked=one.columns)
+    spec = ReadSpec(root=parts.input_root, features=(), carried=(), checked=one.columns, stores=parts.stores)
     scanned = []
     for chunk in cut_chunks(found, footers, target_bytes=job.compute.chunk, limit_rows=job.input.limit_rows):
         suites = ChunkScan([one], spills, f"{chunk.index:05d}")

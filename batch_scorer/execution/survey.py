@@ -25,8 +25,6 @@ from batch_scorer.planning.selection import since_success
 from batch_scorer.planning.staleness import needs_content
 from batch_scorer.planning.training import with_training_told
 
-_FOOTER_THREADS = 4
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
@@ -164,6 +162,6 @@ def _footers(parts: JobParts, plan: Plan) -> dict[Partition, tuple[Footer, ...] 
             return error
 
     to_read = [entry.found for entry in plan.to_score if entry.found is not None]
-    with ThreadPoolExecutor(_FOOTER_THREADS) as pool:
+    with ThreadPoolExecutor(parts.storage.at_once) as pool:
         results = pool.map(read, to_read)
         return {found.partition: result for found, result in zip(to_read, results, strict=True)}

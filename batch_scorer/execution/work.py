@@ -19,6 +19,7 @@ from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.validation import NONE_ASIDE, SetAside, SuiteVerdict
 from batch_scorer.execution.foregone import Foregone
 from batch_scorer.execution.prepare import Prepared
+from batch_scorer.planning.bundles import weight
 
 
 class PartitionWork:
@@ -37,6 +38,11 @@ class PartitionWork:
         self._scored = {scored.chunk.index: scored for scored in prepared.reused}
         self._failures: dict[int, BatchScorerError] = {}
         self._own_cost = ChunkCost()
+
+    @property
+    def weight(self) -> int:
+        """How much of a bundle it fills; see planning.bundles."""
+        return weight(self.prepared.found.n_bytes, len(self.prepared.tasks))
 
     @property
     def has_more(self) -> bool:

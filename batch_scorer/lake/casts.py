@@ -41,7 +41,7 @@ def cast_column(column: pa.ChunkedArray | pa.Array, spec: ColumnSpec, origin: Or
 
     Raises: ColumnTypeMismatch; LossyCast with the column, how many values do not fit, the first and its row.
     """
-    values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    values = _in_one_piece(column)
     found, wanted = arrow_type_name(values.type), parse_arrow_type(spec.type)
     how = fit(found, spec.type)
     if how is Fit.REFUSED:
@@ -58,6 +58,13 @@ def cast_column(column: pa.ChunkedArray | pa.Array, spec: ColumnSpec, origin: Or
     if how is Fit.CHECKED:
         _refuse_loss(values, wanted, spec, found, origin)
     return _cast(values, wanted)
+
+
+def _in_one_piece(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    # Arrow would copy what is in one piece already.
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _computable(values: pa.Array) -> pa.Array:

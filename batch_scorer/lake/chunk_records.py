@@ -1,7 +1,8 @@
 """What is known of a finished chunk, kept beside its files so that a later run need not score it again.
 
 One small JSON file per chunk, written by the worker after its files are fsynced: it exists or the chunk
-does not count. `docs/format.md` describes it.
+does not count. It is not fsynced itself: a power cut may damage or lose it, which its own hash tells, and then
+its chunk is scored again. `docs/format.md` describes it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from batch_scorer.core.chunks import (
     ChunkScored,
     StagedFile,
 )
-from batch_scorer.core.durable import write_beside
+from batch_scorer.core.durable import write_unsynced
 from batch_scorer.core.validation import SetAside
 from batch_scorer.lake.hashing import sha256_of_file
 
@@ -43,9 +44,10 @@ def write_record(directory: Path, scored: ChunkScored) -> None:
         "spills": [asdict(file) for file in scored.spills],
         "aside": [asdict(file) for file in scored.aside],
         "set_aside": {suite: asdict(found) for suite, found in scored.set_aside.items()},
+        "keys": scored.keys,
     }
     content = json.dumps({"sha256": _digest(document), "chunk": document}, sort_keys=True).encode()
-    write_beside(directory / f"{scored.chunk.index:05d}.json", content)
+    write_unsynced(directory / f"{scored.chunk.index:05d}.json", content)
 
 
 def recorded_chunks(staging: Path, chunks: tuple[Chunk, ...]) -> Iterator[ChunkScored]:
@@ -65,6 +67,7 @@ def recorded_chunks(staging: Path, chunks: tuple[Chunk, ...]) -> Iterator[ChunkS
                 spills=tuple(StagedFile(**file) for file in found["spills"]),
                 aside=tuple(StagedFile(**file) for file in found["aside"]),
                 set_aside={suite: SetAside(**counts) for suite, counts in found["set_aside"].items()},
+                keys=None if found["keys"] is None else (found["keys"][0], found["keys"][1]),
             )
             kept = {FILES: scored.files, SPILLS: scored.spills, QUARANTINE: scored.aside}
             intact = (found["index"], record["sha256"]) == (chunk.index, _digest(found)) and all(

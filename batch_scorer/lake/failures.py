@@ -10,6 +10,7 @@ from batch_scorer.core.errors import (
     InputMoved,
     StoreUnavailable,
 )
+from batch_scorer.core.stores import ObjectChanged
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
@@ -20,6 +21,12 @@ def as_input_error(error: OSError, *, where: str) -> BatchScorerError:
 
     Arrow reports damaged bytes as an OSError without errno; those are the file's fault, never the store's.
     """
+    if isinstance(error, ObjectChanged):
+        return InputMoved(
+            "the file changed since the plan was made",
+            where=where,
+            fix="run again once its writer has finished; input.ready can wait for it",
+        )
     if error.errno is None:
         return damaged(where, str(error))
     if error.errno == errno.ELOOP:

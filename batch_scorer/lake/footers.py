@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -16,7 +17,14 @@ from batch_scorer.lake.failures import as_input_error, damaged
 from batch_scorer.lake.row_sizes import PHYSICAL_WIDTHS
 from batch_scorer.lake.storage import LakeStorage
 
-__all__ = ["MAX_ROW_GROUP_BYTES", "arrow_type_name", "footer_of", "parse_arrow_type", "read_footer"]
+__all__ = [
+    "MAX_ROW_GROUP_BYTES",
+    "arrow_type_name",
+    "column_ranges",
+    "footer_of",
+    "parse_arrow_type",
+    "read_footer",
+]
 
 MAX_ROW_GROUP_BYTES = 4 * 2**30
 _HONEST_COMPRESSION = 200  # a row group may decode to so many times the file's size, whatever the bound
@@ -60,6 +68,20 @@ def footer_of(metadata: pq.FileMetaData, *, where: str) -> Footer:
         raise damaged(where, f"its footer claims {metadata.num_rows} rows, its row groups something else")
     columns = tuple((field.name, arrow_type_name(field.type)) for field in schema)
     return Footer(columns=columns, row_groups=groups)
+
+
+def column_ranges(
+    metadata: pq.FileMetaData, row_group: int, columns: Collection[str]
+) -> Iterator[tuple[int, int]]:
+    """(start, end) of the bytes of some columns of a row group, as far as the footer can be believed."""
+    group = metadata.row_group(row_group)
+    for index in range(group.num_columns):
+        chunk = group.column(index)
+        path = chunk.path_in_schema  # of a nested column: with what is below it
+        if path in columns or any(path.startswith(f"{name}.") for name in columns):
+            start = min(chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset)
+            if start >= 0 and chunk.total_compressed_size > 0:
+                yield start, start + chunk.total_compressed_size
 
 
 def _row_group(group: pq.RowGroupMetaData) -> RowGroup:

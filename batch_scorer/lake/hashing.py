@@ -15,7 +15,7 @@ from batch_scorer.lake.storage import LakeStorage, check_still
 def sha256_of_file(path: Path | str) -> str:
     """Hex digest of a local file's bytes. Raises: OSError."""
     with open(path, "rb", buffering=0) as file:
-        return _digest(file)
+        return sha256_of_open(file)
 
 
 def sha256_of_input(storage: LakeStorage, root: str, file: LakeFile) -> str:
@@ -27,14 +27,15 @@ def sha256_of_input(storage: LakeStorage, root: str, file: LakeFile) -> str:
     try:
         opened, _ = storage.open(root, file.path)
         with opened:
-            digest = _digest(opened)
+            digest = sha256_of_open(opened)
     except OSError as error:
         raise as_input_error(error, where=file.path) from error
     check_still(storage, root, file)
     return digest
 
 
-def _digest(file: BinaryIO | FileIO) -> str:
+def sha256_of_open(file: BinaryIO | FileIO) -> str:
+    """From where it stands to its end. Raises: OSError."""
     digest = hashlib.sha256()
     while block := file.read(1 << 20):
         digest.update(block)

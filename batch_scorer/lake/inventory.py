@@ -32,20 +32,20 @@ def list_partitions(
     """
     top = _list_root(storage, root)
     walk = _Walk(storage=storage, root=root, keys=keys)
-    directories = tuple(walk.directories("", top))
+    directories = tuple(walk.directories(top))
     found = [d for d in directories if isinstance(d, _Directory)]
     refused = [d for d in directories if isinstance(d, RefusedDirectory)]
     unique, twins = _without_twins(found)
+    kept = [directory for directory in unique if keep(directory.partition)]
     partitions = []
-    for directory in unique:
-        if keep(directory.partition):
-            match walk.files(directory, marker):
-                case PartitionFiles() as files:
-                    partitions.append(files)
-                case RefusedDirectory() as refusal:
-                    refused.append(refusal)
-                case None:
-                    pass
+    for each in walk.partitions(kept, marker):
+        match each:
+            case PartitionFiles() as files:
+                partitions.append(files)
+            case RefusedDirectory() as refusal:
+                refused.append(refusal)
+            case None:
+                pass
     return Inventory(
         partitions=tuple(sorted(partitions, key=lambda p: p.partition.path)),
         refused=tuple(sorted([*refused, *twins], key=lambda r: r.directory)),
@@ -60,7 +60,7 @@ def relist(
     Raises: StoreUnavailable.
     """
     walk = _Walk(storage=storage, root=root, keys=())
-    return walk.files(_Directory(path=found.directory, partition=found.partition), None)
+    return next(walk.partitions([_Directory(path=found.directory, partition=found.partition)], None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +78,41 @@ class _Walk:
     root: str
     keys: Sequence[PartitionKey]
 
-    def directories(self, above: str, entries: Sequence[Entry]) -> Iterator[_Directory | RefusedDirectory]:
-        """Every directory that has all keys, and every name that cannot lead to one."""
+    def directories(self, top: Sequence[Entry]) -> Iterator[_Directory | RefusedDirectory]:
+        """Every directory that has all keys, and every name that cannot lead to one; level by level."""
+        listed = [("", top)]
+        while listed:
+            above: list[_Directory] = []
+            for path, entries in listed:
+                for found in self._named(path, entries):
+                    if isinstance(found, _Directory) and len(found.partition.values) < len(self.keys):
+                        above.append(found)
+                    else:
+                        yield found
+            listed = []
+            for directory, entries_below in self._listed(above):
+                if isinstance(entries_below, OSError):
+                    yield from _unlisted(directory, entries_below)
+                else:
+                    listed.append((directory.path, entries_below))
+
+    def partitions(
+        self, directories: Sequence[_Directory], marker: str | None
+    ) -> Iterator[PartitionFiles | RefusedDirectory | None]:
+        """The data files of each; None for one that vanished since its parent was listed."""
+        for directory, entries in self._listed(directories):
+            if isinstance(entries, OSError):
+                yield next(_unlisted(directory, entries), None)
+            else:
+                yield _files(directory, entries, marker)
+
+    def _listed(
+        self, directories: Sequence[_Directory]
+    ) -> Iterator[tuple[_Directory, tuple[Entry, ...] | OSError]]:
+        listed = self.storage.list_each(self.root, [directory.path for directory in directories])
+        return zip(directories, listed, strict=True)
+
+    def _named(self, above: str, entries: Sequence[Entry]) -> Iterator[_Directory | RefusedDirectory]:
         for entry in entries:
             if entry.name.startswith(("_", ".")) or _is_harmless(entry):
                 continue
@@ -91,44 +124,30 @@ class _Walk:
                 yield RefusedDirectory(directory=path, error=intruder or error)
                 continue
             found = _Directory(path=path, partition=partition)
-            if entry.kind is not Kind.DIRECTORY:
-                yield found.refused(_intruder(above or self.root, entry))
-            elif len(partition.values) == len(self.keys):
+            if entry.kind is Kind.DIRECTORY:
                 yield found
             else:
-                yield from self._below(found)
+                yield found.refused(_intruder(above or self.root, entry))
 
-    def _below(self, directory: _Directory) -> Iterator[_Directory | RefusedDirectory]:
-        try:
-            entries = self.storage.list(self.root, directory.path)
-        except OSError as error:
-            yield from _unlisted(directory, error)
-            return
-        yield from self.directories(directory.path, entries)
 
-    def files(self, directory: _Directory, marker: str | None) -> PartitionFiles | RefusedDirectory | None:
-        """The data files of one partition; None when it vanished since its parent was listed."""
-        try:
-            entries = self.storage.list(self.root, directory.path)
-        except OSError as error:
-            return next(_unlisted(directory, error), None)
-        visible = [
-            entry for entry in entries if not entry.name.startswith(("_", ".")) and entry.name != marker
-        ]
-        for entry in visible:
-            if entry.kind in (Kind.LINK, Kind.DIRECTORY) or _is_misnamed(entry):
-                return directory.refused(_intruder(directory.path, entry))
-        return PartitionFiles(
-            partition=directory.partition,
-            directory=directory.path,
-            files=tuple(
-                LakeFile(path=f"{directory.path}/{entry.name}", stamp=entry.stamp)
-                for entry in sorted(visible, key=lambda e: e.name)
-                if entry.name.endswith(_SUFFIX) and entry.stamp is not None
-            ),
-            has_marker=marker is None or any(e.name == marker and e.kind is Kind.FILE for e in entries),
-            ignored=tuple(sorted(e.name for e in visible if not e.name.endswith(_SUFFIX))),
-        )
+def _files(
+    directory: _Directory, entries: Sequence[Entry], marker: str | None
+) -> PartitionFiles | RefusedDirectory:
+    visible = [entry for entry in entries if not entry.name.startswith(("_", ".")) and entry.name != marker]
+    for entry in visible:
+        if entry.kind in (Kind.LINK, Kind.DIRECTORY) or _is_misnamed(entry):
+            return directory.refused(_intruder(directory.path, entry))
+    return PartitionFiles(
+        partition=directory.partition,
+        directory=directory.path,
+        files=tuple(
+            LakeFile(path=f"{directory.path}/{entry.name}", stamp=entry.stamp)
+            for entry in sorted(visible, key=lambda e: e.name)
+            if entry.name.endswith(_SUFFIX) and entry.stamp is not None
+        ),
+        has_marker=marker is None or any(e.name == marker and e.kind is Kind.FILE for e in entries),
+        ignored=tuple(sorted(e.name for e in visible if not e.name.endswith(_SUFFIX))),
+    )
 
 
 def _unlisted(directory: _Directory, error: OSError) -> Iterator[RefusedDirectory]:

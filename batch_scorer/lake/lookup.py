@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from batch_scorer.lake.stored_files import StoredFiles
 
 _BATCH_ROWS = 131_072
 _FLOAT_BITS = {pa.float64(): pa.int64(), pa.float32(): pa.int32(), pa.float16(): pa.int16()}
@@ -28,19 +29,19 @@ class ScoreDifference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundRow:
-    """row: its position in the file. values: every column."""
+    """path: where a person finds the file. row: its position in it. values: every column."""
 
-    path: Path
+    path: str
     row: int
     values: Mapping[str, Any]
 
 
-def find_row(path: Path, key: Mapping[str, pa.Scalar]) -> FoundRow | None:
-    """The row with this key; row groups whose statistics exclude it are not read.
+def find_row(table: StoredFiles, path: str, key: Mapping[str, pa.Scalar]) -> FoundRow | None:
+    """The row of a file with this key; row groups whose statistics exclude it are not read.
 
     Raises: OSError, pyarrow.ArrowException.
     """
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with table.open(path) as opened, pq.ParquetFile(opened, page_checksum_verification=True) as file:
         first_row = 0
         for index in range(file.num_row_groups):
             group = file.metadata.row_group(index)
@@ -49,13 +50,15 @@ def find_row(path: Path, key: Mapping[str, pa.Scalar]) -> FoundRow | None:
                 position = pc.index(_matches(keys, key), True).as_py()
                 if position >= 0:
                     whole = file.read_row_group(index, use_threads=False).slice(position, 1)
-                    return FoundRow(path=path, row=first_row + position, values=whole.to_pylist()[0])
+                    values = whole.to_pylist()[0]
+                    return FoundRow(path=table.at(path), row=first_row + position, values=values)
             first_row += group.num_rows
     return None
 
 
 def compare_scores(
-    published: Sequence[Path],
+    table: StoredFiles,
+    published: Sequence[str],
     key: Sequence[str],
     columns: Sequence[str],
     expected: pa.Table,
@@ -68,7 +71,7 @@ def compare_scores(
     Raises: OSError, pyarrow.ArrowException.
     """
     wanted = {values: row for row, values in enumerate(_keys(expected, key))}
-    pieces = list(_with_keys(published, key, columns, expected, wanted))
+    pieces = list(_with_keys(table, published, key, columns, expected, wanted))
     names = [*key, *columns]
     found = pa.concat_tables([expected.select(names).slice(0, 0), *(piece for piece, _ in pieces)])
     rows = pa.array([row for _, rows in pieces for row in rows], type=pa.int64())
@@ -80,7 +83,8 @@ def compare_scores(
 
 
 def _with_keys(
-    published: Sequence[Path],
+    table: StoredFiles,
+    published: Sequence[str],
     key: Sequence[str],
     columns: Sequence[str],
     expected: pa.Table,
@@ -90,14 +94,14 @@ def _with_keys(
     names = [*key, *columns]
     first = expected.column(key[0]).combine_chunks()
     for path in published:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with table.open(path) as opened, pq.ParquetFile(opened, page_checksum_verification=True) as file:
             for batch in file.iter_batches(_BATCH_ROWS, columns=names, use_threads=False):
-                table = pa.Table.from_batches([batch]).select(names)
-                table = table.filter(pc.is_in(table.column(key[0]), value_set=first))
-                at = [wanted.get(values) for values in _keys(table, key)]
-                table = table.filter(pa.array([row is not None for row in at], type=pa.bool_()))
-                if table.num_rows:
-                    yield table, [row for row in at if row is not None]
+                rows = pa.Table.from_batches([batch]).select(names)
+                rows = rows.filter(pc.is_in(rows.column(key[0]), value_set=first))
+                at = [wanted.get(values) for values in _keys(rows, key)]
+                rows = rows.filter(pa.array([row is not None for row in at], type=pa.bool_()))
+                if rows.num_rows:
+                    yield rows, [row for row in at if row is not None]
 
 
 def _difference(name: str, key: Sequence[str], expected: pa.Table, found: pa.Table) -> ScoreDifference | None:

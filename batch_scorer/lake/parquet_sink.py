@@ -104,7 +104,7 @@ class ParquetSink:
                 move_new(replaced, target)
                 fsync_directory(target.parent)
 
-    def fence(self, publication: Publication) -> bool:  # noqa: ARG002 (the protocol's)
+    def fence(self, publication: Publication, *, may_live: bool) -> bool:  # noqa: ARG002 (the protocol's)
         """See Sink. The staging directory was renamed: a late exchange finds nothing."""
         return True
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import PurePosixPath
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,40 +11,46 @@ import pyarrow.parquet as pq
 from batch_scorer.core.errors import StoreUnavailable
 from batch_scorer.core.findings import OutputDetail, OutputEntry
 from batch_scorer.lake.arrow_types import arrow_type_name
-from batch_scorer.lake.hashing import sha256_of_file
+from batch_scorer.lake.hashing import sha256_of_open
 from batch_scorer.lake.staging import METADATA_PREFIX
+from batch_scorer.lake.storage import Entry, Kind
+from batch_scorer.lake.stored_files import StoredFiles
 
 _BATCH_ROWS = 65_536
+_ABSENT = (FileNotFoundError, NotADirectoryError)
 
 
-def walk_table(root: Path, depth: int) -> Iterator[tuple[str, bool]]:
+def walk_table(table: StoredFiles, depth: int) -> Iterator[tuple[str, bool]]:
     """(path below root, whether it is a directory `depth` levels down), sorted; above it only what is none.
 
     Nothing that is a symlink is followed. A table that does not exist yet is empty.
     Raises: StoreUnavailable.
     """
-    yield from _walk(root, "", depth)
+    yield from _walk(table, "", depth)
 
 
-def list_published(directory: Path, *, wants_footer: Callable[[str], bool]) -> tuple[OutputEntry, ...] | None:
+def list_published(
+    table: StoredFiles, directory: str, *, wants_footer: Callable[[str], bool]
+) -> tuple[OutputEntry, ...] | None:
     """What lies in a partition's directory, by name; None when there is no directory.
 
     wants_footer: asked for Parquet files, by name. Raises: StoreUnavailable.
     """
     try:
-        names = sorted(os.listdir(directory))
-    except (FileNotFoundError, NotADirectoryError):
+        found = table.storage.list(table.root, directory)
+    except _ABSENT:
         return None
     except OSError as error:
-        raise _unreadable(directory, error) from error
-    found = (_entry(directory / name, wants_footer) for name in names)
-    return tuple(entry for entry in found if entry is not None)
+        raise _unreadable(table.at(directory), error) from error
+    ordered = sorted(found, key=lambda entry: entry.name)
+    return tuple(_entry(table, directory, entry, wants_footer) for entry in ordered)
 
 
-def footer_metadata(path: Path) -> dict[str, str]:
+def footer_metadata(table: StoredFiles, path: str) -> dict[str, str]:
     """What the footer says of job, run, generation …, names without prefix; empty when it says nothing."""
     try:
-        found = pq.read_metadata(path).metadata or {}
+        with table.open(path) as file:
+            found = pq.read_metadata(file).metadata or {}
         texts = {name.decode(): value.decode() for name, value in found.items()}
     except (pa.ArrowException, OSError, UnicodeDecodeError):
         return {}
@@ -57,70 +61,61 @@ def footer_metadata(path: Path) -> dict[str, str]:
     }
 
 
-def read_whole(path: Path) -> OutputDetail:
+def read_whole(table: StoredFiles, path: str) -> OutputDetail:
     """Hash every byte and decode every page, checksums on. Raises: OSError, when it cannot be read."""
-    digest = sha256_of_file(path)
+    name = PurePosixPath(path).name
+    with table.open_whole(path) as file:
+        digest = sha256_of_open(file)
     try:
-        n_rows, columns = _decode(path)
+        n_rows, columns = _decode(table, path)
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        return OutputDetail(name=path.name, sha256=digest, problem=str(error))
-    return OutputDetail(
-        name=path.name, sha256=digest, n_rows=n_rows, columns=columns, footer=footer_metadata(path)
-    )
+        return OutputDetail(name=name, sha256=digest, problem=str(error))
+    footer = footer_metadata(table, path)
+    return OutputDetail(name=name, sha256=digest, n_rows=n_rows, columns=columns, footer=footer)
 
 
-def _decode(path: Path) -> tuple[int, tuple[tuple[str, str], ...]]:
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+def _decode(table: StoredFiles, path: str) -> tuple[int, tuple[tuple[str, str], ...]]:
+    with table.open_whole(path) as opened, pq.ParquetFile(opened, page_checksum_verification=True) as file:
         n_rows = sum(batch.num_rows for batch in file.iter_batches(_BATCH_ROWS, use_threads=False))
         return n_rows, tuple((field.name, arrow_type_name(field.type)) for field in file.schema_arrow)
 
 
-def _walk(root: Path, above: str, depth: int) -> Iterator[tuple[str, bool]]:
+def _walk(table: StoredFiles, above: str, depth: int) -> Iterator[tuple[str, bool]]:
     try:
-        with os.scandir(root / above) as scanned:
-            entries = sorted(scanned, key=lambda entry: entry.name)
+        entries = sorted(table.storage.list(table.root, above), key=lambda entry: entry.name)
     except FileNotFoundError:
         return
     except OSError as error:
-        raise _unreadable(root / above, error) from error
+        raise _unreadable(table.at(above), error) from error
     for entry in entries:
         path = f"{above}/{entry.name}" if above else entry.name
-        if not entry.is_dir(follow_symlinks=False):
+        if entry.kind is not Kind.DIRECTORY:
             yield path, False
         elif depth == 1:
             yield path, True
         else:
-            yield from _walk(root, path, depth - 1)
+            yield from _walk(table, path, depth - 1)
 
 
-def _entry(path: Path, wants_footer: Callable[[str], bool]) -> OutputEntry | None:
-    """None for a file that went away since it was listed."""
-    try:
-        seen = path.lstat()
-    except FileNotFoundError:
-        return None
-    is_data = stat.S_ISREG(seen.st_mode) and path.suffix == ".parquet"
+def _entry(
+    table: StoredFiles, directory: str, entry: Entry, wants_footer: Callable[[str], bool]
+) -> OutputEntry:
+    is_data = entry.kind is Kind.FILE and entry.name.endswith(".parquet")
     return OutputEntry(
-        name=path.name,
-        kind=_kind(seen.st_mode),
-        n_bytes=seen.st_size,
-        footer=footer_metadata(path) if is_data and wants_footer(path.name) else None,
+        name=entry.name,
+        kind=entry.kind.value,
+        n_bytes=entry.stamp.size if entry.stamp else 0,
+        footer=footer_metadata(table, f"{directory}/{entry.name}".lstrip("/"))
+        if is_data and wants_footer(entry.name)
+        else None,
     )
 
 
-def _kind(mode: int) -> str:
-    if stat.S_ISREG(mode):
-        return "file"
-    if stat.S_ISDIR(mode):
-        return "directory"
-    return "symlink" if stat.S_ISLNK(mode) else "special file"
-
-
-def _unreadable(path: Path, error: OSError) -> StoreUnavailable:
+def _unreadable(where: str, error: OSError) -> StoreUnavailable:
     return StoreUnavailable(
         f"what is published cannot be read: {error.strerror or error}",
-        where=str(path),
+        where=where,
         fix="check that its file system is mounted, and that this user may read it",
     )

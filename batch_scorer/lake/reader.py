@@ -6,10 +6,11 @@ is bounded by a batch, not by a row group, file or partition.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,10 +30,10 @@ from batch_scorer.lake.arrow_types import parse_arrow_type
 from batch_scorer.lake.casts import Origin, cast_column
 from batch_scorer.lake.failures import as_input_error, damaged
 from batch_scorer.lake.filters import row_mask
-from batch_scorer.lake.footers import footer_of
+from batch_scorer.lake.footers import column_ranges, footer_of
 from batch_scorer.lake.row_sizes import coded_texts, declared_row_size, pieces, refuse_too_wide
 from batch_scorer.lake.schema import carried_types, check_features
-from batch_scorer.lake.storage import check_still, check_unmoved, storage_for
+from batch_scorer.lake.storage import LakeStorage, check_still, check_unmoved, storage_for
 
 _READ_AHEAD_BYTES = 1 << 18  # per column: the pages of a huge row group stream through, never held whole
 
@@ -84,7 +85,7 @@ def read_chunk(chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None = None) 
     Raises: FileUnreadable, InputMoved, ColumnMissing, ColumnTypeMismatch, LossyCast, RowsTooWide,
     StoreUnavailable.
     """
-    storage = storage_for(spec.root)
+    storage = storage_for(spec.root, spec.stores)
     where = chunk.file.path
     with _reading(where):
         opened, stamp = storage.open(spec.root, where)
@@ -102,17 +103,29 @@ def read_chunk(chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None = None) 
                 page_checksum_verification=True,
                 arrow_extensions_enabled=False,
             ) as file:
-                yield from _batches(file, footer, chunk, spec, leave_out)
+                announce = partial(_announce, storage, opened, metadata, _needed(spec))
+                yield from _batches(file, footer, chunk, spec, leave_out, announce)
     check_still(storage, spec.root, chunk.file)
 
 
+def _announce(
+    storage: LakeStorage, file: BinaryIO, metadata: pq.FileMetaData, columns: Sequence[str], row_group: int
+) -> None:
+    storage.will_need(file, column_ranges(metadata, row_group, columns))
+
+
 def _batches(
-    file: pq.ParquetFile, footer: Footer, chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None
+    file: pq.ParquetFile,
+    footer: Footer,
+    chunk: Chunk,
+    spec: ReadSpec,
+    leave_out: LeaveOut | None,
+    announce: Callable[[int], None],
 ) -> Iterator[Batch]:
     n_rows = sum(footer.row_groups[index].n_rows for index in chunk.row_groups)
     limit = n_rows if chunk.row_limit is None else min(chunk.row_limit, n_rows)
     n_seen = 0
-    for first_row, table, smaller in _tables(file, footer, chunk, spec):
+    for first_row, table, smaller in _tables(file, footer, chunk, spec, announce):
         # Of a table without columns, Arrow's slice has as many rows as were asked for, there or not.
         within = table.slice(0, min(limit - n_seen, table.num_rows))
         n_seen += table.num_rows
@@ -124,9 +137,12 @@ def _batches(
 
 
 def _tables(
-    file: pq.ParquetFile, footer: Footer, chunk: Chunk, spec: ReadSpec
+    file: pq.ParquetFile, footer: Footer, chunk: Chunk, spec: ReadSpec, announce: Callable[[int], None]
 ) -> Iterator[tuple[int, pa.Table, SmallerBatches | None]]:
-    """(row in the file, table of raw columns, why it is small) for every batch of the chunk's row groups."""
+    """(row in the file, table of raw columns, why it is small) for every batch of the chunk's row groups.
+
+    announce: told the index of a row group before it is read.
+    """
     needed = _needed(spec)
     for index in chunk.row_groups:
         first_row = sum(group.n_rows for group in footer.row_groups[:index])
@@ -137,6 +153,7 @@ def _tables(
         sizes = cut_evenly(n_rows, max_rows)
         if not sizes:
             continue
+        announce(index)
         parts = file.iter_batches(sizes[0], row_groups=[index], columns=needed, use_threads=False)
         for size in sizes:
             for row, piece in pieces(_gather(parts, size, index, chunk.file), max_rows):

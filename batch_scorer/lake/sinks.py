@@ -69,10 +69,11 @@ class Sink(Protocol):
         readers see `base`. Repeatable.
         """
 
-    def fence(self, publication: Publication) -> bool:
+    def fence(self, publication: Publication, *, may_live: bool) -> bool:
         """Make sure that a publish of this very generation, still going on somewhere, fails from now on.
 
-        Called before `undo`, when its run may be alive. Returns: whether this number may be published again.
+        Called before `undo`. may_live: whether its run may be alive; what a dead one asked of a store may
+        still arrive there. Returns: whether this number may be published again.
         """
 
     def recall(self, partition: Partition, kept: Kept, staged: Path) -> None:

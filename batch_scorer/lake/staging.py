@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import datetime as dt
 import hashlib
@@ -20,6 +21,8 @@ from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.lake.arrow_types import parse_arrow_type
 
 METADATA_PREFIX = "batch_scorer."
+_ARROW_SCHEMA = "ARROW:schema"  # the key under which Arrow's readers look for types that Parquet has not
+_AUDIT_TEXTS = tuple(name for name, kind in AUDIT_COLUMNS if kind == "string")
 
 ROW_GROUP_ROWS = 131_072  # small batches (a strict input.where) are gathered, or footers outgrow the data
 _ROW_GROUP_BYTES = 1 << 26  # in memory; of wide rows fewer are gathered
@@ -61,7 +64,7 @@ class StagedWriter:
     def write(self, table: pa.Table) -> pa.Table:
         """table: the carried columns and outputs of some rows, by name; audit columns are added here.
 
-        Returns: the rows as they will be in the file.
+        Returns: the rows as they will be in the file; audit texts come dictionary-encoded.
         """
         audited = self._with_audit(table)
         self._pending.append(audited)
@@ -95,17 +98,18 @@ class StagedWriter:
             "_scored_at": dt.datetime.now(dt.UTC),
         }
         columns = [
-            pa.repeat(pa.scalar(audit[field.name], field.type), table.num_rows)
+            _everywhere(audit[field.name], field.type, table.num_rows)
             if field.name in audit
             else table.column(field.name)
             for field in self._schema
         ]
-        return pa.Table.from_arrays(columns, schema=self._schema)
+        return pa.table(columns, names=self._schema.names)
 
     def _flush(self) -> None:
-        table = pa.concat_tables([self._schema.empty_table(), *self._pending])
+        pending = [table for table in self._pending if table.num_rows]
         self._pending.clear()
-        if table.num_rows:
+        if pending:
+            table = pa.concat_tables(pending).unify_dictionaries()
             self._open = self._open or self._next_file()
             self._open.write(table)
             if self._open.n_bytes >= self._spec.max_file_bytes:
@@ -114,7 +118,7 @@ class StagedWriter:
     def _next_file(self) -> OpenFile:
         unique = f"{self._first_id + len(self._finished):08x}"
         name = f"part-{self._chunk_index:05d}-{self._spec.run_id}-{unique}.parquet"
-        return OpenFile(Path(self._spec.files) / name, self._schema, dict(self._spec.metadata))
+        return OpenFile(Path(self._spec.files) / name, self._schema, dict(self._spec.metadata), _AUDIT_TEXTS)
 
     def _roll(self) -> None:
         if self._open is not None:
@@ -123,22 +127,31 @@ class StagedWriter:
 
 
 class OpenFile:
-    """One Parquet file being written, compressed and checksummed, hashed on its way, fsynced at its end."""
+    """One Parquet file being written, compressed and checksummed, hashed on its way, fsynced at its end.
 
-    def __init__(self, path: Path, schema: pa.Schema, metadata: dict[str, str]) -> None:
+    schema: what a reader finds. coded: those of its text columns that come dictionary-encoded to `write`.
+    """
+
+    def __init__(
+        self, path: Path, schema: pa.Schema, metadata: dict[str, str], coded: Sequence[str] = ()
+    ) -> None:
         self._path = path
         with writing(path):
             self._bytes = _HashedFile(path)
         self._writer = pq.ParquetWriter(
             self._bytes,
-            schema,
+            _with_codes(schema, coded),
             compression="zstd",
             compression_level=1,
             use_dictionary=_repetitive(schema),
+            column_encoding=dict.fromkeys(_whole(schema), "DELTA_BINARY_PACKED"),
             write_page_checksum=True,
+            store_schema=False,
         )
         self._writer.add_key_value_metadata(
-            {f"{METADATA_PREFIX}{name}": value for name, value in metadata.items()}
+            # Ours, for Arrow's would say that coded columns are dictionaries, and readers would make them so.
+            {_ARROW_SCHEMA: base64.b64encode(schema.serialize())}
+            | {f"{METADATA_PREFIX}{name}": value for name, value in metadata.items()}
         )
         self._n_rows = 0
 
@@ -218,7 +231,28 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def _everywhere(value: str | dt.datetime, kind: pa.DataType, n_rows: int) -> pa.Array:
+    """One value in every row; of text the code alone, since a text a row costs more than to compress it."""
+    one = pa.array([value], kind)
+    if not pa.types.is_string(kind):
+        return pa.repeat(one[0], n_rows)
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), n_rows), one)
+
+
+def _with_codes(schema: pa.Schema, coded: Sequence[str]) -> pa.Schema:
+    """What `write` is given for what a reader finds."""
+    return pa.schema(
+        field.with_type(pa.dictionary(pa.int32(), field.type)) if field.name in coded else field
+        for field in schema
+    )
+
+
 def _repetitive(schema: pa.Schema) -> list[str]:
     """Text and audit columns. Building dictionaries of keys and scores trebles the time and the size."""
     audit = {name for name, _ in AUDIT_COLUMNS}
     return [field.name for field in schema if pa.types.is_string(field.type) or field.name in audit]
+
+
+def _whole(schema: pa.Schema) -> list[str]:
+    """Integers: their differences are smaller, in keys most of all, and quicker to compress (ADR 14)."""
+    return [field.name for field in schema if pa.types.is_integer(field.type)]

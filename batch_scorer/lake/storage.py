@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, ClassVar, Protocol, cast
 
 from batch_scorer.core.errors import ConfigInvalid, InputMoved
 from batch_scorer.core.lakefiles import FileStamp, LakeFile
+from batch_scorer.core.stores import NO_OPTIONS, SCHEMES, StoreOptions, is_object_url
 from batch_scorer.core.urls import without_userinfo
 from batch_scorer.lake.failures import as_input_error
 
@@ -36,10 +37,18 @@ class Entry:
 
 
 class LakeStorage(Protocol):
-    """Paths are relative to the root, with forward slashes; "" is the root itself. Errors are OSErrors."""
+    """Paths are relative to the root, with forward slashes; "" is the root itself. Errors are OSErrors.
+
+    A store that does not answer is StoreUnavailable. at_once: how many files to ask for at the same time.
+    """
+
+    at_once: ClassVar[int]
 
     def list(self, root: str, directory: str) -> tuple[Entry, ...]:
         """What lies directly in a directory, in no particular order."""
+
+    def list_each(self, root: str, directories: Sequence[str]) -> Iterator[tuple[Entry, ...] | OSError]:
+        """The same of many, in their order; for one that cannot be listed, why."""
 
     def stamp(self, root: str, path: str) -> FileStamp:
         """What is at this path now."""
@@ -47,14 +56,26 @@ class LakeStorage(Protocol):
     def open(self, root: str, path: str) -> tuple[BinaryIO, FileStamp]:
         """A seekable file, and the stamp of exactly the file that was opened."""
 
+    def will_need(self, file: BinaryIO, ranges: Iterable[tuple[int, int]]) -> None:
+        """Told of an open file: which bytes (start, end) are read next, each range from its start on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalStorage:
     """A local or mounted file system."""
 
+    at_once: ClassVar[int] = 4
+
     def list(self, root: str, directory: str) -> tuple[Entry, ...]:
         with os.scandir(f"{root}/{directory}") as found:
             return tuple(_entries(found))
+
+    def list_each(self, root: str, directories: Sequence[str]) -> Iterator[tuple[Entry, ...] | OSError]:
+        for directory in directories:
+            try:
+                yield self.list(root, directory)
+            except OSError as error:
+                yield error
 
     def stamp(self, root: str, path: str) -> FileStamp:
         return _stamp(os.lstat(f"{root}/{path}"))
@@ -64,17 +85,24 @@ class LocalStorage:
         file = cast("BinaryIO", os.fdopen(_open_beneath(root, path), "rb", buffering=0))
         return file, _stamp(os.fstat(file.fileno()))
 
+    def will_need(self, file: BinaryIO, ranges: Iterable[tuple[int, int]]) -> None:
+        """The kernel reads ahead by itself."""
 
-def storage_for(root: str) -> LakeStorage:
+
+def storage_for(root: str, options: StoreOptions = NO_OPTIONS) -> LakeStorage:
     """The storage of a root. Raises: ConfigInvalid, for a URI of a kind that is not supported."""
     scheme, separator, _ = root.partition("://")
-    if separator:
-        raise ConfigInvalid(
-            f'storage "{scheme}" is not supported yet',
-            where=without_userinfo(root),
-            fix="use a local or mounted path",
-        )
-    return LocalStorage()
+    if not separator:
+        return LocalStorage()
+    if is_object_url(root):
+        from batch_scorer.lake.object_storage import ObjectStorage  # a night on local disks needs none
+
+        return ObjectStorage(options=options)
+    raise ConfigInvalid(
+        f'storage "{scheme}" is not supported',
+        where=without_userinfo(root),
+        fix=f"use a local or mounted path, or an address that begins with {', '.join(SCHEMES)}",
+    )
 
 
 def check_still(storage: LakeStorage, root: str, file: LakeFile) -> None:

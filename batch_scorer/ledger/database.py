@@ -46,6 +46,17 @@ class Database:
             yield connection
             connection.commit()
 
+    @contextmanager
+    def writing_soon(self) -> Iterator[Connection]:
+        """The same, and others see it at once; but on our own disk a power cut may take it back, until a
+        transaction of `writing` follows. For what a power cut makes void anyway: it ends who wrote it.
+
+        Raises: StoreUnavailable, DamageFound, OutputError.
+        """
+        with self._told(), self._back_end.begin(self._back_end.soon) as connection:
+            yield connection
+            connection.commit()
+
     def copied_in_memory(self) -> Database:
         """Of SQLite only: what it holds now, in a database of our own.
 

@@ -15,11 +15,17 @@ from sqlalchemy.exc import DBAPIError
 from batch_scorer.core.errors import BatchScorerError
 
 WRITES = {"batch_scorer_writes": True}
+WRITES_SOON = {**WRITES, "batch_scorer_lasts_later": True}
 
 
 def will_write(connection: Connection) -> bool:
     """Whether the transaction that begins here is one of a `writer`."""
     return bool(connection.get_execution_options().get("batch_scorer_writes", False))
+
+
+def lasts_later(connection: Connection) -> bool:
+    """Whether a power cut may take back the transaction that begins here, until one that lasts follows it."""
+    return bool(connection.get_execution_options().get("batch_scorer_lasts_later", False))
 
 
 def begun(engine: Engine) -> Connection:
@@ -37,12 +43,15 @@ def begun(engine: Engine) -> Connection:
 class BackEnd:
     """One database. where: as a person would name it, without a password. reader, writer: on one pool.
 
+    soon: a writer whose transactions need not last before one of `writer` follows; it may be `writer`.
+
     in_words: a driver's error at `where`, as one of ours. begin: gives a connection in a new transaction.
     """
 
     where: str
     reader: Engine
     writer: Engine
+    soon: Engine
     in_words: Callable[[DBAPIError, str], BatchScorerError]
     begin: Callable[[Engine], Connection] = begun
 

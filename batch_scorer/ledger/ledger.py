@@ -1,6 +1,8 @@
 """What the other rooms may ask of a ledger, and how to open one.
 
-Times are handed in, aware; whatever is written is written in one transaction and durable on return.
+Times are handed in, aware; whatever is written is written in one transaction, which others see on return. It is
+durable then, too, but for what a power cut makes void (leases, heartbeats, openings) or what is found out again
+from what is durable (that a publish ended): on a disk of our own that may last only once the next one lasts.
 """
 
 from __future__ import annotations
@@ -100,8 +102,11 @@ class AttemptLog(Protocol):
 class PublishLog(Protocol):
     """The two rows around the one step that makes a generation visible."""
 
-    def begin_publish(self, generation: GenerationRecord, token: str) -> None:
-        """Raises: LeaseLost; DamageFound, when this number of this partition was ever begun before."""
+    def begin_publishes(self, records: Sequence[GenerationRecord], token: str) -> None:
+        """All of them or none, and durable on return: nothing is visible before.
+
+        Raises: LeaseLost; DamageFound, when this number of a partition was ever begun before.
+        """
 
     def finish_publish(self, job: str, partition: Partition, number: int, published_at: dt.datetime) -> None:
         """Raises: DamageFound, when it is not unfinished; so does abandon_publish."""

@@ -17,10 +17,11 @@ from typing import Any
 
 from batch_scorer.core.chunks import Accounting, StagedFile
 from batch_scorer.core.durable import (
+    NewNames,
     fsync_directory,
     make_directories,
     move_without_replacing,
-    write_beside,
+    write_named_later,
     writing,
 )
 from batch_scorer.core.errors import DamageFound
@@ -50,23 +51,26 @@ class ManifestStore:
         return self.root / job / partition.path / f"{generation}.json"
 
     def stage(self, manifest: Manifest, directory: Path) -> str:
-        """Write it durably into an attempt's directory, which exists; returns the sha256 of its bytes.
+        """Write it into an attempt's directory, which exists; returns the sha256 of its bytes.
 
+        Its bytes are durable, its name there need not be: nothing is visible before it has its place.
         Who lost that directory to a take-over cannot put the manifest in place any more.
         Raises: OutputUnwritable, DiskFull.
         """
         content = to_bytes(manifest)
-        write_beside(directory / STAGED, content)
+        write_named_later(directory / STAGED, content, NewNames())
         return hashlib.sha256(content).hexdigest()
 
-    def put_in_place(self, manifest: Manifest, directory: Path) -> None:
-        """From the attempt's directory to where it stays; called once the ledger has its row.
+    def put_in_place(self, manifest: Manifest, directory: Path, names: NewNames) -> None:
+        """From the attempt's directory to where it stays, durably once `names` are synced; called once the
+        ledger has its row.
 
         Raises: DamageFound, when there is one of this number already; OutputUnwritable, DiskFull.
         """
         path = self.path(manifest.job, manifest.partition, manifest.generation)
         with writing(path):
-            make_directories(path.parent)
+            names.make_directories(path.parent)
+            names.add(path.parent)
             try:
                 move_without_replacing(directory / STAGED, path)
             except FileExistsError:
@@ -77,7 +81,6 @@ class ManifestStore:
                     fix="put the newest ledger back, or move it away and rebuild it from the manifests",
                     next_command=f"batch-scorer ledger rebuild {manifest.job}",
                 ) from None
-            fsync_directory(path.parent)
 
     def keep_staged(
         self, job: str, partition: Partition, generation: int, directory: Path, *, sha256: str

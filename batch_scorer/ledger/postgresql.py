@@ -84,6 +84,8 @@ def postgresql_server(url_text: str) -> BackEnd:
         where=where,
         reader=engine,
         writer=engine.execution_options(**WRITES),
+        # It may restart while those who wrote to it live on: whatever it has said must last.
+        soon=engine.execution_options(**WRITES),
         in_words=in_words,
         begin=_begun_in_the_end,
     )

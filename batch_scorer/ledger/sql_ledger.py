@@ -105,7 +105,7 @@ class SqlLedger:
             return run_rows.paces(connection, job, limit)
 
     def record_attempt(self, attempt: AttemptRecord) -> None:
-        with self._database.writing() as connection:
+        with self._database.writing_soon() as connection:
             run_rows.record_attempt(connection, attempt)
 
     def attempts(self, run_id: str) -> tuple[AttemptRecord, ...]:
@@ -116,13 +116,14 @@ class SqlLedger:
         with self._database.reading() as connection:
             return run_rows.attempts_on(connection, job, path, limit)
 
-    def begin_publish(self, generation: GenerationRecord, token: str) -> None:
+    def begin_publishes(self, records: Sequence[GenerationRecord], token: str) -> None:
         with self._database.writing() as connection:
-            lease_rows.check(connection, generation.job, generation.partition, token)
-            generation_rows.begin_publish(connection, generation)
+            for record in records:
+                lease_rows.check(connection, record.job, record.partition, token)
+                generation_rows.begin_publish(connection, record)
 
     def finish_publish(self, job: str, partition: Partition, number: int, published_at: dt.datetime) -> None:
-        with self._database.writing() as connection:
+        with self._database.writing_soon() as connection:
             generation_rows.finish_publish(connection, job, partition, number, published_at)
 
     def abandon_publish(self, job: str, partition: Partition, number: int) -> None:
@@ -154,7 +155,7 @@ class SqlLedger:
             generation_rows.set_pin(connection, job, partition, number, pin)
 
     def enter(self, holder: Holder) -> None:
-        with self._database.writing() as connection:
+        with self._database.writing_soon() as connection:
             lease_rows.enter(connection, holder)
 
     def leave(self, token: str) -> None:
@@ -162,7 +163,7 @@ class SqlLedger:
             lease_rows.leave(connection, token)
 
     def beat(self, token: str, now: dt.datetime) -> Holder | None:
-        with self._database.writing() as connection:
+        with self._database.writing_soon() as connection:
             return lease_rows.beat(connection, token, now)
 
     def request_cancel(self, token: str, by: str) -> None:
@@ -184,15 +185,17 @@ class SqlLedger:
     def take_lease(
         self, job: str, partition: Partition, token: str, now: dt.datetime, *, instead_of: str | None
     ) -> bool:
-        with self._database.writing() as connection:
+        with self._database.writing_soon() as connection:
             return lease_rows.take(connection, job, partition, token, now, instead_of=instead_of)
 
     def release_lease(self, job: str, partition: Partition, token: str) -> None:
-        with self._database.writing() as connection:
+        with self._database.writing_soon() as connection:
             lease_rows.release(connection, job, partition, token)
 
     def open_generation(self, opening: Opening, token: str) -> None:
-        with self._database.writing() as connection:
+        # One that is taken over may hold what readers saw before: its new name must last.
+        is_new = opening.renamed_from is None
+        with self._database.writing_soon() if is_new else self._database.writing() as connection:
             lease_rows.check(connection, opening.job, opening.partition, token)
             opening_rows.write(connection, opening)
 
@@ -215,7 +218,7 @@ class SqlLedger:
             return waiver_rows.find(connection, job, partition)
 
     def refresh_inputs(self, job: str, partition: Partition, files: Sequence[LakeFile]) -> None:
-        with self._database.writing() as connection:
+        with self._database.writing_soon() as connection:
             generation_rows.refresh_inputs(connection, job, partition, files)
 
     def output_columns(self, job: str) -> tuple[tuple[str, str], ...] | None:
@@ -223,5 +226,5 @@ class SqlLedger:
             return run_rows.columns_of(connection, job)
 
     def record_output_columns(self, job: str, columns: tuple[tuple[str, str], ...], run_id: str) -> None:
-        with self._database.writing() as connection:
+        with self._database.writing_soon() as connection:
             run_rows.record_columns(connection, job, columns, run_id)

@@ -20,13 +20,9 @@ from batch_scorer.core.errors import (
     StoreUnavailable,
 )
 from batch_scorer.ledger.disks import is_full
-from batch_scorer.ledger.engines import WRITES, BackEnd, to_json, will_write
+from batch_scorer.ledger.engines import WRITES, WRITES_SOON, BackEnd, lasts_later, to_json, will_write
 
 _BUSY_TIMEOUT_MS = 30_000
-_PRAGMAS = (
-    "synchronous = FULL",
-    "foreign_keys = ON",
-)
 
 
 def sqlite_file(path: Path) -> BackEnd:
@@ -81,7 +77,13 @@ def _driver(connection: PoolProxiedConnection) -> sqlite3.Connection:
 
 def _back_end(engine: Engine, where: str) -> BackEnd:
     event.listen(engine, "begin", _begin)
-    return BackEnd(where=where, reader=engine, writer=engine.execution_options(**WRITES), in_words=in_words)
+    return BackEnd(
+        where=where,
+        reader=engine,
+        writer=engine.execution_options(**WRITES),
+        soon=engine.execution_options(**WRITES_SOON),
+        in_words=in_words,
+    )
 
 
 def _url(path: Path) -> URL:
@@ -91,8 +93,7 @@ def _url(path: Path) -> URL:
 def _prepare_writer(connection: Any, _record: Any) -> None:
     _prepare_reader(connection, _record)
     _write_a_log_ahead(connection)
-    for pragma in _PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
+    connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _prepare_reader(connection: Any, _record: Any) -> None:
@@ -146,8 +147,15 @@ def _open_unwritable(path: Path) -> sqlite3.Connection:
 
 
 def _begin(connection: Connection) -> None:
-    """A writer takes its lock at once: one that reads first could not wait for another writer later."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if will_write(connection) else "BEGIN")
+    """A writer takes its lock at once: one that reads first could not wait for another writer later.
+
+    With a log ahead, NORMAL commits without fsync and FULL with one, which makes all before it last, too.
+    """
+    if not will_write(connection):
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql(f"PRAGMA synchronous = {'NORMAL' if lasts_later(connection) else 'FULL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def in_words(error: DBAPIError, where: str) -> BatchScorerError:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from batch_scorer.core.durable import write_whole
+from batch_scorer.core.durable import NewNames, write_named_later
 from batch_scorer.core.errors import DamageFound
 from batch_scorer.core.validation import OnFail, SuiteVerdict
 from batch_scorer.validation.verdicts import failures_in
@@ -26,14 +26,18 @@ class ValidationStore:
         """root: the state root, which the returned paths are relative to."""
         self._root = root
 
-    def write(self, job: str, partition_path: str, run_id: str, verdict: SuiteVerdict) -> str:
-        """Store a verdict durably. partition_path: as on disk. Returns: the path relative to the root.
+    def write(
+        self, job: str, partition_path: str, run_id: str, verdict: SuiteVerdict, names: NewNames
+    ) -> str:
+        """Store a verdict, durably once `names` are synced. partition_path: as on disk.
+
+        Returns: the path relative to the root.
 
         Raises: DiskFull, OutputUnwritable.
         """
         name = f"{run_id}-{verdict.stage}-{quote(verdict.suite, safe=' ')}.json"
         relative = f"validation/{job}/{partition_path}/{name}"
-        write_whole(self._root / relative, json.dumps(_with_note(verdict), indent=1).encode())
+        write_named_later(self._root / relative, json.dumps(_with_note(verdict), indent=1).encode(), names)
         return relative
 
     def read(self, relative: str) -> SuiteVerdict:

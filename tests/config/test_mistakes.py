@@ -333,7 +333,7 @@ def test_each_mistake_is_told_in_plain_words_at_its_place(
             "file: s3://events/x",
             "58:23: emit.openlineage.file: ",
         ),
-        ("path: ${LAKE:-data/lake}", "path: s3://lake", "19:9: input.path: "),
+        ("path: ${LAKE:-data/lake}", "path: hdfs://lake", "19:9: input.path: "),
         ("path: ${LAKE:-data}", "path: gs://lake", "42:9: output.path: "),
         ("state: ${LAKE:-data}", "state: s3://lake", "43:10: output.state: "),
         ("code: [src]", "code: [s3://src]", "8:8: code.0: "),

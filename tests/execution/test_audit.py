@@ -65,16 +65,19 @@ def test_every_row_of_a_file_with_many_row_groups_is_found_where_it_is(
     import pyarrow as pa
 
     from batch_scorer.lake.lookup import find_row
+    from batch_scorer.lake.stored_files import local_files
 
     path = tmp_path / "part.parquet"
     ids = [(17 * i) % 101 for i in range(101)]
     pq.write_table(pa.table({"id": ids, "name": [f"n{i}" for i in ids]}), path, row_group_size=7)
     for position, number in enumerate(ids):
-        found = find_row(path, {"id": pa.scalar(number), "name": pa.scalar(f"n{number}")})
+        found = find_row(
+            local_files(tmp_path), path.name, {"id": pa.scalar(number), "name": pa.scalar(f"n{number}")}
+        )
         assert found is not None
         assert (found.row, found.values) == (position, {"id": number, "name": f"n{number}"})
-    assert find_row(path, {"id": pa.scalar(3), "name": pa.scalar("n4")}) is None
-    assert find_row(path, {"id": pa.scalar(101), "name": pa.scalar("n4")}) is None
+    assert find_row(local_files(tmp_path), path.name, {"id": pa.scalar(3), "name": pa.scalar("n4")}) is None
+    assert find_row(local_files(tmp_path), path.name, {"id": pa.scalar(101), "name": pa.scalar("n4")}) is None
 
 
 def test_the_newest_partition_with_the_key_answers_unless_one_is_named(project: TaxiProject) -> None:
@@ -140,11 +143,11 @@ def test_a_row_whose_partition_is_replaced_meanwhile_is_answered_from_the_new_ge
 
     find, n_calls = lookup.find_row, []
 
-    def replaced_just_before(path: Path, key: Any) -> object:
+    def replaced_just_before(table: Any, path: str, key: Any) -> object:
         n_calls.append(path)
         if len(n_calls) == 1:
             assert published.shell("run", "taxi_tips", "--cluster", "inline", "--reprocess", "all").code == 0
-        return find(path, key)
+        return find(table, path, key)
 
     monkeypatch.setattr(lookup, "find_row", replaced_just_before)
     assert answer(published, "--row", "ride_id=1000432")["generation"] == 2

@@ -423,11 +423,11 @@ def test_a_partition_that_is_replaced_between_two_looks_is_looked_at_again(
 
     look, looks = published.list_published, []
 
-    def replaced_just_before(directory: Path, **options: Any) -> object:
-        looks.append(directory.name)
+    def replaced_just_before(table: Any, directory: str, **options: Any) -> object:
+        looks.append(directory)
         if len(looks) == 1:
             assert copied.shell("run", "taxi_tips", "--cluster", "inline", "--reprocess", "all").code == 0
-        return look(directory, **options)
+        return look(table, directory, **options)
 
     monkeypatch.setattr(published, "list_published", replaced_just_before)
     assert found_kinds(copied, "--deep") == set()

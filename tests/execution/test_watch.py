@@ -43,16 +43,20 @@ class _Client:
     given: dict[str, tuple[str, ...]] = field(default_factory=dict)
     futures: list[_Future] = field(default_factory=list)
     status: str = "running"
-    scheduler: Any = field(default_factory=lambda: SimpleNamespace(address="tcp://a:1"))
+
+    @property
+    def scheduler(self) -> Any:
+        return SimpleNamespace(
+            address="tcp://a:1",
+            identity=lambda: {"workers": self.workers},
+            processing=lambda: self.given,
+        )
+
+    def sync(self, ask: Any, callback_timeout: float) -> Any:
+        return ask()
 
     def nthreads(self) -> dict[str, int]:
         return dict.fromkeys(self.workers, 1)
-
-    def scheduler_info(self, callback_timeout: float) -> dict[str, Any]:
-        return {"workers": self.workers}
-
-    def processing(self) -> dict[str, tuple[str, ...]]:
-        return self.given
 
     def submit(self, *_: Any, **__: Any) -> _Future:
         self.futures.append(_Future(f"chunk-{len(self.futures)}"))
@@ -153,7 +157,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> _Client:
 
 
 def test_lost_chunks_come_back_as_dead_and_a_second_loss_is_the_cluster_s(client: _Client) -> None:
-    cluster = DaskCluster(client, lambda task: None, run_id="01JQ8Z")  # type: ignore[arg-type, return-value]
+    cluster = DaskCluster(client, lambda task: None)  # type: ignore[arg-type, return-value]
     for index in range(2):
         cluster.submit(make_task(1, index))
     for index in range(2):
@@ -172,7 +176,7 @@ def test_lost_chunks_come_back_as_dead_and_a_second_loss_is_the_cluster_s(client
 def test_a_result_lost_with_its_worker_is_a_death_and_a_cancelled_chunk_a_lost_scheduler(
     client: _Client,
 ) -> None:
-    cluster = DaskCluster(client, lambda task: None, run_id="01JQ8Z")  # type: ignore[arg-type, return-value]
+    cluster = DaskCluster(client, lambda task: None)  # type: ignore[arg-type, return-value]
     cluster.submit(make_task(1, 0))
     client.futures[0].become("lost")
     done = cluster.next_done(0.0)

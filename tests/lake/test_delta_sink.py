@@ -27,9 +27,11 @@ from batch_scorer.core.errors import (
     OutputUnwritable,
 )
 from batch_scorer.core.partitions import KeyType, Partition, PartitionKey
-from batch_scorer.lake import delta_commits, delta_sink
-from batch_scorer.lake.delta_sink import DeltaSink
-from batch_scorer.lake.delta_table import Added, commit_nothing, replace_partition
+from batch_scorer.lake.delta import commits as delta_commits
+from batch_scorer.lake.delta import sink as delta_sink
+from batch_scorer.lake.delta.disk import OnDisk
+from batch_scorer.lake.delta.sink import DeltaSink
+from batch_scorer.lake.delta.table import Added, commit_nothing, replace_partition
 from batch_scorer.lake.parquet_sink import ParquetSink
 from batch_scorer.lake.sinks import holds
 from tests.lake.sinks import KEYS, N_FILES, N_ROWS, kept, publish, region, stage
@@ -40,7 +42,7 @@ N_GENERATIONS = 8
 
 @pytest.fixture
 def sink(tmp_path: Path) -> DeltaSink:
-    return DeltaSink(tmp_path / "predictions", "taxi_tips", KEYS)
+    return DeltaSink(OnDisk(tmp_path / "predictions"), "taxi_tips", KEYS)
 
 
 def rows(root: Path) -> Counter[tuple[str, int]]:
@@ -50,7 +52,7 @@ def rows(root: Path) -> Counter[tuple[str, int]]:
 
 
 def _publish_many(root: Path, value: str, barrier: Barrier) -> None:
-    sink = DeltaSink(root / "predictions", "taxi_tips", KEYS)
+    sink = DeltaSink(OnDisk(root / "predictions"), "taxi_tips", KEYS)
     base = None
     barrier.wait(60)
     for generation in range(1, N_GENERATIONS + 1):
@@ -58,7 +60,7 @@ def _publish_many(root: Path, value: str, barrier: Barrier) -> None:
 
 
 def _publish_first(root: Path, tag: str, barrier: Barrier, outcomes: SimpleQueue[str]) -> None:
-    sink = DeltaSink(root / "predictions", "taxi_tips", KEYS)
+    sink = DeltaSink(OnDisk(root / "predictions"), "taxi_tips", KEYS)
     publication = stage(root, 1, EU, tag=tag)
     barrier.wait(60)
     try:
@@ -115,7 +117,7 @@ def test_a_commit_that_is_in_although_it_raised_is_found_and_not_doubled(
     first = publish(sink, tmp_path, 1, EU)
     assert holds(sink, EU, first.names)
     assert rows(tmp_path) == {("eu", 1): N_FILES * N_ROWS}
-    assert DeltaTable(sink.predictions).version() == 1
+    assert DeltaTable(Path(sink.place.address.url)).version() == 1
 
 
 def test_a_commit_that_raised_and_is_not_in_leaves_what_was_there(
@@ -130,7 +132,7 @@ def test_a_commit_that_raised_and_is_not_in_leaves_what_was_there(
     assert holds(sink, EU, first.names)
     sink.undo(second)
     assert sorted(os.listdir(second.staged)) == sorted(second.names)
-    assert sorted(os.listdir(sink.predictions / EU.path)) == sorted(first.names)
+    assert sorted(os.listdir(Path(sink.place.address.url) / EU.path)) == sorted(first.names)
     sink.publish(second)
     assert holds(sink, EU, second.names)
 
@@ -145,7 +147,7 @@ def test_a_commit_of_which_nobody_knows_is_damage(
     publication = stage(tmp_path, 1, EU)
 
     def tear(*args: Any) -> None:
-        (sink.predictions / "_delta_log" / f"{1:020}.json").write_text("{torn")
+        (Path(sink.place.address.url) / "_delta_log" / f"{1:020}.json").write_text("{torn")
         raise OSError("the disk went away")
 
     monkeypatch.setattr(delta_sink, "replace_partition", tear)
@@ -165,7 +167,9 @@ def test_who_is_always_slower_gives_up(
 
     def overtaken(*args: Any) -> None:
         commit_nothing(
-            DeltaTable(sink.predictions), EU, delta_commits.properties(f"other{next(numbers)}", publication)
+            DeltaTable(Path(sink.place.address.url)),
+            EU,
+            delta_commits.properties(f"other{next(numbers)}", publication),
         )
         replace_partition(*args)
 
@@ -181,11 +185,11 @@ def test_a_commit_from_before_the_fence_fails_and_so_does_a_new_publish(
 ) -> None:
     first = publish(sink, tmp_path, 1, EU)
     late = stage(tmp_path, 2, EU, base=kept(first))
-    stale = DeltaTable(sink.predictions)
+    stale = DeltaTable(Path(sink.place.address.url))
     for _ in range(2):
-        assert sink.fence(late) is False
+        assert sink.fence(late, may_live=True) is False
     for name in late.names:
-        (late.staged / name).rename(sink.predictions / EU.path / name)
+        (late.staged / name).rename(Path(sink.place.address.url) / EU.path / name)
     added = [Added(path=f"{EU.path}/{f.name}", n_bytes=f.n_bytes, n_rows=f.n_rows) for f in late.files]
     with pytest.raises(CommitFailedError):
         replace_partition(stale, EU, added, delta_commits.properties("app", late))
@@ -200,7 +204,7 @@ def test_a_commit_from_before_the_fence_fails_and_so_does_a_new_publish(
 
 def test_a_fence_before_there_is_a_table_holds(sink: DeltaSink, tmp_path: Path) -> None:
     late = stage(tmp_path, 1, EU)
-    assert sink.fence(late) is False
+    assert sink.fence(late, may_live=True) is False
     assert sink.visible(EU) is None
     with pytest.raises(OutputUnwritable, match="fenced"):
         sink.publish(late)
@@ -244,7 +248,9 @@ def test_a_file_that_is_not_as_it_was_staged_is_never_committed(
 ) -> None:
     publication = stage(tmp_path, 1, EU)
     monkeypatch.setattr(
-        delta_sink, "fault_point", lambda _point: harm(sink.predictions / EU.path / publication.names[0])
+        delta_sink,
+        "fault_point",
+        lambda _point: harm(Path(sink.place.address.url) / EU.path / publication.names[0]),
     )
     with pytest.raises(OutputUnwritable, match=r"is gone|4 bytes"):
         sink.publish(publication)
@@ -261,11 +267,11 @@ TYPES = [
 
 def test_every_type_that_the_format_has_can_be_read_again(sink: DeltaSink, tmp_path: Path) -> None:
     sink.publish(stage(tmp_path, 1, EU, columns=TYPES))
-    frame = pl.read_delta(str(sink.predictions))
+    frame = pl.read_delta(str(Path(sink.place.address.url)))
     assert frame.height == N_FILES * N_ROWS
     assert frame["naive"][0] == dt.datetime(1970, 1, 1, 0, 0, 0, 1)  # noqa: DTZ001 (naive is the point)
     assert dict(zip(frame.columns, frame.dtypes, strict=True))["int8"] == pl.Int8
-    assert DeltaTable(sink.predictions).to_pyarrow_table().num_rows == frame.height
+    assert DeltaTable(Path(sink.place.address.url)).to_pyarrow_table().num_rows == frame.height
 
 
 @pytest.mark.parametrize(
@@ -278,7 +284,7 @@ def test_a_type_that_the_format_lacks_is_refused_by_column(
     with pytest.raises(OutputUnwritable, match='cannot hold column "odd"') as caught:
         sink.publish(publication)
     assert "keep_columns" in (caught.value.fix or "")
-    assert not sink.predictions.exists()
+    assert not Path(sink.place.address.url).exists()
 
 
 def test_keys_have_their_types_in_the_table(tmp_path: Path) -> None:
@@ -286,10 +292,10 @@ def test_keys_have_their_types_in_the_table(tmp_path: Path) -> None:
         PartitionKey(name="day", type=KeyType.DATE),
         PartitionKey(name="shop", type=KeyType.INT),
     )
-    sink = DeltaSink(tmp_path / "predictions", "taxi_tips", keys)
+    sink = DeltaSink(OnDisk(tmp_path / "predictions"), "taxi_tips", keys)
     partition = Partition(names=("day", "shop"), values=(dt.date(2024, 1, 1), -5))
     publish(sink, tmp_path, 2, partition, kept(publish(sink, tmp_path, 1, partition)))
-    frame = pl.read_delta(str(sink.predictions))
+    frame = pl.read_delta(str(Path(sink.place.address.url)))
     assert frame.select("generation", "day", "shop").unique().rows() == [(2, dt.date(2024, 1, 1), -5)]
 
 
@@ -297,7 +303,7 @@ def test_a_new_column_is_added_and_old_rows_have_nulls(sink: DeltaSink, tmp_path
     publish(sink, tmp_path, 1, region("us"))
     columns = [("generation", pa.int64()), ("at", pa.timestamp("us"))]
     sink.publish(stage(tmp_path, 1, EU, columns=columns))
-    frame = pl.read_delta(str(sink.predictions))
+    frame = pl.read_delta(str(Path(sink.place.address.url)))
     assert frame["at"].null_count() == N_FILES * N_ROWS == frame["at"].count()
 
 
@@ -311,7 +317,7 @@ def test_a_column_of_another_type_is_refused(sink: DeltaSink, tmp_path: Path) ->
 
 
 def test_no_table_begins_among_plain_parquet_nor_parquet_in_a_table(tmp_path: Path) -> None:
-    delta = DeltaSink(tmp_path / "predictions", "taxi_tips", KEYS)
+    delta = DeltaSink(OnDisk(tmp_path / "predictions"), "taxi_tips", KEYS)
     parquet = ParquetSink(tmp_path / "predictions", tmp_path / "state" / "replaced")
     first = publish(parquet, tmp_path, 1, EU)
     with pytest.raises(OutputOccupied, match="where a Delta table would begin"):
@@ -325,16 +331,19 @@ def test_no_table_begins_among_plain_parquet_nor_parquet_in_a_table(tmp_path: Pa
 
 def test_a_table_with_other_keys_is_not_ours(sink: DeltaSink, tmp_path: Path) -> None:
     publish(sink, tmp_path, 1, EU)
-    other = DeltaSink(sink.predictions, "taxi_tips", (PartitionKey(name="day", type=KeyType.DATE),))
+    other = DeltaSink(sink.place, "taxi_tips", (PartitionKey(name="day", type=KeyType.DATE),))
     with pytest.raises(OutputSchemaChanged, match="not partitioned by day"):
         publish(other, tmp_path, 1, Partition(names=("day",), values=(dt.date(2024, 1, 1),)))
 
 
 def test_what_somebody_else_wrote_into_a_partition_shows(sink: DeltaSink, tmp_path: Path) -> None:
     first = publish(sink, tmp_path, 1, EU)
-    (sink.predictions / "elsewhere").mkdir()
-    os.link(sink.predictions / EU.path / first.names[0], sink.predictions / "elsewhere" / "x.parquet")
-    table = DeltaTable(sink.predictions)
+    (Path(sink.place.address.url) / "elsewhere").mkdir()
+    os.link(
+        Path(sink.place.address.url) / EU.path / first.names[0],
+        Path(sink.place.address.url) / "elsewhere" / "x.parquet",
+    )
+    table = DeltaTable(Path(sink.place.address.url))
     properties = delta_commits.properties(None, first)
     replace_partition(
         table,
@@ -353,7 +362,7 @@ def test_all_readers_see_odd_partitions_alike(sink: DeltaSink, tmp_path: Path) -
         publish(sink, tmp_path, 2, region(value), kept(publish(sink, tmp_path, 1, region(value))))
     expected = {(value, 2): N_FILES * N_ROWS for value in values}
     assert rows(tmp_path) == expected
-    table = DeltaTable(sink.predictions).to_pyarrow_table()
+    table = DeltaTable(Path(sink.place.address.url)).to_pyarrow_table()
     assert Counter(zip(table["region"].to_pylist(), table["generation"].to_pylist(), strict=True)) == expected
 
 
@@ -365,6 +374,7 @@ def test_duckdb_sees_the_current_generation(sink: DeltaSink, tmp_path: Path) -> 
     except duckdb.Error as error:
         pytest.skip(f"DuckDB has no delta extension here: {str(error).splitlines()[0]}")
     found = connection.execute(
-        "select region, generation, count(*) from delta_scan(?) group by all", [str(sink.predictions)]
+        "select region, generation, count(*) from delta_scan(?) group by all",
+        [str(Path(sink.place.address.url))],
     ).fetchall()
     assert found == [("eu", 2, N_FILES * N_ROWS)]

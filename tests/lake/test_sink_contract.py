@@ -4,33 +4,66 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from batch_scorer.core.errors import DamageFound, OutputUnwritable
 from batch_scorer.lake import exchange, parquet_sink
-from batch_scorer.lake.delta_sink import DeltaSink
+from batch_scorer.lake.delta.disk import OnDisk
+from batch_scorer.lake.delta.objects import InStore
+from batch_scorer.lake.delta.sink import DeltaSink
 from batch_scorer.lake.exchange import Guarantee, probe
 from batch_scorer.lake.parquet_sink import ParquetSink
 from batch_scorer.lake.sinks import Sink, holds
 from tests.lake.sinks import KEYS, kept, publish, region, stage
+from tests.objectstore.fixtures import Bucket
 
 EU = region("eu")
 ODD = ["a=b %", "ü", "it's", 'say "hi"', "x&y+z", "100%25", "a:b?c*", "null", "-5"]
 
 
-@pytest.fixture(params=["atomic exchange", "two renames", "delta"])
+@pytest.fixture(params=["atomic exchange", "two renames", "delta", "delta in a store"])
 def sink(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sink:
     if request.param == "delta":
-        return DeltaSink(tmp_path / "predictions", "taxi_tips", KEYS)
+        return DeltaSink(OnDisk(tmp_path / "predictions"), "taxi_tips", KEYS)
+    if request.param == "delta in a store":
+        return DeltaSink(InStore(request.getfixturevalue("bucket").store, "predictions"), "taxi_tips", KEYS)
     parquet_sink._probed.cache_clear()
     if request.param == "two renames":
         monkeypatch.setattr(exchange, "_renameat2", None)
     elif probe(tmp_path) is not Guarantee.ATOMIC_EXCHANGE:
         pytest.skip("this file system has no atomic exchange")
     return ParquetSink(tmp_path / "predictions", tmp_path / "state" / "replaced")
+
+
+@dataclass(frozen=True)
+class Vandal:
+    """Takes away what was published, wherever it is."""
+
+    root: Path
+    bucket: Bucket | None
+
+    def take_file(self, name: str) -> None:
+        for path in [*self.root.rglob(name)]:
+            path.unlink()
+        self._delete(lambda key: key.endswith(name))
+
+    def take_table(self) -> None:
+        shutil.rmtree(self.root / "predictions", ignore_errors=True)
+        self._delete(lambda key: key.startswith("predictions/"))
+
+    def _delete(self, is_meant: Callable[[str], bool]) -> None:
+        if self.bucket is not None:
+            self.bucket.direct.delete(*filter(is_meant, self.bucket.keys()))
+
+
+@pytest.fixture
+def vandal(request: pytest.FixtureRequest, sink: Sink, tmp_path: Path) -> Vandal:
+    in_store = isinstance(sink, DeltaSink) and isinstance(sink.place, InStore)
+    return Vandal(tmp_path, request.getfixturevalue("bucket") if in_store else None)
 
 
 def test_where_nothing_was_published_nothing_is_visible(sink: Sink) -> None:
@@ -121,11 +154,10 @@ def test_an_earlier_generation_is_recalled_and_published_again(sink: Sink, tmp_p
     assert not again.staged.exists() or not os.listdir(again.staged)
 
 
-def test_a_recall_of_files_that_are_gone_is_damage(sink: Sink, tmp_path: Path) -> None:
+def test_a_recall_of_files_that_are_gone_is_damage(sink: Sink, tmp_path: Path, vandal: Vandal) -> None:
     first = publish(sink, tmp_path, 1, EU)
     publish(sink, tmp_path, 2, EU, kept(first))
-    for path in [*tmp_path.rglob(first.names[0])]:
-        path.unlink()
+    vandal.take_file(first.names[0])
     assert not sink.is_kept(EU, kept(first))
     (tmp_path / "staged").mkdir()
     with pytest.raises(DamageFound, match="of generation 1 is gone"):
@@ -142,9 +174,9 @@ def test_a_forgotten_generation_frees_its_bytes_and_no_others(sink: Sink, tmp_pa
     assert holds(sink, EU, second.names)
 
 
-def test_a_table_that_was_taken_away_begins_anew(sink: Sink, tmp_path: Path) -> None:
+def test_a_table_that_was_taken_away_begins_anew(sink: Sink, tmp_path: Path, vandal: Vandal) -> None:
     publish(sink, tmp_path, 1, EU)
-    shutil.rmtree(tmp_path / "predictions")
+    vandal.take_table()
     assert sink.visible(EU) is None
     third = publish(sink, tmp_path, 3, EU)
     assert holds(sink, EU, third.names)

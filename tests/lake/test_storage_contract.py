@@ -1,20 +1,51 @@
-"""What every lake storage promises; one implementation today."""
+"""What every lake storage promises, on a local disk and in an object store."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from batch_scorer.core.errors import ConfigInvalid
+from batch_scorer.lake.object_storage import ObjectStorage
 from batch_scorer.lake.storage import Kind, LakeStorage, LocalStorage, storage_for
+from tests.objectstore.fixtures import Bucket
 
 
-@pytest.fixture(params=[LocalStorage])
-def storage(request: pytest.FixtureRequest) -> LakeStorage:
-    found: LakeStorage = request.param()
+@dataclass(frozen=True)
+class Lake:
+    """A table with one file. write: a path below the root, and bytes."""
+
+    storage: LakeStorage
+    root: str
+    write: Callable[[str, bytes], None]
+
+
+@pytest.fixture(params=["local", "objects"])
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
+    found = _local(tmp_path / "lake") if request.param == "local" else _objects(request)
+    found.write("day=1/a.parquet", b"some bytes")
     return found
+
+
+def _local(root: Path) -> Lake:
+    def write(path: str, data: bytes) -> None:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(data)
+
+    return Lake(LocalStorage(), str(root), write)
+
+
+def _objects(request: pytest.FixtureRequest) -> Lake:
+    bucket: Bucket = request.getfixturevalue("bucket")
+    return Lake(
+        ObjectStorage(options=bucket.store.options),
+        f"{bucket.url}/lake",
+        lambda path, data: bucket.direct.put(f"lake/{path}", data),
+    )
 
 
 @pytest.fixture
@@ -24,25 +55,70 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "lake"
 
 
-def test_a_listing_names_kinds_and_stamps_of_files(storage: LakeStorage, root: Path) -> None:
-    (directory,) = storage.list(str(root), "")
-    (file,) = storage.list(str(root), "day=1")
+@pytest.fixture
+def storage() -> LakeStorage:
+    return LocalStorage()
+
+
+def test_a_listing_names_kinds_and_stamps_of_files(lake: Lake) -> None:
+    (directory,) = lake.storage.list(lake.root, "")
+    (file,) = lake.storage.list(lake.root, "day=1")
     assert (directory.name, directory.kind, directory.stamp) == ("day=1", Kind.DIRECTORY, None)
     assert (file.name, file.kind) == ("a.parquet", Kind.FILE)
-    assert file.stamp == storage.stamp(str(root), "day=1/a.parquet")
+    assert file.stamp == lake.storage.stamp(lake.root, "day=1/a.parquet")
     assert file.stamp is not None
     assert file.stamp.size == 10
 
 
-def test_an_opened_file_gives_its_bytes_and_the_stamp_of_just_this_file(
-    storage: LakeStorage, root: Path
-) -> None:
-    file, stamp = storage.open(str(root), "day=1/a.parquet")
+def test_an_opened_file_gives_its_bytes_and_the_stamp_of_just_this_file(lake: Lake) -> None:
+    file, stamp = lake.storage.open(lake.root, "day=1/a.parquet")
     with file:
         assert file.read() == b"some bytes"
         assert file.seek(5) == 5
         assert file.read() == b"bytes"
-    assert stamp == storage.stamp(str(root), "day=1/a.parquet")
+        lake.storage.will_need(file, [(0, 4), (5, 10)])
+        assert file.seek(-5, os.SEEK_END) == 5
+        assert (file.read(2), file.tell(), file.read(99), file.read(1)) == (b"by", 7, b"tes", b"")
+    assert stamp == lake.storage.stamp(lake.root, "day=1/a.parquet")
+
+
+@pytest.mark.parametrize("n_wanted", [1, 3, 12])
+def test_many_directories_are_listed_as_one_by_one_and_in_their_order(lake: Lake, n_wanted: int) -> None:
+    for day in range(2, 14):
+        lake.write(f"day={day}/b.parquet", b"b" * day)
+        lake.write(f"day={day}/c.parquet", b"c")
+        lake.write(f"day={day}/deeper/d.parquet", b"d")
+        lake.write(f"day={day}-not/e.parquet", b"e")
+    wanted = [*(f"day={day}" for day in range(13, 13 - n_wanted, -1)), "day=99"]
+    *found, missing = lake.storage.list_each(lake.root, wanted)
+    assert [_named(each) for each in found] == [
+        _named(lake.storage.list(lake.root, day)) for day in wanted[:-1]
+    ]
+    assert isinstance(missing, FileNotFoundError)
+
+
+def _named(entries: object) -> object:
+    return sorted(entries, key=lambda entry: entry.name) if isinstance(entries, tuple) else entries
+
+
+@pytest.mark.parametrize("path", ["day=1/no.parquet", "day=2/a.parquet"])
+def test_a_missing_file_is_file_not_found(lake: Lake, path: str) -> None:
+    with pytest.raises(FileNotFoundError):
+        lake.storage.open(lake.root, path)
+    with pytest.raises(FileNotFoundError):
+        lake.storage.stamp(lake.root, path)
+
+
+def test_a_missing_directory_is_file_not_found(lake: Lake) -> None:
+    with pytest.raises(FileNotFoundError):
+        lake.storage.list(lake.root, "day=7")
+
+
+def test_a_rewrite_of_equal_size_changes_the_stamp(lake: Lake) -> None:
+    before = lake.storage.stamp(lake.root, "day=1/a.parquet")
+    lake.write("day=1/a.parquet", b"other byte")
+    after = lake.storage.stamp(lake.root, "day=1/a.parquet")
+    assert (after.size, after != before) == (before.size, True)
 
 
 def test_a_rewrite_of_equal_size_and_restored_mtime_changes_the_stamp(
@@ -55,14 +131,6 @@ def test_a_rewrite_of_equal_size_and_restored_mtime_changes_the_stamp(
     after = storage.stamp(str(root), "day=1/a.parquet")
     assert (after.size, after.mtime_ns) == (before.size, before.mtime_ns)
     assert after != before
-
-
-@pytest.mark.parametrize("path", ["day=1/no.parquet", "day=2/a.parquet"])
-def test_a_missing_file_is_file_not_found(storage: LakeStorage, root: Path, path: str) -> None:
-    with pytest.raises(FileNotFoundError):
-        storage.open(str(root), path)
-    with pytest.raises(FileNotFoundError):
-        storage.stamp(str(root), path)
 
 
 def test_a_symlinked_root_is_fine(storage: LakeStorage, root: Path, tmp_path: Path) -> None:
@@ -92,5 +160,5 @@ def test_a_pipe_named_like_a_file_does_not_hang(storage: LakeStorage, root: Path
 
 
 def test_a_uri_of_an_unknown_kind_is_a_mistake_of_the_configuration() -> None:
-    with pytest.raises(ConfigInvalid, match='"s3" is not supported'):
-        storage_for("s3://bucket/table")
+    with pytest.raises(ConfigInvalid, match='"hdfs" is not supported'):
+        storage_for("hdfs://bucket/table")

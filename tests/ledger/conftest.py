@@ -145,7 +145,7 @@ def begin(ledger: Ledger, generation: GenerationRecord) -> None:
     lease = ledger.lease(generation.job, generation.partition)
     if lease is None:
         assert ledger.take_lease(generation.job, generation.partition, TOKEN, NOW, instead_of=None)
-    ledger.begin_publish(generation, TOKEN)
+    ledger.begin_publishes([generation], TOKEN)
 
 
 def publish(ledger: Ledger, number: int = 1, **changes: Any) -> GenerationRecord:

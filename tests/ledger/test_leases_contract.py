@@ -89,7 +89,7 @@ def test_who_lost_the_lease_cannot_open_close_or_publish(ledger: Ledger) -> None
     enter(ledger, "thief", run_id="01THIEF")
     assert take(ledger, "thief", instead_of=TOKEN)
     with pytest.raises(LeaseLost, match="lost to run 01THIEF"):
-        ledger.begin_publish(make_generation(), TOKEN)
+        ledger.begin_publishes([make_generation()], TOKEN)
     with pytest.raises(LeaseLost, match="lost to run 01THIEF"):
         ledger.open_generation(make_opening(2), TOKEN)
     with pytest.raises(LeaseLost, match="lost to run 01THIEF"):

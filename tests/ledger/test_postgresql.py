@@ -182,7 +182,7 @@ def test_of_two_that_begin_one_generation_at_once_one_is_told_that_it_exists(dat
 
     def begin(ledger: Ledger) -> str:
         try:
-            ledger.begin_publish(make_generation(), TOKEN)
+            ledger.begin_publishes([make_generation()], TOKEN)
         except DamageFound as error:
             return error.what
         return "begun"

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from batch_scorer.core.durable import NewNames
 from batch_scorer.core.errors import DamageFound
 from batch_scorer.core.validation import OnFail
 from batch_scorer.validation.gx.rendering import native_result
@@ -25,7 +26,7 @@ def test_a_stored_verdict_comes_back_as_it_was_and_the_file_is_gx_json(
     result = ask_gx(rides, suite.document, {"result_format": "SUMMARY"})
     verdict = verdict_from_gx(json.loads(json.dumps(result)), request_for(suite, ()), 0.1)
     store = ValidationStore(tmp_path)
-    path = store.write("taxi_tips", "ride_date=2024-01-01/city=a%2Fb", "01JQ8Z", verdict)
+    path = store.write("taxi_tips", "ride_date=2024-01-01/city=a%2Fb", "01JQ8Z", verdict, NewNames())
     assert path == "validation/taxi_tips/ride_date=2024-01-01/city=a%2Fb/01JQ8Z-input-rides.json"
     assert store.read(path) == verdict
     from great_expectations.core.expectation_validation_result import expectationSuiteValidationResultSchema
@@ -47,7 +48,7 @@ def test_a_verdict_that_needed_no_gx_comes_back_and_gx_renders_its_own_result_fr
     request = request_for(suite, ())
     verdict = verdict_that_holds(evidence_of(suite, rides, request.format), request, 0.1)
     store = ValidationStore(tmp_path)
-    stored = store.read(store.write("j", "d=1", "r", verdict))
+    stored = store.read(store.write("j", "d=1", "r", verdict, NewNames()))
     assert stored == verdict
     assert (stored.success, stored.result) == (True, None)
     theirs = ask_gx(rides, suite.document, request.format)
@@ -79,7 +80,7 @@ def test_a_verdict_without_an_answer_is_stored_as_such(make_suite: SuiteMaker, t
     suite = make_suite(("expect_column_values_to_be_unique", {"column": "ride_id"}))
     verdict = verdict_without_answer("killed", request_for(suite, (), on_fail=OnFail.WARN), 1.5)
     store = ValidationStore(tmp_path)
-    assert store.read(store.write("j", "d=1", "r", verdict)) == verdict
+    assert store.read(store.write("j", "d=1", "r", verdict, NewNames())) == verdict
     assert (verdict.success, verdict.not_evaluated) == (False, "killed")
 
 
@@ -88,7 +89,8 @@ def test_storing_leaves_no_other_file_behind(make_suite: SuiteMaker, tmp_path: P
     root = tmp_path / "state"
     store = ValidationStore(root)
     paths = [
-        store.write("j", "d=1", "r", verdict_without_answer(w, request_for(suite, ()), 0.0)) for w in "ab"
+        store.write("j", "d=1", "r", verdict_without_answer(w, request_for(suite, ()), 0.0), NewNames())
+        for w in "ab"
     ]
     assert [str(p.relative_to(root)) for p in root.rglob("*") if p.is_file()] == paths[:1]
     assert store.read(paths[0]).not_evaluated == "b"

@@ -104,6 +104,7 @@ class AuditedInput(TypedDict):
     path: str
     n_bytes: int
     sha256: str | None
+    etag: str | None
 
 
 class AuditedRow(TypedDict):

@@ -35,7 +35,7 @@ class AuditReport:
     generation: GenerationRecord
     manifest: Manifest
     run: RunRecord
-    directory: Path
+    directory: str
     manifest_path: Path
     state: Path
     row: FoundRow | None = None
@@ -63,7 +63,7 @@ def audit_row(parts: JobParts, key: Sequence[tuple[str, str]], partition: str | 
     named = ", ".join(f"{name}={value}" for name, value in key)
     raise UsageError(
         f"{parts.job.name} has no published row with {named}" + (f" in {partition}" if partition else ""),
-        where=str(parts.places.predictions),
+        where=parts.places.predictions,
         fix="see which partitions are published",
         next_command=f"batch-scorer plan {parts.job.name} -v",
     )
@@ -91,12 +91,12 @@ def _search(parts: JobParts, record: GenerationRecord, key: Mapping[str, str]) -
     report = _explained(parts, record)
     typed = _typed_key(report.manifest, key)
     for file in report.manifest.outputs:
-        path = report.directory / file.name
+        path = f"{record.partition.path}/{file.name}"
         try:
-            row = find_row(path, typed)
+            row = find_row(parts.published, path, typed)
         except (pa.ArrowException, OSError) as error:
             what = f"a published file cannot be read: {' '.join(str(error).split())}"
-            raise _damaged(parts, path, what) from error
+            raise _damaged(parts, parts.published.at(path), what) from error
         if row is not None:
             _check_bytes(parts, path, file)
             return replace(report, row=row)
@@ -116,14 +116,13 @@ def _explained(parts: JobParts, record: GenerationRecord) -> AuditReport:
     except UsageError:
         what = f"the ledger lacks run {record.run_id}"
         raise _damaged(parts, parts.ledger_at, what) from None
-    directory = parts.places.predictions / record.partition.path
     for file in manifest.outputs:
-        _check_present(parts, directory / file.name, file)
+        _check_present(parts, f"{record.partition.path}/{file.name}", file)
     return AuditReport(
         generation=record,
         manifest=manifest,
         run=run,
-        directory=directory,
+        directory=parts.places.published(record.partition),
         manifest_path=parts.manifests.path(job, record.partition, record.number),
         state=parts.places.state,
     )
@@ -182,26 +181,29 @@ def _typed_key(manifest: Manifest, key: Mapping[str, str]) -> dict[str, pa.Scala
     return typed
 
 
-def _check_present(parts: JobParts, path: Path, file: StagedFile) -> None:
+def _check_present(parts: JobParts, path: str, file: StagedFile) -> None:
+    where = parts.published.at(path)
     try:
-        n_bytes = path.stat().st_size
+        n_bytes = parts.published.n_bytes(path)
     except OSError as error:
-        raise _damaged(parts, path, f"a published file is gone: {error.strerror}") from None
+        raise _damaged(parts, where, f"a published file is gone: {error.strerror}") from None
     if n_bytes != file.n_bytes:
         what = f"a published file has {n_bytes:,} bytes, {file.n_bytes:,} were published"
-        raise _damaged(parts, path, what)
+        raise _damaged(parts, where, what)
 
 
-def _check_bytes(parts: JobParts, path: Path, file: StagedFile) -> None:
+def _check_bytes(parts: JobParts, path: str, file: StagedFile) -> None:
     """An answer from a file that somebody edited would be a wrong answer."""
-    from batch_scorer.lake.hashing import sha256_of_file
+    from batch_scorer.lake.hashing import sha256_of_open
 
+    where = parts.published.at(path)
     try:
-        is_published = sha256_of_file(path) == file.sha256
+        with parts.published.open_whole(path) as opened:
+            is_published = sha256_of_open(opened) == file.sha256
     except OSError as error:
-        raise _damaged(parts, path, f"a published file cannot be read: {error.strerror}") from None
+        raise _damaged(parts, where, f"a published file cannot be read: {error.strerror}") from None
     if not is_published:
-        raise _damaged(parts, path, "the file that has this row is not the one that was published")
+        raise _damaged(parts, where, "the file that has this row is not the one that was published")
 
 
 def _damaged(parts: JobParts, where: Path | str | None, what: str) -> DamageFound:

@@ -10,6 +10,7 @@ from batch_scorer.core.findings import Finding, FindingKind, ManifestFile, Outpu
 from batch_scorer.core.holdings import DELTA_LOG, current_record, is_as_recorded
 from batch_scorer.core.partitions import Partition, parse_partition_path
 from batch_scorer.core.records import GenerationRecord, RunRecord
+from batch_scorer.core.stores import is_object_url
 from batch_scorer.execution.parts import JobParts
 
 NONSENSE = (ValueError, KeyError, TypeError)  # what records raise when a row was edited into the impossible
@@ -38,14 +39,14 @@ def look_around(parts: JobParts, keep: Callable[[Partition], bool]) -> Surroundi
     for path in partitions_with_manifests(parts.manifests.root, parts.job.name):
         found.setdefault(path, _partition(parts, path))
     intruders = []
-    for path, is_leaf in walk_table(parts.places.predictions, len(parts.job.input.partition_by)):
+    for path, is_leaf in walk_table(parts.published, len(parts.job.input.partition_by)):
         if _is_log(parts, path):
             continue
         partition = found.get(path) or _partition(parts, path)
         if is_leaf and partition is not None:
             found[path] = partition
         else:
-            intruders.append(_intruder(parts, path))
+            intruders.append(_intruder(parts, path, is_directory=is_leaf))
     kept = {path: p for path, p in sorted(found.items()) if p is None or keep(p)}
     return Surroundings(partitions=kept, intruders=tuple(intruders))
 
@@ -53,6 +54,7 @@ def look_around(parts: JobParts, keep: Callable[[Partition], bool]) -> Surroundi
 def look_at(parts: JobParts, path: str, partition: Partition | None) -> PartitionFacts:
     """One look at one partition. Raises: StoreUnavailable, DamageFound."""
     from batch_scorer.lake.published import list_published
+    from batch_scorer.lake.stored_files import local_files
     from batch_scorer.ledger.manifest_files import manifest_files
 
     records: tuple[GenerationRecord, ...] = ()
@@ -65,12 +67,11 @@ def look_at(parts: JobParts, path: str, partition: Partition | None) -> Partitio
         nonsense = str(error)
     expected = {name for record in records for name in record.output_names}
     manifests = manifest_files(parts.manifests.root, parts.job.name, path)
-    directory = parts.places.predictions / path
     facts = PartitionFacts(
         job=parts.job.name,
         path=path,
         partition=partition,
-        directory=str(directory),
+        directory=parts.published.at(path),
         manifests_at=str(parts.manifests.root / parts.job.name / path),
         ledger_at=parts.ledger_at,
         records=records,
@@ -82,7 +83,7 @@ def look_at(parts: JobParts, path: str, partition: Partition | None) -> Partitio
             partition,
             expected,
             manifests,
-            list_published(directory, wants_footer=lambda name: name not in expected),
+            list_published(parts.published, path, wants_footer=lambda name: name not in expected),
         ),
     )
     current = current_record(facts)
@@ -90,7 +91,7 @@ def look_at(parts: JobParts, path: str, partition: Partition | None) -> Partitio
     if current is None or file is None or file.manifest is None or not file.manifest.quarantine:
         return facts
     quarantine = parts.places.quarantine(current.partition, current.number)
-    kept = list_published(quarantine, wants_footer=lambda _: False)
+    kept = list_published(local_files(quarantine), "", wants_footer=lambda _: False)
     return replace(facts, quarantine_at=str(quarantine), quarantine=kept or ())
 
 
@@ -102,11 +103,14 @@ def _seen_by_readers(
     entries: tuple[OutputEntry, ...] | None,
 ) -> tuple[OutputEntry, ...] | None:
     """Without files of earlier generations: in a Delta table they stay beside those of the current one."""
-    if parts.job.output.format != "delta" or partition is None or entries is None:
+    if parts.job.output.format != "delta" or partition is None:
         return entries
+    visible = parts.sink.visible(partition)
+    if entries is None:  # in a store a partition without rows has no directory, and yet it is there
+        return () if visible is not None and is_object_url(parts.places.predictions) else None
     told = {file.name for each in manifests if each.manifest for file in each.manifest.outputs}
-    visible = parts.sink.visible(partition) or frozenset()
-    return tuple(entry for entry in entries if entry.name in visible or entry.name not in recorded | told)
+    hidden = (recorded | told) - (visible or frozenset())
+    return tuple(entry for entry in entries if entry.name not in hidden)
 
 
 def _is_log(parts: JobParts, path: str) -> bool:
@@ -152,12 +156,10 @@ def _partition(parts: JobParts, path: str) -> Partition | None:
         return None
 
 
-def _intruder(parts: JobParts, path: str) -> Finding:
-    place = parts.places.predictions / path
-    is_directory = place.is_dir() and not place.is_symlink()
+def _intruder(parts: JobParts, path: str, *, is_directory: bool) -> Finding:
     return Finding(
         kind=FindingKind.DIRECTORY_UNEXPECTED if is_directory else FindingKind.FILE_UNEXPECTED,
         partition="",
-        file=str(place),
+        file=parts.published.at(path),
         what="only partitions belong into the table",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -20,8 +20,8 @@ from batch_scorer.execution.chunk import make_importable
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.pinning import trusted_pin
 from batch_scorer.execution.prepare import read_spec
+from batch_scorer.execution.survey import hashed
 from batch_scorer.lake.footers import read_footer
-from batch_scorer.lake.hashing import sha256_of_input
 from batch_scorer.lake.lookup import ScoreDifference, compare_scores
 from batch_scorer.lake.quarantine import rows_of
 from batch_scorer.lake.reader import Batch, read_chunk
@@ -65,10 +65,10 @@ def _recorded_input(parts: JobParts, manifest: Manifest) -> PartitionFiles | Non
     for file in manifest.inputs:
         try:
             now = LakeFile(path=file.path, stamp=parts.storage.stamp(parts.input_root, file.path))
-            now = replace(now, sha256=sha256_of_input(parts.storage, parts.input_root, now))
+            (now,) = hashed(parts, (now,), (now,))
         except (OSError, InputError):
             return None
-        if now.sha256 != file.sha256:
+        if now.content_id != file.content_id:
             return None
         files.append(now)
     directory = manifest.inputs[0].path.rpartition("/")[0] if manifest.inputs else manifest.partition.path
@@ -95,7 +95,7 @@ def _compared(
 ) -> Rescored:
     footers = [read_footer(parts.storage, parts.input_root, file) for file in found.files]
     spec = read_spec(parts, pin, found, footers)
-    published = [Path(facts.directory) / file.name for file in manifest.outputs]
+    published = [f"{facts.path}/{file.name}" for file in manifest.outputs]
     names = tuple(column.name for column in parts.job.model.output)
     n_done, differences = 0, list[ScoreDifference]()
     chunks = _sample(parts, found, footers, manifest)
@@ -104,7 +104,9 @@ def _compared(
             break
         table = _beside(batch.carried.select(list(parts.job.input.key)), scores)
         try:
-            differences += compare_scores(published, parts.job.input.key, names, table, may_lack=False)
+            differences += compare_scores(
+                parts.published, published, parts.job.input.key, names, table, may_lack=False
+            )
         except (pa.ArrowException, OSError) as error:
             what = f"what is published cannot be read: {' '.join(str(error).split())}"
             return Rescored(findings=(facts.finding(FindingKind.FILE_UNREADABLE, facts.directory, what),))

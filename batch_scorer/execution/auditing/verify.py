@@ -92,8 +92,10 @@ def _report(parts: JobParts, facts: PartitionFacts, depth: Depth) -> PartitionRe
     if current is not None and file is not None and file.manifest is not None:
         if depth.deep:
             from batch_scorer.execution.auditing.verify_deep import look_deep
+            from batch_scorer.lake.stored_files import local_files
 
-            findings += look_deep(facts, file.manifest)
+            aside = local_files(parts.places.quarantine(current.partition, current.number))
+            findings += look_deep(parts.published.below(facts.path), aside, facts, file.manifest)
         if depth.n_rescored_rows:
             from batch_scorer.execution.auditing.rescore import rescore
 

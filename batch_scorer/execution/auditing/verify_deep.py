@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from batch_scorer.core.chunks import StagedFile
 from batch_scorer.core.findings import Finding, FindingKind, OutputDetail, OutputEntry, PartitionFacts
 from batch_scorer.core.records import Manifest
 from batch_scorer.core.restoring import expected_footer
+from batch_scorer.lake.stored_files import StoredFiles
 
 Columns = tuple[tuple[str, str], ...]
 
 
-def look_deep(facts: PartitionFacts, manifest: Manifest) -> tuple[Finding, ...]:
+def look_deep(
+    table: StoredFiles, aside: StoredFiles, facts: PartitionFacts, manifest: Manifest
+) -> tuple[Finding, ...]:
     """Hash, page checksums, rows, columns and footer of each file that is there; absent ones are not ours."""
     published = _there(facts.outputs or (), manifest.outputs)
     quarantined = _there(facts.quarantine, manifest.quarantine)
     return (
-        *(f for each in published for f in _one(facts, manifest, each, facts.directory, manifest.columns)),
-        *(f for each in quarantined for f in _one(facts, manifest, each, facts.quarantine_at, None)),
+        *(f for each in published for f in _one(table, facts, manifest, each, manifest.columns)),
+        *(f for each in quarantined for f in _one(aside, facts, manifest, each, None)),
     )
 
 
@@ -29,14 +31,14 @@ def _there(entries: Sequence[OutputEntry], files: Sequence[StagedFile]) -> list[
 
 
 def _one(
-    facts: PartitionFacts, manifest: Manifest, file: StagedFile, directory: str, columns: Columns | None
+    place: StoredFiles, facts: PartitionFacts, manifest: Manifest, file: StagedFile, columns: Columns | None
 ) -> Iterator[Finding]:
     """columns: None for those of a quarantine, which are what the input had."""
     from batch_scorer.lake.published import read_whole
 
-    path = Path(directory) / file.name
+    path = place.at(file.name)
     try:
-        detail = read_whole(path)
+        detail = read_whole(place, file.name)
     except OSError as error:
         yield facts.finding(FindingKind.FILE_UNREADABLE, path, f"it cannot be read: {error.strerror}")
         return
@@ -56,7 +58,7 @@ def _one(
     yield from _footer(facts, manifest, path, detail)
 
 
-def _footer(facts: PartitionFacts, manifest: Manifest, path: Path, detail: OutputDetail) -> Iterator[Finding]:
+def _footer(facts: PartitionFacts, manifest: Manifest, path: str, detail: OutputDetail) -> Iterator[Finding]:
     for name, expected in expected_footer(facts, manifest).items():
         found = detail.footer.get(name, "nothing")
         if found != expected:

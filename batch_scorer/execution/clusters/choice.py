@@ -1,4 +1,5 @@
-"""Where chunks run: in this process, on local processes, or on a Dask scheduler that already runs.
+"""Where chunks run: in this process, on local processes, on a Dask scheduler that already runs, or on a Dask
+cluster that is started for the run.
 
 A cluster takes tasks and gives back what became of them, in any order. How many are in flight is the
 driver's decision.
@@ -7,18 +8,21 @@ driver's decision.
 from __future__ import annotations
 
 import os
-import re
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from batch_scorer.config.clusters import ClusterClass
 from batch_scorer.core.chunks import ChunkFailed, ChunkOutcome, ChunkTask
 from batch_scorer.core.errors import BatchScorerError, WorkerDied
 from batch_scorer.core.surprises import as_internal_error
 from batch_scorer.execution.clusters.protocol import Cluster, Done
 
+if TYPE_CHECKING:
+    from batch_scorer.execution.clusters.remote.needs import WorkerNeeds
+
 # Below this many rows, starting processes costs more than they save.
 SMALL_PLAN_ROWS = 1_500_000
-_SCHEDULER = re.compile(r"[a-z]+://(\[[0-9a-fA-F:.%]+\]|[^\s:/@]+):[0-9]{1,5}/?")
 
 
 class InlineCluster:
@@ -46,37 +50,39 @@ class InlineCluster:
         self._waiting.clear()
 
 
-def choose(spec: str, *, n_rows: int, n_chunks: int) -> str:
+def choose(spec: str | ClusterClass, *, n_rows: int, n_chunks: int) -> str | ClusterClass:
     """What `auto` means for a plan of this size; any other spec is returned as it is."""
     if spec != "auto":
         return spec
     return "inline" if n_rows <= SMALL_PLAN_ROWS or n_chunks < 2 else "local"
 
 
-def check_address(spec: str) -> None:
-    """Nothing is looked up. Raises: ValueError, when spec has a `://` and no host and port."""
-    if "://" not in spec:
-        return
-    if not _SCHEDULER.fullmatch(spec):
-        raise ValueError(f'"{spec}" is no scheduler address: it needs a host and a port, tcp://host:port')
-
-
 def open_cluster(
-    spec: str,
+    spec: str | ClusterClass,
     run: Callable[[ChunkTask], ChunkOutcome],
     *,
     workers: int | None,
     memory_per_worker: int,
     run_id: str,
+    needs: Callable[[], WorkerNeeds],
+    check_stop: Callable[[], None],
 ) -> Cluster:
-    """spec: inline, local or tcp://host:port. run_id: workers log for it. Raises: ClusterUnavailable."""
+    """spec: inline, local, tcp://host:port or a class. run_id: workers log for it.
+
+    needs: what workers that are not ours must have; asked for only if there are any. check_stop: raises when
+    the run is to end. Raises: ClusterUnavailable, ClusterUnfit, ConfigInvalid, and what these two raise.
+    """
     if spec == "inline":
         return InlineCluster(run)
-    from batch_scorer.execution.clusters.dask import connected, local_processes
-
     if spec == "local":
+        from batch_scorer.execution.clusters.dask import local_processes
+
         return local_processes(run, workers or os.cpu_count() or 1, memory_per_worker, run_id=run_id)
-    return connected(spec, run, run_id=run_id)
+    from batch_scorer.execution.clusters.remote.enlisting import connected, of_class
+
+    if isinstance(spec, ClusterClass):
+        return of_class(spec, run, workers=workers, needs=needs, run_id=run_id, check_stop=check_stop)
+    return connected(spec, run, needs=needs, run_id=run_id)
 
 
 def failure_of(task: ChunkTask, surprise: BaseException) -> ChunkFailed:

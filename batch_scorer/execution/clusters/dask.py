@@ -1,4 +1,4 @@
-"""Chunks on Dask workers: on local processes of our own, or on a scheduler that already runs.
+"""Chunks on Dask workers, local processes of our own or not.
 
 A future is released as soon as its outcome is here: a dying worker takes as little as possible with it.
 """
@@ -8,24 +8,43 @@ from __future__ import annotations
 import logging
 import queue
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from batch_scorer.core.chunks import ChunkOutcome, ChunkTask
-from batch_scorer.core.errors import ClusterUnavailable, WorkerDied
+from batch_scorer.core.errors import ClusterUnavailable, ClusterUnfit, WorkerDied
 from batch_scorer.execution.clusters.local_workers import LocalWorkers, start_local_workers
 from batch_scorer.execution.clusters.protocol import Done
-from batch_scorer.execution.clusters.watch import PATIENCE, Watch
-from batch_scorer.execution.clusters.worker_logs import hear_workers, leave_workers
+from batch_scorer.execution.clusters.remote.fleet import Fleet
+from batch_scorer.execution.clusters.watch import PATIENCE, Patience, Watch, all_of, processing
+from batch_scorer.execution.clusters.worker_logs import hear_all_workers, worker_logs
 
 _log = logging.getLogger(__name__)
 _RESULT_S = 10.0  # for a few hundred bytes; meanwhile the driver hears no signal
-_CLOSE_S = 10
+CLOSE_S = 10
 _OVER_MEMORY = "worker-restart-memory"  # the topic under which nannies tell the scheduler
 
 
+class Closable(Protocol):
+    def close(self, timeout: float) -> object: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Out:
+    """A task that is out. able: the workers that it may run on; none named: any."""
+
+    task: ChunkTask
+    future: Any
+    able: frozenset[str]
+
+
 class DaskCluster:
-    """Runs tasks on a `distributed` client. own: the local workers to close with it, if they are ours."""
+    """Runs tasks on a `distributed` client.
+
+    own: the local workers, if they are ours. fleet: of workers that are not, which of them may score.
+    closing: what to close at the end, in this order, whatever happens.
+    """
 
     def __init__(
         self,
@@ -33,33 +52,46 @@ class DaskCluster:
         run: Callable[[ChunkTask], ChunkOutcome],
         own: LocalWorkers | None = None,
         *,
-        run_id: str,
+        fleet: Fleet | None = None,
+        patience: Patience | None = None,
+        closing: Sequence[Closable] = (),
     ) -> None:
         self._client = client
-        self._topic = f"batch-scorer-logs-{run_id}"
-        hear_workers(client, self._topic, run_id=None if own else run_id)
         self._run = run
-        self._own = own
+        self._fleet = fleet
+        self._closing = closing
         self._address = str(client.scheduler.address)
-        self._watch = Watch(client, own, PATIENCE)
-        self._out: dict[str, tuple[ChunkTask, Any]] = {}
+        self._watch = Watch(client, own, patience or PATIENCE, able=fleet.take_note if fleet else all_of)
+        self._out: dict[str, _Out] = {}
+        self._unplaced: deque[ChunkTask] = deque()
         self._finished: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._lost: deque[ChunkTask] = deque()
+        self._lost: deque[tuple[ChunkTask, WorkerDied]] = deque()
         self._has_lost_work = False
-        self.slots = max(1, sum(client.nthreads().values()))
+        self._n_own_threads = 0 if fleet else sum(client.nthreads().values())
+
+    @property
+    def slots(self) -> int:
+        """One at least, while there is no worker: what is out waits for the first."""
+        n_threads = sum(self._fleet.n_threads.values()) if self._fleet else self._n_own_threads
+        return max(1, n_threads)
 
     def submit(self, task: ChunkTask) -> None:
         if self._client.status != "running":
             raise self._disconnected()
+        if self._fleet is not None and not self._fleet.able:
+            self._unplaced.append(task)
+            return
+        able = self._fleet.able if self._fleet else None
         # pure=False: the same chunk submitted again must run again, under a new staging name.
-        future = self._client.submit(self._run, task, pure=False, retries=0)
-        self._out[future.key] = task, future
+        future = self._client.submit(self._run, task, pure=False, retries=0, workers=able)
+        self._out[future.key] = _Out(task=task, future=future, able=frozenset(able or ()))
         future.add_done_callback(lambda done: self._finished.put(done.key))
 
     def next_done(self, timeout_s: float) -> Done | None:
         self._look()
         if self._lost:
-            return Done(task=self._lost.popleft(), surprise=_lost())
+            task, why = self._lost.popleft()
+            return Done(task=task, surprise=why)
         try:
             key = self._finished.get(timeout=timeout_s)
         except queue.Empty:
@@ -68,40 +100,60 @@ class DaskCluster:
             return None
         if key not in self._out:
             return None  # given up as lost before
-        task, future = self._out.pop(key)
+        out = self._out.pop(key)
         try:
-            done = self._outcome_of(task, future)
+            done = self._outcome_of(out.task, out.future)
         finally:
-            future.release()
+            out.future.release()
+        if self._fleet is not None and isinstance(done.surprise, WorkerDied):
+            self._fleet.look_again()
         self._has_lost_work = False
         return done
 
     def close(self) -> None:
         """Whatever the other side does: what is left of a cluster must not hide how the run ended."""
-        if self._own is None and self._client.status == "running":
-            leave_workers(self._client, self._topic)
-        for part in (self._client, self._own):
+        for part in self._closing:
             try:
-                if part is not None:
-                    part.close(timeout=_CLOSE_S)
+                part.close(timeout=CLOSE_S)
             except Exception as error:
                 _log.warning("the cluster did not close: %s", error)
 
     def _look(self) -> None:
         is_waiting = bool(self._out) and self._finished.empty()
-        if not self._watch.finds_work_lost(is_waiting):
-            return
-        if self._has_lost_work:
-            raise ClusterUnavailable(
-                "the cluster's workers take no work",
-                where=self._address,
-                fix="look whether they are paused, for want of memory, and at the scheduler's log",
-            )
-        self._has_lost_work = True
-        for task, future in self._out.values():
-            future.release()
-            self._lost.append(task)
-        self._out.clear()
+        if self._watch.finds_work_lost(is_waiting):
+            if self._has_lost_work:
+                raise ClusterUnavailable(
+                    "the cluster's workers take no work",
+                    where=self._address,
+                    fix="look whether they are paused, for want of memory, and at the scheduler's log",
+                )
+            self._has_lost_work = True
+            self._take_back(tuple(self._out), _lost)
+        if self._fleet is not None:
+            self._follow(self._fleet)
+
+    def _follow(self, fleet: Fleet) -> None:
+        """Chunks of workers that are gone or silent go to others; those that waited for a worker go out."""
+        if fleet.able:
+            for _ in range(len(self._unplaced)):
+                self.submit(self._unplaced.popleft())
+        if fleet.known:
+            stranded = (key for key, out in self._out.items() if not out.able & fleet.known)
+            self._take_back(tuple(stranded), _died)
+        if silent := fleet.silent():
+            try:
+                given = processing(self._client)
+            except (OSError, TimeoutError):
+                return
+            held = tuple(key for address in silent for key in given.get(address, ()) if key in self._out)
+            self._take_back(held, _silent)
+
+    def _take_back(self, keys: Sequence[str], why: Callable[[], WorkerDied]) -> None:
+        """Whatever still comes of them is heard no more; the attempt is fenced before it is published."""
+        for key in keys:
+            out = self._out.pop(key)
+            out.future.release()
+            self._lost.append((out.task, why()))
 
     def _outcome_of(self, task: ChunkTask, future: Any) -> Done:
         from distributed import KilledWorker
@@ -110,6 +162,8 @@ class DaskCluster:
             surprise = future.exception(timeout=_RESULT_S)
             if isinstance(surprise, KilledWorker):
                 surprise = self._death(surprise.last_worker)
+            if isinstance(surprise, ClusterUnfit):
+                raise surprise
             return Done(task=task, surprise=surprise)
         if future.status == "lost":
             return Done(task=task, surprise=_died())  # with its result, before we could fetch it
@@ -150,41 +204,12 @@ def local_processes(
     from distributed import Client
 
     try:
-        return DaskCluster(Client(own.cluster), run, own=own, run_id=run_id)
+        client = Client(own.cluster)
+        hear_all_workers(client, worker_logs(run_id, of_others=False))
+        return DaskCluster(client, run, own=own, closing=(client, own))
     except BaseException:
-        own.close(timeout=_CLOSE_S)
+        own.close(timeout=CLOSE_S)
         raise
-
-
-def connected(address: str, run: Callable[[ChunkTask], ChunkOutcome], *, run_id: str) -> DaskCluster:
-    """On a scheduler that already runs. Raises: ClusterUnavailable."""
-    from distributed import Client
-
-    try:
-        client = Client(address, timeout=10, set_as_default=False)
-    except (OSError, TimeoutError, TypeError) as error:  # TypeError: tls:// and no certificate
-        raise _no_answer(address, error) from None
-    try:
-        client.get_versions(check=True)
-        return DaskCluster(client, run, run_id=run_id)
-    except ValueError as error:
-        client.close(timeout=_CLOSE_S)
-        raise ClusterUnavailable(
-            f"the cluster at {address} runs other versions: {error}",
-            where=address,
-            fix="install the same versions of dask, distributed and Python on both sides",
-        ) from None
-    except (OSError, TimeoutError) as error:
-        client.close(timeout=_CLOSE_S)
-        raise _no_answer(address, error) from None
-
-
-def _no_answer(address: str, error: Exception) -> ClusterUnavailable:
-    return ClusterUnavailable(
-        f"no Dask scheduler answers at {address}: {error}",
-        where=address,
-        fix="start it, or run with --cluster local",
-    )
 
 
 def _died() -> WorkerDied:
@@ -199,6 +224,13 @@ def _outgrew(memory_limit: int) -> WorkerDied:
     return WorkerDied(
         f"the worker outgrew its memory of {memory_limit / 1e6:,.0f} MB while it scored this chunk",
         fix="lower compute.chunk, or raise compute.memory_per_worker",
+    )
+
+
+def _silent() -> WorkerDied:
+    return WorkerDied(
+        "the worker went silent while it had this chunk",
+        fix="look whether its machine stands still, swaps, or lost its network; score with --cluster local",
     )
 
 

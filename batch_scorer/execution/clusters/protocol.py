@@ -22,9 +22,9 @@ class Done:
 
 
 class Cluster(Protocol):
-    """slots: how many chunks run at the same time."""
-
-    slots: int
+    @property
+    def slots(self) -> int:
+        """How many chunks run at the same time now: workers come and go."""
 
     def submit(self, task: ChunkTask) -> None:
         """Raises: ClusterUnavailable."""

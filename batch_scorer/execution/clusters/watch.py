@@ -6,7 +6,7 @@ Dask itself waits for ever: for a first worker to come, for a paused one to go o
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +33,12 @@ class Patience:
 PATIENCE = Patience()
 
 
+def all_of(workers: Mapping[str, Any]) -> Mapping[str, Any]:
+    return workers
+
+
 class Watch:
-    """own: the local workers, if they are ours to replace."""
+    """own: the local workers, if they are ours to replace. able: those of all workers that may score."""
 
     def __init__(
         self,
@@ -42,11 +46,13 @@ class Watch:
         own: LocalWorkers | None,
         patience: Patience,
         clock: Callable[[], float] = time.monotonic,
+        able: Callable[[Mapping[str, Any]], Mapping[str, Any]] = all_of,
     ) -> None:
         self._client = client
         self._own = own
         self._patience = patience
         self._clock = clock
+        self._able = able
         self._looked_at = clock()
         self._without_workers_s = self._with_fewer_s = self._idle_s = 0.0
 
@@ -61,7 +67,7 @@ class Watch:
         # The driver may have been away for long, publishing: of that time we know nothing.
         elapsed_s = min(now - self._looked_at, self._patience.look_s + ANSWER_S)
         self._looked_at = now
-        workers = self._workers()
+        workers = self._able(self._workers())
         self._without_workers_s = 0.0 if workers else self._without_workers_s + elapsed_s
         if self._without_workers_s > self._patience.no_workers_s:
             raise self._no_workers()
@@ -85,18 +91,16 @@ class Watch:
     def _workers(self) -> Mapping[str, Any]:
         """By address; none when the scheduler does not answer."""
         try:
-            info = self._client.scheduler_info(callback_timeout=ANSWER_S)
+            return workers_of(self._client)
         except (OSError, TimeoutError):  # a scheduler that hangs
             return {}
-        workers: Mapping[str, Any] = info["workers"]
-        return workers
 
     def _is_busy(self, workers: Mapping[str, Any]) -> bool:
         """Whether any worker has something to do, ours or others', and is in a state to do it."""
         if any(_n_executing(worker) for worker in workers.values()):
             return True
         try:
-            given = self._client.processing()
+            given = processing(self._client)
         except (OSError, TimeoutError):
             return True  # nothing is known
         return any(given.get(name) and worker.get("status") != "paused" for name, worker in workers.items())
@@ -107,6 +111,19 @@ class Watch:
             where=str(self._client.scheduler.address),
             fix="look at the workers' logs, or run with --cluster inline",
         )
+
+
+def workers_of(client: Any) -> Mapping[str, Any]:
+    """By address, as the scheduler knows them. Raises: OSError, TimeoutError."""
+    # `Client.scheduler_info` would wait for ever.
+    workers: Mapping[str, Any] = client.sync(client.scheduler.identity, callback_timeout=ANSWER_S)["workers"]
+    return workers
+
+
+def processing(client: Any) -> Mapping[str, Sequence[str]]:
+    """Keys of tasks by the worker that has them. Raises: OSError, TimeoutError."""
+    given: Mapping[str, Sequence[str]] = client.sync(client.scheduler.processing, callback_timeout=ANSWER_S)
+    return given
 
 
 def _n_executing(worker: Mapping[str, Any]) -> int:

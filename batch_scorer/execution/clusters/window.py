@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from batch_scorer.core.chunks import ChunkTask
 from batch_scorer.core.partitions import Partition
+from batch_scorer.execution.clusters.bundles import members
 
 # Each costs the whole cluster the time until the worker dies. Three in a row, all alone, are no accident.
 MAX_DEATHS_FORGIVEN = 2
@@ -38,38 +39,46 @@ class _Held:
 class Window:
     """slots: chunks that run at the same time. retries: how often an error that may pass is forgiven.
 
-    Every task that `next` gave comes back exactly once: as settled, died or failed. Times are in seconds.
+    Every task that `next` gave, and every one along with it, comes back exactly once by itself: as settled,
+    died or failed. Times are in seconds.
     """
 
     def __init__(self, *, slots: int, retries: int) -> None:
         self._size = _PER_SLOT * slots
         self._retries = retries
         self._deaths_forgiven = min(retries, MAX_DEATHS_FORGIVEN)
-        self._in_flight: set[_Key] = set()
+        self._in_flight: dict[_Key, _Key] = {}  # each chunk, and the one it went out along with, or itself
         self._alone: _Key | None = None
         self._held: list[_Held] = []
         self._deaths_alone: Counter[_Key] = Counter()
         self._errors: Counter[_Key] = Counter()
 
+    def resize(self, slots: int) -> None:
+        """The cluster grew or shrank. What is out already stays out."""
+        self._size = _PER_SLOT * slots
+
     @property
     def n_in_flight(self) -> int:
+        """Chunks, in however many tasks."""
         return len(self._in_flight)
 
     def next(self, now: float, fresh: Callable[[], ChunkTask | None]) -> ChunkTask | None:
-        """The task to send now, if any. fresh: gives one that was never out; asked only where it may go."""
+        """The task to send now, if any. fresh: gives one that was never out, perhaps with others that go
+        along; asked only where it may go. What goes out again goes by itself.
+        """
         if self._alone is not None:
             return None
         due = [held for held in self._held if held.not_before <= now]
         suspect = next((held for held in due if held.is_suspect), None)
         if suspect is not None:
             return None if self._in_flight else self._send_again(suspect)
-        if len(self._in_flight) >= self._size:
+        if len(set(self._in_flight.values())) >= self._size:
             return None
         if due:
             return self._send_again(due[0])
         task = fresh()
         if task is not None:
-            self._in_flight.add(_key(task))
+            self._in_flight.update((_key(member), _key(task)) for member in members(task))
         return task
 
     def wait_s(self, now: float) -> float | None:
@@ -117,14 +126,14 @@ class Window:
 
     def _send_again(self, held: _Held) -> ChunkTask:
         self._held.remove(held)
-        self._in_flight.add(_key(held.task))
+        self._in_flight[_key(held.task)] = _key(held.task)
         if held.is_suspect:
             self._alone = _key(held.task)
         return held.task
 
     def _take_back(self, task: ChunkTask) -> bool:
         """Returns: whether nothing else was in flight while it was."""
-        self._in_flight.discard(_key(task))
+        self._in_flight.pop(_key(task), None)
         was_alone = self._alone == _key(task)
         if was_alone:
             self._alone = None

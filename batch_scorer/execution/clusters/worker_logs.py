@@ -14,7 +14,6 @@ from distributed.diagnostics.plugin import WorkerPlugin
 from batch_scorer.ops.logs import listen, run_id_of
 
 _log = logging.getLogger(__name__)
-_WAIT_S = 10
 
 
 class WorkerLogs(WorkerPlugin):  # type: ignore[misc]
@@ -36,9 +35,22 @@ class WorkerLogs(WorkerPlugin):  # type: ignore[misc]
         self._handler = _Sender(worker, self._topic, self._run_id)
         logging.getLogger().addHandler(self._handler)
 
+    def join(self, dask_worker: Any) -> None:
+        """As `setup`, on one worker only; a second call changes nothing. Nobody else's workers get it."""
+        if self.name not in _joined:
+            _joined[self.name] = self
+            self.setup(dask_worker)
+
+    def leave(self, dask_worker: Any) -> None:
+        if self.name in _joined:
+            _joined.pop(self.name).teardown(dask_worker)
+
     def teardown(self, worker: Any) -> None:  # noqa: ARG002 (distributed's signature)
         if self._handler is not None:
             logging.getLogger().removeHandler(self._handler)
+
+
+_joined: dict[str, WorkerLogs] = {}
 
 
 class _Sender(logging.Handler):
@@ -65,22 +77,27 @@ class _Sender(logging.Handler):
         self._worker.log_event(self._topic, told)
 
 
-def hear_workers(client: Any, topic: str, *, run_id: str | None) -> None:
-    """From now on this process logs what the client's workers log. It is no reason to fail if it cannot."""
-    level = logging.getLogger("batch_scorer").getEffectiveLevel()
+def hear_workers(client: Any, logs: WorkerLogs) -> None:
+    """From now on this process logs what workers send. It is no reason to fail if it cannot."""
     try:
-        client.subscribe_topic(topic, _log_again)
-        client.register_plugin(WorkerLogs(topic, level, run_id))
+        client.subscribe_topic(logs.name, _log_again)
     except Exception as error:
         _log.warning("what workers log is not heard: %s", error)
 
 
-def leave_workers(client: Any, topic: str) -> None:
-    """Take the handlers from workers that live on after us."""
+def hear_all_workers(client: Any, logs: WorkerLogs) -> None:
+    """The same, and all workers of a cluster of our own send, those to come as well."""
+    hear_workers(client, logs)
     try:
-        client.unregister_worker_plugin(topic)
+        client.register_plugin(logs)
     except Exception as error:
-        _log.debug("the workers keep a handler: %s", error)
+        _log.warning("workers do not send what they log: %s", error)
+
+
+def worker_logs(run_id: str, *, of_others: bool) -> WorkerLogs:
+    """of_others: the workers serve others as well, so that only this run's records count."""
+    level = logging.getLogger("batch_scorer").getEffectiveLevel()
+    return WorkerLogs(f"batch-scorer-logs-{run_id}", level, run_id if of_others else None)
 
 
 def _log_again(event: tuple[float, dict[str, Any]]) -> None:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import os
-import socket
-from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from functools import partial
-from typing import Any
-from urllib.parse import urlsplit
 
+from batch_scorer.config.clusters import ClusterClass
 from batch_scorer.core.errors import BatchScorerError, ClusterUnavailable
+from batch_scorer.core.models import ModelPin
+from batch_scorer.execution.clusters.addresses import refuse_silence
 from batch_scorer.execution.doctor.asking import within
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.worker_needs import worker_needs
 
-PATIENCE_S = 15.0
+PATIENCE_S = 45.0
 
-_CONNECT_S = 3.0
 _ANSWER_S = 5.0
-# As they are installed, not imported: what decides about a prediction, and how chunks travel.
-_PACKAGES = ("batch-scorer", "scikit-learn", "numpy", "pandas", "pyarrow", "dask", "distributed")
+_MUSTER_S = 30.0
+_CLOSE_S = 5
 
 
-def ready(parts: JobParts) -> str:
-    """Raises: ClusterUnavailable, BatchScorerError."""
+def ready(parts: JobParts, model: ModelPin | None) -> str:
+    """model: what would be scored with, if it is known. Raises: ClusterUnavailable, BatchScorerError."""
     spec = parts.job.compute.cluster
+    if isinstance(spec, ClusterClass):
+        return _of_class(parts, spec)
     if "://" in spec:
-        return _running(spec)
+        return _running(parts, spec, model)
     return "in this process" if spec == "inline" else _local(parts)
 
 
@@ -46,67 +48,35 @@ def _local(parts: JobParts) -> str:
     return f"local workers may take {wanted / 1e9:.1f} GB of {there / 1e9:.1f} GB"
 
 
-def _running(address: str) -> str:
-    _refuse_silence(address)
-    versions = within(_ANSWER_S, partial(_versions, address))  # Dask's client waits for ever
-    workers: Mapping[str, Any] = versions["workers"]
-    if not workers:
+def _running(parts: JobParts, address: str, model: ModelPin | None) -> str:
+    """Every worker looks for what a run would need, as it would at the start of one."""
+    from batch_scorer.execution.clusters.remote.enlisting import client_of, mustered
+
+    refuse_silence(address)
+    with ExitStack() as at_end:
+        client = within(_ANSWER_S, partial(client_of, address))  # Dask's client waits for ever
+        at_end.callback(client.close, timeout=_CLOSE_S)
+        needs = worker_needs(parts, [model] if model else [], [])
+        at_end.callback(needs.close, timeout=_CLOSE_S)
+        fleet = within(_MUSTER_S, partial(mustered, client, needs, _nothing))
+        n_workers = len(fleet.able)
+    if not n_workers:
         raise ClusterUnavailable(
             f"the scheduler at {address} has no workers", where=address, fix="start workers for it"
         )
-    here = _shown(versions["client"])
-    differences = [
-        f"{package} {there.get(package) or 'missing'} on {worker}, {version} here"
-        for worker, found in workers.items()
-        for there in [_shown(found)]
-        for package, version in here.items()
-        if there.get(package) != version
-    ]
-    if differences:
-        raise ClusterUnavailable(
-            "; ".join(differences[:3]) + (f"; and {len(differences) - 3} more" if differences[3:] else ""),
-            where=address,
-            fix="install the same versions on every worker as here: predictions could differ",
-        )
-    noun = "worker runs" if len(workers) == 1 else "workers run"
-    return f"{address}: {len(workers)} {noun} the same versions"
+    noun = "worker has" if n_workers == 1 else "workers have"
+    return f"{address}: {n_workers} {noun} the same versions and see the same disks"
 
 
-def _refuse_silence(address: str) -> None:
-    """Asked of the socket first: Dask's own client would try for long. Raises: ClusterUnavailable."""
-    parsed = urlsplit(address)
-    try:
-        socket.create_connection((parsed.hostname or "", parsed.port or 0), timeout=_CONNECT_S).close()
-    except (OSError, ValueError, OverflowError) as error:
-        raise ClusterUnavailable(
-            f"no Dask scheduler answers at {address}: {error}",
-            where=address,
-            fix="start it, or run with --cluster local",
-        ) from None
+def _of_class(parts: JobParts, spec: ClusterClass) -> str:
+    """Nothing is started: that may cost money."""
+    from batch_scorer.execution.clusters.remote.starting import cluster_class
+
+    cluster_class(spec)
+    n_workers = parts.job.compute.workers
+    size = f"{n_workers} workers" if spec.adapt is None else spec.adapt.words
+    return f"{spec} can be imported; a run starts it with {size}"
 
 
-def _versions(address: str) -> dict[str, Any]:
-    """distributed's own report about client, scheduler and workers. Raises: ClusterUnavailable."""
-    from distributed import Client
-
-    try:
-        with Client(address, timeout=_ANSWER_S, set_as_default=False) as client:
-            report: dict[str, Any] = client.get_versions(check=False, packages=list(_PACKAGES))
-    except (OSError, TimeoutError, TypeError) as error:  # TypeError: tls:// and no certificate
-        raise ClusterUnavailable(
-            f"what listens at {address} does not answer as a Dask scheduler: {error}",
-            where=address,
-            fix="look at the scheduler's log, and that it is this address",
-        ) from None
-    return report
-
-
-def _shown(report: Mapping[str, Any]) -> dict[str, str]:
-    return dict(_python_and_packages(report))
-
-
-def _python_and_packages(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "python", str(report["host"]["python"]).rpartition(".final")[0] or str(report["host"]["python"])
-    for package in _PACKAGES:
-        if version := report["packages"].get(package):
-            yield package, str(version)
+def _nothing() -> None:
+    """What a worker does once it was looked at: doctor sends it no work."""

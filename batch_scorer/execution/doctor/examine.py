@@ -39,7 +39,7 @@ def examine(open_parts: Callable[[], JobParts]) -> Iterator[Check]:
     else:
         yield answer("model", partial(model.loads, parts, pin), patience_s=LONG_S)
     yield from _tonight(parts, pin)
-    yield answer("cluster", partial(cluster.ready, parts), patience_s=cluster.PATIENCE_S)
+    yield answer("cluster", partial(cluster.ready, parts, pin), patience_s=cluster.PATIENCE_S)
     if parts.job.schedule.cron is not None:
         yield answer("schedule", partial(schedule.kept, parts, datetime.now(UTC)))
     if any(True for _ in secrets.named(parts.job)):

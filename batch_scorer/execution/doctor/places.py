@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 
 from batch_scorer.core.errors import BatchScorerError, DiskFull
 from batch_scorer.core.plans import Plan
+from batch_scorer.core.stores import is_object_url
 from batch_scorer.execution.parts import JobParts
 
 _MOST_LOOKED_AT = 5  # published generations, for how large an output is
@@ -18,6 +20,8 @@ def writable(parts: JobParts) -> str:
     from batch_scorer.execution.preflight import check_places
 
     check_places(parts)
+    if is_object_url(parts.places.predictions):
+        return f"{parts.places.state} can be written, {parts.places.predictions} can be listed"
     return f"{parts.places.predictions} and {parts.places.state} can be written, one file system"
 
 
@@ -25,8 +29,8 @@ def atomic(parts: JobParts) -> str:
     """Tried for real, in directories that are gone again afterwards."""
     from batch_scorer.lake.preflight import check_rename
 
-    if parts.job.output.format == "parquet":
-        check_rename(parts.places.state, parts.places.predictions.parent)
+    if parts.job.output.format == "parquet" and not is_object_url(parts.places.predictions):
+        check_rename(parts.places.state, Path(parts.places.predictions).parent)
     return f"a partition becomes visible by {parts.sink.guarantee}"
 
 

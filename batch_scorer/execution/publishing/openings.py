@@ -17,7 +17,7 @@ from pathlib import Path
 from ulid import ULID
 
 from batch_scorer.core.chunks import FILES, QUARANTINE, RECORDS, SPILLS, Chunk, ChunkScored
-from batch_scorer.core.durable import fsync_directory, make_directories, remove_empty, writing
+from batch_scorer.core.durable import fsync_directory, remove_empty, writing
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.lakefiles import PartitionFiles, content_fingerprint
 from batch_scorer.core.leases import Opening
@@ -159,6 +159,9 @@ def _go_on(parts: JobParts, found: Opening, token: str, chunks: tuple[Chunk, ...
 
 
 def _make(staging: Path) -> None:
+    """A power cut may take it away again, with all it holds: then its chunks are scored anew. What is
+    published from it is made durable by the sink.
+    """
     with writing(staging):
         for part in (FILES, RECORDS, SPILLS, QUARANTINE):
-            make_directories(staging / part)
+            (staging / part).mkdir(parents=True, exist_ok=True)

@@ -49,7 +49,7 @@ def _changed(parts: JobParts, published: Columns, columns: Columns) -> OutputSch
     return OutputSchemaChanged(
         "the output would have other columns than what is published: "
         + ("; ".join(changes) or "their order changed"),
-        where=str(parts.places.predictions),
+        where=parts.places.predictions,
         fix="tell the readers first, then run once with --allow-schema-change",
         next_command=f"batch-scorer run {parts.job.name} --allow-schema-change",
     )

@@ -15,7 +15,7 @@ def check_place(parts: JobParts, partition: Partition) -> None:
     """
     current = parts.ledger.generation(parts.job.name, partition, None)
     visible = parts.sink.visible(partition)
-    where = str(parts.places.predictions / partition.path)
+    where = parts.places.published(partition)
     if visible is None:
         return
     if current is None:

@@ -1,24 +1,26 @@
-"""Make one finished partition visible, in an order that a crash at any point can be recovered from.
+"""Make finished partitions visible, in an order that a crash at any point can be recovered from.
 
 1. the input is still what was planned  2. the manifest is on disk, beside the staged files  3. ledger row
 *publishing*, if the lease is still ours; then the manifest goes to its place  4. one atomic step of the sink
-5. ledger row *published*. Only the driver does this.
+5. ledger row *published*. Only the driver does this. Several partitions take step 3 together, so that they share
+its fsyncs; each becomes visible alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from batch_scorer.core.chunks import FILES, QUARANTINE, Accounting, ChunkScored, StagedFile
-from batch_scorer.core.durable import writing
-from batch_scorer.core.errors import InternalError
+from batch_scorer.core.durable import NewNames, writing
+from batch_scorer.core.errors import BatchScorerError, InternalError, OutputError, StoreUnavailable
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.holdings import SUCCESS_MARKER
 from batch_scorer.core.lakefiles import PartitionFiles
+from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Plan
 from batch_scorer.core.records import GenerationRecord, GenerationState, Ingredients, Manifest, Pin
 from batch_scorer.core.validation import NONE_ASIDE, OnFail, SetAside, SuiteVerdict
@@ -30,7 +32,21 @@ from batch_scorer.lake.sinks import Kept, Publication
 from batch_scorer.planning.plan import ingredients_for
 
 
-def publish(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """A generation whose manifest is on disk, and of which nothing is visible. attempt: where all of it lies."""
+
+    manifest: Manifest
+    record: GenerationRecord
+    attempt: Path
+    publication: Publication
+
+    @property
+    def partition(self) -> Partition:
+        return self.manifest.partition
+
+
+def stage(
     parts: JobParts,
     plan: Plan,
     prepared: Prepared,
@@ -38,28 +54,27 @@ def publish(
     verdicts: tuple[Mapping[str, Any], ...],
     *,
     run_id: str,
-    token: str,
     rows: Accounting,
     pin: Pin | None,
     warnings: Sequence[str],
-) -> GenerationRecord:
-    """verdicts: as `store_verdict` gave them. Before step 4 nothing is visible, after it everything.
+) -> Staged:
+    """Steps 1 and 2. verdicts: as `store_verdict` gave them.
 
-    Raises: InputMoved, OutputError, DamageFound, LeaseLost.
+    Raises: InputMoved, OutputError, DamageFound.
     """
     check_input_unmoved(parts, prepared)
     manifest = _manifest(
         parts, plan, prepared, chunks, verdicts, run_id=run_id, rows=rows, pin=pin, warnings=warnings
     )
-    return publish_manifest(parts, manifest, staging=prepared.opening.staging, token=token)
+    return stage_manifest(parts, manifest, staging=prepared.opening.staging)
 
 
-def publish_manifest(parts: JobParts, manifest: Manifest, *, staging: str, token: str) -> GenerationRecord:
-    """Steps 2 to 5, for a run and for a rollback. staging: the name of the attempt's directory.
+def stage_manifest(parts: JobParts, manifest: Manifest, *, staging: str) -> Staged:
+    """Step 2, for a run and for a rollback. staging: the name of the attempt's directory.
 
-    Raises: OutputError, DamageFound, LeaseLost.
+    Raises: OutputError, DamageFound.
     """
-    job, partition = manifest.job, manifest.partition
+    partition = manifest.partition
     _check_accounting(manifest)
     check_place(parts, partition)
     attempt = parts.places.staging(partition, staging)
@@ -73,19 +88,72 @@ def publish_manifest(parts: JobParts, manifest: Manifest, *, staging: str, token
     fault_point(FaultPoint.BEFORE_MANIFEST)
     record = _record(manifest, parts.manifests.stage(manifest, attempt))
     fault_point(FaultPoint.AFTER_MANIFEST)
-    parts.ledger.begin_publish(record, token)
+    return Staged(manifest=manifest, record=record, attempt=attempt, publication=publication)
+
+
+def begin(
+    parts: JobParts, staged: Sequence[Staged], token: str, names: NewNames
+) -> Mapping[Partition, BatchScorerError | None]:
+    """Step 3 for several together: their rows in one transaction, their manifests with few fsyncs.
+
+    names: of what their manifests speak of, which is to last, too.
+    Returns: for each, why it must not become visible, if anything stops it. Raises: StoreUnavailable.
+    """
+    refused = _begin_rows(parts, staged, token)
     fault_point(FaultPoint.PUBLISHING_RECORDED)
-    parts.manifests.put_in_place(manifest, attempt)
+    for each in staged:
+        if refused[each.partition] is None:
+            try:
+                parts.manifests.put_in_place(each.manifest, each.attempt, names)
+            except BatchScorerError as error:
+                refused[each.partition] = error
+    try:
+        names.sync()
+    except OutputError as error:  # nobody can say whose name may be lost
+        refused = {partition: why or error for partition, why in refused.items()}
     fault_point(FaultPoint.MANIFEST_IN_PLACE)
-    parts.sink.publish(publication)
+    return refused
+
+
+def show(parts: JobParts, staged: Staged) -> GenerationRecord:
+    """Steps 4 and 5 of one that `begin` let through. Raises: OutputError, DamageFound."""
+    manifest, record = staged.manifest, staged.record
+    parts.sink.publish(staged.publication)
     fault_point(FaultPoint.BEFORE_PUBLISHED)
-    parts.ledger.finish_publish(job, partition, manifest.generation, datetime.now(UTC))
+    parts.ledger.finish_publish(record.job, record.partition, record.number, datetime.now(UTC))
     fault_point(FaultPoint.PUBLISHED_RECORDED)
-    parts.ledger.record_output_columns(job, manifest.columns, record.run_id)
+    if parts.ledger.output_columns(record.job) != manifest.columns:
+        parts.ledger.record_output_columns(record.job, manifest.columns, record.run_id)
     fault_point(FaultPoint.COLUMNS_RECORDED)
     forget_old_generations(parts, manifest)
     fault_point(FaultPoint.AFTER_CLEANUP)
     return record
+
+
+def publish_manifest(parts: JobParts, manifest: Manifest, *, staging: str, token: str) -> GenerationRecord:
+    """Steps 2 to 5 of one alone. Raises: OutputError, DamageFound, LeaseLost, StoreUnavailable."""
+    staged = stage_manifest(parts, manifest, staging=staging)
+    why_not = begin(parts, (staged,), token, NewNames())[manifest.partition]
+    if why_not is not None:
+        raise why_not
+    return show(parts, staged)
+
+
+def _begin_rows(
+    parts: JobParts, staged: Sequence[Staged], token: str
+) -> dict[Partition, BatchScorerError | None]:
+    """One that is refused takes the rows of all with it: then each tries alone."""
+    try:
+        if staged:
+            parts.ledger.begin_publishes([each.record for each in staged], token)
+    except StoreUnavailable:
+        raise
+    except BatchScorerError as error:
+        if len(staged) == 1:
+            return {staged[0].partition: error}
+        alone = [_begin_rows(parts, (each,), token) for each in staged]
+        return {partition: why for refused in alone for partition, why in refused.items()}
+    return {each.partition: None for each in staged}
 
 
 def publication_of(
@@ -132,12 +200,14 @@ def store_verdict(
     verdict: SuiteVerdict,
     run_id: str,
     set_aside: Mapping[str, SetAside] | None,
+    names: NewNames,
 ) -> Mapping[str, Any]:
-    """Keep GX's own result as a file, and a line about it for the manifest and the ledger.
+    """Keep GX's own result as a file, durable once `names` are synced, and a line about it for the manifest
+    and the ledger.
 
     set_aside: by input suite; told of those that set rows aside, zero rows included. None: not counted.
     """
-    file = parts.validations.write(parts.job.name, prepared.partition.path, run_id, verdict)
+    file = parts.validations.write(parts.job.name, prepared.partition.path, run_id, verdict, names)
     found = None
     if set_aside is not None and verdict.on_fail is OnFail.QUARANTINE and verdict.stage == "input":
         found = set_aside.get(verdict.suite, NONE_ASIDE)

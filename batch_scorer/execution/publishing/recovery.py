@@ -133,7 +133,7 @@ def _settle_publish(parts: JobParts, record: GenerationRecord, opening: Opening 
     if holds(parts.sink, record.partition, record.output_names):
         return _roll_forward(parts, record, attempt, taken)
     publication = publication_of(parts, record, attempt, None)
-    may_repeat = parts.sink.fence(publication) if taken.may_live else True
+    may_repeat = parts.sink.fence(publication, may_live=taken.may_live)
     if holds(parts.sink, record.partition, record.output_names):  # it was faster than the fence
         return _roll_forward(parts, record, attempt, taken)
     parts.sink.undo(publication)

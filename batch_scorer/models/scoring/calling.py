@@ -49,16 +49,21 @@ def predict(
         raise
     except Exception as error:
         raise _raised(raising_rows(call, frame, error), len(frame), error) from None
-    if result.shape != (len(frame), *shape):
+    require_usable(result, len(frame), method, shape)
+    return result
+
+
+def require_usable(result: np.ndarray, n_rows: int, method: Method, shape: tuple[int, ...]) -> None:
+    """Raises: ScoringError: it is not (n_rows, *shape), or a row has a value that is no answer."""
+    if result.shape != (n_rows, *shape):
         raise ScoringError(
-            f"{method} gave an array of shape {result.shape} for {len(frame):,} rows; its signature says "
-            f"{(len(frame), *shape)}",
+            f"{method} gave an array of shape {result.shape} for {n_rows:,} rows; its signature says "
+            f"{(n_rows, *shape)}",
             fix="register the model again as a new version",
         )
     bad = np.flatnonzero(unusable(result))
     if bad.size:
         raise _unusable(result, bad, method)
-    return result
 
 
 def caller(estimator: Any, method: Method, takes: Takes) -> Callable[[pd.DataFrame], np.ndarray]:

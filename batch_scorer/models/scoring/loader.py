@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from batch_scorer.models.registry.reading import read_plain
 from batch_scorer.models.scoring.calling import predict
 from batch_scorer.models.scoring.compatibility import environment_differences
 from batch_scorer.models.scoring.golden import table_from_bytes
+from batch_scorer.models.scoring.one_thread import one_thread
 from batch_scorer.models.scoring.replaying import require_same_outputs
 from batch_scorer.models.signature.frames import model_frame
 from batch_scorer.models.trust.artefacts import load_artefact
@@ -40,12 +41,23 @@ _MAX_CACHED = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
-    """An estimator whose hash and golden rows were right. warnings: for people, one sentence each."""
+    """An estimator whose hash and golden rows were right.
+
+    warnings: for people, one sentence each. golden_inputs: None, where it has none. ways: by method how a chunk
+    is scored, once that was found out (see scorer.py).
+    """
 
     manifest: ModelManifest
     estimator: Any
     warnings: tuple[str, ...]
     threads: ThreadpoolController
+    golden_inputs: pa.Table | None = None
+    ways: dict[Method, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def label(self) -> str:
+        """`taxi_tips@7`."""
+        return label_of(self.manifest)
 
     def predict(self, features: pa.Table, method: Method) -> np.ndarray:
         """(n_rows, *shape) as the signature says for the method; floats are finite.
@@ -55,10 +67,9 @@ class LoadedModel:
         """
         signature = self.manifest.signature
         if method not in signature.outputs:
-            raise SignatureInvalid(f"{self.manifest.name}@{self.manifest.version} has no {method}")
+            raise SignatureInvalid(f"{self.label} has no {method}")
         frame = model_frame(features, signature)
-        # Here, not at start-up: limits set in another thread are not seen by OpenMP.
-        with self.threads.limit(limits=1):
+        with one_thread(self.threads):
             return predict(self.estimator, frame, method, signature.outputs[method], signature.takes)
 
 
@@ -81,7 +92,7 @@ def open_version(manifest: ModelManifest, read: Callable[[str], bytes]) -> Loade
 
     Raises: as load_model.
     """
-    label = f"{manifest.name}@{manifest.version}" if manifest.version else manifest.name
+    label = label_of(manifest)
     files = {name: _checked(name, read(name), sha256, label) for name, sha256 in manifest.files.items()}
     artefact = load_artefact(
         files[manifest.artefact], manifest.format, allow_pickle=manifest.allow_pickle, label=label
@@ -89,11 +100,13 @@ def open_version(manifest: ModelManifest, read: Callable[[str], bytes]) -> Loade
     use_one_thread(artefact.estimator)
     threads = ThreadpoolController()
     differing = environment_differences(manifest)
+    golden_inputs = None
     if manifest.n_golden_rows:
-        with threads.limit(limits=1):
+        golden_inputs = table_from_bytes(files[GOLDEN_INPUT_FILE])
+        with one_thread(threads):
             require_same_outputs(
                 artefact.estimator,
-                table_from_bytes(files[GOLDEN_INPUT_FILE]),
+                golden_inputs,
                 table_from_bytes(files[GOLDEN_OUTPUT_FILE]),
                 manifest.signature,
                 label=label,
@@ -105,7 +118,13 @@ def open_version(manifest: ModelManifest, read: Callable[[str], bytes]) -> Loade
         estimator=artefact.estimator,
         warnings=_warnings(manifest, artefact.fitted_with, differing, label),
         threads=threads,
+        golden_inputs=golden_inputs,
     )
+
+
+def label_of(manifest: ModelManifest) -> str:
+    """Without a version, before it has one."""
+    return f"{manifest.name}@{manifest.version}" if manifest.version else manifest.name
 
 
 _cache: dict[tuple[str, str], LoadedModel] = {}

@@ -17,8 +17,6 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from skops.io import get_untrusted_types
-
 from batch_scorer.core.errors import ModelRefused
 
 _NODES = "read-only node arrays; a crafted one can crash predict, hence the pinned hash"
@@ -125,6 +123,8 @@ def refused_types(data: bytes) -> tuple[str, ...]:
 
     Raises: what skops raises for bytes that are no skops file.
     """
+    from skops.io import get_untrusted_types  # all of scikit-learn comes with it
+
     return tuple(sorted(set(get_untrusted_types(data=data)) - TRUSTED_TYPES.keys()))
 
 

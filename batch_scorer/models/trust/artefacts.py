@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import joblib
-import skops.io
 from sklearn.exceptions import InconsistentVersionWarning
 
 from batch_scorer.core.errors import BatchScorerError, ModelRefused, ModelUnloadable
 from batch_scorer.core.models import ModelFormat
-from batch_scorer.models.trust.allow_list import TRUSTED_TYPES, require_trusted
-from batch_scorer.models.trust.archives import require_bounded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +51,21 @@ def load_artefact(data: bytes, model_format: ModelFormat, *, allow_pickle: bool,
 def _load(data: bytes, model_format: ModelFormat, label: str) -> Any:
     match model_format:
         case ModelFormat.SKOPS:
-            require_bounded(data, label=label)
-            require_trusted(data, label=label)
-            return skops.io.loads(data, trusted=sorted(TRUSTED_TYPES))
+            return _load_skops(data, label)
         case ModelFormat.JOBLIB:
             return joblib.load(io.BytesIO(data))
+
+
+def _load_skops(data: bytes, label: str) -> Any:
+    # Here: skops imports every module of scikit-learn, and pytest and dask.array on the way.
+    import skops.io
+
+    from batch_scorer.models.trust.allow_list import TRUSTED_TYPES, require_trusted
+    from batch_scorer.models.trust.archives import require_bounded
+
+    require_bounded(data, label=label)
+    require_trusted(data, label=label)
+    return skops.io.loads(data, trusted=sorted(TRUSTED_TYPES))
 
 
 def _other_version(caught: list[warnings.WarningMessage]) -> str | None:

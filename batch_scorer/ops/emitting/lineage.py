@@ -20,6 +20,7 @@ from batch_scorer.core.outcomes import Blocked, Failed, PartitionOutcome, Publis
 from batch_scorer.core.partitions import KeyType
 from batch_scorer.core.plans import Plan
 from batch_scorer.core.records import RunRecord
+from batch_scorer.core.stores import is_object_url, parse_object_url
 from batch_scorer.ops.emitting.expectations import Checked, expectations
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 # The client demands a URI, and a name is all that this software has.
 PRODUCER = "urn:batch-scorer:events"
 _NAME = "batch-scorer"
-_FILES = "file"  # https://openlineage.io/docs/spec/naming: the namespace of a local file system
 _KEY_TYPES = {KeyType.DATE: "date32", KeyType.STRING: "string", KeyType.INT: "int64"}
 _SEVERITIES = {True: "error", False: "warn", None: None}
 _NOT_READY = 75
@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What all events of a job are about. input_root, predictions: absolute paths."""
+    """What all events of a job are about. input_root, predictions: absolute paths, or URLs."""
 
     job: JobFile
     namespace: str
@@ -85,8 +85,8 @@ def start_event(subject: Subject, run: RunRecord) -> RunEvent:
         run,
         RunState.START,
         run.started_at,
-        InputDataset(_FILES, subject.input_root),
-        OutputDataset(_FILES, subject.predictions),
+        InputDataset(*_named(subject.input_root)),
+        OutputDataset(*_named(subject.predictions)),
     )
 
 
@@ -200,7 +200,7 @@ def _input(subject: Subject, ended: EndedRun, checked: Sequence[Checked]) -> Inp
         of_input["dataQualityAssertions"] = _made(
             data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet, assertions=assertions
         )
-    return InputDataset(_FILES, subject.input_root, facets=facets, inputFacets=of_input)
+    return InputDataset(*_named(subject.input_root), facets=facets, inputFacets=of_input)
 
 
 def _output(subject: Subject, ended: EndedRun) -> OutputDataset:
@@ -215,7 +215,7 @@ def _output(subject: Subject, ended: EndedRun) -> OutputDataset:
     )
 
     if not ended.published:
-        return OutputDataset(_FILES, subject.predictions)
+        return OutputDataset(*_named(subject.predictions))
     facets: dict[str, DatasetFacet] = {
         "version": _made(dataset_version_dataset.DatasetVersionDatasetFacet, datasetVersion=ended.run.run_id),
     }
@@ -235,7 +235,15 @@ def _output(subject: Subject, ended: EndedRun) -> OutputDataset:
             fileCount=sum(outcome.n_files for outcome in ended.published),
         )
     }
-    return OutputDataset(_FILES, subject.predictions, facets=facets, outputFacets=statistics)
+    return OutputDataset(*_named(subject.predictions), facets=facets, outputFacets=statistics)
+
+
+def _named(root: str) -> tuple[str, str]:
+    """Namespace and name of a table, as https://openlineage.io/docs/spec/naming has them."""
+    if is_object_url(root):
+        url = parse_object_url(root)
+        return url.bucket, url.key
+    return "file", root
 
 
 def _input_columns(plan: Plan | None) -> tuple[tuple[str, str], ...]:
@@ -260,7 +268,7 @@ def _column_lineage(subject: Subject, models: Sequence[ModelPin]) -> ColumnLinea
 
     def field(name: str, kind: str, subtype: str, description: str | None = None) -> InputField:
         how = lineage.Transformation(type=kind, subtype=subtype, description=description)
-        return lineage.InputField(_FILES, subject.input_root, name, [how])
+        return lineage.InputField(*_named(subject.input_root), name, [how])
 
     job = subject.job
     same = (*job.carried_columns, *(key.name for key in job.input.partition_by))

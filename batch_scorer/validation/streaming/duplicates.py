@@ -74,7 +74,7 @@ class KeyRows:
         placed = list(zip(self.rows.runs, self.shifts, strict=True))
         runs = [run if isinstance(run, SpillFile) else _moved(run, shift) for run, shift in placed]
         file_shifts = [shift for run, shift in placed if isinstance(run, SpillFile)]
-        rows = RowRuns(keys=self.rows.keys, runs=tuple(runs)).spilled(directory, name)
+        rows = RowRuns(keys=self.rows.keys, runs=tuple(runs)).spilled_in_order(directory, name)
         return type(self)(rows=rows, shifts=(*file_shifts, 0))
 
     def duplicates(self, directory: Path, first: int) -> Duplicates:
@@ -83,6 +83,8 @@ class KeyRows:
         directory: where the files are; a bucket at a time is in memory. first: how many rows to give.
         Raises: DamageFound.
         """
+        if self.rows.runs and self.rows.differ():
+            return Duplicates(n_rows=0, rows=self._no_rows(directory))
         n_rows, found = 0, None
         for tables in self.rows.groups(directory):
             moved = [_moved(table, shift) for table, shift in zip(tables, self.shifts, strict=True)]
@@ -92,6 +94,10 @@ class KeyRows:
             together = repeated if found is None else pa.concat_tables([found, repeated])
             found = _first_by_position(together, first)
         return Duplicates(n_rows=n_rows, rows=found)
+
+    def _no_rows(self, directory: Path) -> pa.Table:
+        """With the columns that rows would have."""
+        return next(self.rows.tables(directory)).slice(0, 0)
 
     def as_json(self) -> dict[str, Any]:
         return {"shifts": list(self.shifts), "rows": self.rows.as_json()}

@@ -117,6 +117,38 @@ class ExactSum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """How many values there are, and their sum: a quarter of the work of their moments."""
+
+    n: int = 0
+    total: ExactSum = ExactSum()
+
+    @classmethod
+    def of(cls, values: npt.NDArray[Any]) -> Self:
+        """values: (n,) floats of up to 64 bits, or integers. Raises: ValueError, when one is NaN."""
+        return cls(n=len(values), total=ExactSum.of(values))
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(n=self.n + other.n, total=self.total + other.total)
+
+    def sum(self) -> float:
+        """The float64 nearest to the sum; 0 when there are no values."""
+        return self.total.value()
+
+    def mean(self) -> float:
+        """The float64 nearest to the mean; NaN when there are no values."""
+        return self.total.divided_by(self.n) if self.n else math.nan
+
+    def as_json(self) -> dict[str, Any]:
+        return {"n": self.n, "total": self.total.as_json()}
+
+    @classmethod
+    def from_json(cls, parts: Mapping[str, Any]) -> Self:
+        """What as_json gave. Raises: ValueError, KeyError, TypeError."""
+        return cls(n=int(parts["n"]), total=ExactSum.from_json(parts["total"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Moments:
     """How many values there are, their sum and the sum of their squares."""
 
@@ -134,14 +166,6 @@ class Moments:
         return type(self)(
             n=self.n + other.n, total=self.total + other.total, squares=self.squares + other.squares
         )
-
-    def sum(self) -> float:
-        """The float64 nearest to the sum; 0 when there are no values."""
-        return self.total.value()
-
-    def mean(self) -> float:
-        """The float64 nearest to the mean; NaN when there are no values."""
-        return self.total.divided_by(self.n) if self.n else math.nan
 
     def stdev(self) -> float:
         """The float64 nearest to √(Σ(x − mean)² / (n − 1)); NaN below two values, or with an infinity."""

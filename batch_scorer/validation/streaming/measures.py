@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from batch_scorer.validation.streaming.domains import Ignore, columns_in, count, held, parsed, without_nulls
 from batch_scorer.validation.streaming.duplicates import KeyRows
-from batch_scorer.validation.streaming.exact_sums import Moments
+from batch_scorer.validation.streaming.exact_sums import Moments, Totals
 from batch_scorer.validation.streaming.extremes import Extremes, Tally
 from batch_scorer.validation.streaming.failing import POSITION, FailingRows
 from batch_scorer.validation.streaming.kernels.table import KERNELS
@@ -23,7 +23,7 @@ from batch_scorer.validation.streaming.order import OrderedRows, out_of_order
 from batch_scorer.validation.streaming.rows import Column, Kind, Mask, Rows
 from batch_scorer.validation.streaming.value_counts import ValueCounts
 
-Partial = FailingRows | OrderedRows | Extremes | Moments | Tally | ValueCounts | KeyRows
+Partial = FailingRows | OrderedRows | Extremes | Totals | Moments | Tally | ValueCounts | KeyRows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +162,17 @@ class ExtremesFound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NumbersSummed:
+    """The sum of one column's numbers."""
+
+    columns: tuple[str, ...]
+    condition: str | None = None
+
+    def of(self, rows: Rows, sampling: Sampling) -> Totals:  # noqa: ARG002
+        return Totals.of(numbers_of(rows, self.columns[0], self.condition))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MomentsSummed:
     """Sums of one column's numbers and of their squares."""
 
@@ -169,9 +180,7 @@ class MomentsSummed:
     condition: str | None = None
 
     def of(self, rows: Rows, sampling: Sampling) -> Moments:  # noqa: ARG002
-        column = rows.column(self.columns[0])
-        domain = without_nulls(held(self.condition, rows), [column], Ignore.ANY)
-        return Moments.of(column.numbers if domain is None else column.numbers[domain])
+        return Moments.of(numbers_of(rows, self.columns[0], self.condition))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,9 +213,16 @@ class KeysGathered:
         domain = without_nulls(held(self.condition, rows), columns, self.ignore)
         where = np.arange(rows.n_rows) if domain is None else np.flatnonzero(domain)
         extra = [name for name in dict.fromkeys(sampling.columns) if name not in self.columns]
-        names = list(dict.fromkeys((*self.columns, *extra)))
-        table = rows.take(where, tuple(names))
+        names = tuple(dict.fromkeys((*self.columns, *extra)))
+        table = rows.all(names) if domain is None else rows.take(where, names)
         return KeyRows.of(table.select(list(self.columns)), table.select(extra), where)
+
+
+def numbers_of(rows: Rows, name: str, condition: str | None) -> np.ndarray[Any, Any]:
+    """A column's numbers without nulls, on the rows of a condition."""
+    column = rows.column(name)
+    domain = without_nulls(held(condition, rows), [column], Ignore.ANY)
+    return column.numbers if domain is None else column.numbers[domain]
 
 
 def values_of(rows: Rows, name: str, condition: str | None) -> pa.Array:
@@ -233,7 +249,8 @@ def partial_as_json(partial: Partial) -> dict[str, Any]:
 
 
 _PARTIALS: Mapping[str, Any] = {
-    kind.__name__: kind for kind in (FailingRows, OrderedRows, Extremes, Moments, Tally, ValueCounts, KeyRows)
+    kind.__name__: kind
+    for kind in (FailingRows, OrderedRows, Extremes, Totals, Moments, Tally, ValueCounts, KeyRows)
 }
 
 SHOWING_ROWS = (RowsThatFail, RowsOutOfOrder, KeysGathered)

@@ -16,7 +16,13 @@ from batch_scorer.validation.streaming.arrow_text import (
     table_from_text,
 )
 from batch_scorer.validation.streaming.hashing import N_BUCKETS, plain
-from batch_scorer.validation.streaming.spill_files import SpillFile, by_bucket, write_spill_file
+from batch_scorer.validation.streaming.spans import Span, are_apart, ascending_span
+from batch_scorer.validation.streaming.spill_files import (
+    SpillFile,
+    by_bucket,
+    write_ascending_file,
+    write_spill_file,
+)
 
 GROUP_ROWS = 262_144  # fewer would have each of many files opened more often
 
@@ -77,11 +83,27 @@ class RowRuns:
         file = write_spill_file(pa.concat_tables(self.tables_in_memory), self.keys, directory / name)
         return type(self)(keys=self.keys, runs=(*self.files, file))
 
+    def spilled_in_order(self, directory: Path, name: str) -> Self:
+        """The same, cheaper where the rows in memory come in the order of their one key.
+
+        Raises: DiskFull, OutputUnwritable.
+        """
+        span = _span_of(self.tables_in_memory, self.keys)
+        if span is None:
+            return self.spilled(directory, name)
+        file = write_ascending_file(pa.concat_tables(self.tables_in_memory), span, directory / name)
+        return type(self)(keys=self.keys, runs=(*self.files, file))
+
+    def differ(self) -> bool:
+        """Whether it is certain, without reading a file, that no two rows have the same key."""
+        spans = (run.span if isinstance(run, SpillFile) else _span_of((run,), self.keys) for run in self.runs)
+        return are_apart(spans)
+
     def bucket(self, b: int, directory: Path) -> pa.Table | None:
         """The rows of bucket b, in order; None when there are no runs at all."""
         if not self.runs:
             return None
-        return pa.concat_tables(run.buckets(b, b + 1, directory) for run in self._by_bucket())
+        return pa.concat_tables(run.buckets(b, b + 1, directory) for run in self._by_bucket(directory))
 
     def groups(self, directory: Path) -> Iterator[list[pa.Table]]:
         """All rows, in groups: rows with equal keys are in one group.
@@ -94,7 +116,7 @@ class RowRuns:
                 yield list(self.runs)
             return
         n_together = min(N_BUCKETS, max(1, N_BUCKETS * GROUP_ROWS // self.n_rows))
-        grouped = self._by_bucket()
+        grouped = self._by_bucket(directory)
         for start in range(0, N_BUCKETS, n_together):
             stop = min(start + n_together, N_BUCKETS)
             yield [run.buckets(start, stop, directory) for run in grouped]
@@ -128,8 +150,11 @@ class RowRuns:
         ]
         return cls(keys=tuple(parts["keys"]), runs=tuple(runs))
 
-    def _by_bucket(self) -> list[SpillFile | _Grouped]:
-        return [run if isinstance(run, SpillFile) else _Grouped(run, self.keys) for run in self.runs]
+    def _by_bucket(self, directory: Path) -> list[SpillFile | _Grouped]:
+        return [
+            run.in_buckets(self.keys, directory) if isinstance(run, SpillFile) else _Grouped(run, self.keys)
+            for run in self.runs
+        ]
 
 
 class _Grouped:
@@ -140,6 +165,13 @@ class _Grouped:
 
     def buckets(self, start: int, stop: int, directory: Path) -> pa.Table:  # noqa: ARG002  as a file's
         return self._table.slice(self._edges[start], self._edges[stop] - self._edges[start])
+
+
+def _span_of(tables: Sequence[pa.Table], keys: Sequence[str]) -> Span | None:
+    """Of keys of one column; tables: that follow each other."""
+    if len(keys) != 1 or not tables:
+        return None
+    return ascending_span(pa.chunked_array([chunk for table in tables for chunk in table[keys[0]].chunks]))
 
 
 def _n_rows(run: pa.Table | SpillFile) -> int:

@@ -1,11 +1,15 @@
-"""Rows too many for memory, in one Arrow file: sorted by bucket, every bucket readable alone."""
+"""Rows too many for memory, in one Arrow file: sorted by bucket, every bucket readable alone.
+
+Unless their keys came in ascending order. Then the rows stay as they are, and what most often is all that is
+asked, whether two chunks can have a key in common, is told by the first and the last one.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -16,21 +20,35 @@ import pyarrow as pa
 from batch_scorer.core.durable import fsync_directory, make_directories, writing
 from batch_scorer.core.errors import DamageFound
 from batch_scorer.validation.streaming.hashing import N_BUCKETS, buckets_of
+from batch_scorer.validation.streaming.spans import Span
 
 _FIX = "have the partition validated anew"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpillFile:
-    """An Arrow IPC file of N_BUCKETS record batches; batch b holds the rows of bucket b, maybe none."""
+    """An Arrow IPC file of N_BUCKETS record batches; batch b holds the rows of bucket b, maybe none.
+
+    span: of the keys, when they ascend. The file holds its rows as they came then, and has no buckets.
+    """
 
     name: str
     n_rows: int
     n_bytes: int
     sha256: str
+    span: Span | None = None
+
+    def in_buckets(self, keys: Sequence[str], directory: Path) -> SpillFile:
+        """The same rows in a file with buckets, a new one unless this has them.
+
+        Raises: DamageFound, DiskFull, OutputUnwritable.
+        """
+        if self.span is None:
+            return self
+        return write_spill_file(self.table(directory), keys, directory / f"{self.name}-in-buckets")
 
     def buckets(self, start: int, stop: int, directory: Path) -> pa.Table:
-        """The rows of buckets start to stop - 1. Raises: DamageFound."""
+        """The rows of buckets start to stop - 1, of a file that has them. Raises: DamageFound."""
 
         def read(reader: pa.RecordBatchFileReader) -> pa.Table:
             return pa.Table.from_batches([reader.get_batch(b) for b in range(start, stop)], reader.schema)
@@ -53,8 +71,9 @@ class SpillFile:
 
     @classmethod
     def from_json(cls, parts: Mapping[str, Any]) -> Self:
-        """What as_json gave. Raises: TypeError."""
-        return cls(**parts)
+        """What as_json gave. Raises: TypeError, KeyError, ValueError."""
+        span = parts["span"]
+        return cls(**{**parts, "span": None if span is None else _span(*span)})
 
     def _read(self, directory: Path, read: Callable[[pa.RecordBatchFileReader], pa.Table]) -> pa.Table:
         path = self._checked(directory)
@@ -91,6 +110,16 @@ def write_spill_file(table: pa.Table, keys: Sequence[str], path: Path) -> SpillF
     Raises: DiskFull, OutputUnwritable, TypeError.
     """
     ordered, edges = by_bucket(table, keys)
+    rows = (_one_batch(ordered.slice(edges[b], edges[b + 1] - edges[b])) for b in range(N_BUCKETS))
+    return _written(rows, table, path, None)
+
+
+def write_ascending_file(table: pa.Table, span: Span, path: Path) -> SpillFile:
+    """Write rows whose keys ascend, as they are; else as write_spill_file. span: of their keys."""
+    return _written(table.to_batches(), table, path, span)
+
+
+def _written(batches: Iterable[pa.RecordBatch], table: pa.Table, path: Path, span: Span | None) -> SpillFile:
     beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     with writing(path):
         make_directories(path.parent)
@@ -98,8 +127,8 @@ def write_spill_file(table: pa.Table, keys: Sequence[str], path: Path) -> SpillF
             with beside.open("wb") as file:
                 hashed = _HashedFile(file)
                 with pa.ipc.new_file(hashed, table.schema) as writer:
-                    for b in range(N_BUCKETS):
-                        writer.write_batch(_one_batch(ordered.slice(edges[b], edges[b + 1] - edges[b])))
+                    for batch in batches:
+                        writer.write_batch(batch)
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(path)
@@ -107,7 +136,11 @@ def write_spill_file(table: pa.Table, keys: Sequence[str], path: Path) -> SpillF
             beside.unlink(missing_ok=True)
         fsync_directory(path.parent)
     return SpillFile(
-        name=path.name, n_rows=table.num_rows, n_bytes=hashed.tell(), sha256=hashed.digest.hexdigest()
+        name=path.name,
+        n_rows=table.num_rows,
+        n_bytes=hashed.tell(),
+        sha256=hashed.digest.hexdigest(),
+        span=span,
     )
 
 
@@ -117,6 +150,14 @@ def by_bucket(table: pa.Table, keys: Sequence[str]) -> tuple[pa.Table, list[int]
     order = np.argsort(buckets, kind="stable")
     edges = np.concatenate([[0], np.cumsum(np.bincount(buckets, minlength=N_BUCKETS))])
     return table.take(pa.array(order)).combine_chunks(), edges.tolist()
+
+
+def _span(first: int | str, last: int | str) -> Span:
+    match first, last:
+        case (int(), int()) | (str(), str()):
+            return first, last  # type: ignore[return-value]
+        case _:
+            raise ValueError(f"{first!r} and {last!r} are no span of keys")
 
 
 def _one_batch(rows: pa.Table) -> pa.RecordBatch:

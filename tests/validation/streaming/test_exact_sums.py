@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_scorer.validation.streaming.exact_sums import ExactSum, Moments
+from batch_scorer.validation.streaming.exact_sums import ExactSum, Moments, Totals
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 WILD = FINITE | st.sampled_from([5e-324, -5e-324, 1.7976931348623157e308, -1.7976931348623157e308, 0.1, -0.0])
@@ -57,10 +57,11 @@ def test_any_cut_and_order_gives_the_same_object(
     edges = [0, *sorted(min(cut, len(values)) for cut in cuts), len(values)]
     parts = [values[start:stop] for start, stop in pairwise(edges)]
     random.shuffle(parts)
-    merged = Moments()
-    for part in parts:
-        merged = Moments.from_json(json.loads(json.dumps((merged + Moments.of(part)).as_json())))
-    assert merged == Moments.of(values)
+    for kind in (Moments, Totals):
+        merged = kind()
+        for part in parts:
+            merged = kind.from_json(json.loads(json.dumps((merged + kind.of(part)).as_json())))
+        assert merged == kind.of(values)
 
 
 @given(NUMBERS)
@@ -68,7 +69,7 @@ def test_moments_are_the_rational_ones(values: npt.NDArray[Any]) -> None:
     moments, exact = Moments.of(values), exactly(values)
     assert as_fraction(moments.squares) == sum(x * x for x in exact)
     if exact:
-        assert moments.mean() == nearest(sum(exact, Fraction(0)) / len(exact))
+        assert Totals.of(values).mean() == nearest(sum(exact, Fraction(0)) / len(exact))
     if len(exact) > 1:
         mean = sum(exact, Fraction(0)) / len(exact)
         variance = sum((x - mean) ** 2 for x in exact) / (len(exact) - 1)
@@ -110,19 +111,19 @@ def test_infinities_are_counted_apart() -> None:
     assert minus.value() == -math.inf
     assert math.isnan((plus + minus).value())
     assert (plus + minus).mantissa == 3
-    moments = Moments.of(np.array([1.0, np.inf, 3.0]))
-    assert moments.mean() == math.inf
-    assert math.isnan(moments.stdev())
+    assert Totals.of(np.array([1.0, np.inf, 3.0])).mean() == math.inf
+    assert math.isnan(Moments.of(np.array([1.0, np.inf, 3.0])).stdev())
     with pytest.raises(ValueError, match="no integer"):
         plus.as_integer()
 
 
 def test_nothing_has_a_sum_but_no_mean() -> None:
-    for nothing in (Moments(), Moments.of(np.array([], np.float64)), Moments.of(np.array([], np.int64))):
-        assert nothing == Moments()
-        assert nothing.sum() == 0
-        assert math.isnan(nothing.mean())
-        assert math.isnan(nothing.stdev())
+    for values in (np.array([], np.float64), np.array([], np.int64)):
+        assert Moments.of(values) == Moments()
+        assert math.isnan(Moments.of(values).stdev())
+        assert Totals.of(values) == Totals()
+        assert Totals.of(values).sum() == 0
+        assert math.isnan(Totals.of(values).mean())
     assert math.isnan(Moments.of(np.array([3.0])).stdev())
 
 

@@ -17,6 +17,7 @@ from batch_scorer.validation.streaming.measures import (
     ExtremesFound,
     Measure,
     MomentsSummed,
+    NumbersSummed,
     ValuesCounted,
 )
 from batch_scorer.validation.streaming.rows import Kind, kind_of
@@ -99,11 +100,11 @@ def _extreme(end: int) -> Callable[[Any, str, Kwargs, Found], Any]:
     return value
 
 
-def _sum(moments: Any, name: str, _: Kwargs, found: Found) -> Any:
+def _sum(totals: Any, name: str, _: Kwargs, found: Found) -> Any:
     if kind_of(found.schema.field(name).type) is Kind.INT and not found.has_null(name):
-        wrapped = (moments.total.as_integer() + _WRAPS_AT // 2) % _WRAPS_AT - _WRAPS_AT // 2
+        wrapped = (totals.total.as_integer() + _WRAPS_AT // 2) % _WRAPS_AT - _WRAPS_AT // 2
         return np.int64(wrapped)
-    return moments.sum()
+    return totals.sum()
 
 
 def _median(counts: Any, _name: str, _: Kwargs, found: Found) -> Any:
@@ -123,7 +124,7 @@ _ORDERED = (Kind.INT, Kind.FLOAT, Kind.FLOAT32, Kind.TIME)
 MIN = BetweenRule(metric="column.min", kinds=_ORDERED, needs=ExtremesFound, value=_extreme(0))
 MAX = BetweenRule(metric="column.max", kinds=_ORDERED, needs=ExtremesFound, value=_extreme(1))
 MEAN = BetweenRule(
-    metric="column.mean", kinds=_NUMBERS, needs=MomentsSummed, value=lambda moments, *_: moments.mean()
+    metric="column.mean", kinds=_NUMBERS, needs=NumbersSummed, value=lambda totals, *_: totals.mean()
 )
 STDEV = BetweenRule(
     metric="column.standard_deviation",
@@ -131,7 +132,7 @@ STDEV = BetweenRule(
     needs=MomentsSummed,
     value=lambda moments, *_: moments.stdev(),
 )
-SUM = BetweenRule(metric="column.sum", kinds=_NUMBERS, needs=MomentsSummed, value=_sum)
+SUM = BetweenRule(metric="column.sum", kinds=_NUMBERS, needs=NumbersSummed, value=_sum)
 MEDIAN = BetweenRule(metric="column.median", kinds=_NUMBERS, needs=ValuesCounted, value=_median)
 UNIQUE_COUNT = BetweenRule(
     metric="column.distinct_values.count",

@@ -10,11 +10,11 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batch_scorer.core.errors import DamageFound, OutputError, OutputUnwritable
-from batch_scorer.lake.delta_table import open_table, sync_log, unwritable
+from batch_scorer.core.errors import DamageFound, OutputError, OutputUnwritable, StoreUnavailable
+from batch_scorer.lake.delta.places import DeltaPlace
+from batch_scorer.lake.delta.table import open_table
 from batch_scorer.lake.sinks import Publication
 
 if TYPE_CHECKING:
@@ -22,10 +22,15 @@ if TYPE_CHECKING:
 
 _MAX_TRIES = 50
 _PAUSE_S = 0.4  # at most, between two tries
+_PAUSES_S = (
+    0.1,
+    0.5,
+    2.0,
+)  # of a store that does not answer, each after a request has been repeated for long
 
 
 def commit_once(
-    root: Path,
+    place: DeltaPlace,
     prepare: Callable[[], DeltaTable],
     act: Callable[[DeltaTable], None],
     is_in: Callable[[DeltaTable], bool],
@@ -46,19 +51,19 @@ def commit_once(
         except OutputError:
             raise
         except Exception as error:
-            now = _reopened(root, next_command)
+            now = _reopened(place, next_command)
             if is_in(now):
                 break
             if now.version() == before:  # nobody was faster: it will not get better
-                raise unwritable(root, doing, error) from error
+                raise place.address.unwritable(doing, error) from error
         time.sleep(random.uniform(0, _PAUSE_S))  # noqa: S311 (not a secret)
     else:
         raise OutputUnwritable(
             f"cannot {doing}: other commits were faster {_MAX_TRIES} times",
-            where=str(root),
+            where=place.address.url,
             fix="run again when fewer writers work on this table",
         )
-    sync_log(root, since=before)
+    place.sync_log(before)
 
 
 def properties(app: str | None, publication: Publication) -> CommitProperties:
@@ -76,16 +81,22 @@ def properties(app: str | None, publication: Publication) -> CommitProperties:
     )
 
 
-def _reopened(root: Path, next_command: str) -> DeltaTable:
+def _reopened(place: DeltaPlace, next_command: str) -> DeltaTable:
     why = "the table is gone"
-    try:
-        if table := open_table(root):
-            return table
-    except DamageFound as error:
-        why = error.what
+    for pause_s in _PAUSES_S:
+        try:
+            if table := open_table(place.address):
+                return table
+            break
+        except DamageFound as error:
+            why = error.what
+            break
+        except StoreUnavailable as error:  # one that failed a moment ago may answer in a moment
+            why = error.what
+            time.sleep(pause_s)
     raise DamageFound(
         f"the outcome of a commit is unknown: {why}",
-        where=str(root),
+        where=place.address.url,
         fix="make the table readable again, then let repair look what is in it",
         next_command=next_command,
     )

@@ -1,0 +1,93 @@
+"""From a fitted pipeline to a compiled one that has shown that it gives the same, or to the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+
+from batch_scorer.core.models import Method, Signature
+from batch_scorer.models.scoring.compiled.comparing import same_bits
+from batch_scorer.models.scoring.compiled.finals import final_for
+from batch_scorer.models.scoring.compiled.original import Original
+from batch_scorer.models.scoring.compiled.pipeline import CompiledPipeline
+from batch_scorer.models.scoring.compiled.plan import Form, Plan, tracks_of
+from batch_scorer.models.scoring.compiled.probes import probes
+from batch_scorer.models.scoring.compiled.reasons import Differs, NotCompiled, Unusual
+from batch_scorer.models.scoring.compiled.recognising.anatomy import anatomy
+
+Examples = list[tuple[str, pa.Table]]
+
+
+def compile_pipeline(
+    estimator: Any, signature: Signature, method: Method, golden: pa.Table | None
+) -> CompiledPipeline:
+    """Recognised, and proven on the golden rows and on rows made of what the model learned.
+
+    golden: the signature's columns. Raises: NotCompiled, Differs.
+    """
+    parts = anatomy(estimator)
+    tracks = tracks_of(parts, signature)
+    original = Original(estimator=estimator, parts=parts, signature=signature, method=method)
+    examples = [*([("golden rows", golden)] if golden is not None and len(golden) > 1 else [])]
+    examples += probes(estimator, signature)
+    plan = Plan(signature=signature, tracks=tracks, form=_form(original, examples, len(tracks)))
+    compiled = CompiledPipeline(original=original, plan=plan, final=final_for(parts.final, method, plan))
+    prove(compiled, examples)
+    return compiled
+
+
+def prove(compiled: CompiledPipeline, examples: Iterable[tuple[str, pa.Table]]) -> None:
+    """Where the original answers, the plan gives the same bits or has no answer; once at least it has one.
+
+    Raises: Differs; NotCompiled, when it never has an answer.
+    """
+    n_answers = 0
+    reason = "the original answers none of its examples"
+    for what, features in examples:
+        expected = _answer(compiled.original, features)
+        try:
+            result = compiled.chunk().score(features)
+        except Unusual as unusual:
+            reason = str(unusual) if expected is not None else reason
+            continue
+        if expected is None:
+            raise Differs(f"it answers where the original raises, on {what}")
+        if not same_bits(result, expected):
+            raise Differs(f"a compiled {compiled.original.method} is not the original's, on {what}")
+        n_answers += 1
+    if not n_answers:
+        raise NotCompiled(reason)
+
+
+def _form(original: Original, examples: Examples, n_columns: int) -> Form:
+    """Seen on the first examples that the original takes."""
+    for _, features in examples:
+        try:
+            table = original.table(features)
+        except Exception:  # noqa: S112 (some examples are meant to be refused)
+            continue
+        if sparse.issparse(table):
+            found = Form(dtype=table.dtype, order="C", is_sparse=True)
+        elif isinstance(table, np.ndarray) and table.ndim == 2 and table.dtype.kind in "fiub":
+            by_rows = table.flags.c_contiguous
+            found = Form(dtype=table.dtype, order="C" if by_rows else "F", is_sparse=False)
+        else:
+            raise NotCompiled("the table before its final estimator is no array of numbers")
+        if table.shape[1] != n_columns:
+            raise NotCompiled("the table before its final estimator has other columns than its steps tell of")
+        return found
+    raise NotCompiled("the original takes none of its examples")
+
+
+def _answer(original: Original, features: pa.Table) -> np.ndarray | None:
+    """None: it raises."""
+    try:
+        return original.whole(features)
+    except MemoryError:
+        raise
+    except Exception:
+        return None

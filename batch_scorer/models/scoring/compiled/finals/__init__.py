@@ -1,0 +1,20 @@
+"""The final estimator on a compiled table: faster where that is the same to the last bit, else its own call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from batch_scorer.core.models import Method
+from batch_scorer.models.scoring.compiled.finals.boosted import boosted
+from batch_scorer.models.scoring.compiled.finals.final import Final, OwnCall
+from batch_scorer.models.scoring.compiled.finals.forests import in_order
+from batch_scorer.models.scoring.compiled.finals.linear import linear
+from batch_scorer.models.scoring.compiled.plan import Plan
+
+__all__ = ["Final", "final_for"]
+
+
+def final_for(estimator: Any, method: Method, plan: Plan) -> Final:
+    if plan.form.is_sparse:
+        return linear(estimator, method, plan) or OwnCall(estimator, method)
+    return boosted(estimator, method) or in_order(estimator, method) or OwnCall(estimator, method)

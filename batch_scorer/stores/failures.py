@@ -1,0 +1,59 @@
+"""What the client of an object store says, in our words."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from batch_scorer.core.errors import BatchScorerError, StoreUnavailable
+from batch_scorer.core.stores import ObjectChanged
+
+_STATUS = re.compile(r"status code: (\d{3})")
+_CODE = re.compile(r"<Code>(\w{1,64})</Code>")
+_MAX_REASON = 240
+_AGAIN = "run again later; what was published stays. storage.retry_for says how long a request is repeated"
+
+
+@contextmanager
+def asking(where: str) -> Iterator[None]:
+    """Raises: FileNotFoundError, FileExistsError, PermissionError, ObjectChanged, StoreUnavailable."""
+    from obstore.exceptions import BaseError
+
+    try:
+        yield
+    except (BaseError, FileNotFoundError) as error:
+        raise _told(error, where) from None
+
+
+def _told(error: Exception, where: str) -> OSError | BatchScorerError:
+    from obstore import exceptions as said
+
+    text = str(error)
+    status, code = _found(_STATUS, text), _found(_CODE, text)
+    if code == "NoSuchBucket":
+        return FileNotFoundError(errno.ENOENT, "there is no such bucket", where)
+    if isinstance(error, said.AlreadyExistsError):
+        return FileExistsError(errno.EEXIST, "there is an object of this name already", where)
+    if isinstance(error, said.PreconditionError):
+        return ObjectChanged(where)
+    if isinstance(error, FileNotFoundError) or status == "404":
+        return FileNotFoundError(errno.ENOENT, "there is no such object", where)
+    if isinstance(error, said.PermissionDeniedError | said.UnauthenticatedError) or status in ("401", "403"):
+        why = f" ({code})" if code else ""
+        return PermissionError(errno.EACCES, f"the object store refuses this to our credentials{why}", where)
+    if isinstance(error, said.InvalidPathError):
+        return OSError(errno.EINVAL, f"a key that no path can be: {_reason(text)}", where)
+    return StoreUnavailable(f"the object store does not answer: {_reason(text)}", where=where, fix=_AGAIN)
+
+
+def _found(pattern: re.Pattern[str], text: str) -> str | None:
+    match = pattern.search(text)
+    return match[1] if match else None
+
+
+def _reason(text: str) -> str:
+    """The first line says it; what follows are the client's own structures."""
+    line = text.partition("\n")[0].removeprefix("Generic S3 error: ").rstrip(" :.")
+    return line if len(line) <= _MAX_REASON else f"{line[:_MAX_REASON]}…"

@@ -1,0 +1,387 @@
+"""Workers that are not ours, in processes of their own: looked at, trusted, lost, slow and late."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import joblib
+import pandas as pd
+import pytest
+
+from tests import taxi
+from tests.conftest import TaxiProject
+from tests.dask_processes import DaskProcesses, wait_for
+
+MakeSlow = Callable[..., TaxiProject]
+
+# Tells which process scored how many rows with which code, and takes its time.
+_MODEL = """
+    import os
+    import time
+    from pathlib import Path
+
+    import numpy as np
+    from sklearn.base import BaseEstimator, ClassifierMixin
+
+
+    class Slow(ClassifierMixin, BaseEstimator):
+        def fit(self, frame, target):
+            self.classes_ = np.array([0, 1])
+            self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
+            self.n_features_in_ = frame.shape[1]
+            return self
+
+        def predict_proba(self, frame):
+            time.sleep(self.pause_s)
+            while os.path.exists(self.trace + ".wait"):
+                time.sleep(0.02)
+            with open(self.trace, "a") as trace:
+                trace.write(f"{os.getpid()} {len(frame)} {__file__}\\n")
+            fare = frame["fare"].to_numpy()
+            return np.column_stack([1 - fare / 1000, fare / 1000])
+"""
+
+
+@pytest.fixture(scope="module")
+def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
+    """A scheduler and four workers, two of which have two threads. A test that takes one brings another."""
+    started = DaskProcesses(tmp_path_factory.mktemp("dask"))
+    try:
+        for n_threads in ("1", "1", "2", "2"):
+            started.add_worker("--nthreads", n_threads)
+        started.wait_for_workers(4)
+        yield started
+    finally:
+        started.close()
+
+
+@pytest.fixture
+def make_slow(make_project: Callable[..., TaxiProject], monkeypatch: pytest.MonkeyPatch) -> MakeSlow:
+    """`make_slow(n_days, pause_s=…)`: a model with code of its own, four chunks a day."""
+
+    def make(n_days: int, *, pause_s: float = 0.0) -> TaxiProject:
+        project = make_project(n_days, code=["src"], compute={"chunk": "1KB"})
+        module = f"slow_{uuid.uuid4().hex[:12]}"  # workers outlive the test, and import a name once
+        (project.root / "src").mkdir()
+        (project.root / "src" / f"{module}.py").write_text(textwrap.dedent(_MODEL))
+        monkeypatch.syspath_prepend(str(project.root / "src"))
+        frame = taxi.rides(50)
+        model = __import__(module).Slow().fit(frame[taxi.FEATURES], frame.tips > 0)
+        model.pause_s, model.trace = 0.0, str(project.root / "trace")
+        frame.to_parquet(project.root / "training.parquet")
+        model.pause_s = pause_s
+        joblib.dump(model, project.root / "slow.joblib")
+        registered = project.cli(
+            "models", "register", str(project.root / "slow.joblib"), "--name", "taxi_tips",
+            "--reference", str(project.root / "training.parquet"), "--allow-pickle", "--alias", "champion",
+        )  # fmt: skip
+        assert registered.code == 0, registered.stderr
+        (project.root / "trace").unlink()
+        return project
+
+    return make
+
+
+def _trace(project: TaxiProject) -> list[tuple[int, int, str]]:
+    """(process, rows, file of the code) of each prediction so far."""
+    path = project.root / "trace"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [(int(pid), int(n_rows), file) for pid, n_rows, file in (line.split() for line in lines)]
+
+
+def _log(project: TaxiProject) -> str:
+    """What runs have logged so far."""
+    return "".join(path.read_text() for path in (project.state / "logs").rglob("*.jsonl"))
+
+
+def _start(project: TaxiProject, address: str, *, program: str = "") -> subprocess.Popen[str]:
+    """program: run first, in the driver's process."""
+    command = f"{program}\nimport sys\nfrom batch_scorer.cli.main import main\nsys.exit(main())"
+    arguments = ["-p", str(project.root), "run", "taxi_tips", "--cluster", address, "--json"]
+    return subprocess.Popen(
+        [sys.executable, "-c", command, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _assert_whole(project: TaxiProject, index: int) -> None:
+    """Every ride once, with the score of an oracle that knows nothing of us."""
+    rides = pd.read_parquet(project.day(index), partitioning=None).set_index("ride_id")
+    published = project.published(index).set_index("ride_id")
+    assert published.index.is_unique
+    assert sorted(published.index) == sorted(rides.index)
+    assert published.score.equals((rides.fare / 1000).reindex(published.index).rename("score"))
+
+
+def _scores(project: TaxiProject) -> dict[str, bytes]:
+    frames = {
+        path.name: taxi.read_published(path).sort_values("ride_id") for path in project.predictions.iterdir()
+    }
+    return {name: frame[["ride_id", "score", "big_tip"]].to_csv().encode() for name, frame in frames.items()}
+
+
+# What every worker must have
+
+
+@pytest.mark.parametrize("model", ["linear", "boosted"])
+def test_four_workers_with_one_and_two_threads_publish_the_same_bytes_of_scores_as_this_process(
+    make_project: Callable[..., TaxiProject], dask: DaskProcesses, model: str
+) -> None:
+    project = make_project(3, model=model, compute={"chunk": "1KB"})
+    assert project.cli("run", "taxi_tips", "--cluster", "inline").code == 0
+    expected = _scores(project)
+    result = project.cli("run", "taxi_tips", "--cluster", dask.address, "--reprocess", "all")
+    assert (result.code, result.stderr) == (0, "")
+    assert _scores(project) == expected
+    assert {
+        path.parent.name for path in project.state.rglob("driver")
+    } == set()  # nothing of the looking stays
+
+
+def test_the_job_s_own_code_is_brought_to_workers_that_do_not_have_it(
+    make_slow: MakeSlow, dask: DaskProcesses
+) -> None:
+    project = make_slow(3)
+    result = project.cli("run", "taxi_tips", "--cluster", dask.address)
+    assert result.code == 0, result.stderr
+    for index in range(3):
+        _assert_whole(project, index)
+    scored_by = {file for pid, _, file in _trace(project) if pid != os.getpid()}
+    assert scored_by
+    assert all(file.startswith(str(dask.directory)) for file in scored_by)
+
+
+def test_a_worker_that_has_imported_the_code_as_it_was_before_is_not_trusted_with_the_new(
+    make_slow: MakeSlow, dask: DaskProcesses
+) -> None:
+    project = make_slow(2)
+    assert project.cli("run", "taxi_tips", "--cluster", dask.address).code == 0
+    (code,) = (project.root / "src").glob("slow_*.py")
+    code.write_text(code.read_text() + "\nVERSION = 2\n")
+    before = project.snapshot()
+    result = project.cli("run", "taxi_tips", "--cluster", dask.address, "--reprocess", "all")
+    assert result.code == 78
+    assert f'imported another "{code.stem}"' in result.stderr
+    assert "127.0.0.1" in result.stderr
+    assert project.snapshot() == before
+
+
+@pytest.fixture
+def odd_workers(dask: DaskProcesses, tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """`odd_workers(…)` adds one as `add_worker` does; all are gone again at the end."""
+    odd: list[subprocess.Popen[bytes]] = []
+
+    def add(*options: str, env: dict[str, str] | None = None, prefix: tuple[str, ...] = ()) -> None:
+        odd.append(dask.add_worker(*options, env=env, prefix=prefix))
+        dask.wait_for_workers(4 + len(odd))
+
+    yield add
+    for process in odd:
+        process.kill()
+        process.wait()
+        dask.workers.remove(process)
+    dask.wait_for_workers(4)
+
+
+_WITHOUT_US = """
+    import importlib.metadata
+    import sys
+
+    _version = importlib.metadata.version
+
+
+    def version(name):
+        if name == "batch-scorer":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return _version(name)
+
+
+    importlib.metadata.version = version
+    sys.modules["batch_scorer"] = None
+"""
+
+
+def test_other_versions_and_a_worker_without_us_are_told_all_at_once_before_anything_is_scored(
+    project: TaxiProject, dask: DaskProcesses, odd_workers: Callable[..., None], tmp_path: Path
+) -> None:
+    other = tmp_path / "other/scikit_learn-0.0.1.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: scikit-learn\nVersion: 0.0.1\n")
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without/sitecustomize.py").write_text(textwrap.dedent(_WITHOUT_US))
+    odd_workers(env={"PYTHONPATH": f"{other.parent}{os.pathsep}{Path(__file__).parents[2]}"})
+    odd_workers(env={"PYTHONPATH": str(tmp_path / "without")})
+    result = project.cli("run", "taxi_tips", "--cluster", dask.address)
+    assert result.code == 78
+    assert "2 of 6 workers cannot score this job" in result.stderr
+    assert "scikit-learn 0.0.1, here 1." in result.stderr
+    assert "batch-scorer is missing, here" in result.stderr
+    assert "same versions and same paths" in result.stderr
+    assert not list(project.predictions.rglob("*.parquet"))
+
+
+def _on_another_disk(path: Path) -> tuple[str, ...]:
+    """A command that runs another where something else is mounted at path. Skips where nobody may mount."""
+    command = ("unshare", "-m", "sh", "-c", f'mount -t tmpfs tmpfs "{path}" && exec "$@"', "sh")
+    path.mkdir(parents=True, exist_ok=True)
+    if subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("only root may give a process file systems of its own here")
+    return command
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("data/state", "what the driver writes is not there, so it is another disk"),
+        ("data/lake/rides", "a file of the input cannot be read"),
+        ("data/models", "the manifest of taxi_tips@1 cannot be read"),
+    ],
+)
+def test_a_worker_that_sees_another_disk_is_named_with_the_path(
+    project: TaxiProject, dask: DaskProcesses, odd_workers: Callable[..., None], place: str, says: str
+) -> None:
+    odd_workers(prefix=_on_another_disk(project.root / place))
+    result = project.cli("run", "taxi_tips", "--cluster", dask.address)
+    assert result.code == 78
+    assert "1 of 5 workers cannot score this job" in result.stderr
+    assert says in result.stderr
+    assert str(project.root / place) in result.stderr
+    assert "(127.0.0.1)" in result.stderr
+
+
+def test_a_worker_on_another_disk_that_joins_late_gets_no_work_and_the_run_goes_on(
+    make_slow: MakeSlow, dask: DaskProcesses, odd_workers: Callable[..., None]
+) -> None:
+    project = make_slow(12)
+    elsewhere = _on_another_disk(project.state)
+    (project.root / "trace.wait").touch()
+    process = _start(project, dask.address)
+    wait_for(lambda: "12 partitions" in _log(project))
+    odd_workers(prefix=elsewhere)
+    wait_for(lambda: "gets no work: what the driver writes is not there" in _log(project))
+    (project.root / "trace.wait").unlink()
+    stdout, stderr = process.communicate(timeout=90)
+    assert process.returncode == 0, stderr + stdout
+    assert "gets no work" in stderr
+    for index in range(12):
+        _assert_whole(project, index)
+
+
+def test_a_plan_and_a_dry_run_ask_no_cluster(make_project: Callable[..., TaxiProject]) -> None:
+    project = make_project(1, compute={"cluster": "tcp://127.0.0.1:9"})
+    assert project.cli("plan", "taxi_tips").code == 0
+    assert project.cli("run", "taxi_tips", "--dry-run").code == 0
+    assert project.cli("run", "taxi_tips").code == 69
+
+
+def test_doctor_has_every_worker_look(
+    make_project: Callable[..., TaxiProject], dask: DaskProcesses, odd_workers: Callable[..., None]
+) -> None:
+    project = make_project(1, compute={"cluster": dask.address})
+    well = project.cli("doctor", "taxi_tips")
+    assert well.code == 0, well.stdout
+    assert "4 workers have the same versions and see the same disks" in well.stdout
+    odd_workers(prefix=_on_another_disk(project.root / "data/models"))
+    ill = project.cli("doctor", "taxi_tips")
+    assert ill.code == 78
+    assert "the manifest of taxi_tips@1 cannot be read" in ill.stdout
+
+
+# Workers that come and go
+
+
+def test_a_run_outlives_a_worker_that_is_killed_and_one_that_stops_and_uses_one_that_joins(
+    make_slow: MakeSlow, dask: DaskProcesses
+) -> None:
+    project = make_slow(16, pause_s=0.25)
+    first, second, *_ = dask.workers
+    process = _start(project, dask.address, program=_HASTY)
+    try:
+        wait_for(lambda: {first.pid, second.pid} <= {pid for pid, _, _ in _trace(project)})
+        first.kill()
+        first.wait()
+        second.send_signal(signal.SIGSTOP)
+        dask.workers.remove(first)
+        late = dask.add_worker("--nthreads", "1")
+        stdout, stderr = process.communicate(timeout=120)
+    finally:
+        second.send_signal(signal.SIGCONT)
+        process.kill()
+    assert process.returncode == 0, stderr + stdout
+    assert json.loads(stdout.splitlines()[-1])["n_published"] == 16
+    assert late.pid in {pid for pid, _, _ in _trace(project)}
+    assert "the worker went silent while it had this chunk" in stderr
+    before = project.snapshot()
+    dask.wait_for_workers(4)
+    wait_for(lambda: _trace(project)[-1][0] == second.pid)  # what it had is finished after all
+    assert project.snapshot() == before
+    for index in range(16):
+        _assert_whole(project, index)
+    assert project.cli("verify", "taxi_tips", "--deep").code == 0
+
+
+def test_a_cluster_that_loses_all_its_workers_is_away_after_its_patience(
+    make_slow: MakeSlow, tmp_path: Path
+) -> None:
+    project = make_slow(8, pause_s=0.2)
+    own = DaskProcesses(tmp_path / "own")
+    try:
+        worker = own.add_worker("--nthreads", "1")
+        own.wait_for_workers(1)
+        process = _start(project, own.address, program=_HASTY)
+        wait_for(lambda: len(_trace(project)) > 2)
+        worker.kill()
+        stdout, stderr = process.communicate(timeout=60)
+    finally:
+        own.close()
+    assert process.returncode == 69, stderr + stdout
+    assert "no worker answered for 4 s" in stderr
+    assert json.loads(stdout.splitlines()[-1])["n_failed"] == 0
+
+
+def test_a_scheduler_killed_mid_run_is_a_cluster_that_is_away_and_the_next_run_finishes_the_rest(
+    make_slow: MakeSlow, tmp_path: Path
+) -> None:
+    project = make_slow(10, pause_s=0.1)
+    own = DaskProcesses(tmp_path / "own")
+    try:
+        for _ in range(2):
+            own.add_worker("--nthreads", "1")
+        own.wait_for_workers(2)
+        process = _start(project, own.address)
+        wait_for(lambda: project.predictions.exists() and list(project.predictions.iterdir()))
+        own.scheduler.kill()
+        stdout, stderr = process.communicate(timeout=60)
+    finally:
+        own.close()
+    assert process.returncode == 69, stderr
+    assert "Traceback" not in stderr
+    summary = json.loads(stdout.splitlines()[-1])
+    assert summary["error"]["error"] == "ClusterUnavailable"
+    assert (0 < summary["n_published"] < 10, summary["n_failed"]) == (True, 0)
+    first = project.snapshot()
+    assert len(list(project.predictions.iterdir())) == summary["n_published"]
+    resumed = project.cli("run", "taxi_tips", "--cluster", "inline", "--json")
+    assert resumed.code == 0, resumed.stderr
+    assert resumed.lines[-1]["n_published"] == 10 - summary["n_published"]
+    assert {name: project.snapshot()[name] for name in first} == first  # nothing scored twice
+    for index in range(10):
+        _assert_whole(project, index)
+
+
+_HASTY = """
+from batch_scorer.execution.clusters import watch
+from batch_scorer.execution.clusters.remote import enlisting, fleet
+fleet.HEARING = fleet.Hearing(quiet_s=1.0, silent_s=3.0)
+enlisting.PATIENCE = watch.Patience(no_workers_s=4.0, look_s=0.3)
+"""
