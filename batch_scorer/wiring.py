@@ -18,7 +18,7 @@ from batch_scorer.config.mistakes import JobInvalid
 from batch_scorer.config.mlflow import is_of_mlflow
 from batch_scorer.config.pinned import as_then
 from batch_scorer.config.project import Project
-from batch_scorer.config.registries import registry_path, tracking_uri_of
+from batch_scorer.config.registries import registry_of, tracking_uri_of
 from batch_scorer.config.stand_ins import is_nowhere
 from batch_scorer.core.errors import BatchScorerError, ConfigInvalid
 from batch_scorer.core.plans import ModelChoice, Plan, Selection
@@ -32,6 +32,7 @@ from batch_scorer.execution.parts import JobParts, ModelSource
 from batch_scorer.execution.places import Places, places_of
 from batch_scorer.execution.promotion.uses import AliasUse
 from batch_scorer.lake.parquet_sink import ParquetSink
+from batch_scorer.lake.replaced import Replaced
 from batch_scorer.lake.sinks import Sink
 from batch_scorer.lake.storage import LakeStorage, storage_for
 from batch_scorer.lake.stored_files import StoredFiles
@@ -39,6 +40,7 @@ from batch_scorer.ledger.ledger import Ledger, open_ledger, open_ledger_for_read
 from batch_scorer.ledger.manifests import ManifestStore
 from batch_scorer.ledger.shared import SharedLedger
 from batch_scorer.models.registry.files import FileRegistry
+from batch_scorer.models.registry.opening import shelf_at
 from batch_scorer.validation.store import ValidationStore
 from batch_scorer.validation.suites.reading import suites_fingerprint
 
@@ -185,7 +187,7 @@ def _emitters(project: Project, job: Job) -> Iterator[RunObserver]:
 def _sink(job: Job, places: Places) -> Sink:
     """Raises: ConfigInvalid, when the job asks for a format whose package is not there."""
     if job.output.format == "parquet":
-        return ParquetSink(Path(places.predictions), places.replaced_root)
+        return _parquet_sink(job, places)
     if find_spec("deltalake") is None:
         raise ConfigInvalid(
             "output.format: delta needs the package deltalake",
@@ -195,6 +197,21 @@ def _sink(job: Job, places: Places) -> Sink:
     from batch_scorer.lake.delta.sink import DeltaSink  # Arrow, which a night with nothing due does not need
 
     return DeltaSink(_delta_place(job, places.predictions), job.name, job.input.partition_by)
+
+
+def _parquet_sink(job: Job, places: Places) -> Sink:
+    if is_object_url(places.predictions):
+        from batch_scorer.lake.parquet_in_store import ParquetInStore
+        from batch_scorer.stores.objects import store_at
+
+        store, prefix = store_at(places.predictions, store_options(job))
+        return ParquetInStore(
+            store=store,
+            prefix=prefix,
+            replaced=Replaced(places.replaced_root),
+            in_place=job.output.overwrite == "in_place",
+        )
+    return ParquetSink(Path(places.predictions), places.replaced_root)
 
 
 def _delta_place(job: Job, predictions: str) -> DeltaPlace:
@@ -209,7 +226,7 @@ def _delta_place(job: Job, predictions: str) -> DeltaPlace:
 
 
 def open_registry(project: Project, job: Job) -> FileRegistry:
-    return FileRegistry(Path(project.resolve(job.registry_directory)))
+    return FileRegistry(shelf_at(project.resolve(job.registry_directory), store_options(job)))
 
 
 def model_source(project: Project, job: Job, registry: FileRegistry) -> ModelSource:
@@ -223,7 +240,7 @@ def model_source(project: Project, job: Job, registry: FileRegistry) -> ModelSou
 
 def project_registry(project: Project, target: str | None = None) -> FileRegistry:
     """The one that the project's jobs name; before there is a job, the default one. Raises: UsageError."""
-    return FileRegistry(registry_path(project, target))
+    return FileRegistry(shelf_at(*registry_of(project, target)))
 
 
 def use_of_alias(project: Project, loaded: LoadedJob) -> AliasUse:

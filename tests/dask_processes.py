@@ -23,7 +23,7 @@ def wait_for(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
 
 
 class DaskProcesses:
-    """directory: for the scheduler's file, logs and workers' scratch. options: of scheduler and workers both."""
+    """directory: for logs and workers' scratch. options: of scheduler and workers both."""
 
     def __init__(self, directory: Path, *options: str, env: dict[str, str] | None = None) -> None:
         directory.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ import click
 
 from batch_scorer.cli import output, words
 from batch_scorer.cli.settings import Settings, global_options
+from batch_scorer.cli.tables import Table, TableAddress, stores_of_environment
 from batch_scorer.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
     "--from-parquet",
     "table",
     required=True,
-    type=click.Path(path_type=Path),
+    type=TableAddress(),
     metavar="PATH",
     help="A Parquet file, or the directory of a table.",
 )
@@ -38,7 +39,7 @@ _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
     "-o", "--output", "file", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE instead."
 )
 @global_options
-def new(settings: Settings, name: str, table: Path, force: bool, file: Path | None) -> None:
+def new(settings: Settings, name: str, table: Table, force: bool, file: Path | None) -> None:
     """Draft the suite NAME from what a table holds, to be reviewed: jobs/suites/NAME.json."""
     from batch_scorer.config.project import NAME
     from batch_scorer.core.durable import write_whole
@@ -51,7 +52,7 @@ def new(settings: Settings, name: str, table: Path, force: bool, file: Path | No
         )
     target = file or settings.find_project().suites / f"{name}.json"
     _check_free(target, may_replace=force)
-    drafted = draft_from_parquet(name, table)
+    drafted = draft_from_parquet(name, table, stores_of_environment())
     write_whole(target, drafted.draft.text.encode())
     _show_draft(settings, drafted, name, target)
 

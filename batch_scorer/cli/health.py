@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +11,7 @@ from batch_scorer.cli import output, words
 from batch_scorer.cli.asked import asked_jobs
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core.errors import UsageError
-from batch_scorer.core.partitions import Partition, typed
+from batch_scorer.core.partitions import typed
 from batch_scorer.core.records import RunRecord
 
 if TYPE_CHECKING:
@@ -117,15 +117,12 @@ def _show_calendar(settings: Settings, parts: JobParts, n_days: int, *, asked: b
 
 
 def _health(parts: JobParts) -> dict[str, Any]:
-    records = parts.ledger.partition_records(parts.job.name)
+    standing = parts.ledger.standing(parts.job.name)
     runs = parts.ledger.runs(parts.job.name, limit=1)
-    published = [record for record in records.values() if record.current]
-    unsettled = [record.attempts[0] for record in records.values() if record.attempts]
-    newest = max(published, key=lambda record: _age(record.partition), default=None)
     return {
         "job": parts.job.name,
-        "n_published": len(published),
-        "newest_partition": newest.partition.label if newest else None,
+        "n_published": standing.n_published,
+        "newest_partition": standing.newest.label if standing.newest else None,
         "last_success": parts.ledger.last_success(parts.job.name),
         "last_run": _run_words(runs[0]) if runs else None,
         "open": [
@@ -136,14 +133,9 @@ def _health(parts: JobParts) -> dict[str, Any]:
                 "headline": attempt.headline,
                 "run_id": attempt.run_id,
             }
-            for attempt in sorted(unsettled, key=lambda a: a.partition_path)
+            for attempt in standing.unsettled
         ],
     }
-
-
-def _age(partition: Partition) -> tuple[date, str]:
-    """Later is newer: by its day, whichever key that is; without one as good as any."""
-    return partition.date or date.min, partition.path
 
 
 def tally(run: RunRecord) -> str:

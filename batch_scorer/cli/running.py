@@ -204,9 +204,13 @@ def execute(
 
     like: the run whose config is used.
     """
-    from batch_scorer import wiring
-
     project = settings.find_project()
+    if look is None:
+        from batch_scorer.execution.clusters.head_start import give_head_start
+
+        give_head_start(project, job, settings.target, options.cluster)
+    from batch_scorer import wiring  # after it: importing all of a job takes a while
+
     if look is not None:
         looked_at = wiring.open_job_for_reading(project, job, target=settings.target, like=like)
         look_at(settings, looked_at, selection, choice, look, accept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,13 @@ from batch_scorer.cli.attempts import attempt_dict, echo_attempt
 from batch_scorer.cli.settings import Settings
 from batch_scorer.cli.verdicts import echo_verdicts, emit_results
 from batch_scorer.core.errors import UsageError
+from batch_scorer.core.partitions import Partition, parse_partition_value
 from batch_scorer.core.records import (
     AttemptRecord,
     GenerationRecord,
     GenerationState,
     Manifest,
+    PartitionRecord,
     Pin,
     RunRecord,
 )
@@ -41,8 +44,7 @@ def show_partition(
     from batch_scorer import wiring
 
     parts = wiring.open_job_for_reading(settings.find_project(), job, target=settings.target)
-    records = parts.ledger.partition_records(job)
-    record = next((r for p, r in records.items() if path in (p.path, p.label)), None)
+    record = _record(parts, path)
     if record is None:
         raise UsageError(
             f"{job} has no record of partition {path}",
@@ -75,6 +77,18 @@ def show_partition(
         echo_attempt(settings, attempt, parts.places.state, validation=validation)
     _echo_tries(parts, tries)
     return parts.ledger.run(current.run_id) if config and current is not None else None
+
+
+def _record(parts: JobParts, asked: str) -> PartitionRecord | None:
+    """asked: a hive path, or what a person reads of a partition with one key, its value."""
+    paths = [asked]
+    keys = parts.job.input.partition_by
+    if len(keys) == 1:
+        with suppress(ValueError):
+            value = parse_partition_value(keys[0], asked)
+            paths.append(Partition(names=(keys[0].name,), values=(value,)).path)
+    found = parts.ledger.partition_records(parts.job.name, paths)
+    return next(iter(found.values()), None)
 
 
 def _echo_tries(parts: JobParts, tries: tuple[AttemptRecord, ...]) -> None:

@@ -11,6 +11,7 @@ import click
 
 from batch_scorer.cli import output, words
 from batch_scorer.cli.settings import Settings, global_options
+from batch_scorer.cli.tables import Table, TableAddress, stores_of_environment
 from batch_scorer.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _OF_A_TABLE = {"name": "--name", "model": "--model", "key": "--key", "timezone":
 @click.option(
     "--from-parquet",
     "table",
-    type=click.Path(path_type=Path),
+    type=TableAddress(),
     metavar="PATH",
     help="Draft a job and a suite from a hive-partitioned table.",
 )
@@ -39,7 +40,7 @@ def init(
     settings: Settings,
     directory: Path,
     example: bool,
-    table: Path | None,
+    table: Table | None,
     name: str | None,
     model: str | None,
     key: tuple[str, ...],
@@ -83,7 +84,7 @@ def _example(directory: Path) -> tuple[Path, ...]:
     return make_example(directory, wiring.project_registry(Project(root=directory.absolute())))
 
 
-def _draft(settings: Settings, directory: Path, table: Path, wishes: Mapping[str, object]) -> None:
+def _draft(settings: Settings, directory: Path, table: Table, wishes: Mapping[str, object]) -> None:
     from batch_scorer import wiring
     from batch_scorer.config.project import Project
     from batch_scorer.execution.job_draft.draft import draft_job
@@ -91,7 +92,7 @@ def _draft(settings: Settings, directory: Path, table: Path, wishes: Mapping[str
 
     project = Project(root=directory.absolute())
     registry = wiring.project_registry(project)
-    drafted = draft_job(project.root, table, registry, _checked(wishes))
+    drafted = draft_job(project.root, table, registry, _checked(wishes), stores_of_environment())
     written = scaffold_drafted(directory, drafted.files)
     wiring.load_checked(project, (drafted.name,), None)  # a draft that is no valid job is a bug of ours
     there = _there(settings, directory)

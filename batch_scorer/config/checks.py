@@ -120,25 +120,22 @@ def _n_date_keys(job: Job) -> int:
 
 
 def _output(job: Job) -> Iterator[Finding]:
-    if is_object_url(job.output.path):
-        yield from _output_in_store(job)
-    if job.output.format == "delta" and job.output.success_marker:
-        yield (
-            ("output", "success_marker"),
-            "a Delta table has no _SUCCESS files: sensors read its log; remove it, or use format: parquet",
-        )
-
-
-def _output_in_store(job: Job) -> Iterator[Finding]:
-    if is_object_url(job.output.state) and "state" not in job.output.model_fields_set:
+    is_in_store = is_object_url(job.output.path)
+    if is_in_store and is_object_url(job.output.state) and "state" not in job.output.model_fields_set:
         yield (
             ("output", "path"),
             "predictions in an object store need output.state: a directory on a disk that outlives the run",
         )
-    if job.output.format == "parquet":
+    if job.output.overwrite == "in_place" and not (is_in_store and job.output.format == "parquet"):
         yield (
-            ("output", "path"),
-            "only a Delta table can be published in an object store yet; set output.format: delta",
+            ("output", "overwrite"),
+            "in_place is for plain Parquet in an object store; here a partition is replaced in one step, "
+            "remove it",
+        )
+    if job.output.format == "delta" and job.output.success_marker:
+        yield (
+            ("output", "success_marker"),
+            "a Delta table has no _SUCCESS files: sensors read its log; remove it, or use format: parquet",
         )
 
 

@@ -45,7 +45,11 @@ _LOCAL_OR_OBJECTS = "use a path on a local disk, or s3://bucket/prefix"
 NOT_YET = (
     NotYet(keys="validate.output.*.on_fail", refuses=_is("quarantine"), instead="use block or warn"),
     NotYet(keys="model.max_error_rows", refuses=lambda value: value not in (None, 0, "0"), instead="use 0"),
-    NotYet(keys="registry", refuses=lambda v: _is_uri(v) and not is_of_mlflow(str(v)), instead=_LOCAL),
+    NotYet(
+        keys="registry",
+        refuses=lambda v: _is_other_uri(v) and not is_of_mlflow(str(v)),
+        instead=_LOCAL_OR_OBJECTS,
+    ),
     NotYet(keys="code.*", refuses=_is_uri, instead=_LOCAL),
     NotYet(keys="input.path", refuses=_is_other_uri, instead=_LOCAL_OR_OBJECTS),
     NotYet(keys="output.path", refuses=_is_other_uri, instead=_LOCAL_OR_OBJECTS),

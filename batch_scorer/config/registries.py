@@ -5,27 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 from batch_scorer.config.job import Job
 from batch_scorer.config.load import load_job
+from batch_scorer.config.mlflow import DEFAULT_MIRROR
 from batch_scorer.config.project import Project
 from batch_scorer.core.errors import ConfigInvalid, UsageError
+from batch_scorer.core.stores import NO_OPTIONS, StoreOptions
 
 
-def registry_path(project: Project, target: str | None = None) -> Path:
-    """The one that the project's jobs name; before there is a job, the default one. Raises: UsageError.
+def registry_of(project: Project, target: str | None = None) -> tuple[str, StoreOptions]:
+    """The one that the project's jobs name, and how to reach it; before there is a job, the default one.
 
     A job file that is still wrong does not keep anybody from registering the model it waits for.
+    Raises: UsageError, ConfigInvalid (the environment names a store that is not to be used).
     """
-    named = {job.registry_directory for job in _whole_jobs(project, target)}
+    jobs = tuple(_whole_jobs(project, target))
+    named = {job.registry_directory for job in jobs}
     if len(named) > 1:
         raise UsageError(
             f"the jobs of this project use several registries: {', '.join(sorted(named))}",
             where=str(project.root / "jobs"),
             fix="let them share one: a model's versions and aliases live in one place",
         )
-    return Path(project.resolve(named.pop() if named else "data/models"))
+    options = next((job.storage.options for job in jobs), NO_OPTIONS)
+    return project.resolve(named.pop() if named else DEFAULT_MIRROR), options.completed(os.environ)
 
 
 def project_tracking_uri(project: Project, target: str | None = None) -> str | None:

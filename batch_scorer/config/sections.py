@@ -182,6 +182,9 @@ class Output(BaseModel):
     file_size: Size = Field(128 * MB, description="a file is cut when it gets larger")
     keep_generations: Count = Field(3, description="replaced generations kept for rollback")
     success_marker: Flag = Field(False, description="an empty _SUCCESS per partition")
+    overwrite: Literal["refuse", "in_place"] = Field(
+        "refuse", description="of published partitions of plain Parquet in an object store"
+    )
 
 
 class Compute(BaseModel):

@@ -50,9 +50,9 @@ class ReadSpec:
     carried: (name, Arrow type) of key and kept columns, exactly as every file of the partition has them.
     key: those of them that name a row: never null. where: rows for which it is not true are dropped.
     filter_columns: (name, Arrow type) it reads. checked: names of columns that suites look at, as they are.
+    stores: how to reach the root where it is in an object store.
     max_batch_rows: usually; fewer where rows are wide (core.batches). memory_bytes: of a worker; what would
     need more is refused.
-    stores: how to reach the root where it is in an object store.
     """
 
     root: str
@@ -64,8 +64,8 @@ class ReadSpec:
     checked: tuple[str, ...] = ()
     model: str | None = None
     max_batch_rows: int = 131_072
-    memory_bytes: int | None = None
     stores: StoreOptions = NO_OPTIONS
+    memory_bytes: int | None = None
 
 
 # (name, Arrow type) of what every output file holds beside the carried columns and the outputs.
@@ -131,8 +131,8 @@ class ChunkTask:
     """Everything a worker needs for one chunk. code: directories put on sys.path first.
 
     scans: the suites whose partials it computes on the way. only_checks: nothing else is wanted, because its
-    partition is certain to be blocked. along: small chunks of other partitions that the worker scores after it,
-    one by one; see ChunksDone.
+    partition is certain to be blocked. along: small chunks of other partitions that the worker scores after
+    it, one by one; see ChunksDone.
     """
 
     chunk: Chunk

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from batch_scorer.core.stores import NO_OPTIONS, StoreOptions
+
 
 class ModelFormat(StrEnum):
     SKOPS = "skops"
@@ -204,7 +206,7 @@ class ModelPin:
     directory: of the version, absolute or a URI. alias: what the job named, None for an explicit version.
     trained_on: of the training table's columns of dates and times; empty when that is not known.
     signed_by: fingerprint of the trusted key whose signature was checked, where the job asks for one.
-    origin: where the version was imported from.
+    origin: where the version was imported from. stores: how to reach a directory in an object store.
     """
 
     name: str
@@ -221,6 +223,7 @@ class ModelPin:
     trained_on: tuple[TimeSpan, ...] = ()
     signed_by: str | None = None
     origin: ModelOrigin | None = None
+    stores: StoreOptions = NO_OPTIONS
 
     @property
     def reference(self) -> str:

@@ -52,6 +52,11 @@ class Partition:
         if not self.names or len(self.names) != len(self.values):
             raise ValueError(f"names {self.names} and values {self.values} do not pair up")
 
+    def __hash__(self) -> int:
+        return hash(
+            self.values
+        )  # names are the same for all of a table, and a large plan asks a million times
+
     @property
     def path(self) -> str:
         """`region=eu/ride_date=2024-01-01`: the canonical relative directory."""

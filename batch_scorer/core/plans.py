@@ -212,6 +212,15 @@ class Plan:
         return tuple(entry for entry in waiting if any(reason.cause in causes for reason in entry.reasons))
 
     @property
+    def n_rows(self) -> int:
+        """To score: as the footers claim, and about as many to a byte where no footer was read."""
+        entries = self.to_score
+        known = sum(entry.n_rows or 0 for entry in entries)
+        n_bytes = sum(entry.found.n_bytes for entry in entries if entry.found and entry.footers)
+        n_other = sum(entry.found.n_bytes for entry in entries if entry.found and not entry.footers)
+        return known + (n_other * known // n_bytes if n_bytes else 0)
+
+    @property
     def to_score(self) -> tuple[PartitionPlan, ...]:
         """In working order."""
         by_partition = {entry.partition: entry for entry in self.entries}

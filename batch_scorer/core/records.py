@@ -184,6 +184,17 @@ def attempt_found(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Of a whole job. newest: the published partition of the latest day. unsettled: for each partition that
+    failed or was blocked since its last publish, if it had one, the newest try; by path.
+    """
+
+    n_published: int
+    newest: Partition | None
+    unsettled: tuple[AttemptRecord, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionRecord:
     """What planning asks the ledger about one partition.
 

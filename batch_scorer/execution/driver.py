@@ -48,8 +48,8 @@ from batch_scorer.validation.gx.process import GxProcess
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2
-# Partitions in hand, unless told, or as many small ones as weigh the same: scored and waiting for their suites;
-# more would only fill the staging disk.
+# Partitions in hand, unless told, or as many small ones as weigh the same: scored and waiting for their
+# suites; more would only fill the staging disk.
 _MAX_ACTIVE = 6
 
 

@@ -1,6 +1,6 @@
 """From what happened to a run's report, and the exit code that a scheduler sees. The order is CLI.md's.
 
-124/130/143/69; 6; 5; 3 or 1 if any partition failed; 4; 75; 0.
+124/130/143/69; 6; 5; 69 if a store that was away failed every partition; 3 or 1 if any failed; 4; 75; 0.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from batch_scorer.core.chunks import ChunkCost
-from batch_scorer.core.errors import BatchScorerError, DamageFound, ModelError
+from batch_scorer.core.errors import BatchScorerError, DamageFound, ModelError, StoreUnavailable
 from batch_scorer.core.outcomes import Blocked, Failed, Held, PartitionOutcome, Published
 from batch_scorer.core.plans import Plan
 from batch_scorer.core.records import RunRecord, RunState
@@ -37,6 +37,8 @@ def exit_code(
     if any(isinstance(error, ModelError) for error in everything):
         return MODEL
     n_published = sum(isinstance(outcome, Published) for outcome in outcomes)
+    if everything and not n_published and all(isinstance(error, StoreUnavailable) for error in everything):
+        return StoreUnavailable.exit_code  # it was away all the time: nobody's data is to blame
     if everything:
         return PARTIAL if n_published else FAILED
     if any(isinstance(outcome, Blocked) for outcome in outcomes):

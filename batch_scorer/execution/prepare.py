@@ -32,7 +32,7 @@ from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing.openings import Opened, open_generation, opening_key
 from batch_scorer.execution.publishing.output_columns import check_output_columns
 from batch_scorer.execution.publishing.place import check_place
-from batch_scorer.execution.survey import hashed
+from batch_scorer.execution.survey import hashed, read_footers
 from batch_scorer.planning.chunks import cut_chunks
 
 
@@ -88,6 +88,8 @@ def prepare(
     from batch_scorer.lake.schema import disagreements
 
     check_place(parts, entry.partition)
+    if not entry.footers:
+        entry = replace(entry, footers=read_footers(parts, entry.found))
     model = plan.model_of(entry)
     read = read_spec(parts, model, entry.found, entry.footers)
     found = replace(entry.found, files=hashed(parts, entry.found.files, entry.found.files))

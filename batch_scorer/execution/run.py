@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from ulid import ULID
 
@@ -19,7 +21,9 @@ from batch_scorer.core.surprises import as_internal_error
 from batch_scorer.execution import attempts
 from batch_scorer.execution.clusters.addresses import check_address
 from batch_scorer.execution.clusters.choice import choose, open_cluster
+from batch_scorer.execution.clusters.local_workers import stop_fork_server
 from batch_scorer.execution.clusters.protocol import Cluster
+from batch_scorer.execution.clusters.starting import StartingCluster
 from batch_scorer.execution.clusters.task import run_chunk
 from batch_scorer.execution.exits import report_of
 from batch_scorer.execution.observing import Observers
@@ -193,6 +197,7 @@ def _drive(
     outcomes: list[PartitionOutcome],
 ) -> None:
     if not plan.order:
+        stop_fork_server()
         return
     cluster = _cluster(parts, plan, options, stop, run_id)
     from batch_scorer.execution.driver import Driver
@@ -218,19 +223,26 @@ def _drive(
 
 def _cluster(parts: JobParts, plan: Plan, options: RunOptions, stop: StopRequest, run_id: str) -> Cluster:
     compute = parts.job.compute
-    n_rows = sum(entry.n_rows or 0 for entry in plan.to_score)
     n_bytes = sum(entry.found.n_bytes for entry in plan.to_score if entry.found)
-    spec = choose(options.cluster or compute.cluster, n_rows=n_rows, n_chunks=1 + n_bytes // compute.chunk)
+    spec = choose(
+        options.cluster or compute.cluster, n_rows=plan.n_rows, n_chunks=1 + n_bytes // compute.chunk
+    )
+    start = partial(
+        open_cluster,
+        spec,
+        run_chunk,
+        workers=options.workers or compute.workers,
+        memory_per_worker=compute.memory_per_worker,
+        run_id=run_id,
+        needs=lambda: worker_needs(parts, plan.models, [e.found for e in plan.to_score if e.found]),
+        check_stop=stop.check,
+    )
+    if spec == "local":  # half a second in which partitions are prepared
+        n_workers = options.workers or compute.workers or os.cpu_count() or 1
+        return StartingCluster(start, slots=n_workers, check_stop=stop.check)
+    stop_fork_server()
     try:
-        return open_cluster(
-            spec,
-            run_chunk,
-            workers=options.workers or compute.workers,
-            memory_per_worker=compute.memory_per_worker,
-            run_id=run_id,
-            needs=lambda: worker_needs(parts, plan.models, [e.found for e in plan.to_score if e.found]),
-            check_stop=stop.check,
-        )
+        return start()
     except ClusterUnavailable:
         stop.check()  # who stops us may stop the workers too, and that comes first
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from batch_scorer.core.stores import ObjectUrl, StoreOptions
 from batch_scorer.lake.sampling import Sample, choose_sample, pieces_of
 from batch_scorer.validation.drafting.looking import look_at
 from batch_scorer.validation.drafting.seen import TableSeen
@@ -26,12 +27,12 @@ class DraftedSuite:
     n_partitions: int
 
 
-def draft_from_parquet(name: str, table: Path) -> DraftedSuite:
+def draft_from_parquet(name: str, table: Path | ObjectUrl, stores: StoreOptions) -> DraftedSuite:
     """Raises: UsageError, FileUnreadable, InputMoved, StoreUnavailable."""
-    return draft_from_sample(name, table, choose_sample(table))
+    return draft_from_sample(name, table, choose_sample(table, stores=stores))
 
 
-def draft_from_sample(name: str, table: Path, sample: Sample) -> DraftedSuite:
+def draft_from_sample(name: str, table: Path | ObjectUrl, sample: Sample) -> DraftedSuite:
     """table: as the notes call it. Raises: FileUnreadable, InputMoved, StoreUnavailable."""
     seen = look_at(
         pieces_of(sample),
@@ -49,7 +50,7 @@ def draft_from_sample(name: str, table: Path, sample: Sample) -> DraftedSuite:
     )
 
 
-def _in_words(table: Path, sample: Sample, n_rows: int) -> str:
+def _in_words(table: Path | ObjectUrl, sample: Sample, n_rows: int) -> str:
     n_there = sum(partition.n_rows for partition in sample.partitions)
     parts = [
         _of(n_rows, n_there, "row"),

@@ -25,6 +25,9 @@ from batch_scorer.planning.selection import since_success
 from batch_scorer.planning.staleness import needs_content
 from batch_scorer.planning.training import with_training_told
 
+# Of more partitions than these nobody looks at each line of a plan; they are opened when their turn comes.
+_MOST_FOOTERS = 2_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
@@ -150,18 +153,24 @@ def hashed(parts: JobParts, files: Sequence[LakeFile], doubtful: Sequence[LakeFi
 
 
 def _footers(parts: JobParts, plan: Plan) -> dict[Partition, tuple[Footer, ...] | InputError]:
-    """Footers of what is to be scored; a file that cannot be read becomes its partition's problem."""
+    """Footers of what is scored first; a file that cannot be read becomes its partition's problem."""
     if not plan.order:
         return {}
-    from batch_scorer.lake.footers import read_footer
 
     def read(found: PartitionFiles) -> tuple[Footer, ...] | InputError:
         try:
-            return tuple(read_footer(parts.storage, parts.input_root, file) for file in found.files)
+            return read_footers(parts, found)
         except InputError as error:
             return error
 
-    to_read = [entry.found for entry in plan.to_score if entry.found is not None]
+    to_read = [entry.found for entry in plan.to_score[:_MOST_FOOTERS] if entry.found is not None]
     with ThreadPoolExecutor(parts.storage.at_once) as pool:
         results = pool.map(read, to_read)
         return {found.partition: result for found, result in zip(to_read, results, strict=True)}
+
+
+def read_footers(parts: JobParts, found: PartitionFiles) -> tuple[Footer, ...]:
+    """Of each file, in order. Raises: FileUnreadable, InputMoved, StoreUnavailable."""
+    from batch_scorer.lake.footers import read_footer
+
+    return tuple(read_footer(parts.storage, parts.input_root, file) for file in found.files)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -33,9 +34,9 @@ class DuplicateKeys:
 
 
 def duplicate_keys(
-    files: Sequence[Path], key: Sequence[str], *, n_rows: int, max_rows: int = MAX_ROWS_IN_MEMORY
+    files: Sequence[Path | BinaryIO], key: Sequence[str], *, n_rows: int, max_rows: int = MAX_ROWS_IN_MEMORY
 ) -> DuplicateKeys:
-    """files: of one partition, n_rows in all. key: one column or more, without nulls.
+    """files: paths or open files of one partition, n_rows in all. key: one column or more, without nulls.
 
     Raises: OSError, pyarrow.ArrowException, when a staged file cannot be read back.
     """
@@ -65,14 +66,16 @@ def reading_back(staged: Path) -> Iterator[None]:
         ) from error
 
 
-def _bits(files: Sequence[Path], key: Sequence[str], bucket: int, n_buckets: int) -> Iterator[np.ndarray]:
+def _bits(
+    files: Sequence[Path | BinaryIO], key: Sequence[str], bucket: int, n_buckets: int
+) -> Iterator[np.ndarray]:
     for batch in _batches(files, key):
         bits = _bits_of(batch)
         yield bits if n_buckets == 1 else bits[_mixed(bits) % np.uint64(n_buckets) == bucket]
 
 
 def _keys_with(
-    files: Sequence[Path], key: Sequence[str], suspects: np.ndarray
+    files: Sequence[Path | BinaryIO], key: Sequence[str], suspects: np.ndarray
 ) -> Iterator[tuple[object, ...]]:
     """The keys, by value and in row order, whose bits are among the suspects."""
     for batch in _batches(files, key):
@@ -82,7 +85,7 @@ def _keys_with(
             yield from zip(*(column.to_pylist() for column in taken.columns), strict=True)
 
 
-def _batches(files: Sequence[Path], key: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _batches(files: Sequence[Path | BinaryIO], key: Sequence[str]) -> Iterator[pa.RecordBatch]:
     for path in files:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             yield from file.iter_batches(_BATCH_ROWS, columns=list(key), use_threads=False)

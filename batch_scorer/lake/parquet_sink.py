@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,8 @@ from batch_scorer.lake.exchange import (
     move_new,
     probe,
 )
-from batch_scorer.lake.linking import link_all
 from batch_scorer.lake.preflight import nearest_existing
+from batch_scorer.lake.replaced import Replaced, holds_exactly
 from batch_scorer.lake.sinks import Kept, Publication
 
 
@@ -42,6 +41,11 @@ class ParquetSink:
         Raises: OutputError.
         """
         return _probed(self.predictions.parent)
+
+    @property
+    def can_replace(self) -> bool:
+        """See Sink."""
+        return True
 
     def check_columns(self, columns: tuple[tuple[str, str], ...]) -> None:
         """See Sink. Parquet holds whatever Arrow can be."""
@@ -84,7 +88,7 @@ class ParquetSink:
         replaced, base = self._replaced(publication), publication.base
         if replaced is None or base is None or os.path.lexists(replaced):
             return
-        if _holds(publication.staged, base.names):
+        if holds_exactly(publication.staged, base.names):
             with writing(replaced):
                 make_directories(replaced.parent)
                 move_new(publication.staged, replaced)
@@ -99,7 +103,7 @@ class ParquetSink:
         )
         if replaced is None or base is None or os.path.lexists(target):
             return
-        if _holds(replaced, base.names):
+        if holds_exactly(replaced, base.names):
             with writing(target):
                 move_new(replaced, target)
                 fsync_directory(target.parent)
@@ -109,22 +113,16 @@ class ParquetSink:
         return True
 
     def recall(self, partition: Partition, kept: Kept, staged: Path) -> None:
-        """See Sink. The files are linked, not moved: until the exchange everything stays where it is."""
-        link_all(self.replaced / partition.path / str(kept.generation), kept, staged)
+        """See Sink."""
+        Replaced(self.replaced).recall(partition, kept, staged)
 
     def is_kept(self, partition: Partition, kept: Kept) -> bool:
         """See Sink."""
-        return _holds(self.replaced / partition.path / str(kept.generation), kept.names)
+        return Replaced(self.replaced).is_kept(partition, kept)
 
     def forget(self, partition: Partition, kept: Kept, *, needed: frozenset[str]) -> int:  # noqa: ARG002
-        """See Sink. What others need has links of its own."""
-        directory = self.replaced / partition.path / str(kept.generation)
-        if not directory.is_dir():
-            return 0
-        n_bytes = sum(file.stat().st_size for file in directory.iterdir() if file.stat().st_nlink == 1)
-        fault_point(FaultPoint.BEFORE_CLEANUP)
-        shutil.rmtree(directory, ignore_errors=True)
-        return n_bytes
+        """See Sink."""
+        return Replaced(self.replaced).forget(partition, kept)
 
     def _place(self, partition: Partition) -> Path:
         return self.predictions / partition.path
@@ -132,7 +130,7 @@ class ParquetSink:
     def _replaced(self, publication: Publication) -> Path | None:
         if publication.base is None:
             return None
-        return self.replaced / publication.partition.path / str(publication.base.generation)
+        return Replaced(self.replaced).place(publication.partition, publication.base.generation)
 
     def _replace(self, target: Path, staged: Path, replaced: Path) -> None:
         if self.guarantee is Guarantee.ATOMIC_EXCHANGE:
@@ -186,13 +184,6 @@ def _refuse_delta(predictions: Path) -> None:
 def _strip(staged: Path, names: Sequence[str]) -> None:
     for name in set(os.listdir(staged)) - {SUCCESS_MARKER, *names}:
         (staged / name).unlink()
-
-
-def _holds(directory: Path, names: Sequence[str]) -> bool:
-    try:
-        return set(os.listdir(directory)) - {SUCCESS_MARKER} == set(names)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
 
 
 def _obstacle(where: Path, what: str) -> OutputUnwritable:

@@ -19,9 +19,10 @@ import pyarrow.parquet as pq
 
 from batch_scorer.core.errors import BatchScorerError, UsageError
 from batch_scorer.core.lakefiles import Footer, LakeFile
+from batch_scorer.core.stores import NO_OPTIONS, ObjectUrl, StoreOptions
 from batch_scorer.lake.failures import as_input_error, damaged
-from batch_scorer.lake.footers import read_footer
-from batch_scorer.lake.storage import Kind, LakeStorage, LocalStorage
+from batch_scorer.lake.footers import column_ranges, read_footer
+from batch_scorer.lake.storage import Entry, Kind, LakeStorage, LocalStorage, storage_for
 
 MAX_PARTITIONS = 30
 MAX_FILES = 200
@@ -59,6 +60,7 @@ class Sample:
     directories: all that hold Parquet files, relative to root and sorted; "" is root itself.
     """
 
+    storage: LakeStorage
     root: str
     partitions: tuple[SampledPartition, ...]
     directories: tuple[str, ...]
@@ -73,20 +75,23 @@ class Sample:
         return sum(len(partition.files) for partition in self.partitions)
 
 
-def choose_sample(path: Path, *, max_rows: int = MAX_ROWS) -> Sample:
+def choose_sample(
+    table: Path | ObjectUrl, *, stores: StoreOptions = NO_OPTIONS, max_rows: int = MAX_ROWS
+) -> Sample:
     """Which partitions, files and row groups to look at. Footers are read, no rows.
 
-    path: a Parquet file, or a directory with Parquet files in it or below.
+    table: a Parquet file, or a directory with Parquet files in it or below. stores: how to reach a URL.
     Raises: UsageError (no such path, nothing there), FileUnreadable, InputMoved, StoreUnavailable.
     """
-    with _listing(path):
-        root, found = _find(path)
+    with _listing(table):
+        storage, root, found = _in_store(table, stores) if isinstance(table, ObjectUrl) else _on_disk(table)
     chosen = spread(sorted(found.items()), MAX_PARTITIONS)
     files = {directory: spread(files, max(1, MAX_FILES // len(chosen))) for directory, files in chosen}
     max_rows_each = max(1, max_rows // sum(map(len, files.values())))
     return Sample(
+        storage=storage,
         root=root,
-        partitions=tuple(_partition(root, each, files[each], max_rows_each) for each in files),
+        partitions=tuple(_partition(storage, root, each, files[each], max_rows_each) for each in files),
         directories=tuple(sorted(found)),
         n_files=sum(map(len, found.values())),
     )
@@ -98,7 +103,7 @@ def pieces_of(sample: Sample) -> Iterator[Iterator[pa.Schema | pa.RecordBatch]]:
     Raises: FileUnreadable, InputMoved, StoreUnavailable.
     """
     for partition in sample.partitions:
-        yield chain.from_iterable(_pieces(sample.root, file) for file in partition.files)
+        yield chain.from_iterable(_pieces(sample, file) for file in partition.files)
 
 
 def spread(items: Sequence[Item], at_most: int) -> Sequence[Item]:
@@ -109,39 +114,74 @@ def spread(items: Sequence[Item], at_most: int) -> Sequence[Item]:
     return [items[index * last // (at_most - 1)] for index in range(at_most)]
 
 
-def _find(path: Path) -> tuple[str, dict[str, list[LakeFile]]]:
+_Found = dict[str, list[LakeFile]]  # by directory, relative to the root
+
+
+def _on_disk(path: Path) -> tuple[LakeStorage, str, _Found]:
     """The root, and the files of each directory below it. What begins with "_" or "." is no data."""
     path = Path(os.path.realpath(path))  # it may be a symlink itself; below it none is followed
+    storage = LocalStorage()
     if path.is_dir():
-        found: dict[str, list[LakeFile]] = {}
-        _walk(LocalStorage(), str(path), "", found)
-        if found:
-            return str(path), found
-        what, fix = f"no *{_SUFFIX} file is in this directory or below it", "name the table's own directory"
-        raise UsageError(what, where=str(path), fix=fix)
+        return storage, str(path), _below(storage, str(path))
     if not os.path.lexists(path):
         raise UsageError("there is no such file or directory", where=str(path), fix="check --from-parquet")
     if not path.is_file():
         raise UsageError(
             "this is neither a file nor a directory", where=str(path), fix="check --from-parquet"
         )
-    file = LakeFile(path=path.name, stamp=LocalStorage().stamp(str(path.parent), path.name))
-    return str(path.parent), {"": [file]}
+    file = LakeFile(path=path.name, stamp=storage.stamp(str(path.parent), path.name))
+    return storage, str(path.parent), {"": [file]}
 
 
-def _walk(storage: LakeStorage, root: str, directory: str, found: dict[str, list[LakeFile]]) -> None:
-    for entry in sorted(storage.list(root, directory), key=lambda entry: entry.name):
+def _in_store(url: ObjectUrl, stores: StoreOptions) -> tuple[LakeStorage, str, _Found]:
+    """The same; an object is looked for where nothing is below its name."""
+    storage, root = storage_for(str(url), stores), str(url)
+    try:
+        return storage, root, _below(storage, root)
+    except FileNotFoundError:
+        above, _, name = root.rpartition("/")
+    try:
+        return storage, above, {"": [LakeFile(path=name, stamp=storage.stamp(above, name))]}
+    except FileNotFoundError:
+        raise UsageError("there is no such object, and none below it", where=root) from None
+
+
+def _below(storage: LakeStorage, root: str) -> _Found:
+    """Raises: UsageError, when no Parquet file is there; FileNotFoundError, OSError."""
+    found: _Found = {}
+    level = [("", storage.list(root, ""))]
+    while level:
+        deeper = [below for directory, entries in level for below in _visit(directory, entries, found)]
+        listed = zip(deeper, storage.list_each(root, deeper), strict=True)
+        level = [(directory, _there(entries)) for directory, entries in listed]
+    if not found:
+        what, fix = f"no *{_SUFFIX} file is in this directory or below it", "name the table's own directory"
+        raise UsageError(what, where=root, fix=fix)
+    return found
+
+
+def _there(entries: tuple[Entry, ...] | OSError) -> tuple[Entry, ...]:
+    if isinstance(entries, OSError):
+        raise entries
+    return entries
+
+
+def _visit(directory: str, entries: Sequence[Entry], found: _Found) -> Iterator[str]:
+    """Take the files of a directory. Yields: the directories in it."""
+    for entry in sorted(entries, key=lambda entry: entry.name):
         if entry.name.startswith(("_", ".")):
             continue
         path = f"{directory}/{entry.name}".lstrip("/")
         if entry.kind is Kind.DIRECTORY:
-            _walk(storage, root, path, found)
+            yield path
         elif entry.stamp is not None and entry.name.endswith(_SUFFIX):
             found.setdefault(directory, []).append(LakeFile(path=path, stamp=entry.stamp))
 
 
-def _partition(root: str, directory: str, files: Sequence[LakeFile], max_rows: int) -> SampledPartition:
-    footers = [(file, _footer(root, file)) for file in files]
+def _partition(
+    storage: LakeStorage, root: str, directory: str, files: Sequence[LakeFile], max_rows: int
+) -> SampledPartition:
+    footers = [(file, _footer(storage, root, file)) for file in files]
     return SampledPartition(
         directory=directory,
         n_rows=sum(footer.n_rows for _, footer in footers),
@@ -149,10 +189,10 @@ def _partition(root: str, directory: str, files: Sequence[LakeFile], max_rows: i
     )
 
 
-def _footer(root: str, file: LakeFile) -> Footer:
+def _footer(storage: LakeStorage, root: str, file: LakeFile) -> Footer:
     """No job says where the table is, so an error names the whole path."""
     try:
-        return read_footer(LocalStorage(), root, file)
+        return read_footer(storage, root, file)
     except BatchScorerError as error:
         error.where = f"{root}/{file.path}"
         raise
@@ -166,12 +206,12 @@ def _sampled(file: LakeFile, footer: Footer, max_rows: int) -> SampledFile:
     )
 
 
-def _pieces(root: str, sampled: SampledFile) -> Iterator[pa.Schema | pa.RecordBatch]:
+def _pieces(sample: Sample, sampled: SampledFile) -> Iterator[pa.Schema | pa.RecordBatch]:
     left = sampled.max_rows
-    with _reading(root, sampled.path) as file:
+    with _reading(sample, sampled) as file:
         schema = file.schema_arrow.remove_metadata()
         yield schema
-        names = [field.name for field in schema if not pa.types.is_nested(field.type)]
+        names = _flat_columns(schema)
         for batch in file.iter_batches(
             _BATCH_ROWS, row_groups=list(sampled.row_groups), columns=names, use_threads=False
         ):
@@ -182,11 +222,15 @@ def _pieces(root: str, sampled: SampledFile) -> Iterator[pa.Schema | pa.RecordBa
                 return
 
 
+def _flat_columns(schema: pa.Schema) -> list[str]:
+    return [field.name for field in schema if not pa.types.is_nested(field.type)]
+
+
 @contextmanager
-def _reading(root: str, path: str) -> Iterator[pq.ParquetFile]:
-    where = f"{root}/{path}"
+def _reading(sample: Sample, sampled: SampledFile) -> Iterator[pq.ParquetFile]:
+    where = f"{sample.root}/{sampled.path}"
     try:
-        opened, _ = LocalStorage().open(root, path)
+        opened, _ = sample.storage.open(sample.root, sampled.path)
         with (
             opened,
             pq.ParquetFile(
@@ -197,6 +241,9 @@ def _reading(root: str, path: str) -> Iterator[pq.ParquetFile]:
                 arrow_extensions_enabled=False,
             ) as file,
         ):
+            names = _flat_columns(file.schema_arrow)
+            ranges = (column_ranges(file.metadata, group, names) for group in sampled.row_groups)
+            sample.storage.will_need(opened, chain.from_iterable(ranges))
             yield file
     except pa.ArrowMemoryError:
         raise
@@ -207,8 +254,8 @@ def _reading(root: str, path: str) -> Iterator[pq.ParquetFile]:
 
 
 @contextmanager
-def _listing(path: Path) -> Iterator[None]:
+def _listing(table: Path | ObjectUrl) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise as_input_error(error, where=str(error.filename or path)) from error
+        raise as_input_error(error, where=str(error.filename or table)) from error

@@ -46,6 +46,10 @@ class Sink(Protocol):
     def guarantee(self) -> str:
         """How a new generation becomes visible: stored with each one."""
 
+    @property
+    def can_replace(self) -> bool:
+        """Whether a partition that readers see may be published anew; asked before anything is scored."""
+
     def check_columns(self, columns: tuple[tuple[str, str], ...]) -> None:
         """columns: (name, Arrow type) of what will be published; asked before anything is scored.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -28,6 +29,7 @@ from batch_scorer.core.waivers import Waived, Waiver
 
 Values = dict[str, Any]
 
+_BY_PATH = attrgetter("path")
 _INGREDIENTS = tuple(field.name for field in fields(Ingredients))
 _ROWS = tuple(field.name for field in fields(Accounting))
 _RUN = tuple(field.name for field in fields(RunRecord))
@@ -133,7 +135,7 @@ def generation_from_row(row: RowMapping, inputs: Iterable[LakeFile]) -> Generati
         run_id=row["run_id"],
         state=GenerationState(row["state"]),
         ingredients=_ingredients(row),
-        inputs=tuple(sorted(inputs, key=lambda file: file.path)),
+        inputs=tuple(sorted(inputs, key=_BY_PATH)),
         output_names=tuple(row["output_names"]),
         rows=_rows(row),
         manifest_sha256=row["manifest_sha256"],

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Select,
     and_,
     delete,
     func,
@@ -31,7 +30,7 @@ from batch_scorer.core.records import (
     Pin,
 )
 from batch_scorer.core.waivers import Waiver
-from batch_scorer.ledger import opening_rows, waiver_rows
+from batch_scorer.ledger import current_rows, opening_rows, waiver_rows
 from batch_scorer.ledger.encoding import (
     attempt_from_row,
     generation_from_row,
@@ -40,7 +39,9 @@ from batch_scorer.ledger.encoding import (
     input_to_row,
     pin_to_json,
 )
-from batch_scorer.ledger.schema import attempts, generation_inputs, generations
+from batch_scorer.ledger.schema import attempts, currents, generation_inputs, generations
+
+_IS_PUBLISHED = generations.c.state == GenerationState.PUBLISHED.value
 
 
 def begin_publish(connection: Connection, generation: GenerationRecord) -> None:
@@ -64,6 +65,7 @@ def finish_publish(
         _is(job, partition, number),
         {"state": GenerationState.PUBLISHED.value, "published_at": published_at},
     )
+    current_rows.write(connection, job, partition, number)
     opening_rows.close(connection, job, partition)
 
 
@@ -102,9 +104,8 @@ def one(
     if number is not None:
         found = find(connection, *_is(job, partition, number))
     else:
-        newest = _current_numbers(job).where(generations.c.partition_path == partition.path)
-        current = newest.with_only_columns(func.max(generations.c.number)).scalar_subquery()
-        found = find(connection, *_is(job, partition), generations.c.number == current)
+        current = select(currents.c.generation_id).where(*current_rows.is_of(job, partition.path))
+        found = find(connection, generations.c.id.in_(current), _IS_PUBLISHED)
     return found[0] if found else None
 
 
@@ -118,34 +119,25 @@ def find(connection: Connection, *criteria: ColumnElement[bool]) -> tuple[Genera
     return tuple(generation_from_row(row, inputs[row["id"]]) for row in rows)
 
 
-def partition_records(connection: Connection, job: str) -> dict[Partition, PartitionRecord]:
-    """What planning asks: every current generation, and every failure since, in four queries."""
-    newest = _current_numbers(job).subquery()
-    is_newest = and_(
-        generations.c.partition_path == newest.c.partition_path,
-        generations.c.number == newest.c.number,
-    )
-    ids = select(generations.c.id).join(newest, is_newest).where(generations.c.job == job)
-    current = {record.partition: record for record in find(connection, generations.c.id.in_(ids))}
+def partition_records(
+    connection: Connection, job: str, paths: Collection[str] | None = None
+) -> dict[Partition, PartitionRecord]:
+    """What planning asks: every current generation, and every failure since, in four queries.
+
+    paths: only of these partitions; a few, as each is named in the queries.
+    """
+    ids = select(currents.c.generation_id).where(currents.c.job == job)
+    if paths is not None:
+        ids = ids.where(currents.c.partition_path.in_(paths))
+    found = find(connection, generations.c.id.in_(ids), _IS_PUBLISHED)
+    current = {record.partition: record for record in found}
     tries: defaultdict[Partition, list[AttemptRecord]] = defaultdict(list)
-    query = (
-        select(attempts)
-        .outerjoin(newest, attempts.c.partition_path == newest.c.partition_path)
-        .where(
-            attempts.c.job == job,
-            attempts.c.partition_values.is_not(None),
-            attempts.c.state != AttemptState.PUBLISHED.value,
-            attempts.c.after_generation == func.coalesce(newest.c.number, 0),
-        )
-        .order_by(attempts.c.id.desc())
-    )
+    for attempt in unsettled(connection, job, paths):
+        if attempt.partition is not None:
+            tries[attempt.partition].append(attempt)
     waived: defaultdict[Partition, list[Waiver]] = defaultdict(list)
     for waiver in waiver_rows.find(connection, job):
         waived[waiver.partition].append(waiver)
-    for row in connection.execute(query).mappings():
-        attempt = attempt_from_row(row)
-        if attempt.partition is not None:
-            tries[attempt.partition].append(attempt)
     return {
         partition: PartitionRecord(
             partition=partition,
@@ -155,6 +147,29 @@ def partition_records(connection: Connection, job: str) -> dict[Partition, Parti
         )
         for partition in (*current, *(partition for partition in tries if partition not in current))
     }
+
+
+def unsettled(
+    connection: Connection, job: str, paths: Collection[str] | None = None
+) -> Iterator[AttemptRecord]:
+    """Attempts on partitions that failed or were blocked, and nothing was published since; newest first."""
+    query = (
+        select(attempts)
+        .outerjoin(
+            currents,
+            and_(currents.c.job == attempts.c.job, currents.c.partition_path == attempts.c.partition_path),
+        )
+        .where(
+            attempts.c.job == job,
+            attempts.c.state.in_([AttemptState.BLOCKED.value, AttemptState.FAILED.value]),
+            attempts.c.partition_values.is_not(None),
+            attempts.c.after_generation == func.coalesce(currents.c.number, 0),
+        )
+        .order_by(attempts.c.id.desc())
+    )
+    if paths is not None:
+        query = query.where(attempts.c.partition_path.in_(paths))
+    return map(attempt_from_row, connection.execute(query).mappings())
 
 
 def refresh_inputs(connection: Connection, job: str, partition: Partition, files: Sequence[LakeFile]) -> None:
@@ -175,15 +190,6 @@ def refresh_inputs(connection: Connection, job: str, partition: Partition, files
     generation_id = connection.execute(generation).scalar_one()
     connection.execute(delete(generation_inputs).where(generation_inputs.c.generation_id == generation_id))
     _add_inputs(connection, generation_id, files)
-
-
-def _current_numbers(job: str) -> Select[Any]:
-    """(partition_path, number) of each current generation: the published one with the highest number."""
-    return (
-        select(generations.c.partition_path, func.max(generations.c.number).label("number"))
-        .where(generations.c.job == job, generations.c.state == GenerationState.PUBLISHED.value)
-        .group_by(generations.c.partition_path)
-    )
 
 
 def _is(job: str, partition: Partition, number: int | None = None) -> tuple[ColumnElement[bool], ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +19,14 @@ from batch_scorer.core.errors import StoreUnavailable, UsageError
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.leases import Holder, Lease, Opening
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.records import AttemptRecord, GenerationRecord, PartitionRecord, Pin, RunRecord
+from batch_scorer.core.records import (
+    AttemptRecord,
+    GenerationRecord,
+    PartitionRecord,
+    Pin,
+    RunRecord,
+    Standing,
+)
 from batch_scorer.core.runs import Pace
 from batch_scorer.core.waivers import Waiver
 from batch_scorer.ledger.database import (
@@ -124,8 +131,16 @@ class PublishLog(Protocol):
 class GenerationLog(Protocol):
     """Published versions of partitions."""
 
-    def partition_records(self, job: str) -> dict[Partition, PartitionRecord]:
-        """Of every partition that was published, or failed or was blocked, in one snapshot."""
+    def partition_records(
+        self, job: str, paths: Collection[str] | None = None
+    ) -> dict[Partition, PartitionRecord]:
+        """Of every partition that was published, or failed or was blocked, in one snapshot.
+
+        paths: only of these; a few, each a hive path.
+        """
+
+    def standing(self, job: str) -> Standing:
+        """At a glance, without a look at every partition."""
 
     def generations(self, job: str, partition: Partition) -> tuple[GenerationRecord, ...]:
         """In every state, newest first."""

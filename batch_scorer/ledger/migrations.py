@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from batch_scorer.core.errors import DamageFound, UsageError
-from batch_scorer.ledger.schema import holders, leases, ledger_info, metadata, openings, waivers
+from batch_scorer.ledger import current_rows
+from batch_scorer.ledger.schema import currents, holders, leases, ledger_info, metadata, openings, waivers
 
 Step = Callable[[Connection], None]
 
@@ -39,8 +40,15 @@ def _retries(connection: Connection) -> None:
     connection.execute(text("CREATE INDEX runs_of_parent ON runs (parent_run_id)"))
 
 
+def _currents(connection: Connection) -> None:
+    """5: what is current, without a look at the whole history."""
+    currents.create(connection)
+    connection.execute(text("CREATE INDEX attempts_in_state ON attempts (job, state)"))
+    current_rows.derive(connection)
+
+
 # The first leads from version 1 to 2; schema.py always shows the newest.
-STEPS: tuple[Step, ...] = (_lease_partitions, _waivers, _retries)
+STEPS: tuple[Step, ...] = (_lease_partitions, _waivers, _retries, _currents)
 
 
 def newest_version(steps: Sequence[Step] = STEPS) -> int:

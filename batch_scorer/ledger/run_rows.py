@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, Connection, case, func, insert, or_, selec
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import DamageFound, UsageError
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.records import AttemptRecord, AttemptState, GenerationState, RunRecord, RunState
+from batch_scorer.core.records import AttemptRecord, AttemptState, RunRecord, RunState
 from batch_scorer.core.runs import Pace
+from batch_scorer.ledger import current_rows
 from batch_scorer.ledger.encoding import (
     attempt_from_row,
     attempt_to_row,
@@ -21,7 +22,7 @@ from batch_scorer.ledger.encoding import (
     run_from_row,
     run_to_row,
 )
-from batch_scorer.ledger.schema import attempts, generations, output_columns, runs
+from batch_scorer.ledger.schema import attempts, currents, output_columns, runs
 
 _MAX_SUGGESTIONS = 5
 
@@ -149,11 +150,7 @@ def record_attempt(connection: Connection, attempt: AttemptRecord) -> None:
     """Raises: ValueError, for an attempt with ingredients whose partition is not told."""
     if attempt.ingredients is not None and attempt.partition is None:
         raise ValueError(f"an attempt on {attempt.partition_path} must tell its partition")
-    current = select(func.max(generations.c.number)).where(
-        generations.c.job == attempt.job,
-        generations.c.partition_path == attempt.partition_path,
-        generations.c.state == GenerationState.PUBLISHED.value,
-    )
+    current = select(currents.c.number).where(*current_rows.is_of(attempt.job, attempt.partition_path))
     after = func.coalesce(current.scalar_subquery(), 0)
     connection.execute(insert(attempts).values(**attempt_to_row(attempt), after_generation=after))
 

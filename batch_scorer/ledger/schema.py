@@ -130,6 +130,7 @@ attempts = Table(
     Column("cost", _JSON, nullable=False),
     Index("attempts_of_run", "run_id"),
     Index("attempts_of_partition", "job", "partition_path", "after_generation"),
+    Index("attempts_in_state", "job", "state"),  # most are published, and nobody looks for those
 )
 
 generations = Table(
@@ -152,6 +153,17 @@ generations = Table(
     Column("pin", _JSON),
     UniqueConstraint("job", "partition_path", "number"),
     Index("generations_in_state", "job", "state", "partition_path", "number"),
+)
+
+currents = Table(
+    "currents",
+    metadata,
+    Column("job", String, primary_key=True),
+    Column("partition_path", String, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("generation_id", _BIG, ForeignKey("generations.id"), nullable=False),
+    Column("day", String, nullable=False),  # of its one date key; "" without one
+    Index("currents_by_day", "job", "day", "partition_path"),
 )
 
 generation_inputs = Table(

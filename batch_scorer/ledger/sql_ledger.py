@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from batch_scorer.core.chunks import ChunkCost
@@ -17,10 +17,11 @@ from batch_scorer.core.records import (
     Pin,
     RunRecord,
     RunState,
+    Standing,
 )
 from batch_scorer.core.runs import Pace
 from batch_scorer.core.waivers import Waiver
-from batch_scorer.ledger import generation_rows, lease_rows, opening_rows, run_rows, waiver_rows
+from batch_scorer.ledger import current_rows, generation_rows, lease_rows, opening_rows, run_rows, waiver_rows
 from batch_scorer.ledger.database import Database
 from batch_scorer.ledger.schema import runs as runs_table
 
@@ -138,9 +139,22 @@ class SqlLedger:
         with self._database.reading() as connection:
             return generation_rows.unfinished(connection, job)
 
-    def partition_records(self, job: str) -> dict[Partition, PartitionRecord]:
+    def partition_records(
+        self, job: str, paths: Collection[str] | None = None
+    ) -> dict[Partition, PartitionRecord]:
         with self._database.reading() as connection:
-            return generation_rows.partition_records(connection, job)
+            return generation_rows.partition_records(connection, job, paths)
+
+    def standing(self, job: str) -> Standing:
+        with self._database.reading() as connection:
+            newest_try: dict[str, AttemptRecord] = {}
+            for attempt in generation_rows.unsettled(connection, job):
+                newest_try.setdefault(attempt.partition_path, attempt)
+            return Standing(
+                n_published=current_rows.count(connection, job),
+                newest=current_rows.newest(connection, job),
+                unsettled=tuple(newest_try[path] for path in sorted(newest_try)),
+            )
 
     def generations(self, job: str, partition: Partition) -> tuple[GenerationRecord, ...]:
         with self._database.reading() as connection:

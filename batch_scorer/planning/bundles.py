@@ -1,7 +1,7 @@
 """Small partitions go to a worker together, so that what each costs beside its rows is paid once.
 
-Weights are in bytes of input. A partition of one small chunk weighs what it holds, and at least a sixteenth of a
-bundle; any other fills one. The same weights say how many partitions are in hand.
+Weights are in bytes of input. A partition of one small chunk weighs what it holds, and at least a sixteenth of
+a bundle; any other fills one. The same weights say how many partitions are in hand.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ def weight(n_bytes: int, n_chunks: int) -> int:
 
 
 def goes_along(n_together: int, weight_together: int, weight_next: int, *, n_left: int, slots: int) -> bool:
-    """Whether a bundle takes one more. n_left: partitions that have not gone out, those in the bundle included.
+    """Whether a bundle takes one more, as long as no slot is left idle for the sake of a fuller bundle.
 
-    No slot is left idle for the sake of a fuller bundle.
+    n_left: partitions that have not gone out, those in the bundle included.
     """
     if not n_together:
         return True

@@ -12,6 +12,10 @@ from batch_scorer.core.stores import ObjectChanged
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
+_ASKED = re.compile(
+    r"Error performing (?P<method>[A-Z]+) \S+ in [^,]+?"
+    r"(, after (?P<retries>\d+) retries.*?)? +- (?P<answer>.+)"
+)
 _MAX_REASON = 240
 _AGAIN = "run again later; what was published stays. storage.retry_for says how long a request is repeated"
 
@@ -45,7 +49,9 @@ def _told(error: Exception, where: str) -> OSError | BatchScorerError:
         return PermissionError(errno.EACCES, f"the object store refuses this to our credentials{why}", where)
     if isinstance(error, said.InvalidPathError):
         return OSError(errno.EINVAL, f"a key that no path can be: {_reason(text)}", where)
-    return StoreUnavailable(f"the object store does not answer: {_reason(text)}", where=where, fix=_AGAIN)
+    return StoreUnavailable(
+        f"the object store does not answer: {_reason(text, code)}", where=where, fix=_AGAIN
+    )
 
 
 def _found(pattern: re.Pattern[str], text: str) -> str | None:
@@ -53,7 +59,15 @@ def _found(pattern: re.Pattern[str], text: str) -> str | None:
     return match[1] if match else None
 
 
-def _reason(text: str) -> str:
-    """The first line says it; what follows are the client's own structures."""
+def _reason(text: str, code: str | None = None) -> str:
+    """`GET: 503 Service Unavailable (SlowDown), after 5 retries`, where the client says it in its usual way.
+
+    The first line says it; what follows are the client's own structures.
+    """
     line = text.partition("\n")[0].removeprefix("Generic S3 error: ").rstrip(" :.")
+    if asked := _ASKED.search(line):
+        answer = asked["answer"].removeprefix("Server returned non-2xx status code: ")
+        answer = answer.partition(": <")[0].rstrip(" :.")
+        tries = f", after {asked['retries']} retries" if asked["retries"] else ""
+        line = f"{asked['method']}: {answer}{f' ({code})' if code else ''}{tries}"
     return line if len(line) <= _MAX_REASON else f"{line[:_MAX_REASON]}…"

@@ -14,7 +14,7 @@ import pytest
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.registry.history import HistoryEntry, HistoryEvent, following
 from tests.conftest import TaxiProject
-from tests.models.drafts import FILES, draft
+from tests.models.drafts import FILES, draft, on_disk
 from tests.validation.pages import Page
 
 
@@ -196,7 +196,7 @@ def test_one_damaged_version_hides_no_other(project: TaxiProject) -> None:
     registry = registry_of(project)
     registry.add_version(draft(), FILES)
     registry.add_version(replace(draft(), name="other"), FILES)
-    manifest = registry.directory("taxi_tips", 1) / "manifest.json"
+    manifest = on_disk(registry.directory("taxi_tips", 1)) / "manifest.json"
     manifest.write_bytes(manifest.read_bytes() + b" ")
     done = project.cli("models", "list")
     assert done.code == 5
@@ -207,7 +207,7 @@ def test_one_damaged_version_hides_no_other(project: TaxiProject) -> None:
     *told, error, summary = project.cli("--json", "models", "list").lines
     assert [(each["name"], each["version"]) for each in told] == [("other", 1), ("taxi_tips", 2)]
     assert (error["message_type"], summary["exit_code"], summary["n_versions"]) == ("error", 5, 2)
-    history = registry.history_path("taxi_tips")
+    history = on_disk(registry.history_path("taxi_tips"))
     history.write_bytes(history.read_bytes().replace(b"registered", b"regist3red", 1))
     other, damaged = project.cli("models", "list").stdout.splitlines()
     assert other.split()[0] == "other@1"

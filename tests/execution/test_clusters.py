@@ -1,8 +1,7 @@
-"""Chunks on a Dask scheduler of somebody else's, and what happens when there is none."""
+"""Which cluster a run takes, what happens when there is none, and how local processes end."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -12,8 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -21,46 +18,7 @@ from batch_scorer.core.chunks import Chunk, ReadSpec
 from batch_scorer.core.errors import StoreUnavailable
 from batch_scorer.execution.clusters.choice import SMALL_PLAN_ROWS, choose
 from batch_scorer.lake.reader import Batch, LeaveOut, read_chunk
-from tests import taxi
 from tests.conftest import TaxiProject
-
-
-@pytest.fixture
-def running_cluster(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A scheduler and two workers, each a process of its own, as an operator would start them."""
-    file = tmp_path / "scheduler.json"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    common = ["--no-dashboard", "--scheduler-file", str(file)]
-    worker = [sys.executable, "-m", "dask", "worker", "--nthreads", "1", *common]
-    commands = [[sys.executable, "-m", "dask", "scheduler", "--port", "0", *common], worker, worker]
-    processes = [
-        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
-        for command in commands
-    ]
-    try:
-        deadline = time.monotonic() + 60
-        while not file.exists() or not file.read_text():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        yield json.loads(file.read_text())["address"], processes[0]
-    finally:
-        for process in reversed(processes):
-            process.terminate()
-        for process in processes:
-            process.wait(timeout=30)
-
-
-@pytest.fixture
-def scheduler(running_cluster: tuple[str, subprocess.Popen[bytes]]) -> str:
-    return running_cluster[0]
-
-
-def test_a_running_scheduler_scores_the_same(project: TaxiProject, scheduler: str) -> None:
-    result = project.cli("run", "taxi_tips", "--cluster", scheduler)
-    assert result.code == 0, result.stderr
-    rides = pd.read_parquet(project.day(0), partitioning=None)
-    expected = taxi.fitted("linear").predict_proba(rides[taxi.FEATURES])[:, 1]
-    assert np.array_equal(project.published(0)["score"].to_numpy(), expected)
 
 
 def test_a_scheduler_that_does_not_answer_is_a_cluster_that_is_away(project: TaxiProject) -> None:
@@ -84,25 +42,6 @@ def test_an_address_without_host_and_port_is_a_mistake_of_the_command_line(
     result = project.shell("run", "taxi_tips", "--cluster", address)
     assert result.code == 2
     assert "tcp://host:port" in result.stderr
-
-
-def test_a_scheduler_killed_mid_run_is_a_cluster_that_is_away_and_no_partition_has_failed(
-    project: TaxiProject, running_cluster: tuple[str, subprocess.Popen[bytes]]
-) -> None:
-    address, scheduler = running_cluster
-    for index in range(2, 60):
-        project.add_day(index)
-    process = _start(project, "--cluster", address, "--json")
-    _wait_for(lambda: project.predictions.exists() and list(project.predictions.iterdir()))
-    scheduler.kill()
-    stdout, stderr = process.communicate(timeout=120)
-    assert process.returncode == 69, stderr
-    assert "Traceback" not in stderr
-    summary = json.loads(stdout.splitlines()[-1])
-    assert 0 < summary["n_published"] < 60
-    assert summary["n_failed"] == 0
-    assert summary["error"]["error"] == "ClusterUnavailable"
-    assert len(list(project.predictions.iterdir())) == summary["n_published"]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

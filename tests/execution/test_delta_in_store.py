@@ -3,135 +3,91 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
-from deltalake import DeltaTable
 
-from tests import taxi
+from batch_scorer.lake.delta import sink
+from batch_scorer.lake.delta.table import replace_partition
 from tests.conftest import TaxiProject
 from tests.faults.conftest import start
 from tests.objectstore.fixtures import SECRET, Bucket
 from tests.objectstore.proxy import Fault, Kind
+from tests.objectstore.tables import StoreProject
 
 DAY, OTHER = "2024-01-01", "2024-01-02"
 COMMITS = "predictions/taxi_tips/_delta_log/*.json"
 FILES = "predictions/taxi_tips/ride_date=*"
 
 
-class StoreProject:
-    """A project whose predictions are a Delta table behind a proxy; input and state are local."""
-
-    def __init__(self, project: TaxiProject, bucket: Bucket) -> None:
-        self.project = project
-        self.bucket = bucket
-        self.url = f"{bucket.url}/predictions/taxi_tips"
-
-    def ok(self, *arguments: str) -> taxi.Result:
-        result = self.project.cli(*arguments)
-        assert result.code == 0, result.stdout + result.stderr
-        return result
-
-    def run(self) -> taxi.Result:
-        return self.project.cli("run", "taxi_tips", "--cluster", "inline")
-
-    def start(self, faults: str = "") -> object:
-        return start(self.project, faults, "run", "taxi_tips", "--cluster", "inline")
-
-    def table(self) -> DeltaTable:
-        options = {"endpoint": self.bucket.proxy.url, "allow_http": "true", "region": "us-east-1"}
-        return DeltaTable(self.url, storage_options=options)
-
-    def rows(self) -> dict[str, int]:
-        """By day, as a Delta reader sees them; and no ride twice."""
-        found: pa.Table = self.table().to_pyarrow_table()
-        assert pc.count_distinct(found["ride_id"]).as_py() == found.num_rows
-        counts = found.group_by("ride_date").aggregate([([], "count_all")])
-        pairs = zip(counts["ride_date"].to_pylist(), counts["count_all"].to_pylist(), strict=True)
-        return {str(day): n for day, n in sorted(pairs)}
-
-    def assert_settled(self, expected: dict[str, int]) -> None:
-        """As if nothing had gone wrong: right rows once, no damage, nothing staged, no file of nobody."""
-        self.bucket.proxy.forget()
-        assert self.rows() == expected
-        self.ok("verify", "taxi_tips", "--deep")
-        assert not list((self.project.state / "staging").rglob("*.parquet"))
-
-    def stored(self) -> set[str]:
-        return {key.rpartition("/")[2] for key in self.bucket.keys("predictions") if key.endswith(".parquet")}
-
-
 @pytest.fixture
 def make_table(make_project: Callable[..., TaxiProject], bucket: Bucket) -> Callable[..., StoreProject]:
-    def make(n_days: int = 2, **output: object) -> StoreProject:
-        path = f"{bucket.url}/predictions/taxi_tips"
-        project = make_project(
-            n_days,
-            output={"path": path, "format": "delta", **output},
-            storage={"timeout": "2s", "retry_for": "2s"},
-        )
-        return StoreProject(project, bucket)
+    def make(n_days: int = 1, output: Mapping[str, object] | None = None, **job: object) -> StoreProject:
+        return StoreProject(make_project, bucket, n_days, output={"format": "delta", **(output or {})}, **job)
 
     return make
 
 
-@pytest.fixture
-def table(make_table: Callable[..., StoreProject]) -> StoreProject:
-    return make_table()
+def assert_settled(table: StoreProject, expected: dict[str, int]) -> None:
+    """As if nothing had gone wrong."""
+    table.assert_settled()
+    assert table.delta_rows() == expected
 
 
 def test_a_table_is_made_replaced_explained_rolled_back_and_cleaned(
     make_table: Callable[..., StoreProject],
 ) -> None:
-    table = make_table(keep_generations=1)
+    table = make_table(2, {"keep_generations": 1})
     assert "2 to score" in table.ok("plan", "taxi_tips").stdout
     assert table.run().code == 0
-    table.assert_settled({DAY: 600, OTHER: 600})
+    assert_settled(table, {DAY: 600, OTHER: 600})
     table.project.add_day(0, n_rows=700)
     assert table.run().code == 0
-    table.assert_settled({DAY: 700, OTHER: 600})
-    version = table.table().version()
+    assert_settled(table, {DAY: 700, OTHER: 600})
+    version = table.delta().version()
     assert table.run().code == 0
-    assert table.table().version() == version
+    assert table.delta().version() == version
     shown = table.ok("show", f"taxi_tips/{DAY}", "--files").stdout
     assert f"{table.url}/ride_date={DAY}/part-" in shown
     row = table.ok("audit", "taxi_tips", "--row", "ride_id=5").stdout
     assert f"{table.url}/ride_date={DAY}/part-" in row
     table.ok("verify", "taxi_tips", "--rescore", "50")
     table.ok("rollback", "taxi_tips", "--partition", DAY, "--reason", "as it was")
-    table.assert_settled({DAY: 600, OTHER: 600})
+    assert_settled(table, {DAY: 600, OTHER: 600})
     table.ok("unpin", "taxi_tips", "--partition", DAY)
     assert table.run().code == 0
-    table.assert_settled({DAY: 700, OTHER: 600})
+    assert_settled(table, {DAY: 700, OTHER: 600})
     for call in (("doctor", "taxi_tips"), ("status", "taxi_tips"), ("repair", "taxi_tips")):
         table.ok(*call)
-    n_before = len(table.stored())
+    n_before = len(table.files())
     table.ok("gc", "taxi_tips", "--older-than", "0d")
-    assert len(table.stored()) < n_before
-    table.assert_settled({DAY: 700, OTHER: 600})
+    assert len(table.files()) < n_before
+    assert_settled(table, {DAY: 700, OTHER: 600})
 
 
-def test_a_lost_ledger_is_told_again_by_manifests_and_the_table(table: StoreProject) -> None:
+def test_a_lost_ledger_is_told_again_by_manifests_and_the_table(
+    make_table: Callable[..., StoreProject],
+) -> None:
+    table = make_table()
     assert table.run().code == 0
     for file in table.project.state.glob("ledger.db*"):
         file.unlink()
     table.ok("ledger", "rebuild", "taxi_tips")
-    table.assert_settled({DAY: 600, OTHER: 600})
+    assert_settled(table, {DAY: 600})
     assert table.run().code == 0
-    assert table.table().version() == 2
+    assert table.delta().version() == 1
 
 
 def test_a_partition_without_rows_is_published_and_healthy(
-    make_project: Callable[..., TaxiProject], bucket: Bucket
+    make_table: Callable[..., StoreProject],
 ) -> None:
-    output = {"path": f"{bucket.url}/predictions/taxi_tips", "format": "delta"}
-    table = StoreProject(make_project(1, input={"where": "fare > 1000000"}, output=output), bucket)
+    table = make_table(input={"where": "fare > 1000000"})
     assert table.run().code == 0
-    table.assert_settled({})
-    assert "nothing due" in table.ok("plan", "taxi_tips").stdout or table.run().code == 0
+    assert_settled(table, {})
+    version = table.delta().version()
+    assert table.run().code == 0
+    assert table.delta().version() == version
 
 
 @pytest.mark.parametrize("kind", [Kind.FAILED_AFTER, Kind.DROPPED_AFTER])
@@ -139,18 +95,18 @@ def test_a_partition_without_rows_is_published_and_healthy(
 def test_a_commit_that_was_carried_out_but_seemed_to_fail_is_published_once(
     make_table: Callable[..., StoreProject], kind: Kind, times: int
 ) -> None:
-    table = make_table(1)
+    table = make_table()
     assert table.run().code == 0
     table.project.add_day(0, n_rows=700)
     table.bucket.proxy.inject(Fault(kind=kind, method="PUT", key=COMMITS, times=times))
     result = table.run()
     assert result.code == 0, result.stderr
-    table.assert_settled({DAY: 700})
+    assert_settled(table, {DAY: 700})
 
 
 @pytest.mark.parametrize("kind", [Kind.THROTTLED, Kind.FAILED, Kind.DROPPED])
 def test_faults_that_pass_change_nothing(make_table: Callable[..., StoreProject], kind: Kind) -> None:
-    table = make_table(1)
+    table = make_table()
     table.bucket.proxy.inject(
         Fault(kind=kind, method="PUT", key=COMMITS, times=2),
         Fault(kind=kind, method="PUT", key=FILES, times=2),
@@ -159,14 +115,14 @@ def test_faults_that_pass_change_nothing(make_table: Callable[..., StoreProject]
     )
     result = table.run()
     assert result.code == 0, result.stderr
-    table.assert_settled({DAY: 600})
+    assert_settled(table, {DAY: 600})
 
 
 @pytest.mark.parametrize("key", [COMMITS, FILES])
 def test_a_store_that_takes_nothing_shows_the_old_generation_until_it_does_again(
     make_table: Callable[..., StoreProject], key: str
 ) -> None:
-    table = make_table(1)
+    table = make_table()
     assert table.run().code == 0
     table.project.add_day(0, n_rows=700)
     table.bucket.proxy.inject(Fault(kind=Kind.THROTTLED, method="PUT", key=key))
@@ -174,30 +130,56 @@ def test_a_store_that_takes_nothing_shows_the_old_generation_until_it_does_again
     assert result.code in (1, 6, 69), result.stderr
     assert "Error performing PUT" in result.stderr
     assert SECRET not in result.stdout + result.stderr
-    assert table.rows() == {DAY: 600}
+    assert table.delta_rows() == {DAY: 600}
     table.bucket.proxy.forget()
     again = table.run()
     assert again.code == 0, again.stderr
-    table.assert_settled({DAY: 700})
+    assert_settled(table, {DAY: 700})
+
+
+def test_a_store_that_is_gone_right_after_a_commit_leaves_it_to_the_next_run_to_find_it(
+    make_table: Callable[..., StoreProject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = make_table()
+    assert table.run().code == 0
+    table.project.add_day(0, n_rows=700)
+
+    def commit_and_lose(*args: Any) -> None:
+        replace_partition(*args)
+        table.bucket.proxy.inject(Fault(kind=Kind.DROPPED))
+        raise OSError("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sink, "replace_partition", commit_and_lose)
+        result = table.run()
+    assert result.code == 69, result.stderr
+    assert "cannot be reached" in result.stderr
+    table.bucket.proxy.forget()
+    assert table.delta_rows() == {DAY: 700}
+    version = table.delta().version()
+    again = table.run()
+    assert again.code == 0, again.stderr
+    assert_settled(table, {DAY: 700})
+    assert table.delta().version() == version
 
 
 def test_credentials_that_may_not_write_are_said_to_be_the_reason(
     make_table: Callable[..., StoreProject],
 ) -> None:
-    table = make_table(1)
+    table = make_table()
     table.bucket.proxy.inject(Fault(kind=Kind.FORBIDDEN, method="PUT"))
     result = table.run()
     assert result.code == 1
     assert "403" in result.stderr or "credentials" in result.stderr
     table.bucket.proxy.forget()
     assert table.run().code == 0
-    table.assert_settled({DAY: 600})
+    assert_settled(table, {DAY: 600})
 
 
 def test_a_store_that_is_away_is_69_before_anything_is_scored(
     make_table: Callable[..., StoreProject],
 ) -> None:
-    table = make_table(1)
+    table = make_table()
     table.bucket.proxy.inject(Fault(kind=Kind.DROPPED))
     result = table.run()
     assert result.code == 69
@@ -208,25 +190,24 @@ def test_a_store_that_is_away_is_69_before_anything_is_scored(
 def test_a_run_killed_around_its_commit_is_finished_or_undone_by_the_next(
     make_table: Callable[..., StoreProject], point: str
 ) -> None:
-    table = make_table(1)
+    table = make_table()
     assert table.run().code == 0
     table.project.add_day(0, n_rows=700)
     killed = start(table.project, f"kill:{point}:1", "run", "taxi_tips", "--cluster", "inline")
     _, stderr = killed.communicate(timeout=120)
     assert killed.returncode == -signal.SIGKILL, stderr
-    assert table.rows() == {DAY: 700 if point == "delta-after-commit" else 600}
+    assert table.delta_rows() == {DAY: 700 if point == "delta-after-commit" else 600}
     result = table.run()
     assert result.code == 0, result.stderr
-    table.assert_settled({DAY: 700})
-    active = {Path(uri).name for uri in table.table().file_uris()}
-    assert active < table.stored()
-    assert len(table.stored()) == 2 * len(active)  # and those of the generation before, for a rollback
+    assert_settled(table, {DAY: 700})
+    # Those of the generation before are kept for a rollback; there is no other.
+    assert len(table.files()) == 2 * len(table.delta().file_uris())
 
 
 def test_a_commit_of_the_dead_that_arrives_late_finds_its_version_taken(
     make_table: Callable[..., StoreProject],
 ) -> None:
-    table = make_table(1)
+    table = make_table()
     assert table.run().code == 0
     table.project.add_day(0, n_rows=700)
     proxy = table.bucket.proxy
@@ -239,10 +220,11 @@ def test_a_commit_of_the_dead_that_arrives_late_finds_its_version_taken(
     proxy.let_go()
     result = table.run()
     assert result.code == 0, result.stderr
-    table.assert_settled({DAY: 700})
+    assert_settled(table, {DAY: 700})
 
 
-def test_no_record_log_or_message_holds_a_credential(table: StoreProject) -> None:
+def test_no_record_log_or_message_holds_a_credential(make_table: Callable[..., StoreProject]) -> None:
+    table = make_table()
     result = table.project.cli("-v", "run", "taxi_tips", "--cluster", "inline")
     assert SECRET not in result.stdout + result.stderr
     files = [path for path in table.project.root.rglob("*") if path.is_file()]
@@ -253,14 +235,13 @@ def test_no_record_log_or_message_holds_a_credential(table: StoreProject) -> Non
     assert not [data for data in objects if SECRET.encode() in data]
 
 
-def test_what_a_publish_asks_of_the_store_is_counted(table: StoreProject) -> None:
+def test_what_a_publish_asks_of_the_store_is_counted(make_table: Callable[..., StoreProject]) -> None:
     """See docs/object-stores.md."""
+    table = make_table()
     assert table.run().code == 0
     table.project.add_day(0, n_rows=700)
     table.bucket.proxy.forget()
     assert table.run().code == 0
     asked, uploaded = table.bucket.proxy.count(), table.bucket.proxy.count(FILES)
-    assert uploaded["PUT"] == len(table.table().file_uris()) // 2
-    assert asked["PUT"] == uploaded["PUT"] + 1
-    assert asked["DELETE"] == 0
-    assert sum(asked.values()) <= 60, asked
+    assert uploaded == {"PUT": 2, "LIST": 3}
+    assert asked == {"PUT": 3, "LIST": 10, "GET": 25}

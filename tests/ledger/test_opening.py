@@ -224,6 +224,7 @@ def test_the_ledger_loads_no_data_library() -> None:
 
 
 _VERSION_1 = """
+    DROP TABLE currents; DROP INDEX attempts_in_state;
     DROP TABLE holders; DROP TABLE openings; DROP TABLE leases; DROP TABLE waivers;
     CREATE TABLE leases (job VARCHAR, partition_path VARCHAR, token VARCHAR);
     ALTER TABLE runs DROP COLUMN guarantee;
@@ -254,6 +255,7 @@ def test_a_ledger_of_version_1_is_brought_up_to_date_with_what_it_holds(path: Pa
 
 
 _VERSION_3 = """
+    DROP TABLE currents; DROP INDEX attempts_in_state;
     DROP INDEX runs_of_parent;
     ALTER TABLE runs DROP COLUMN parent_run_id;
     ALTER TABLE runs DROP COLUMN suite_fingerprint;

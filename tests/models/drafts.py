@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 from batch_scorer.core.models import ColumnSpec, Method, ModelFormat, ModelManifest, Signature
+from batch_scorer.core.stores import ObjectUrl
 
 FILES = {"model.skops": b"not a model, and the registry does not care"}
 
@@ -25,3 +27,9 @@ def draft(name: str = "taxi_tips", files: dict[str, bytes] = FILES) -> ModelMani
         registered_at="",
         registered_by="ada",
     )
+
+
+def on_disk(place: Path | ObjectUrl) -> Path:
+    """Of a registry that lies in a directory."""
+    assert isinstance(place, Path)
+    return place

@@ -18,7 +18,7 @@ from batch_scorer.models.scoring import loader
 from batch_scorer.models.scoring.loader import load_model
 from tests import taxi
 from tests.conftest import TaxiProject
-from tests.models.drafts import FILES, draft
+from tests.models.drafts import FILES, draft, on_disk
 
 _N_FLIPS = 256
 
@@ -125,7 +125,7 @@ def filled(tmp_path: Path) -> FileRegistry:
 
 
 def test_every_flipped_bit_of_a_history_is_found(filled: FileRegistry) -> None:
-    data = filled.history_path("taxi_tips").read_bytes()
+    data = on_disk(filled.history_path("taxi_tips")).read_bytes()
     for position, bit in ((position, bit) for position in range(len(data)) for bit in range(8)):
         changed = bytearray(data)
         changed[position] ^= 1 << bit
@@ -135,7 +135,7 @@ def test_every_flipped_bit_of_a_history_is_found(filled: FileRegistry) -> None:
 
 def test_a_history_cut_anywhere_is_refused_or_one_that_was_there_before(filled: FileRegistry) -> None:
     """Lines that are missing at the end are the one thing that a chain of hashes cannot tell."""
-    data = filled.history_path("taxi_tips").read_bytes()
+    data = on_disk(filled.history_path("taxi_tips")).read_bytes()
     whole = filled.history("taxi_tips")
     for size in range(len(data)):
         try:
@@ -148,7 +148,7 @@ def test_a_history_cut_anywhere_is_refused_or_one_that_was_there_before(filled: 
 
 def test_a_history_that_was_cut_makes_no_version_mean_other_bytes(filled: FileRegistry) -> None:
     pins = [filled.resolve(f"taxi_tips@{version}") for version in (1, 2)]
-    path = filled.history_path("taxi_tips")
+    path = on_disk(filled.history_path("taxi_tips"))
     lines = path.read_bytes().splitlines(keepends=True)
     for n_lines in range(1, len(lines)):
         path.write_bytes(b"".join(lines[:n_lines]))
@@ -162,7 +162,7 @@ def test_a_history_that_was_cut_makes_no_version_mean_other_bytes(filled: FileRe
 def test_lines_from_before_there_were_hashes_of_lines_are_read_and_gone_on_with(
     filled: FileRegistry,
 ) -> None:
-    path = filled.history_path("taxi_tips")
+    path = on_disk(filled.history_path("taxi_tips"))
     old = [encode_entry(_bare(entry)) for entry in filled.history("taxi_tips")]
     path.write_bytes(b"".join(old))
     assert filled.aliases("taxi_tips") == {"champion": 2}

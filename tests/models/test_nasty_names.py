@@ -14,7 +14,7 @@ from batch_scorer.models.registry.checking import leftovers
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.registry.names import is_name
 from tests.conftest import TaxiProject
-from tests.models.drafts import FILES, draft
+from tests.models.drafts import FILES, draft, on_disk
 
 _PIECES = st.sampled_from(
     [
@@ -48,11 +48,11 @@ class _Fenced:
         self.before = self._outside()
 
     def _outside(self) -> set[Path]:
-        return {path for path in self.place.rglob("*") if self.registry.root not in path.parents}
+        return {path for path in self.place.rglob("*") if on_disk(self.registry.root) not in path.parents}
 
     def assert_whole(self) -> None:
         assert self._outside() == self.before
-        assert all(is_name(entry.name) and entry.is_dir() for entry in self.registry.root.iterdir())
+        assert all(is_name(entry.name) and entry.is_dir() for entry in on_disk(self.registry.root).iterdir())
 
 
 @pytest.fixture(scope="module")

@@ -28,12 +28,14 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from batch_scorer.core.errors import ModelError, ModelRefused, ModelUnloadable
 from batch_scorer.core.models import ModelFormat, ModelPin
 from batch_scorer.models.registering.register import register, register_file
+from batch_scorer.models.registry import disk_shelf
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.registry.reading import read_plain
 from batch_scorer.models.scoring import loader
 from batch_scorer.models.scoring.loader import load_model
 from batch_scorer.models.trust.allow_list import refused_types
 from batch_scorer.models.trust.artefacts import load_artefact
+from tests.models.drafts import on_disk
 
 
 class Payload:
@@ -69,7 +71,7 @@ def template(rides: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture
 def pin(registry: FileRegistry, template: Path) -> ModelPin:
-    shutil.copytree(template, registry.root)
+    shutil.copytree(template, on_disk(registry.root))
     return registry.resolve("taxi_tips@1")
 
 
@@ -281,7 +283,7 @@ def test_a_pickle_put_in_the_place_of_the_artefact_is_refused_before_it_is_loade
 def test_a_history_that_was_edited_to_fit_an_edited_manifest_is_refused(
     pin: ModelPin, registry: FileRegistry
 ) -> None:
-    manifest, history = Path(pin.directory) / "manifest.json", registry.history_path("taxi_tips")
+    manifest, history = Path(pin.directory) / "manifest.json", on_disk(registry.history_path("taxi_tips"))
     edited = manifest.read_bytes().replace(b'"allow_pickle": false', b'"allow_pickle": true')
     manifest.write_bytes(edited)
     changed = history.read_text().replace(pin.manifest_sha256, hashlib.sha256(edited).hexdigest())
@@ -333,7 +335,7 @@ def test_what_was_hashed_is_what_is_loaded_whoever_swaps_the_file_meanwhile(
             path.write_bytes(payload)
         return data
 
-    monkeypatch.setattr(loader, "read_plain", read)
+    monkeypatch.setattr(disk_shelf, "read_plain", read)
     if when == "before it is read":
         with pytest.raises(ModelError):
             load_model(pin)

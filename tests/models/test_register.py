@@ -66,6 +66,7 @@ from batch_scorer.models.registering.register import register, register_file
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.scoring.loader import LoadedModel, load_model
 from tests.models.conftest import NUMBERS, TEXTS, Registered, make_rides
+from tests.models.drafts import on_disk
 
 Loaded = Callable[[str], LoadedModel]
 
@@ -106,7 +107,7 @@ def test_the_artefact_is_stored_as_it_was_given(
 ) -> None:
     manifest = registered(pipelines["linear"])
     given = (tmp_path / "model.skops").read_bytes()
-    directory = registry.root / "taxi_tips" / "1"
+    directory = on_disk(registry.root) / "taxi_tips" / "1"
     assert (directory / "model.skops").read_bytes() == given
     assert manifest.files == {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
@@ -146,7 +147,7 @@ def test_golden_rows_hold_nulls_and_unseen_text(
     registered: Registered, registry: FileRegistry, pipelines: dict[str, Any], rides: pd.DataFrame
 ) -> None:
     manifest = registered(pipelines["linear"])
-    golden = pd.read_parquet(registry.root / "taxi_tips" / "1" / "golden_input.parquet")
+    golden = pd.read_parquet(on_disk(registry.root) / "taxi_tips" / "1" / "golden_input.parquet")
     assert len(golden) == manifest.n_golden_rows >= 100
     assert golden[["trip_miles", "fare", "pickup_area", *TEXTS]].isna().any().all()
     for column in TEXTS:
@@ -157,7 +158,7 @@ def test_a_small_reference_is_remembered_whole(
     registry: FileRegistry, pipelines: dict[str, Any], rides: pd.DataFrame
 ) -> None:
     manifest = register(pipelines["linear"], registry=registry, name="m", reference=rides.head(10), who="ada")
-    golden = pd.read_parquet(registry.root / "m" / "1" / "golden_input.parquet")
+    golden = pd.read_parquet(on_disk(registry.root) / "m" / "1" / "golden_input.parquet")
     assert golden["hour"].head(10).tolist() == rides["hour"].head(10).tolist()
     assert manifest.n_golden_rows == len(golden) == 100
     made = golden.iloc[10 + 5 + 2 :]  # after a null per nullable column and an unseen text per text column

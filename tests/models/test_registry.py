@@ -15,7 +15,7 @@ import pytest
 from batch_scorer.core.errors import BatchScorerError, ModelNotFound, ModelRefused, UsageError
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.registry.manifests import decode_manifest, encode_manifest
-from tests.models.drafts import FILES, draft
+from tests.models.drafts import FILES, draft, on_disk
 
 
 def _at_noon() -> dt.datetime:
@@ -109,7 +109,7 @@ def test_a_model_cannot_be_added_outside_the_registry(tmp_path: Path, name: str)
 
 
 def test_every_byte_of_a_manifest_counts(filled: FileRegistry) -> None:
-    path = filled.root / "taxi_tips" / "1" / "manifest.json"
+    path = on_disk(filled.root) / "taxi_tips" / "1" / "manifest.json"
     good = path.read_bytes()
     for position in range(0, len(good), 97):
         path.write_bytes(good[:position] + bytes([good[position] ^ 1]) + good[position + 1 :])
@@ -122,7 +122,7 @@ def test_every_byte_of_a_manifest_counts(filled: FileRegistry) -> None:
 
 
 def test_one_version_cannot_stand_in_for_another(filled: FileRegistry) -> None:
-    directory = filled.root / "taxi_tips"
+    directory = on_disk(filled.root) / "taxi_tips"
     (directory / "1" / "manifest.json").write_bytes((directory / "2" / "manifest.json").read_bytes())
     with pytest.raises(ModelRefused):
         filled.manifest("taxi_tips", 1)
@@ -130,8 +130,8 @@ def test_one_version_cannot_stand_in_for_another(filled: FileRegistry) -> None:
 
 @pytest.mark.parametrize("part", [".", "1", "1/manifest.json", "history.jsonl"])
 def test_symlinks_below_the_root_are_refused(filled: FileRegistry, part: str) -> None:
-    path = filled.root / "taxi_tips" / part
-    moved = filled.root.parent / "elsewhere"
+    path = on_disk(filled.root) / "taxi_tips" / part
+    moved = on_disk(filled.root).parent / "elsewhere"
     path.rename(moved)
     path.symlink_to(moved)
     with pytest.raises(ModelRefused, match="symlink"):
@@ -139,12 +139,12 @@ def test_symlinks_below_the_root_are_refused(filled: FileRegistry, part: str) ->
 
 
 def test_the_root_itself_may_be_a_symlink(filled: FileRegistry, tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(filled.root)
+    (tmp_path / "link").symlink_to(on_disk(filled.root))
     assert FileRegistry(tmp_path / "link").resolve("taxi_tips@1") == filled.resolve("taxi_tips@1")
 
 
 def test_a_registration_killed_before_its_history_line_uses_up_its_number(filled: FileRegistry) -> None:
-    directory = filled.root / "taxi_tips"
+    directory = on_disk(filled.root) / "taxi_tips"
     (directory / "3").mkdir()
     (directory / ".incoming-0123").mkdir()
     assert filled.versions("taxi_tips") == (1, 2)
@@ -155,7 +155,7 @@ def test_a_registration_killed_before_its_history_line_uses_up_its_number(filled
 
 
 def test_a_registration_on_a_damaged_history_is_refused(filled: FileRegistry) -> None:
-    path = filled.root / "taxi_tips" / "history.jsonl"
+    path = on_disk(filled.root) / "taxi_tips" / "history.jsonl"
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(ModelRefused):
         filled.add_version(draft(), FILES)
@@ -164,11 +164,11 @@ def test_a_registration_on_a_damaged_history_is_refused(filled: FileRegistry) ->
 
 
 def test_a_file_that_cannot_be_stored_leaves_nothing(filled: FileRegistry) -> None:
-    before = sorted(filled.root.rglob("*"))
+    before = sorted(on_disk(filled.root).rglob("*"))
     with pytest.raises(BatchScorerError, match="cannot write") as caught:
         filled.add_version(draft(), {"missing/model.skops": b""})
     assert caught.value.fix
-    assert sorted(filled.root.rglob("*")) == before
+    assert sorted(on_disk(filled.root).rglob("*")) == before
 
 
 def test_a_manifest_is_read_as_it_was_written() -> None:
@@ -228,7 +228,7 @@ def test_json_that_is_too_deep_to_read_is_damage_and_no_surprise(filled: FileReg
     deep = b"[" * 100_000
     with pytest.raises(ModelRefused):
         decode_manifest(deep, "here")
-    filled.history_path("taxi_tips").write_bytes(deep + b"\n")
+    on_disk(filled.history_path("taxi_tips")).write_bytes(deep + b"\n")
     with pytest.raises(ModelRefused, match="line 1"):
         filled.history("taxi_tips")
 

@@ -17,7 +17,7 @@ from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.registry.history import HistoryEntry, HistoryEvent
 from batch_scorer.models.trust.verifying import verify_models
 from tests.disks import small_disk
-from tests.models.drafts import FILES, draft
+from tests.models.drafts import FILES, draft, on_disk
 from tests.models.killed import ACTIONS, KEY
 
 _TRUSTED = {KEY.public.fingerprint: KEY.public}
@@ -42,7 +42,7 @@ def _goes_on(registry: FileRegistry) -> None:
     ACTIONS["sign"](registry)
     assert registry.aliases("taxi_tips")["champion"] == version
     assert _all_is_well(registry)
-    assert not list(registry.model_directory("taxi_tips").glob(".incoming-*"))
+    assert not list(on_disk(registry.model_directory("taxi_tips")).glob(".incoming-*"))
 
 
 @pytest.mark.parametrize("action", ACTIONS)
@@ -51,7 +51,9 @@ def test_killed_before_any_step_it_was_done_or_it_was_not(
 ) -> None:
     before = filled.history("taxi_tips")
     out = tmp_path / "out"
-    subprocess.run([sys.executable, "-m", "tests.models.killed", action, filled.root, out], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "tests.models.killed", action, on_disk(filled.root), out], check=True
+    )
     left = [FileRegistry(out / str(n)) for n in range(len(list(out.iterdir())))]
     was_done = [len(registry.history("taxi_tips")) - len(before) for registry in left]
     assert len(left) > 4, "it was hardly killed at all"
@@ -69,12 +71,12 @@ def test_on_a_full_disk_nothing_changes(tmp_path: Path, action: str) -> None:
         registry = FileRegistry(disk / "models")
         registry.add_version(draft(), FILES)
         registry.promote("taxi_tips", 1, "candidate", reason="first", who="ada")
-        before = _snapshot(registry.root)
+        before = _snapshot(on_disk(registry.root))
         _fill(disk / "filler")
         with pytest.raises(DiskFull) as caught:
             ACTIONS[action](registry)
         assert "free some space" in str(caught.value.fix)
-        assert _snapshot(registry.root) == before
+        assert _snapshot(on_disk(registry.root)) == before
         (disk / "filler").unlink()
         _goes_on(registry)
 
@@ -88,13 +90,13 @@ def test_a_disk_that_is_full_half_way_through_a_registration_is_left_as_it_was(
     with small_disk(tmp_path / "disk", "1m") as disk:
         registry = FileRegistry(disk / "models")
         registry.add_version(draft(), FILES)
-        before = _snapshot(registry.root)
+        before = _snapshot(on_disk(registry.root))
         _fill(disk / "filler")
         os.truncate(disk / "filler", (disk / "filler").stat().st_size - n_free_pages * 4096)
         try:
             registry.add_version(draft(files=files), files)
         except DiskFull:
-            assert _snapshot(registry.root) == before
+            assert _snapshot(on_disk(registry.root)) == before
         else:
             assert registry.versions("taxi_tips") == (1, 2)
         assert leftovers(registry, "taxi_tips") == ()
@@ -177,7 +179,7 @@ def test_readers_see_whole_histories_while_others_write(tmp_path: Path) -> None:
 
 def test_a_copy_of_a_registry_is_the_same_registry(filled: FileRegistry, tmp_path: Path) -> None:
     ACTIONS["sign"](filled)
-    shutil.copytree(filled.root, tmp_path / "copy")
+    shutil.copytree(on_disk(filled.root), tmp_path / "copy")
     copy = FileRegistry(tmp_path / "copy")
     (report,) = verify_models(copy, ["taxi_tips"], _TRUSTED)
     assert report.signed_by == (KEY.public,)

@@ -9,7 +9,7 @@ import pytest
 from batch_scorer.core.errors import LockHeld, ModelRefused, UsageError
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.registry.history import HistoryEvent
-from tests.models.drafts import FILES, draft
+from tests.models.drafts import FILES, draft, on_disk
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def filled(tmp_path: Path) -> FileRegistry:
 
 
 def test_a_rollback_is_a_line_more_that_says_who_and_why(filled: FileRegistry) -> None:
-    before = (filled.root / "taxi_tips" / "history.jsonl").read_bytes()
+    before = (on_disk(filled.root) / "taxi_tips" / "history.jsonl").read_bytes()
     filled.roll_back(filled.way_back("taxi_tips", "champion"), reason="tips went down", who="bob")
-    assert (filled.root / "taxi_tips" / "history.jsonl").read_bytes().startswith(before)
+    assert (on_disk(filled.root) / "taxi_tips" / "history.jsonl").read_bytes().startswith(before)
     last = filled.history("taxi_tips")[-1]
     assert (last.event, last.version, last.alias) == (HistoryEvent.ALIAS_ROLLED_BACK, 1, "champion")
     assert (last.who, last.why) == ("bob", "tips went down")
@@ -54,7 +54,7 @@ def test_of_two_who_roll_back_at_once_one_does(filled: FileRegistry) -> None:
 
 def test_nothing_goes_back_to_a_version_that_is_not_as_it_was(filled: FileRegistry) -> None:
     way = filled.way_back("taxi_tips", "champion")
-    manifest = filled.root / "taxi_tips" / "1" / "manifest.json"
+    manifest = on_disk(filled.root) / "taxi_tips" / "1" / "manifest.json"
     manifest.write_bytes(manifest.read_bytes() + b" ")
     with pytest.raises(ModelRefused):
         filled.roll_back(way, reason="why", who="ada")

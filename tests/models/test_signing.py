@@ -27,7 +27,7 @@ from batch_scorer.models.trust.signing import (
     signed_bytes,
 )
 from batch_scorer.models.trust.verifying import verify_models, verify_version
-from tests.models.drafts import FILES, draft
+from tests.models.drafts import FILES, draft, on_disk
 
 
 def _key(seed: int, comment: str = "") -> SigningKey:
@@ -80,7 +80,7 @@ def test_to_sign_twice_with_one_key_says_it_once(registry: FileRegistry) -> None
 
 @pytest.mark.parametrize("what", ["changed", "gone", "stray", "link"])
 def test_nothing_is_signed_that_is_not_as_it_was_registered(registry: FileRegistry, what: str) -> None:
-    directory = registry.directory("taxi_tips", 1)
+    directory = on_disk(registry.directory("taxi_tips", 1))
     path = directory / "model.skops"
     match what:
         case "changed":
@@ -90,8 +90,8 @@ def test_nothing_is_signed_that_is_not_as_it_was_registered(registry: FileRegist
         case "stray":
             (directory / "sitecustomize.py").write_text("")
         case "link":
-            path.rename(registry.root / "moved")
-            path.symlink_to(registry.root / "moved")
+            path.rename(on_disk(registry.root) / "moved")
+            path.symlink_to(on_disk(registry.root) / "moved")
     before = registry.history("taxi_tips")
     with pytest.raises(ModelRefused):
         sign_version(registry, "taxi_tips", 1, ADA, who="ada")
@@ -150,7 +150,7 @@ def test_a_report_names_who_signed_and_who_nobody_knows(registry: FileRegistry) 
 
 
 def test_every_file_is_held_against_the_manifest_and_every_problem_told(registry: FileRegistry) -> None:
-    one, two = (registry.directory("taxi_tips", number) for number in (1, 2))
+    one, two = (on_disk(registry.directory("taxi_tips", number)) for number in (1, 2))
     (one / "model.skops").write_bytes(b"other")
     (one / ".hidden").write_text("")
     (two / "manifest.json").unlink()
@@ -160,7 +160,7 @@ def test_every_file_is_held_against_the_manifest_and_every_problem_told(registry
         ".hidden does not belong to taxi_tips@1: its manifest does not name it",
     ]
     assert [problem.what for problem in second.problems] == ["the manifest of taxi_tips@2 is gone"]
-    registry.history_path("taxi_tips").write_bytes(b"garbage\n")
+    on_disk(registry.history_path("taxi_tips")).write_bytes(b"garbage\n")
     (report,) = verify_models(registry, ["taxi_tips"], {})
     assert report.version is None
     assert "line 1 of the model's history is damaged" in report.problems[0].what

@@ -15,6 +15,7 @@ from batch_scorer.models.registering.register import register, register_file
 from batch_scorer.models.registering.time_spans import spans_of, spans_of_frame
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.registry.manifests import decode_manifest, encode_manifest
+from tests.models.drafts import on_disk
 
 NEW_YEAR = dt.datetime.fromisoformat("2024-01-01T12:30")
 TIMES = [NEW_YEAR, None, NEW_YEAR + dt.timedelta(days=9)]
@@ -55,7 +56,7 @@ def test_registration_keeps_them_and_a_manifest_from_before_still_reads(
     in_memory = register(pipelines["linear"], registry=registry, name="m", reference=timed, who="ada")
     timed.to_parquet(tmp_path / "timed.parquet")
     from_file = register_file(
-        Path(registry.root / "m/1/model.skops"), registry=registry, name="m",
+        Path(on_disk(registry.root) / "m/1/model.skops"), registry=registry, name="m",
         reference_path=tmp_path / "timed.parquet", who="ada", allow_pickle=False,
     )  # fmt: skip
     eight = dt.datetime.fromisoformat("2024-01-05T08:00")

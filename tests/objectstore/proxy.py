@@ -206,8 +206,8 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
                 answer = _Answer(status=status, headers=[("Content-Type", "application/xml")], body=text)
             elif kind in (Kind.DROPPED, Kind.DROPPED_AFTER):
                 answer = None
-            n_sent = self._answer(answer, fault) if answer else 0
-            self.close_connection = self.close_connection or answer is None
+            body_sent = _body_sent(self.command, answer, kind)
+            # Before the answer goes out: whoever has it may look at once.
             proxy.asked(
                 Request(
                     method=self.command,
@@ -216,31 +216,28 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
                     range=self.headers.get("Range"),
                     status=answer.status if answer else 0,
                     n_received=len(body),
-                    n_sent=n_sent,
+                    n_sent=len(body_sent),
                 )
             )
+            if answer is None:
+                self.close_connection = True
+            else:
+                self._answer(answer, body_sent, fault)
 
-        def _answer(self, answer: _Answer, fault: Fault | None) -> int:
+        def _answer(self, answer: _Answer, body: bytes, fault: Fault | None) -> None:
             self.send_response_only(answer.status)
-            has_length = any(name.lower() == "content-length" for name, _ in answer.headers)
             for name, value in answer.headers:
                 self.send_header(name, value)
-            if not has_length:
+            if not any(name.lower() == "content-length" for name, _ in answer.headers):
                 self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
-            if self.command == "HEAD":
-                return 0
-            if fault is not None and fault.kind is Kind.DROPPED_IN_BODY:
-                half = answer.body[: len(answer.body) // 2]
-                self.wfile.write(half)
-                self.close_connection = True
-                return len(half)
             delay_s = fault.delay_s if fault is not None and fault.kind is Kind.SLOW else 0.0
-            size = max(1, -(-len(answer.body) // _PIECES)) if delay_s else max(1, len(answer.body))
-            for start in range(0, len(answer.body), size):
+            size = -(-len(body) // _PIECES) if delay_s else len(body)
+            for start in range(0, len(body), size or 1):
                 time.sleep(delay_s)
-                self.wfile.write(answer.body[start : start + size])
-            return len(answer.body)
+                self.wfile.write(body[start : start + size])
+            if fault is not None and fault.kind is Kind.DROPPED_IN_BODY:
+                self.close_connection = True
 
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass_on  # noqa: N815 (names of http.server)
 
@@ -248,6 +245,12 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+def _body_sent(method: str, answer: _Answer | None, kind: Kind | None) -> bytes:
+    if answer is None or method == "HEAD":
+        return b""
+    return answer.body[: len(answer.body) // 2] if kind is Kind.DROPPED_IN_BODY else answer.body
 
 
 def _key_of(method: str, path: str) -> tuple[str, bool]:

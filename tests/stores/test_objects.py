@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,6 @@ from batch_scorer.core.stores import ObjectChanged, StoreOptions
 from batch_scorer.stores.objects import ObjectStore, store_at
 from tests.objectstore.fixtures import SECRET, Bucket
 from tests.objectstore.proxy import Fault, Kind
-
-
-def impatient(bucket: Bucket) -> ObjectStore:
-    options = StoreOptions(endpoint=bucket.proxy.url, region="us-east-1", timeout_s=0.4, retry_s=0.3)
-    return ObjectStore(bucket=bucket.url, options=options)
-
 
 NASTY = "t/day=2024-01-01 00%3A00/ä + &=?.parquet"
 
@@ -138,7 +133,7 @@ def test_a_version_is_replaced_only_by_who_has_seen_it(bucket: Bucket) -> None:
 def test_a_write_that_was_carried_out_but_seemed_to_fail_counts_as_written(
     bucket: Bucket, kind: Kind, times: int | None
 ) -> None:
-    store = impatient(bucket)
+    store = bucket.hasty
     bucket.proxy.inject(Fault(kind=kind, method="PUT", times=times))
     store.put_new("new", b"mine")
     etag = store.head("new").etag
@@ -162,12 +157,12 @@ def test_what_does_not_pass_is_a_store_that_does_not_answer(bucket: Bucket, kind
     bucket.store.put("a", b"0123456789" * 100)
     bucket.proxy.inject(Fault(kind=kind, delay_s=0.3))
     with pytest.raises(StoreUnavailable) as told:
-        impatient(bucket).get("a")
+        bucket.hasty.get("a")
     assert told.value.exit_code == 69
     assert told.value.where == f"{bucket.url}/a"
     assert SECRET not in told.value.render()
     with pytest.raises(StoreUnavailable):
-        list(impatient(bucket).pages("a"))
+        list(bucket.hasty.pages("a"))
 
 
 def test_credentials_that_may_not_are_told_apart_from_a_store_that_is_down(bucket: Bucket) -> None:
@@ -231,3 +226,17 @@ def test_an_address_that_is_none_is_refused_without_showing_it(url: str) -> None
     with pytest.raises(ConfigInvalid) as told:
         store_at(url, StoreOptions())
     assert "secret" not in told.value.render()
+
+
+def test_what_the_client_says_is_told_in_one_line_without_its_own_structures(bucket: Bucket) -> None:
+    bucket.proxy.inject(Fault(kind=Kind.THROTTLED))
+    with pytest.raises(
+        StoreUnavailable, match=r"answer: GET: 503 Service Unavailable \(SlowDown\), after \d+"
+    ) as one:
+        bucket.hasty.get("a")
+    assert (one.value.where, "\n" in one.value.what) == (f"{bucket.url}/a", False)
+    away = ObjectStore(
+        bucket=bucket.url, options=replace(bucket.hasty.options, endpoint="http://127.0.0.1:9")
+    )
+    with pytest.raises(StoreUnavailable, match="answer: HEAD: HTTP error: error sending request, after"):
+        away.head("a")

@@ -67,12 +67,16 @@ class RowsRead(TypedDict):
 
 
 class PartitionDone(TypedDict):
-    """What became of one partition; generation and rows of a published one, error of a failed or held one."""
+    """What became of one partition; generation and rows of a published one, error of a failed or held one.
+
+    scored_by: rows by how they were scored, compiled or why not.
+    """
 
     partition: str
     state: Literal["published", "blocked", "failed", "held", "overtaken"]
     headline: str
     warnings: list[str]
+    scored_by: dict[str, int]
     generation: NotRequired[int]
     rows: NotRequired[Rows]
     error: NotRequired[Error]

@@ -130,7 +130,7 @@ def _loaded(registry: FileRegistry, report: VersionReport) -> VersionReport:
     return report
 
 
-def _leftovers(registry: FileRegistry, reports: list[VersionReport]) -> Iterator[Path]:
+def _leftovers(registry: FileRegistry, reports: list[VersionReport]) -> Iterator[object]:
     from batch_scorer.models.registry.checking import leftovers
 
     for name in dict.fromkeys(report.name for report in reports if report.version is not None):

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 from collections.abc import Iterator, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from batch_scorer.core.errors import ClusterUnavailable
@@ -58,6 +58,8 @@ def start_local_workers(n_workers: int, memory_per_worker: int) -> LocalWorkers:
             "distributed.scheduler.work-stealing": False,  # chunks are coarse; a steal moves a model load
             "distributed.scheduler.allowed-failures": 0,  # the driver decides about retries
             "distributed.admin.low-level-log-length": _LAST_MESSAGES,
+            "distributed.scheduler.http.routes": [],  # nobody asks, and each process would import them
+            "distributed.worker.http.routes": [],
             "distributed.admin.log-format": "%(name)s %(levelname)s %(message)s",
         }
     )
@@ -97,6 +99,18 @@ def start_fork_server() -> None:
     resource_tracker.ensure_running()  # it unblocks what the next line blocks
     with _signals_blocked():
         forkserver.ensure_running()
+
+
+def stop_fork_server() -> None:
+    """End it where no worker was needed after all, in the middle of its imports perhaps."""
+    from multiprocessing import forkserver
+
+    server: Any = forkserver._forkserver  # noqa: SLF001 (there is no other way to its process)
+    if server._forkserver_pid is None:
+        return
+    with suppress(ProcessLookupError):
+        os.kill(server._forkserver_pid, signal.SIGKILL)
+    server._stop()
 
 
 @contextmanager

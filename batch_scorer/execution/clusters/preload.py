@@ -11,7 +11,11 @@ import sklearn.compose
 import sklearn.linear_model
 import sklearn.pipeline
 
+import tornado.platform.asyncio
+
 import batch_scorer.execution.chunk
+import batch_scorer.execution.clusters.task
+import batch_scorer.execution.clusters.worker_logs
 
 if "jemalloc" in pa.supported_memory_backends():
     # It gives back what a batch no longer needs; the default pool keeps a tenth of a worker's peak more.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from batch_scorer.config.project import NAME
 from batch_scorer.core.errors import UsageError
+from batch_scorer.core.stores import ObjectUrl, StoreOptions
 from batch_scorer.execution.job_draft.key import ChosenKey, choose_key
 from batch_scorer.execution.job_draft.model import ChosenModel, choose_model
 from batch_scorer.execution.job_draft.table import DraftTable, look_at_table
@@ -41,15 +42,20 @@ class DraftedJob:
     files: Mapping[str, bytes]
 
 
-def draft_job(root: Path, table: Path, registry: FileRegistry, wishes: Wishes) -> DraftedJob:
-    """root: the project's, absolute; nothing is written. Raises: UsageError, InputError, ModelError."""
+def draft_job(
+    root: Path, table: Path | ObjectUrl, registry: FileRegistry, wishes: Wishes, stores: StoreOptions
+) -> DraftedJob:
+    """root: the project's, absolute; nothing is written. stores: how to reach a table that is a URL.
+
+    Raises: UsageError, InputError, ModelError, StoreUnavailable.
+    """
     name = wishes.name or _name_of(table)
     if not NAME.fullmatch(name):
         raise UsageError(
             f'"{name}" is no name for a job', fix="use letters, digits, _ and -, beginning with no - or _"
         )
     suite = f"{name[:_LONGEST_STEM]}_input"
-    seen = look_at_table(table, suite)
+    seen = look_at_table(table, suite, stores)
     _refuse_around(root, seen.path)
     key = choose_key(seen, wishes.key)
     model = choose_model(registry, seen, wishes.model, default_name=name.lower())
@@ -105,18 +111,23 @@ def _choices(
     ]
 
 
-def _name_of(table: Path) -> str:
+def _name_of(table: Path | ObjectUrl) -> str:
     """From the table's directory, with what a name cannot hold made to `_`."""
-    base = Path(os.path.abspath(table)).name.removesuffix(".parquet")  # noqa: PTH100
+    whole = str(table) if isinstance(table, ObjectUrl) else os.path.abspath(table)  # noqa: PTH100
+    base = whole.rpartition("/")[2].removesuffix(".parquet")
     return re.sub(r"[^A-Za-z0-9_-]+", "_", base).strip("_-")[:_LONGEST_STEM] or "job"
 
 
-def _path_in(root: Path, path: Path) -> str:
+def _path_in(root: Path, path: Path | ObjectUrl) -> str:
     """Relative to the project for what is inside; a job file may be read from anywhere."""
+    if isinstance(path, ObjectUrl):
+        return str(path)
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
-def _refuse_around(root: Path, table: Path) -> None:
+def _refuse_around(root: Path, table: Path | ObjectUrl) -> None:
+    if isinstance(table, ObjectUrl):
+        return
     real, of_table = Path(os.path.realpath(root)), Path(os.path.realpath(table))
     if real.is_relative_to(of_table):
         raise UsageError(

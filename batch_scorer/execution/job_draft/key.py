@@ -112,4 +112,5 @@ def _n_distinct(column: ColumnSeen) -> float:
 
 def _duplicates(table: DraftTable, columns: Sequence[str]) -> DuplicateKeys:
     n_rows = sum(footer.n_rows for footer in table.footers)
-    return duplicate_keys(table.newest_paths, columns, n_rows=n_rows)
+    with table.newest_opened() as files:
+        return duplicate_keys(files, columns, n_rows=n_rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batch_scorer.core.errors import DamageFound, OutputOccupied
+from batch_scorer.core.errors import DamageFound, OutputOccupied, OutputUnwritable
 from batch_scorer.core.partitions import Partition
 from batch_scorer.execution.parts import JobParts
 
@@ -10,12 +10,19 @@ from batch_scorer.execution.parts import JobParts
 def check_place(parts: JobParts, partition: Partition) -> None:
     """Looked at before scoring, and again before publishing: nobody else's predictions are ever replaced.
 
-    Raises: OutputOccupied (nothing of ours was published here, yet something is there), DamageFound (what
-    is there is not the generation that the ledger calls current).
+    Raises: OutputUnwritable (the sink replaces nothing), OutputOccupied (nothing of ours was published here,
+    yet something is there), DamageFound (what is there is not the generation that the ledger calls current).
     """
     current = parts.ledger.generation(parts.job.name, partition, None)
     visible = parts.sink.visible(partition)
     where = parts.places.published(partition)
+    if current is not None and not parts.sink.can_replace:
+        raise OutputUnwritable(
+            f"{partition} is published, and plain Parquet in an object store cannot be replaced unseen",
+            where=where,
+            fix="use output.format: delta, with an output.path of its own; or output.overwrite: in_place, if "
+            "readers can do without a partition for a while",
+        )
     if visible is None:
         return
     if current is None:

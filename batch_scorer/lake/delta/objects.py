@@ -14,7 +14,10 @@ from batch_scorer.core.errors import DamageFound
 from batch_scorer.core.holdings import DELTA_LOG
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.delta.places import TableAddress, obstacle
+from batch_scorer.lake.object_storage import ObjectStorage
+from batch_scorer.lake.published import is_of_another
 from batch_scorer.lake.sinks import Kept, Publication
+from batch_scorer.lake.stored_files import StoredFiles
 from batch_scorer.lake.uploading import sizes_below, upload
 from batch_scorer.stores.connecting import plain_settings
 from batch_scorer.stores.objects import ObjectStore
@@ -53,9 +56,16 @@ class InStore:
         upload(self.store, self._place(publication.partition), missing)
 
     def take_back(self, publication: Publication, active: frozenset[str] | None) -> None:
-        """What is staged was uploaded by this publish, if at all; other files are an earlier generation's."""
-        ours = [name for name in publication.names if (publication.staged / name).is_file()]
-        self.remove(publication.partition, [name for name in ours if name not in (active or ())])
+        """What is staged stays staged: it is enough to delete what was uploaded."""
+        partition, there = publication.partition, self.sizes(publication.partition)
+        table = StoredFiles(ObjectStorage(options=self.store.options), self.address.url).below(partition.path)
+
+        def is_ours(name: str) -> bool:
+            is_staged = (publication.staged / name).is_file()
+            return is_staged or not is_of_another(table, name, publication.generation)
+
+        moved = there.keys() & (set(publication.names) - (active or frozenset()))
+        self.remove(partition, sorted(filter(is_ours, moved)))
 
     def sizes(self, partition: Partition) -> Mapping[str, int]:
         return sizes_below(self.store, self._place(partition))

@@ -45,6 +45,11 @@ class DeltaSink:
         """See Sink."""
         return "delta transaction"
 
+    @property
+    def can_replace(self) -> bool:
+        """See Sink."""
+        return True
+
     def check_columns(self, columns: tuple[tuple[str, str], ...]) -> None:
         """See Sink."""
         table_schema(self.place.address.url, columns, self.keys)

@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from batch_scorer.config.mlflow import MlflowRef
-from batch_scorer.core.durable import writing
-from batch_scorer.core.errors import LockHeld, ModelError, UsageError
+from batch_scorer.core.errors import ModelError, UsageError
 from batch_scorer.core.models import ModelManifest, ModelOrigin
 from batch_scorer.core.urls import without_userinfo
 from batch_scorer.models.registry.files import FileRegistry
@@ -22,8 +21,6 @@ from batch_scorer.models.registry.names import is_name
 
 _OTHERS = re.compile(r"[^a-z0-9_.-]+")
 _SQLITE = "sqlite:///"
-_LOCK = ".import.lock"  # no name of a model
-_LOCK_WAIT_S = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,25 +101,3 @@ def _imports_from(registry: FileRegistry, remote: RemoteVersion) -> Iterator[Mod
 
 def _slug(name: str) -> str:
     return _OTHERS.sub("_", name.lower()).strip("_.-")[:64]
-
-
-@contextmanager
-def importing(registry: FileRegistry) -> Iterator[None]:
-    """One import at a time, so that two runs of one night do not mirror a version twice. Raises: LockHeld."""
-    from filelock import FileLock, Timeout
-
-    with writing(registry.root):
-        registry.root.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(registry.root / _LOCK, timeout=_LOCK_WAIT_S)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise LockHeld(
-            f"somebody else has been importing a model for {_LOCK_WAIT_S:.0f} s",
-            where=str(registry.root / _LOCK),
-            fix="wait for the other import, then repeat the command",
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from batch_scorer.config.mlflow import MlflowRef, is_of_mlflow, parse_mlflow_ref
 from batch_scorer.core.errors import ConfigInvalid, UsageError
 from batch_scorer.core.models import ModelManifest, ModelPin
-from batch_scorer.models.mlflow.mirror import RemoteVersion, address_of, importing, mirrored
+from batch_scorer.models.mlflow.mirror import RemoteVersion, address_of, mirrored
 from batch_scorer.models.mlflow.wishes import ImportWishes
 from batch_scorer.models.registry.files import FileRegistry
 
@@ -60,7 +60,7 @@ class MlflowSource:
         from batch_scorer.models.mlflow.importing import import_version
 
         client = self._client()
-        with importing(self._registry):
+        with self._registry.shelf.importing():
             if known := mirrored(self._registry, remote):  # by another command, meanwhile
                 return Mirrored(manifest=known, is_new=False)
             imported = import_version(client, remote, registry=self._registry, wishes=wishes)

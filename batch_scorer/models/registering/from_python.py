@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pandas as pd
 
 from batch_scorer.config.project import find_project
-from batch_scorer.config.registries import registry_path
+from batch_scorer.config.registries import registry_of
 from batch_scorer.core.errors import UsageError
+from batch_scorer.core.stores import NO_OPTIONS
 from batch_scorer.core.whoami import user_name
 from batch_scorer.models.registering.about import About
 from batch_scorer.models.registering.commits import commit_at
@@ -16,6 +18,8 @@ from batch_scorer.models.registering.register import register
 from batch_scorer.models.registering.registered import RegisteredModel
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.registry.names import require_alias
+from batch_scorer.models.registry.opening import shelf_at
+from batch_scorer.models.registry.shelf import Shelf
 
 
 def register_version(
@@ -31,7 +35,7 @@ def register_version(
     no_golden_rows: bool,
 ) -> RegisteredModel:
     """See batch_scorer.models.register."""
-    files = FileRegistry(_registry_root(registry))
+    files = FileRegistry(_shelf(registry))
     if alias is not None:
         require_alias(alias)
         if not reason.strip():
@@ -49,7 +53,7 @@ def register_version(
     )
     if alias is not None:
         files.promote(name, manifest.version, alias, reason=reason, who=user_name())
-    return RegisteredModel(manifest=manifest, path=files.root / name / str(manifest.version), alias=alias)
+    return RegisteredModel(manifest=manifest, path=files.directory(name, manifest.version), alias=alias)
 
 
 def _require_new(registry: FileRegistry, name: str, alias: str) -> None:
@@ -84,11 +88,11 @@ def _reference(given: object) -> pd.DataFrame | Path | None:
     )
 
 
-def _registry_root(given: Path | str | None) -> Path:
+def _shelf(given: Path | str | None) -> Shelf:
     if given is not None:
-        return Path(given)
+        return shelf_at(str(given), NO_OPTIONS.completed(os.environ))
     try:
-        return registry_path(find_project(Path.cwd()))
+        return shelf_at(*registry_of(find_project(Path.cwd())))
     except UsageError as error:
         raise UsageError(
             f"it is not clear which registry is meant: {error.what}",

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 from batch_scorer.core.models import ModelManifest
+from batch_scorer.core.stores import ObjectUrl
 
 _MAX_NAMES = 8
 
@@ -16,7 +17,7 @@ class RegisteredModel:
     """path: of the version's directory. manifest: as it was stored. alias: that points to it now."""
 
     manifest: ModelManifest
-    path: Path
+    path: Path | ObjectUrl
     alias: str | None = None
 
     @property

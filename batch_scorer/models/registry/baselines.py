@@ -9,7 +9,7 @@ from batch_scorer.core.baselines.values import Baseline
 from batch_scorer.core.models import ModelManifest
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.registry.manifests import BASELINE_FILE
-from batch_scorer.models.registry.reading import read_plain, refused
+from batch_scorer.models.registry.reading import refused
 
 
 def stored_baseline(registry: FileRegistry, manifest: ModelManifest) -> Baseline | None:
@@ -22,7 +22,7 @@ def stored_baseline(registry: FileRegistry, manifest: ModelManifest) -> Baseline
     path = registry.directory(manifest.name, manifest.version) / BASELINE_FILE
     label = f"{BASELINE_FILE} of {manifest.name}@{manifest.version}"
     try:
-        data = read_plain(path)
+        data = registry.read(manifest.name, manifest.version, BASELINE_FILE)
     except FileNotFoundError:
         raise refused(f"{label} is gone", path) from None
     if hashlib.sha256(data).hexdigest() != manifest.files[BASELINE_FILE]:

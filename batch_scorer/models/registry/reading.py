@@ -57,7 +57,8 @@ def told_when_unreadable(path: Path) -> Iterator[None]:
         ) from error
 
 
-def refused(what: str, path: Path) -> ModelRefused:
+def refused(what: str, path: object) -> ModelRefused:
+    """path: where it is, as a person may see it."""
     return ModelRefused(
         what,
         where=str(path),

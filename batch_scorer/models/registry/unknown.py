@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from batch_scorer.core.errors import ModelNotFound
 from batch_scorer.core.nearest import suggestion
 from batch_scorer.models.registry.history import HistoryEntry, aliases_of, pinned_manifests
 from batch_scorer.models.registry.names import as_version
+from batch_scorer.models.registry.shelf import Place
 
 
-def unknown_model(root: Path, name: str, names: Sequence[str]) -> ModelNotFound:
+def unknown_model(root: Place, name: str, names: Sequence[str]) -> ModelNotFound:
     return ModelNotFound(
         f'there is no model "{name}"{suggestion(name, names)}',
         where=str(root),
@@ -20,7 +20,7 @@ def unknown_model(root: Path, name: str, names: Sequence[str]) -> ModelNotFound:
     )
 
 
-def unknown_version(root: Path, name: str, selector: str, entries: Sequence[HistoryEntry]) -> ModelNotFound:
+def unknown_version(root: Place, name: str, selector: str, entries: Sequence[HistoryEntry]) -> ModelNotFound:
     known = [*aliases_of(entries), *map(str, pinned_manifests(entries))]
     kind = "version" if as_version(selector) else "alias"
     return ModelNotFound(

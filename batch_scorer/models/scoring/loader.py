@@ -10,7 +10,6 @@ import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from batch_scorer.models.registry.manifests import (
     MANIFEST_FILE,
     decode_manifest,
 )
-from batch_scorer.models.registry.reading import read_plain
+from batch_scorer.models.registry.opening import shelf_at
 from batch_scorer.models.scoring.calling import predict
 from batch_scorer.models.scoring.compatibility import environment_differences
 from batch_scorer.models.scoring.golden import table_from_bytes
@@ -43,8 +42,8 @@ _MAX_CACHED = 2
 class LoadedModel:
     """An estimator whose hash and golden rows were right.
 
-    warnings: for people, one sentence each. golden_inputs: None, where it has none. ways: by method how a chunk
-    is scored, once that was found out (see scorer.py).
+    warnings: for people, one sentence each. golden_inputs: None, where it has none. ways: by method how
+    chunks are scored, once that was found out (see scorer.py).
     """
 
     manifest: ModelManifest
@@ -132,24 +131,24 @@ _cache_lock = threading.Lock()
 
 
 def _load(pin: ModelPin) -> LoadedModel:
-    directory = Path(pin.directory)
     label = f"{pin.name}@{pin.version}"
-    data = _checked(MANIFEST_FILE, _read(directory / MANIFEST_FILE), pin.manifest_sha256, label)
-    manifest = decode_manifest(data, str(directory / MANIFEST_FILE))
+    data = _checked(MANIFEST_FILE, _read(pin, MANIFEST_FILE), pin.manifest_sha256, label)
+    manifest = decode_manifest(data, f"{pin.directory}/{MANIFEST_FILE}")
     if manifest.files[manifest.artefact] != pin.sha256:
         raise ModelRefused(
             f"the manifest of {label} names other bytes than the run was planned with", where=pin.directory
         )
-    return open_version(manifest, lambda name: _read(directory / name))
+    return open_version(manifest, lambda name: _read(pin, name))
 
 
-def _read(path: Path) -> bytes:
+def _read(pin: ModelPin, name: str) -> bytes:
+    above, _, version = pin.directory.rpartition("/")  # so that a version that became a link is refused
     try:
-        return read_plain(path)
+        return shelf_at(above, pin.stores).read(f"{version}/{name}")
     except FileNotFoundError:
         raise ModelRefused(
-            f"{path.name} of a registered model is gone",
-            where=str(path),
+            f"{name} of a registered model is gone",
+            where=f"{pin.directory}/{name}",
             fix="restore the registry from a backup; every worker must see it under the same path",
         ) from None
 

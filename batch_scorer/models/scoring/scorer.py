@@ -1,4 +1,4 @@
-"""A chunk's batches through the compiled pipeline where that is proven, through the original where it is not."""
+"""A chunk's batches through the compiled pipeline where that is proven, else through the original."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ORIGINAL = "the original pipeline"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uncompiled:
-    """Why the original is used. differed: the compiled pipeline gave something else, which people should hear."""
+    """Why the original is used. differed: the compiled one gave something else, which people should hear."""
 
     reason: str
     differed: bool = False
@@ -93,7 +93,10 @@ def scorer_for(model: LoadedModel, method: Method, compiled: Compiled) -> Scorer
         model.ways[method] = _way(model, method)
     way = model.ways[method]
     if compiled is Compiled.REQUIRE and isinstance(way, Uncompiled):
-        raise NotCompilable(f"{model.label} cannot be scored by a compiled pipeline: {way.reason}")
+        raise NotCompilable(
+            f"{model.label} cannot be scored by a compiled pipeline: {way.reason}",
+            fix="set compute.compiled: auto to score with the original pipeline, or replace what is named",
+        )
     return Scorer(model, method, way)
 
 

@@ -37,9 +37,10 @@ def _numbers_in_sparse(table: Table, rows: np.ndarray, truth: Any) -> list[int]:
 
 def _looked_up_in_sparse(table: Table, rows: np.ndarray, truth: Any) -> list[int]:
     found: list[int] = []
-    for source, columns in table.plan.looked_up.items():
-        ours = table.made(source)[table.codes(columns[0])[rows]]
-        found += columns[sorted(set((ours != truth[:, columns]).tocoo().col.tolist()))].tolist()
+    for run in filter(table.is_looked_up, table.plan.runs):
+        ours = table.made(run)[table.codes(run.first)[rows]]
+        wrong = (ours != truth[:, run.first : run.stop]).tocoo()
+        found += (run.first + np.unique(wrong.col)).tolist()
     return found
 
 
@@ -48,4 +49,5 @@ def _differing(left: np.ndarray, right: np.ndarray) -> np.ndarray:
         return np.asarray(left != right)
     bits = np.dtype(f"u{left.dtype.itemsize}")
     same = np.ascontiguousarray(left).view(bits) == np.ascontiguousarray(right).view(bits)
-    return ~(same | (np.isnan(left) & np.isnan(right)))
+    differing: np.ndarray = ~(same | (np.isnan(left) & np.isnan(right)))
+    return differing

@@ -1,4 +1,4 @@
-"""From a fitted pipeline to a compiled one that has shown that it gives the same, or to the reason why not."""
+"""From a fitted pipeline to a compiled one that was seen to give the same bits, or to the reason why not."""
 
 from __future__ import annotations
 

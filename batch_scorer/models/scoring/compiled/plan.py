@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,13 @@ class Form:
     is_sparse: bool
 
 
+class Run(NamedTuple):
+    """Neighbouring columns that are looked up from one source, first included, stop not; of numbers, one."""
+
+    first: int
+    stop: int
+
+
 @dataclass(frozen=True, kw_only=True)  # no slots: what is derived from tracks is derived once
 class Plan:
     """tracks: one for each column of the table that the final estimator gets."""
@@ -43,15 +50,15 @@ class Plan:
         }
 
     @cached_property
-    def runs(self) -> tuple[tuple[int, int], ...]:
-        """(first, stop) of neighbouring columns that are looked up from one source; of numbers, one each."""
-        runs: list[tuple[int, int]] = []
+    def runs(self) -> tuple[Run, ...]:
+        """All columns, in order."""
+        runs: list[Run] = []
         for at, track in enumerate(self.tracks):
             before = self.tracks[at - 1] if at else None
             if before is not None and track.looked_up and before.looked_up and before.source == track.source:
-                runs[-1] = (runs[-1][0], at + 1)
+                runs[-1] = Run(runs[-1].first, at + 1)
             else:
-                runs.append((at, at + 1))
+                runs.append(Run(at, at + 1))
         return tuple(runs)
 
     @cached_property

@@ -20,7 +20,7 @@ _INTEGERS = (0, 1, 2, 3, 7, 12, 23, 100)
 
 
 def probes(estimator: Any, signature: Signature) -> Iterator[tuple[str, pa.Table]]:
-    """(what they hold, rows with the signature's columns): known values, nulls, values never seen, extremes."""
+    """(what they hold, rows with the signature's columns), one after the other."""
     learned = learned_categories(estimator)
     centres = _centres(estimator)
     random = np.random.default_rng(0)

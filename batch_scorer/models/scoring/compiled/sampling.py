@@ -1,4 +1,4 @@
-"""Rows of a chunk that show all that is in it: every distinct value, every pattern of nulls, and some at random."""
+"""Rows that show all that is in a chunk: every distinct value, every pattern of nulls, some at random."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Sampler:
     patterns: set[int] = field(default_factory=set)
 
     def rows(self, sources: Sources, lookups: Lookups) -> np.ndarray:
-        """Of the batch, ascending; none where it shows nothing new. Raises: Unusual, where these are too many."""
+        """Of the batch, ascending; none where it shows nothing new. Raises: Unusual: too many do."""
         found = [*lookups.unmet(sources), self._new_patterns(sources)]
         if not any(map(len, found)):
             return np.empty(0, dtype=np.intp)

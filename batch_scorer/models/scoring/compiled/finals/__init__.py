@@ -1,4 +1,4 @@
-"""The final estimator on a compiled table: faster where that is the same to the last bit, else its own call."""
+"""The final estimator on a compiled table: faster where that gives the same bits, else by its own call."""
 
 from __future__ import annotations
 

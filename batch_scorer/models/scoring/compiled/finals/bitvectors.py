@@ -1,9 +1,9 @@
 """Trees of at most 64 leaves as bits: which leaves a row can still reach.
 
-A tree's leaves are numbered from left to right, one bit each. A split that sends a row to the right takes away
-the leaves on its left; what is left of all splits is looked up by the row's value in the feature, in one table
-for all trees. The lowest bit that stays after all features is the leaf: each split on the way to it that goes
-left keeps it, and of the leaves before it each is taken away by the split where the ways part.
+A tree's leaves are numbered from left to right, one bit each. A split that sends a row to the right takes
+away the leaves on its left; what all splits of a feature leave is looked up by the row's value, in one table
+for all trees. The lowest bit that stays after all features is the row's leaf: no split on the way to it takes
+it away, and each leaf before it is taken away by the split where the ways part.
 Source: Lucchese et al., QuickScorer (SIGIR 2015).
 """
 
@@ -38,8 +38,10 @@ class Tree:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
-    """thresholds: (n,) ascending, of all trees. kept: (n + 2, n_trees): which leaves a row keeps whose value is
-    above exactly `row` thresholds; last: of a missing value."""
+    """thresholds: (n,) ascending, of all trees.
+
+    kept: (n + 2, n_trees), the leaves that stay for a value that is above so many thresholds; last: for NaN.
+    """
 
     position: int
     thresholds: np.ndarray
@@ -75,8 +77,10 @@ class Bitvectors:
         np.bitwise_and(kept, held, out=kept)  # the lowest bit
         np.multiply(kept, kept.dtype.type(_DE_BRUIJN[self.n_bits]), out=kept)
         np.right_shift(kept, kept.dtype.type(_shift(self.n_bits)), out=kept)
-        places = kept.T + (np.arange(self.n_trees) * self.n_bits)[:, None]
-        return self.leaves.take(places)  # type: ignore[no-any-return]
+        places = kept.T.astype(np.intp)
+        places += (np.arange(self.n_trees) * self.n_bits)[:, None]
+        values: np.ndarray = self.leaves.take(places)
+        return values
 
 
 def bitvectors(trees: list[Tree], n_features: int) -> Bitvectors:
@@ -89,9 +93,7 @@ def bitvectors(trees: list[Tree], n_features: int) -> Bitvectors:
     hashes = [((_DE_BRUIJN[n_bits] << bit) % 2**n_bits) >> _shift(n_bits) for bit in range(n_bits)]
     for number, tree in enumerate(trees):
         order = _leaf_order(tree)
-        for node, (left, _) in order.splits.items():
-            split = tree.nodes[node]
-            assert isinstance(split, Split)
+        for split, left in order.splits:
             staying = kept[0].dtype.type(full - left)
             rank = int(np.searchsorted(thresholds[split.feature], split.threshold))
             kept[split.feature][rank + 1 : -1, number] &= staying
@@ -110,24 +112,24 @@ def bitvectors(trees: list[Tree], n_features: int) -> Bitvectors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _LeafOrder:
-    """values: of the leaves, from left to right. splits: per node, bits of the leaves on its left and right."""
+    """values: of the leaves, from left to right. splits: each with the bits of the leaves on its left."""
 
     values: list[float]
-    splits: dict[int, tuple[int, int]]
+    splits: list[tuple[Split, int]]
 
 
 def _leaf_order(tree: Tree) -> _LeafOrder:
     values: list[float] = []
-    splits: dict[int, tuple[int, int]] = {}
+    splits: list[tuple[Split, int]] = []
 
-    def below(node: int) -> int:
-        split = tree.nodes[node]
-        if not isinstance(split, Split):
-            values.append(split)
+    def below(number: int) -> int:
+        node = tree.nodes[number]
+        if not isinstance(node, Split):
+            values.append(node)
             return 1 << (len(values) - 1)
-        left = below(split.left)
-        right = below(split.right)
-        splits[node] = (left, right)
+        left = below(node.left)
+        right = below(node.right)
+        splits.append((node, left))
         return left | right
 
     below(0)

@@ -103,9 +103,10 @@ def _codes(
 ) -> np.ndarray:
     at = feature.position
     if at in of_values:
-        return of_values[at][table.codes(at)[rows]]
+        return of_values[at].take(table.codes(at)[rows])
     return trees.codes(feature, _floats(table.column(at, rows)))
 
 
 def _floats(values: np.ndarray) -> np.ndarray:
-    return values.astype(np.float64, copy=False)
+    floats: np.ndarray = values.astype(np.float64, copy=False)
+    return floats

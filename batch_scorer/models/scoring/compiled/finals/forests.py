@@ -1,7 +1,7 @@
 """Forests and classic boosted trees, on rows in an order in which neighbours take the same way.
 
-A processor guesses at every node where a row will go on; among rows in any order it is often wrong, and that is
-where the time goes. Every row is scored alone, so the order changes no bit of a result.
+A processor guesses at every node where a row will go on; among rows in any order it is often wrong, and that
+is where the time goes. Every row is scored alone, so the order changes no bit of a result.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """Linear models on a sparse table, without the table.
 
-SciPy multiplies a row of a CSR matrix by adding value * coefficient to 0.0, column after column. The same sums
-come out here for all rows at once: columns in the same order, multiplied and added as two operations. What a
-column does not store is 0, and adding 0 changes no sum that began with 0.0.
+SciPy multiplies a row of a CSR matrix by adding value * coefficient to 0.0, column after column. The same
+sums come out here for all rows at once: columns in the same order, multiplied and added as two operations.
+What a column does not store is 0, and adding 0 changes no sum that began with 0.0.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from sklearn.linear_model._stochastic_gradient import BaseSGDRegressor
 
 from batch_scorer.core.models import Method
 from batch_scorer.models.scoring.compiled.finals.final import answering
-from batch_scorer.models.scoring.compiled.plan import Plan
+from batch_scorer.models.scoring.compiled.plan import Plan, Run
 from batch_scorer.models.scoring.compiled.reasons import Unusual
 from batch_scorer.models.scoring.compiled.running.table import Table
 
@@ -25,7 +26,6 @@ from batch_scorer.models.scoring.compiled.running.table import Table
 class Linear:
     """coefficients: (n_targets, n_columns). intercepts: (n_targets,) or (). question: see answering.
 
-    runs: (first, stop) of neighbouring columns that come from one source; of numbers, one column each.
     flat: does one target give (n_rows,)?
     """
 
@@ -34,7 +34,6 @@ class Linear:
     question: str
     coefficients: np.ndarray
     intercepts: Any
-    runs: tuple[tuple[int, int], ...]
     flat: bool
 
     @property
@@ -45,39 +44,39 @@ class Linear:
         sums = self._sums(table) + self.intercepts
         if not np.isfinite(sums).all():
             raise Unusual("a row gives no finite decision")  # the original refuses NaN among the features
-        decision = sums.ravel() if self.flat else sums
+        decision: np.ndarray = sums.ravel() if self.flat else sums
         if self.method.value == self.question:
             return decision
         return answering(self.estimator, self.method, self.question, decision)
 
     def _sums(self, table: Table) -> np.ndarray:
         """(n_rows, n_targets)."""
-        n_targets = len(self.coefficients)
-        sums = np.zeros((table.n_rows, n_targets))
-        looked_up = {run: self._terms(run, table) for run in self.runs if table.plan.tracks[run[0]].looked_up}
+        terms = {run: self._terms(run, table) for run in table.plan.runs if table.is_looked_up(run)}
+        sums = np.empty((table.n_rows, len(self.coefficients)))
         for rows in table.blocks():
-            own = np.zeros((n_targets, rows.stop - rows.start))
-            for run in self.runs:
-                if run in looked_up:
-                    codes = table.codes(run[0])[rows]
-                    for terms in looked_up[run]:
-                        own += terms[:, codes]
-                else:
-                    values = table.column(run[0], rows)
-                    for target, coefficient in enumerate(self.coefficients[:, run[0]]):
-                        own[target] += values * coefficient
-            sums[rows] = own.T
+            sums[rows] = self._block(table, rows, terms).T
         return sums
 
-    def _terms(self, run: tuple[int, int], table: Table) -> list[np.ndarray]:
+    def _block(self, table: Table, rows: slice, terms: Mapping[Run, list[np.ndarray]]) -> np.ndarray:
+        """(n_targets, n rows of the block)."""
+        sums = np.zeros((len(self.coefficients), rows.stop - rows.start))
+        for run in table.plan.runs:
+            if run in terms:
+                codes = table.codes(run.first)[rows]
+                for term in terms[run]:
+                    sums += term.take(codes, axis=1)
+            else:
+                values = table.column(run.first, rows)
+                for target, coefficient in enumerate(self.coefficients[:, run.first]):
+                    sums[target] += values * coefficient
+        return sums
+
+    def _terms(self, run: Run, table: Table) -> list[np.ndarray]:
         """What each distinct value adds, one after the other: (n_targets, n_values) each.
 
         One term where a value is not 0 in at most one column, as of an encoder; else as many as it has.
         """
-        first, stop = run
-        source = table.plan.tracks[first].source
-        within = np.isin(table.plan.looked_up[source], np.arange(first, stop))
-        made = table.made(source)[:, np.flatnonzero(within)].tocsr()
+        made = table.made(run).tocsr()
         made.sort_indices()
         lengths = np.diff(made.indptr)
         value_of = np.repeat(np.arange(made.shape[0]), lengths)
@@ -86,7 +85,7 @@ class Linear:
         for place in range(int(lengths.max(initial=0))):
             chosen = np.flatnonzero(rank == place)
             term = np.zeros((len(self.coefficients), made.shape[0]))
-            coefficients = self.coefficients[:, first + made.indices[chosen]]
+            coefficients = self.coefficients[:, run.first + made.indices[chosen]]
             term[:, value_of[chosen]] = made.data[chosen] * coefficients
             terms.append(term)
         return terms
@@ -114,7 +113,6 @@ def linear(estimator: Any, method: Method, plan: Plan) -> Linear | None:
         question=question,
         coefficients=rows,
         intercepts=intercepts,
-        runs=plan.runs,
         flat=flat,
     )
 

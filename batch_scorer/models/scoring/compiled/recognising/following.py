@@ -1,4 +1,4 @@
-"""What a fitted transformer does to the columns of a table, followed through pipelines and column transformers."""
+"""What a fitted transformer does to the columns of a table, through pipelines and column transformers."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _side_by_side(parts: list[Block], *, is_sparse: bool) -> Block:
 
 def _gives_frames(transformer: Any) -> bool:
     own = getattr(transformer, "_sklearn_output_config", {}).get("transform")
-    return (own or get_config()["transform_output"]) != "default"
+    return bool((own or get_config()["transform_output"]) != "default")
 
 
 _KNOWN: Mapping[type, Follow] = {

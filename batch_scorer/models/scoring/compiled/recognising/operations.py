@@ -1,7 +1,7 @@
 """What scikit-learn's transformers do to a column of numbers, one step each.
 
-Each takes (n,) values, which it leaves as they are, and gives (n,) new ones, by the very NumPy operation, in the
-very types, that the transformer uses on the whole table.
+Each takes (n,) values, which it leaves as they are, and gives (n,) new ones, by the very NumPy operation, in
+the very types, that the transformer uses on the whole table.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class Clip:
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         require_no_infinity(values)
-        return np.clip(values, self.low, self.high)
+        clipped: np.ndarray = np.clip(values, self.low, self.high)
+        return clipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ class IsBin:
     number: int
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        return (values == self.number).astype(values.dtype)
+        there: np.ndarray = (values == self.number).astype(values.dtype)
+        return there
 
 
 def require_no_infinity(values: np.ndarray) -> None:

@@ -44,10 +44,10 @@ class Sources:
 
     @classmethod
     def of(cls, features: pa.Table, plan: Plan) -> Sources:
-        """Raises: Unusual: an infinite number, a null where there is no room for it, a column that is gone."""
+        """Raises: Unusual: an infinite number, a null where there is no room for it, a column too few."""
         specs = plan.signature.columns
         numbers = {at: _numbers(_column(features, specs[at]), specs[at]) for at in plan.numbers}
-        missing = {}
+        missing: dict[int, np.ndarray] = {}
         for at, values in numbers.items():
             if values.dtype.kind == "f":
                 missing |= _missing(at, values, specs[at])

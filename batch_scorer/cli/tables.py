@@ -1,0 +1,35 @@
+"""A table that somebody names on the command line, before any job does."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batch_scorer.core.errors import ConfigInvalid, UsageError
+from batch_scorer.core.stores import NO_OPTIONS, ObjectUrl, StoreOptions, is_object_url, parse_object_url
+
+
+class TableAddress(click.Path):
+    """A path, or `s3://bucket/prefix`."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not (isinstance(value, str) and is_object_url(value)):
+            return super().convert(value, param, ctx)
+        try:
+            return parse_object_url(value)
+        except ConfigInvalid as error:
+            raise UsageError(error.what, fix=error.fix) from None
+
+
+Table = Path | ObjectUrl
+
+
+def stores_of_environment() -> StoreOptions:
+    """No job says yet how stores are reached. Raises: ConfigInvalid."""
+    return NO_OPTIONS.completed(os.environ)

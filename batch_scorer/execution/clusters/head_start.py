@@ -1,0 +1,54 @@
+"""The process that workers are forked from begins to start before the plan says that there will be workers.
+
+It imports for a second, and so does the driver until it has planned. What is due is guessed from two listings;
+a wrong guess costs a start on a core that nobody uses, or is made up for when the plan is there.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from batch_scorer.config.load import load_job
+from batch_scorer.config.project import Project
+from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.execution.clusters.local_workers import start_fork_server
+from batch_scorer.execution.places import places_of
+
+
+def give_head_start(project: Project, name: str, target: str | None, cluster: str | None) -> None:
+    """Start it if the job will probably need it. cluster: as asked for; None: as the job says. Never raises."""
+    if (os.cpu_count() or 1) < 2 or cluster not in (None, "auto", "local"):
+        return
+    try:
+        job = load_job(project, name, target=target, env=os.environ, overrides={}).job
+        spec = cluster or job.compute.cluster
+        is_needed = spec == "local" or (
+            spec == "auto"
+            and bytes_without_predictions(
+                Path(project.resolve(job.input.path)), places_of(project, job).predictions
+            )
+            > job.compute.chunk
+        )
+    except (BatchScorerError, OSError):
+        return  # it is told of by who opens the job
+    if is_needed:
+        start_fork_server()
+
+
+def bytes_without_predictions(table: Path, predictions: Path) -> int:
+    """About how much of a partitioned table was never scored, from the names of its first level and the size of
+    the last partition that is new. Raises: OSError.
+    """
+    scored = set(os.listdir(predictions)) if predictions.is_dir() else set()
+    new = [name for name in os.listdir(table) if "=" in name and name not in scored]
+    return len(new) * _n_bytes(table / max(new)) if new else 0
+
+
+def _n_bytes(directory: Path) -> int:
+    """Of the files below; of partitions within, one stands for all."""
+    with os.scandir(directory) as found:
+        entries = list(found)
+    within = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    n_bytes = sum(entry.stat().st_size for entry in entries if entry.is_file(follow_symlinks=False))
+    return n_bytes + (len(within) * _n_bytes(Path(max(within))) if within else 0)

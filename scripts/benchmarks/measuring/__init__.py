@@ -1,0 +1,1 @@
+"""A command with all its descendants: wall and processor seconds, memory."""

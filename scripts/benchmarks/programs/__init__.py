@@ -1,0 +1,1 @@
+"""What a bench runs in a process of its own."""

@@ -1,0 +1,1 @@
+"""What people and CI run: the parts of it that decide something."""
