@@ -10,7 +10,6 @@ import pyarrow.parquet
 import sklearn.compose
 import sklearn.linear_model
 import sklearn.pipeline
-
 import tornado.platform.asyncio
 
 import batch_scorer.execution.chunk
