@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from itertools import pairwise
 
 import pyarrow as pa
 import pytest
@@ -38,7 +39,7 @@ def test_what_is_said_to_differ_does(keys: list[object], n_batch: int, n_chunk: 
     random.shuffle(chunks)  # type: ignore[attr-defined]
     differ = certainly_differ(_span(chunk) for chunk in chunks)
     assert not differ or len(set(keys)) == len(keys)
-    if all(one < after for one, after in zip(keys, keys[1:], strict=False)):  # type: ignore[operator]
+    if all(one < after for one, after in pairwise(keys)):  # type: ignore[operator]
         assert differ
 
 

@@ -1,7 +1,7 @@
 """The process that workers are forked from begins to start before the plan says that there will be workers.
 
-It imports for a second, and so does the driver until it has planned. What is due is guessed from two listings;
-a wrong guess costs a start on a core that nobody uses, or is made up for when the plan is there.
+It imports for a second, and so does the driver until it has planned. What is due is guessed from two
+listings; a wrong guess costs a start on a core that nobody uses, or is made up for when the plan is there.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from batch_scorer.core.stores import is_object_url
 from batch_scorer.execution.clusters.local_workers import start_fork_server
 from batch_scorer.execution.places import places_of
 
+_LEAST_BYTES = 32 << 20  # as many rows as call for processes (`choice.SMALL_PLAN_ROWS`) are not smaller
+
 
 def give_head_start(project: Project, name: str, target: str | None, cluster: str | None) -> None:
-    """Start it if the job will probably need it. cluster: as asked for; None: as the job says. Never raises."""
+    """Start it if the job will probably need it. cluster: as asked for; None: as the job says."""
     if (os.cpu_count() or 1) < 2 or cluster not in (None, "auto", "local"):
         return
     try:
@@ -27,7 +29,7 @@ def give_head_start(project: Project, name: str, target: str | None, cluster: st
         is_needed = spec == "local" or (
             spec == "auto"
             and _bytes_due(project.resolve(job.input.path), places_of(project, job).predictions)
-            > job.compute.chunk
+            > max(_LEAST_BYTES, job.compute.chunk)
         )
     except (BatchScorerError, OSError):
         return  # it is told of by who opens the job
@@ -43,8 +45,8 @@ def _bytes_due(table: str, predictions: str) -> int:
 
 
 def bytes_without_predictions(table: Path, predictions: Path) -> int:
-    """About how much of a partitioned table was never scored, from the names of its first level and the size of
-    the last partition that is new. Raises: OSError.
+    """About how much of a partitioned table was never scored: from the names of its first level, and the size
+    of the last partition that is new. Raises: OSError.
     """
     scored = set(os.listdir(predictions)) if predictions.is_dir() else set()
     new = [name for name in os.listdir(table) if "=" in name and name not in scored]
