@@ -153,10 +153,17 @@ class TaxiProject:
 
 
 @pytest.fixture
+def small_batches_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Days of a test have few rows, and go where large batches go."""
+    monkeypatch.setattr("batch_scorer.models.scoring.scorer.FEWEST_ROWS", 1)
+
+
+@pytest.fixture
 def make_project(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     model_files: Callable[[str], tuple[Path, Path]],
+    small_batches_compiled: None,
 ) -> Callable[..., TaxiProject]:
     """`make_project(n_days, model="linear", **changes to the job)`: a lake, a registered champion, a job."""
 

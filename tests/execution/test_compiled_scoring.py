@@ -51,6 +51,17 @@ def test_the_record_says_how_rows_were_scored(make_project: Callable[..., TaxiPr
     assert done["scored_by"] == {"the compiled pipeline": 600}
 
 
+def test_small_batches_are_left_to_the_original(
+    make_project: Callable[..., TaxiProject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batch_scorer.models.scoring.scorer.FEWEST_ROWS", 150)
+    project = make_project(1)  # its files have row groups of 200 and 100 rows
+    assert project.cli("run", "taxi_tips").code == 0
+    shown = project.cli("show", "last").stdout
+    assert "scored: 400 rows by the compiled pipeline" in shown
+    assert "scored: 200 rows by the original pipeline: batches of fewer than 150 rows" in shown
+
+
 def _never(*_: Any) -> Any:
     raise AssertionError("the original was asked")
 

@@ -27,6 +27,9 @@ from tests.matrix.cells import (
 from tests.matrix.estimators import CASES, Case
 
 
+pytestmark = pytest.mark.usefixtures("small_batches_compiled")
+
+
 @pytest.fixture(scope="session")
 def workbench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
     return Workbench(tmp_path_factory.mktemp("matrix"))

@@ -19,6 +19,7 @@ from batch_scorer.models.scoring.loader import LoadedModel
 
 COMPILED = "the compiled pipeline"
 ORIGINAL = "the original pipeline"
+FEWEST_ROWS = 1024  # of a batch: the sample of a smaller one costs as much as scoring it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,8 @@ class Scorer:
             return self._original(features, self._way.reason)
         if not features.num_rows:
             return self._model.predict(features, self._method)
+        if features.num_rows < FEWEST_ROWS:
+            return self._original(features, f"batches of fewer than {FEWEST_ROWS:,} rows")
         try:
             with self._model.threads.limit(limits=1):
                 result = self._way.score(features)
