@@ -112,6 +112,7 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
             keys=order.span,
         )
         with clock.stage("write_s"):
+            writer.synced()
             # Last: what has a record is finished, and a later run may go on from it.
             write_record(Path(task.output.records), scored)
         fault_point(FaultPoint.CHUNK_RECORDED)

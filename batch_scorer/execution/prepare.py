@@ -84,12 +84,11 @@ def prepare(
     """
     if entry.problem is not None:
         raise entry.problem
+    entry = _with_footers(parts, entry)
     assert entry.partition is not None and entry.found is not None  # noqa: S101, PT018 (SCORE entries)
     from batch_scorer.lake.schema import disagreements
 
     check_place(parts, entry.partition)
-    if not entry.footers:
-        entry = replace(entry, footers=read_footers(parts, entry.found))
     model = plan.model_of(entry)
     read = read_spec(parts, model, entry.found, entry.footers)
     found = replace(entry.found, files=hashed(parts, entry.found.files, entry.found.files))
@@ -132,6 +131,13 @@ def prepare(
         started_at=datetime.now(UTC),
         warnings=(*entry.warnings, *disagreements(entry.found.files, entry.footers)),
     )
+
+
+def _with_footers(parts: JobParts, entry: PartitionPlan) -> PartitionPlan:
+    """Of a large plan not every partition was opened. Raises: InputError, StoreUnavailable."""
+    if entry.footers or entry.found is None:
+        return entry
+    return replace(entry, footers=read_footers(parts, entry.found))
 
 
 def _waived(parts: JobParts, partition: Partition, input_fingerprint: str) -> tuple[Waived, ...]:

@@ -7,6 +7,8 @@ every key.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -50,13 +52,13 @@ class KeyOrder:
 
 def certainly_differ(spans: Iterable[KeySpan | None]) -> bool:
     """spans: of all rows of a partition, in any order. False when one is not known, or two touch."""
-    known = []
+    known: list[Any] = []  # all of integers, or all of text
     for span in spans:
         if span is None:
             return False
         known.append(span)
     known.sort()
-    return all(one[1] < after[0] for one, after in zip(known, known[1:], strict=False))
+    return all(one[1] < after[0] for one, after in pairwise(known))
 
 
 def _comparable(column: pa.ChunkedArray) -> pa.ChunkedArray | None:

@@ -9,6 +9,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
@@ -41,10 +42,11 @@ def fill_a_row_group(pending: Sequence[pa.Table]) -> bool:
 
 
 class StagedWriter:
-    """Writes one chunk's rows into files of about spec.max_file_bytes, at least one, each fsynced.
+    """Writes one chunk's rows into files of about spec.max_file_bytes, at least one.
 
+    Each is fsynced in a thread as soon as it is written, while the worker goes on; `synced` waits for that.
     The staging directory must exist: a worker that was given up must not bring back one that was taken away.
-    Leaving the context without `finish` removes what was written.
+    Leaving the context before `synced` removes what was written.
     Raises: DiskFull, OutputUnwritable.
     """
 
@@ -56,6 +58,8 @@ class StagedWriter:
         self._pending: list[pa.Table] = []
         self._finished: list[StagedFile] = []
         self._open: OpenFile | None = None
+        self._syncer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fsync")
+        self._syncing: list[Future[None]] = []
         self._is_done = False
 
     def __enter__(self) -> StagedWriter:
@@ -73,17 +77,23 @@ class StagedWriter:
         return audited
 
     def finish(self) -> tuple[StagedFile, ...]:
-        """Close and fsync; the files in the order of their rows."""
+        """Nothing more is written. Returns: the files in the order of their rows."""
         self._flush()
         if not self._finished and self._open is None:
             self._open = self._next_file()
         self._roll()
-        self._is_done = True
         return tuple(self._finished)
+
+    def synced(self) -> None:
+        """Every file is on the disk when this returns, and stays."""
+        for each in self._syncing:
+            each.result()
+        self._is_done = True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._syncer.shutdown()
         if self._is_done:
             return
         if self._open is not None:
@@ -92,7 +102,7 @@ class StagedWriter:
             _remove(Path(self._spec.files) / file.name)
 
     def _with_audit(self, table: pa.Table) -> pa.Table:
-        audit = {
+        audit: dict[str, str | dt.datetime] = {
             "_run_id": self._spec.run_id,
             "_model_version": self._spec.model_version,
             "_scored_at": dt.datetime.now(dt.UTC),
@@ -122,7 +132,8 @@ class StagedWriter:
 
     def _roll(self) -> None:
         if self._open is not None:
-            self._finished.append(self._open.finish())
+            self._finished.append(self._open.written())
+            self._syncing.append(self._syncer.submit(self._open.sync))
             self._open = None
 
 
@@ -165,12 +176,23 @@ class OpenFile:
         self._n_rows += table.num_rows
 
     def finish(self) -> StagedFile:
+        """The whole file, on the disk."""
+        file = self.written()
+        self.sync()
+        return file
+
+    def written(self) -> StagedFile:
+        """The whole file, in the system's hands; `sync` is to come, in another thread perhaps."""
         with writing(self._path):
             self._writer.close()
-            self._bytes.sync_and_close()
+            self._bytes.hand_over()
         return StagedFile(
             name=self._path.name, n_rows=self._n_rows, n_bytes=self._bytes.tell(), sha256=self._bytes.sha256
         )
+
+    def sync(self) -> None:
+        with writing(self._path):
+            self._bytes.sync_and_close()
 
     def discard(self) -> None:
         self._bytes.discard()
@@ -205,17 +227,19 @@ class _HashedFile:
         return self._n_bytes
 
     def flush(self) -> None:
-        """Once, in sync_and_close."""
+        """Once, in hand_over."""
 
     def close(self) -> None:
         """Arrow's wish; ours is sync_and_close."""
 
-    def sync_and_close(self) -> None:
+    def hand_over(self) -> None:
         self._file.flush()
         fault_point(FaultPoint.FILE_WRITTEN)
-        os.fsync(self._file.fileno())
+
+    def sync_and_close(self) -> None:
+        with self._file:
+            os.fsync(self._file.fileno())
         fault_point(FaultPoint.FILE_SYNCED)
-        self._file.close()
         self.closed = True
 
     def discard(self) -> None:

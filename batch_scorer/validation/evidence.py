@@ -21,6 +21,7 @@ from batch_scorer.validation.streaming.scan import Scanned
 from batch_scorer.validation.streaming.value_counts import ValueCounts
 
 _RECORDED: Mapping[str, Any] = {kind.__name__: kind for kind in (RecordedCounts, RecordedKeys)}
+_FORMAT = 2  # since 2 a sum comes without its squares
 Expectations = Sequence[Mapping[str, Any]]
 
 
@@ -67,7 +68,7 @@ class Evidence:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "format": 1,
+            "format": _FORMAT,
             "expectations": list(self.expectations),
             "schema": schema_as_text(self.schema),
             "sampling": {"keep": self.sampling.keep, "columns": list(self.sampling.columns)},
@@ -78,6 +79,8 @@ class Evidence:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Evidence:
         """Raises: KeyError, ValueError, TypeError: not what `as_json` gave."""
+        if document["format"] != _FORMAT:
+            raise ValueError(f"evidence of format {document['format']!r}: only {_FORMAT} is known here")
         sampling = document["sampling"]
         return cls(
             expectations=document["expectations"],

@@ -37,7 +37,8 @@ class ValidationStore:
         """
         name = f"{run_id}-{verdict.stage}-{quote(verdict.suite, safe=' ')}.json"
         relative = f"validation/{job}/{partition_path}/{name}"
-        write_named_later(self._root / relative, json.dumps(_with_note(verdict), indent=1).encode(), names)
+        # On one line: indented, Python's own encoder would take a sixth of the driver's time.
+        write_named_later(self._root / relative, json.dumps(_with_note(verdict)).encode(), names)
         return relative
 
     def read(self, relative: str) -> SuiteVerdict:

@@ -50,7 +50,8 @@ def test_a_signal_to_all_of_us_while_the_local_cluster_starts_ends_the_run_with_
     project: TaxiProject, number: signal.Signals, code: int, workers: int
 ) -> None:
     process = _start(project, "--cluster", "local", "--workers", "2")
-    # The fork server comes first, then the workers that it forks.
+    # The fork server comes first, before there is a run, then the workers that it forks.
+    _wait_for(lambda: "running" in project.cli("runs").stdout)
     _wait_for(lambda: len(_of_session(process.pid, "forkserver")) > workers)
     ours = _of_session(process.pid, "")
     os.killpg(process.pid, number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from itertools import pairwise
 
 import pyarrow as pa
 import pytest
@@ -33,14 +34,12 @@ def test_what_is_said_to_differ_does(keys: list[object], n_batch: int, n_chunk: 
     kind = pa.array(keys).type if keys else pa.int64()
     if pa.types.is_timestamp(kind):
         kind = pa.timestamp("us")
-    batches = [
-        pa.table({"id": pa.array(keys[i : i + n_batch], kind)}) for i in range(0, len(keys), n_batch)
-    ]
+    batches = [pa.table({"id": pa.array(keys[i : i + n_batch], kind)}) for i in range(0, len(keys), n_batch)]
     chunks = [batches[i : i + n_chunk] for i in range(0, len(batches), n_chunk)]
     random.shuffle(chunks)  # type: ignore[attr-defined]
     differ = certainly_differ(_span(chunk) for chunk in chunks)
     assert not differ or len(set(keys)) == len(keys)
-    if all(one < after for one, after in zip(keys, keys[1:], strict=False)):  # type: ignore[operator]
+    if all(one < after for one, after in pairwise(keys)):  # type: ignore[operator]
         assert differ
 
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import resource
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,9 @@ def write(spec: OutputSpec, *tables: pa.Table) -> tuple[StagedFile, ...]:
     with StagedWriter(spec, 12) as writer:
         for table in tables:
             writer.write(table)
-        return writer.finish()
+        files = writer.finish()
+        writer.synced()
+        return files
 
 
 def test_a_file_holds_rows_audit_columns_and_metadata_and_its_hash_is_its_own(tmp_path: Path) -> None:
@@ -144,6 +147,45 @@ def test_a_chunk_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
         fail()
     assert seen
     assert os.listdir(tmp_path / "files") == []
+
+
+def test_what_was_not_waited_for_until_it_was_on_the_disk_is_not_kept(tmp_path: Path) -> None:
+    with StagedWriter(output_spec(tmp_path), 0) as writer:
+        writer.write(rows(10))
+        writer.finish()
+    assert os.listdir(tmp_path / "files") == []
+
+
+def test_a_disk_that_fails_while_the_worker_goes_on_fails_the_chunk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_number: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DiskFull) as caught:
+        write(output_spec(tmp_path), rows(10))
+    assert str(tmp_path) in str(caught.value.where)
+    assert os.listdir(tmp_path / "files") == []
+
+
+def test_the_worker_goes_on_while_a_file_is_synced_and_waits_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end, synced, before = threading.Event(), [], set(threading.enumerate())
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(may_end.wait(30) and number))
+    with StagedWriter(output_spec(tmp_path, max_file_bytes=1), 0) as writer:
+        writer.write(rows(131_072))
+        writer.write(rows(131_072, first=131_072))
+        files = writer.finish()
+        assert synced == []
+        may_end.set()
+        writer.synced()
+        assert len(synced) == len(files) == 2
+        assert all(synced)
+    assert set(threading.enumerate()) == before
+    for file in files:
+        assert file.sha256 == sha256_of_file(tmp_path / "files" / file.name)
 
 
 def test_a_staging_directory_that_was_taken_away_is_not_brought_back(tmp_path: Path) -> None:

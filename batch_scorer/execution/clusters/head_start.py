@@ -1,7 +1,7 @@
 """The process that workers are forked from begins to start before the plan says that there will be workers.
 
-It imports for a second, and so does the driver until it has planned. What is due is guessed from two listings;
-a wrong guess costs a start on a core that nobody uses, or is made up for when the plan is there.
+It imports for a second, and so does the driver until it has planned. What is due is guessed from two
+listings; a wrong guess costs a start on a core that nobody uses, or is made up for when the plan is there.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from pathlib import Path
 from batch_scorer.config.load import load_job
 from batch_scorer.config.project import Project
 from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.core.stores import is_object_url
 from batch_scorer.execution.clusters.local_workers import start_fork_server
 from batch_scorer.execution.places import places_of
 
+_LEAST_BYTES = 32 << 20  # as many rows as call for processes (`choice.SMALL_PLAN_ROWS`) are not smaller
+
 
 def give_head_start(project: Project, name: str, target: str | None, cluster: str | None) -> None:
-    """Start it if the job will probably need it. cluster: as asked for; None: as the job says. Never raises."""
+    """Start it if the job will probably need it. cluster: as asked for; None: as the job says."""
     if (os.cpu_count() or 1) < 2 or cluster not in (None, "auto", "local"):
         return
     try:
@@ -25,10 +28,8 @@ def give_head_start(project: Project, name: str, target: str | None, cluster: st
         spec = cluster or job.compute.cluster
         is_needed = spec == "local" or (
             spec == "auto"
-            and bytes_without_predictions(
-                Path(project.resolve(job.input.path)), places_of(project, job).predictions
-            )
-            > job.compute.chunk
+            and _bytes_due(project.resolve(job.input.path), places_of(project, job).predictions)
+            > max(_LEAST_BYTES, job.compute.chunk)
         )
     except (BatchScorerError, OSError):
         return  # it is told of by who opens the job
@@ -36,9 +37,16 @@ def give_head_start(project: Project, name: str, target: str | None, cluster: st
         start_fork_server()
 
 
+def _bytes_due(table: str, predictions: str) -> int:
+    """0 where one of them is in an object store: a guess is not worth requests that the plan makes anyway."""
+    if is_object_url(table) or is_object_url(predictions):
+        return 0
+    return bytes_without_predictions(Path(table), Path(predictions))
+
+
 def bytes_without_predictions(table: Path, predictions: Path) -> int:
-    """About how much of a partitioned table was never scored, from the names of its first level and the size of
-    the last partition that is new. Raises: OSError.
+    """About how much of a partitioned table was never scored: from the names of its first level, and the size
+    of the last partition that is new. Raises: OSError.
     """
     scored = set(os.listdir(predictions)) if predictions.is_dir() else set()
     new = [name for name in os.listdir(table) if "=" in name and name not in scored]

@@ -105,7 +105,7 @@ def stop_fork_server() -> None:
     """End it where no worker was needed after all, in the middle of its imports perhaps."""
     from multiprocessing import forkserver
 
-    server: Any = forkserver._forkserver  # noqa: SLF001 (there is no other way to its process)
+    server: Any = forkserver._forkserver
     if server._forkserver_pid is None:
         return
     with suppress(ProcessLookupError):

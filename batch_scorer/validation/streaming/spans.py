@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,13 +35,13 @@ def ascending_span(column: pa.ChunkedArray) -> Span | None:
 
 def are_apart(spans: Iterable[Span | None]) -> bool:
     """Whether no value can lie in two of them; of one that is not known nothing is sure."""
-    known = []
+    known: list[Any] = []  # all of integers, or all of text
     for span in spans:
         if span is None:
             return False
         known.append(span)
     known.sort()
-    return all(one[1] < after[0] for one, after in zip(known, known[1:], strict=False))
+    return all(one[1] < after[0] for one, after in pairwise(known))
 
 
 def _ascends(column: pa.ChunkedArray) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_scorer.validation.streaming.duplicates import KeyRows
+from batch_scorer.validation.streaming.spans import are_apart, ascending_span
+from batch_scorer.validation.streaming.spill_files import SpillFile
 from tests.validation.streaming.conftest import SPILLING, cuts, merged, spilling, typed_lists
 
 
@@ -82,3 +85,50 @@ def test_a_hundred_thousand_rows_in_four_files_and_memory(tmp_path: Path) -> Non
     assert found.n_rows == len(expected)
     assert found.rows is not None
     assert found.rows["_position"].to_pylist() == expected[:20].tolist()
+
+
+def _run(keys: list[Any], first: int, directory: Path, *, spilled: bool = True) -> KeyRows:
+    rows = KeyRows.of(pa.table({"k": keys}), pa.table({}), np.arange(len(keys)))
+    return (rows.settled(directory, f"run-{first}", 0) if spilled else rows).shifted(first)
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.string(), pa.timestamp("us")])
+def test_ascending_keys_in_spans_apart_are_told_from_each_other_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: pa.DataType
+) -> None:
+    keys = (
+        pa.array(range(100, 160)).cast(kind) if kind != pa.string() else pa.array(map(str, range(100, 160)))
+    )
+    parts = [keys[40:60], keys[:20], keys[20:40]]
+    runs = [_run(part, 20 * i, tmp_path, spilled=i != 1) for i, part in enumerate(parts)]
+    monkeypatch.setattr(SpillFile, "buckets", None)
+    monkeypatch.setattr(SpillFile, "in_buckets", None)
+    found = (runs[0] + runs[1] + runs[2]).duplicates(tmp_path, 5)
+    assert found.n_rows == 0
+    assert found.rows is not None
+    assert found.rows.schema == pa.schema([("k", kind), ("_position", pa.int64())])
+
+
+@pytest.mark.parametrize("n_spilled", [1, 2, 3])
+def test_ascending_keys_that_overlap_are_compared_whatever_lies_in_files(
+    tmp_path: Path, n_spilled: int
+) -> None:
+    parts = [[1, 3, 5, 9], [2, 5, 7], [20, 10, 9]]
+    rows, first = None, 0
+    for i, part in enumerate(parts):
+        one = KeyRows.from_json(
+            json.loads(json.dumps(_run(part, first, tmp_path, spilled=i < n_spilled).as_json()))
+        )
+        rows, first = one if rows is None else rows + one, first + len(part)
+    assert rows is not None
+    found = rows.duplicates(tmp_path, 9)
+    assert found.n_rows == 4
+    assert found.rows is not None
+    assert found.rows.to_pydict() == {"k": [5, 9, 5, 9], "_position": [2, 3, 5, 9]}
+
+
+@given(st.lists(st.integers(0, 30), max_size=30), st.data())
+def test_spans_never_hide_a_duplicate(keys: list[int], data: st.DataObject) -> None:
+    parts = [sorted(keys[start:stop]) for start, stop in data.draw(cuts(len(keys)))]
+    spans = [ascending_span(pa.chunked_array([part], pa.int64())) for part in parts if part]
+    assert not are_apart(spans) or len(set(keys)) == len(keys)

@@ -57,7 +57,8 @@ def test_any_cut_and_order_gives_the_same_object(
     edges = [0, *sorted(min(cut, len(values)) for cut in cuts), len(values)]
     parts = [values[start:stop] for start, stop in pairwise(edges)]
     random.shuffle(parts)
-    for kind in (Moments, Totals):
+    kinds: tuple[Any, ...] = (Moments, Totals)
+    for kind in kinds:
         merged = kind()
         for part in parts:
             merged = kind.from_json(json.loads(json.dumps((merged + kind.of(part)).as_json())))

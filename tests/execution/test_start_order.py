@@ -1,0 +1,203 @@
+"""Workers begin to start before they are known to be needed, and nothing heavy is imported before it is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from batch_scorer.config.project import Project
+from batch_scorer.core.chunks import ChunkTask
+from batch_scorer.core.errors import ClusterUnavailable, Interrupted, OutputUnwritable
+from batch_scorer.execution import settle
+from batch_scorer.execution.clusters import head_start
+from batch_scorer.execution.clusters.protocol import Done
+from batch_scorer.execution.clusters.starting import StartingCluster
+from tests.conftest import TaxiProject
+
+_HEAVY = ("pandas", "pyarrow", "numpy", "sklearn", "dask", "distributed", "skops", "great_expectations")
+
+
+class _Cluster:
+    """Gives back what it was given, in order."""
+
+    slots = 2
+
+    def __init__(self) -> None:
+        self.taken: list[Any] = []
+        self.closed = False
+
+    def submit(self, task: ChunkTask) -> None:
+        self.taken.append(task)
+
+    def next_done(self, timeout_s: float) -> Done | None:
+        return Done(task=self.taken.pop(0)) if self.taken else None
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _imported(program: str) -> set[str]:
+    told = subprocess.run(
+        [sys.executable, "-c", f"{program}\nimport sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(told.stdout.split())
+
+
+def test_tasks_that_come_before_the_cluster_go_out_in_their_order_when_it_is_there() -> None:
+    real, may_start = _Cluster(), threading.Event()
+
+    def start() -> _Cluster:
+        may_start.wait(30)
+        return real
+
+    starting = StartingCluster(start, slots=2)
+    tasks: list[Any] = ["first", "second", "third"]
+    starting.submit(tasks[0])
+    assert starting.next_done(0.01) is None
+    starting.submit(tasks[1])
+    may_start.set()
+    first = starting.next_done(30)
+    starting.submit(tasks[2])
+    rest = [starting.next_done(30), starting.next_done(30)]
+    assert [done.task for done in (first, *rest) if done is not None] == tasks
+    starting.close()
+    assert real.closed
+
+
+@pytest.mark.parametrize(("stopped", "expected"), [(False, ClusterUnavailable), (True, Interrupted)])
+def test_a_cluster_that_does_not_start_is_told_of_unless_the_run_is_to_end(
+    stopped: bool, expected: type[Exception]
+) -> None:
+    def start() -> _Cluster:
+        raise ClusterUnavailable("no memory")
+
+    def check_stop() -> None:
+        if stopped:
+            raise Interrupted("stopped by Ctrl-C")
+
+    starting = StartingCluster(start, slots=2, check_stop=check_stop)
+    task: Any = "first"
+    with suppress(expected):  # it may be known already
+        starting.submit(task)
+    with pytest.raises(expected):
+        starting.next_done(30)
+    starting.close()
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    found: list[str] = []
+    monkeypatch.setattr(head_start, "start_fork_server", lambda: found.append("started"))
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    return found
+
+
+def _give(project: TaxiProject, job: str = "taxi_tips", cluster: str | None = None) -> None:
+    head_start.give_head_start(Project(root=project.root), job, None, cluster)
+
+
+def test_a_small_table_a_job_that_is_wrong_and_a_cluster_elsewhere_start_nothing(
+    project: TaxiProject, started: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _give(project)
+    _give(project, "no_such_job")
+    monkeypatch.setattr(head_start, "_LEAST_BYTES", 0)
+    monkeypatch.setattr(head_start, "bytes_without_predictions", lambda *_: 1 << 40)
+    for cluster in ("inline", "tcp://127.0.0.1:8786"):
+        _give(project, cluster=cluster)
+    assert started == []
+    _give(project)
+    _give(project, cluster="local")
+    assert started == ["started"] * 2
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    _give(project)
+    assert len(started) == 2
+
+
+def test_what_is_due_is_guessed_from_what_has_no_predictions(tmp_path: Path) -> None:
+    table, predictions = tmp_path / "table", tmp_path / "predictions"
+    for day in range(4):
+        (table / f"d=2024-01-0{day + 1}" / "hour=1").mkdir(parents=True)
+        (table / f"d=2024-01-0{day + 1}" / "hour=1" / "a.parquet").write_bytes(bytes(10 * (day + 1)))
+    assert head_start.bytes_without_predictions(table, predictions) == 4 * 40
+    (predictions / "d=2024-01-04").mkdir(parents=True)
+    assert head_start.bytes_without_predictions(table, predictions) == 3 * 30
+    for day in range(4):
+        (predictions / f"d=2024-01-0{day + 1}").mkdir(parents=True, exist_ok=True)
+    assert head_start.bytes_without_predictions(table, predictions) == 0
+    with pytest.raises(OSError, match="nowhere"):
+        head_start.bytes_without_predictions(tmp_path / "nowhere", predictions)
+
+
+def test_a_fork_server_that_is_not_needed_ends_at_once() -> None:
+    program = """
+import os
+from batch_scorer.execution.clusters.local_workers import start_fork_server, stop_fork_server
+from multiprocessing import forkserver
+stop_fork_server()
+start_fork_server()
+pid = forkserver._forkserver._forkserver_pid
+os.kill(pid, 0)
+stop_fork_server()
+try:
+    os.kill(pid, 0)
+except ProcessLookupError:
+    print("gone")
+"""
+    assert "gone" in _imported(program)
+
+
+def test_a_night_with_nothing_due_imports_no_data_library_and_a_driver_no_estimators(
+    make_project: Callable[..., TaxiProject],
+) -> None:
+    project = make_project(2)
+    assert project.cli("run", "taxi_tips").code == 0
+    asked = f"'-p', {str(project.root)!r}, '-q', 'run', 'taxi_tips'"
+    imported = _imported(f"from batch_scorer.cli.main import run\nassert run([{asked}]) == 0")
+    assert not imported & set(_HEAVY)
+    project.add_day(2)
+    asked += ", '--cluster', 'local', '--workers', '1'"
+    imported = _imported(f"from batch_scorer.cli.main import run\nassert run([{asked}]) == 0")
+    assert not imported & {"sklearn", "scipy", "joblib", "skops", "great_expectations"}
+    assert project.published(2).shape[0] == 600
+
+
+def test_a_worker_starts_without_what_only_some_models_need() -> None:
+    preloaded = _imported("import batch_scorer.execution.clusters.preload")
+    assert {"sklearn.linear_model", "pandas", "distributed.nanny"} <= preloaded
+    assert not preloaded & {"skops", "pytest", "dask.array", "sklearn.ensemble", "great_expectations"}
+
+
+def _scored(keys: tuple[int, int] | None, n_scored: int = 2) -> Any:
+    return SimpleNamespace(
+        keys=keys, rows=SimpleNamespace(n_scored=n_scored), files=[SimpleNamespace(name="a")]
+    )
+
+
+def test_keys_apart_are_unique_without_a_look_at_the_files_and_others_are_looked_at(tmp_path: Path) -> None:
+    parts: Any = SimpleNamespace(job=SimpleNamespace(input=SimpleNamespace(key=("ride_id",))))
+
+    def why(*chunks: Any) -> str | None:
+        work: Any = SimpleNamespace(
+            chunks=chunks,
+            prepared=SimpleNamespace(files=tmp_path / "gone"),
+            rows=SimpleNamespace(n_scored=2 * len(chunks)),
+        )
+        return settle._duplicates(parts, work)
+
+    assert why(_scored((5, 9)), _scored((1, 4)), _scored(None, n_scored=0)) is None
+    for touching in ((_scored((1, 5)), _scored((5, 9))), (_scored((1, 5)), _scored(None))):
+        with pytest.raises(OutputUnwritable, match="cannot be read back"):
+            why(*touching)
