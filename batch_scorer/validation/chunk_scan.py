@@ -23,7 +23,7 @@ from batch_scorer.validation.streaming.spill_files import SpillFile
 # That a partial keeps: it travels to the driver, and waits there for the others.
 _MAX_ROWS, _MAX_BYTES = 4_096, 1 << 18
 # That a suite keeps until it settles: a chunk is as long as its longest row group, maybe millions of rows.
-_SETTLE_BYTES = 1 << 23
+_SETTLE_BYTES = 1 << 22
 
 
 class ChunkScan:

@@ -32,6 +32,7 @@ EXIT_CODES = {
     "DamageFound": 6,
     "StoreUnavailable": 69,
     "ClusterUnavailable": 69,
+    "ClusterUnfit": 78,
     "LockHeld": 75,
     "RunTimedOut": 124,
     "Interrupted": 130,

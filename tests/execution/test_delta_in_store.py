@@ -88,8 +88,7 @@ def test_a_partition_without_rows_is_published_and_healthy(
     assert table.delta().version() == version
 
 
-@pytest.mark.parametrize("kind", [Kind.FAILED_AFTER, Kind.DROPPED_AFTER])
-@pytest.mark.parametrize("times", [1, 100])
+@pytest.mark.parametrize(("kind", "times"), [(Kind.FAILED_AFTER, 100), (Kind.DROPPED_AFTER, 1)])
 def test_a_commit_that_was_carried_out_but_seemed_to_fail_is_published_once(
     make_table: Callable[..., StoreProject], kind: Kind, times: int
 ) -> None:
@@ -102,14 +101,15 @@ def test_a_commit_that_was_carried_out_but_seemed_to_fail_is_published_once(
     assert_settled(table, {DAY: 700})
 
 
-@pytest.mark.parametrize("kind", [Kind.THROTTLED, Kind.FAILED, Kind.DROPPED])
-def test_faults_that_pass_change_nothing(make_table: Callable[..., StoreProject], kind: Kind) -> None:
+def test_faults_that_pass_change_nothing(make_table: Callable[..., StoreProject]) -> None:
     table = make_table()
     table.bucket.proxy.inject(
-        Fault(kind=kind, method="PUT", key=COMMITS, times=2),
-        Fault(kind=kind, method="PUT", key=FILES, times=2),
-        Fault(kind=kind, method="GET", times=2),
-        Fault(kind=kind, method="LIST", times=2),
+        Fault(kind=Kind.DROPPED, method="PUT", key=COMMITS, times=2),
+        Fault(kind=Kind.THROTTLED, method="PUT", key=FILES, times=2),
+        Fault(kind=Kind.FAILED, method="GET", times=2),
+        Fault(kind=Kind.DROPPED, method="GET", skip=3, times=1),
+        Fault(kind=Kind.DROPPED_IN_BODY, method="LIST", times=2),
+        Fault(kind=Kind.SLOW, delay_s=0.01),
     )
     result = table.run()
     assert result.code == 0, result.stderr
@@ -126,7 +126,7 @@ def test_a_store_that_takes_nothing_shows_the_old_generation_until_it_does_again
     table.bucket.proxy.inject(Fault(kind=Kind.THROTTLED, method="PUT", key=key))
     result = table.run()
     assert result.code in (1, 6, 69), result.stderr
-    assert "Error performing PUT" in result.stderr
+    assert "503" in result.stderr
     assert SECRET not in result.stdout + result.stderr
     assert table.delta_rows() == {DAY: 600}
     table.bucket.proxy.forget()

@@ -99,9 +99,7 @@ new_only = pytest.mark.parametrize(
 
 
 @delta
-@pytest.mark.parametrize(
-    ("point", "seen"), [("delta-files-moved", OLD), ("delta-before-commit", OLD), ("delta-after-commit", NEW)]
-)
+@pytest.mark.parametrize(("point", "seen"), [("delta-files-moved", OLD), ("delta-after-commit", NEW)])
 def test_a_run_killed_around_its_commit_is_finished_or_undone_by_the_next(
     stored: Stored, point: str, seen: dict[str, int]
 ) -> None:
@@ -124,9 +122,7 @@ def test_a_commit_of_the_dead_that_arrives_late_finds_its_version_taken(stored: 
 
 
 @in_place
-@pytest.mark.parametrize(
-    ("point", "seen"), [("before-exchange", OLD), ("between-renames", {}), ("after-exchange", NEW)]
-)
+@pytest.mark.parametrize(("point", "seen"), [("between-renames", {}), ("after-exchange", NEW)])
 def test_a_replacement_in_place_killed_anywhere_never_shows_two_generations(
     stored: Stored, point: str, seen: dict[str, int]
 ) -> None:

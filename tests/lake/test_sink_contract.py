@@ -32,10 +32,10 @@ def sink(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     if request.param == "delta":
         return DeltaSink(OnDisk(tmp_path / "predictions"), "taxi_tips", KEYS)
     if request.param == "delta in a store":
-        return DeltaSink(InStore(request.getfixturevalue("bucket").store, "predictions"), "taxi_tips", KEYS)
+        return DeltaSink(InStore(request.getfixturevalue("bucket").direct, "predictions"), "taxi_tips", KEYS)
     if request.param == "parquet in a store":
         return ParquetInStore(
-            store=request.getfixturevalue("bucket").store,
+            store=request.getfixturevalue("bucket").direct,
             prefix="predictions",
             replaced=Replaced(tmp_path / "state" / "replaced"),
             in_place=True,

@@ -12,6 +12,7 @@ import pytest
 from batch_scorer.core.errors import ConfigInvalid
 from batch_scorer.lake.object_storage import ObjectStorage
 from batch_scorer.lake.storage import Kind, LakeStorage, LocalStorage, storage_for
+from batch_scorer.stores import objects
 from tests.objectstore.fixtures import Bucket
 
 
@@ -162,3 +163,20 @@ def test_a_pipe_named_like_a_file_does_not_hang(storage: LakeStorage, root: Path
 def test_a_uri_of_an_unknown_kind_is_a_mistake_of_the_configuration() -> None:
     with pytest.raises(ConfigInvalid, match='"hdfs" is not supported'):
         storage_for("hdfs://bucket/table")
+
+
+def test_in_a_bucket_what_lies_between_wanted_directories_is_leapt_over(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "_PAGE", 5)
+    bucket.proxy.page_size = 5
+    for name in [
+        *(f"day={day:02d}/a" for day in range(10)),
+        *(f"day=04x/{number:02d}" for number in range(60)),
+    ]:
+        bucket.direct.put(f"lake/{name}", b"x")
+    storage = ObjectStorage(options=bucket.store.options)
+    wanted = [f"day={day:02d}" for day in range(10)]
+    listed = list(storage.list_each(f"{bucket.url}/lake", wanted))
+    assert all(isinstance(entries, tuple) and len(entries) == 1 for entries in listed)
+    assert bucket.proxy.count()["LIST"] <= 6  # 14 pages are there

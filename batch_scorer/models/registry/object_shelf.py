@@ -109,9 +109,12 @@ class ObjectShelf:
                     self._store.put_new(key, data)
                 else:
                     self._store.put_over(key, data, etag=etag)
-            except (FileExistsError, ObjectChanged):
+            except (FileExistsError, ObjectChanged, StoreUnavailable) as error:
                 # Ours may be in it all the same, with more behind it: the answer to our request got lost.
-                return self._history(path)[0].startswith(data)
+                is_in = self._history(path)[0].startswith(data)
+                if not is_in and isinstance(error, StoreUnavailable):
+                    raise
+                return is_in
         return True
 
     @property

@@ -6,9 +6,11 @@ of BLAS while others compute, or give stdout and the filters of warnings back to
 
 from __future__ import annotations
 
+import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, redirect_stdout
 
 from threadpoolctl import ThreadpoolController
 
@@ -38,6 +40,14 @@ class Together:
 
 
 _blas = Together()
+_quiet = Together()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """What estimators warn of on known data says nothing new; what they print does not belong on stdout."""
+    with _quiet.inside(_silenced):
+        yield
 
 
 @contextmanager
@@ -48,4 +58,11 @@ def one_thread(controller: ThreadpoolController) -> Iterator[None]:
     """
     blas, openmp = controller.select(user_api="blas"), controller.select(user_api="openmp")
     with _blas.inside(lambda: blas.limit(limits=1)), openmp.limit(limits=1):
+        yield
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    with warnings.catch_warnings(), redirect_stdout(sys.stderr):
+        warnings.simplefilter("ignore")
         yield

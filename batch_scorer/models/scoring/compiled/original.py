@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +13,7 @@ from batch_scorer.core.models import Method, Signature
 from batch_scorer.models.scoring.calling import handed
 from batch_scorer.models.scoring.compiled.recognising.anatomy import Anatomy
 from batch_scorer.models.scoring.results import as_array
+from batch_scorer.models.scoring.together import quiet
 from batch_scorer.models.signature.frames import model_frame
 
 
@@ -57,11 +54,3 @@ def _numbers(table: Any) -> Any:
         return table.astype(np.float64)
     except (TypeError, ValueError):  # texts, or pd.NA
         return table
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """As calling.caller: warnings say nothing new, and prints do not belong on stdout."""
-    with warnings.catch_warnings(), redirect_stdout(sys.stderr):
-        warnings.simplefilter("ignore")
-        yield

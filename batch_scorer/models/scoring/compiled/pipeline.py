@@ -11,13 +11,14 @@ import pyarrow as pa
 
 from batch_scorer.models.scoring.compiled.comparing import differing_columns, same_bits
 from batch_scorer.models.scoring.compiled.finals import Final
-from batch_scorer.models.scoring.compiled.original import Original, quiet
+from batch_scorer.models.scoring.compiled.original import Original
 from batch_scorer.models.scoring.compiled.plan import Plan
 from batch_scorer.models.scoring.compiled.reasons import Differs, Unusual
 from batch_scorer.models.scoring.compiled.running.lookups import Lookups
 from batch_scorer.models.scoring.compiled.running.sources import Sources
 from batch_scorer.models.scoring.compiled.running.table import Table
 from batch_scorer.models.scoring.compiled.sampling import Sampler
+from batch_scorer.models.scoring.together import quiet
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
