@@ -13,7 +13,6 @@ from batch_scorer.config.load import load_job
 from batch_scorer.config.project import Project
 from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.execution.clusters.local_workers import start_fork_server
-from batch_scorer.execution.places import places_of
 
 _LEAST_BYTES = 32 << 20  # as many rows as call for processes (`choice.SMALL_PLAN_ROWS`) are not smaller
 
@@ -25,11 +24,11 @@ def give_head_start(project: Project, name: str, target: str | None, cluster: st
     try:
         job = load_job(project, name, target=target, env=os.environ, overrides={}).job
         spec = cluster or job.compute.cluster
+        table, predictions = project.resolve(job.input.path), project.resolve(job.output.path)
         is_needed = spec == "local" or (
             spec == "auto"
-            and bytes_without_predictions(
-                Path(project.resolve(job.input.path)), places_of(project, job).predictions
-            )
+            and "://" not in table + predictions  # what others store takes too long to ask
+            and bytes_without_predictions(Path(table), Path(predictions))
             > max(_LEAST_BYTES, job.compute.chunk)
         )
     except (BatchScorerError, OSError):
