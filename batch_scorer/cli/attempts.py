@@ -55,6 +55,8 @@ def cost_lines(cost: ChunkCost, took_s: float) -> Iterator[str]:
         yield f"workers: {workers}; {cost.cpu_s:.1f} s of CPU, peak {words.size(cost.peak_bytes)}"
     for how, n_rows in cost.scored_by.items():
         yield f"scored: {words.rows(n_rows)} by {how}"
+    if cost.smaller is not None:
+        yield f"batches: {cost.smaller}"
     if cost.n_retries or cost.n_deaths:
         deaths = f", {words.count(cost.n_deaths, 'time')} because its worker died" if cost.n_deaths else ""
         yield f"retries: a chunk went out again {words.count(cost.n_retries, 'time')}{deaths}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from batch_scorer.core.batches import SmallerBatches, smallest
 from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.expressions.trees import Expression, OutputColumn
 from batch_scorer.core.lakefiles import LakeFile
@@ -50,6 +51,8 @@ class ReadSpec:
     key: those of them that name a row: never null. where: rows for which it is not true are dropped.
     filter_columns: (name, Arrow type) it reads. checked: names of columns that suites look at, as they are.
     stores: how to reach the root where it is in an object store.
+    max_batch_rows: usually; fewer where rows are wide (core.batches). memory_bytes: of a worker; what would
+    need more is refused.
     """
 
     root: str
@@ -62,6 +65,7 @@ class ReadSpec:
     model: str | None = None
     max_batch_rows: int = 131_072
     stores: StoreOptions = NO_OPTIONS
+    memory_bytes: int | None = None
 
 
 # (name, Arrow type) of what every output file holds beside the carried columns and the outputs.
@@ -158,7 +162,7 @@ class ChunkCost:
     """What a chunk cost, or all of a partition or a run together.
 
     load_s … cpu_s: worker seconds by stage; cpu_s is of all of them. peak_bytes: a worker's peak resident
-    memory so far.
+    memory so far. smaller: where batches were cut smaller than usual, why the smallest was.
     The driver adds, by partition: wait_s, until others gave back its lease; prepare_s; check_s, from the last
     chunk to the last suite's verdict; publish_s; how often a chunk went out again (n_retries), and how often
     one was lost with its worker (n_deaths).
@@ -179,13 +183,16 @@ class ChunkCost:
     n_retries: int = 0
     n_deaths: int = 0
     scored_by: Mapping[str, int] = field(default_factory=dict)
+    smaller: SmallerBatches | None = None
 
     def __add__(self, other: ChunkCost) -> ChunkCost:
-        names = [field.name for field in fields(self) if field.name not in ("peak_bytes", "scored_by")]
+        apart = ("peak_bytes", "scored_by", "smaller")
+        names = [field.name for field in fields(self) if field.name not in apart]
         return ChunkCost(
             **{name: getattr(self, name) + getattr(other, name) for name in names},
             peak_bytes=max(self.peak_bytes, other.peak_bytes),
             scored_by=dict(Counter(self.scored_by) + Counter(other.scored_by)),
+            smaller=smallest((self.smaller, other.smaller)),
         )
 
 

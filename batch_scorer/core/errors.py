@@ -189,6 +189,14 @@ class LossyCast(InputError):
     """
 
 
+class RowsTooWide(InputError):
+    """Rows with values so long that not even a small batch of them fits a worker's memory.
+
+    Fix: raise `compute.memory_per_worker` to what the message says, or keep the column that it names out of
+    `output.keep_columns` and the suites.
+    """
+
+
 class ScoringError(BatchScorerError):
     """The model raised on some rows, or gave null, NaN or infinity.
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from batch_scorer.core.errors import InputError
 from batch_scorer.core.partitions import Partition
 
-
 _as_json = json.JSONEncoder(separators=(",", ":")).encode  # made once: a large plan asks 200,000 times
 
 

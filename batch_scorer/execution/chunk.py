@@ -54,7 +54,7 @@ def score_chunk(task: ChunkTask) -> ChunkScored | ChunkChecked | ChunkFailed:
 
 
 def _check(task: ChunkTask, clock: _Clock) -> ChunkChecked:
-    suites, n_read = ChunkScan(task.scans), 0
+    suites, n_read = _suites(task), 0
     for batch in clock.drawn_from(
         read_chunk(task.chunk, replace(task.read, features=(), carried=(), key=()))
     ):
@@ -62,7 +62,7 @@ def _check(task: ChunkTask, clock: _Clock) -> ChunkChecked:
             suites.take("input", batch.raw)
         n_read += batch.n_read
     with clock.stage("validate_s"):
-        scanned, spills = suites.finish(Path(task.output.spills), _spill_name(task.chunk.index))
+        scanned, spills = suites.finish()
     return ChunkChecked(
         chunk=task.chunk,
         n_read=n_read,
@@ -86,7 +86,7 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
         make_importable(task.code)
         model = load_model(task.model)
         scorer = scorer_for(model, task.method, task.compiled)
-    suites = ChunkScan(task.scans)
+    suites = _suites(task)
     with (
         StagedWriter(task.output, task.chunk.index) as writer,
         AsideWriter(task.output, task.chunk.index, task.chunk.file.path) as quarantine,
@@ -98,7 +98,7 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
         with clock.stage("write_s"):
             files, set_aside = writer.finish(), quarantine.finish()
         with clock.stage("validate_s"):
-            scanned, spills = suites.finish(Path(task.output.spills), _spill_name(task.chunk.index))
+            scanned, spills = suites.finish()
         scored = ChunkScored(
             chunk=task.chunk,
             rows=rows,
@@ -155,9 +155,10 @@ def _staged(spills: Sequence[SpillFile]) -> tuple[StagedFile, ...]:
     )
 
 
-def _spill_name(index: int) -> str:
-    """Of its own for every try: a chunk that runs twice must not write into what the other one reads."""
-    return f"{index:05d}-{secrets.token_hex(4)}"
+def _suites(task: ChunkTask) -> ChunkScan:
+    """With files of their own for every try: what one try writes, another may be read of."""
+    name = f"{task.chunk.index:05d}-{secrets.token_hex(4)}"
+    return ChunkScan(task.scans, Path(task.output.spills), name)
 
 
 def _outputs(task: ChunkTask, scorer: Scorer, batch: Batch) -> pa.Table:
@@ -222,6 +223,7 @@ class _Clock:
                 batch = next(batches, None)
             if batch is None:
                 return
+            self._cost += ChunkCost(smaller=batch.smaller)
             yield batch
 
     def cost(self) -> ChunkCost:

@@ -84,12 +84,11 @@ def prepare(
     """
     if entry.problem is not None:
         raise entry.problem
+    entry = _with_footers(parts, entry)
     assert entry.partition is not None and entry.found is not None  # noqa: S101, PT018 (SCORE entries)
     from batch_scorer.lake.schema import disagreements
 
     check_place(parts, entry.partition)
-    if not entry.footers:
-        entry = replace(entry, footers=read_footers(parts, entry.found))
     model = plan.model_of(entry)
     read = read_spec(parts, model, entry.found, entry.footers)
     found = replace(entry.found, files=hashed(parts, entry.found.files, entry.found.files))
@@ -97,7 +96,7 @@ def prepare(
     fingerprint = content_fingerprint(found.files)
     waived = _waived(parts, entry.partition, fingerprint)
     scans = suite_scans(parts, entry.footers, columns, waived) if entry.footers else ()
-    read = replace(read, checked=columns_checked(scans))
+    read = replace(read, checked=columns_checked(scans), memory_bytes=parts.job.compute.memory_per_worker)
     parts.sink.check_columns(columns)
     if not allow_schema_change:
         check_output_columns(parts, plan, found, read.carried, columns)
@@ -132,6 +131,13 @@ def prepare(
         started_at=datetime.now(UTC),
         warnings=(*entry.warnings, *disagreements(entry.found.files, entry.footers)),
     )
+
+
+def _with_footers(parts: JobParts, entry: PartitionPlan) -> PartitionPlan:
+    """Of a large plan not every partition was opened. Raises: InputError, StoreUnavailable."""
+    if entry.footers or entry.found is None:
+        return entry
+    return replace(entry, footers=read_footers(parts, entry.found))
 
 
 def _waived(parts: JobParts, partition: Partition, input_fingerprint: str) -> tuple[Waived, ...]:

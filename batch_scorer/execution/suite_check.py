@@ -55,10 +55,10 @@ def _gather(
     spec = ReadSpec(root=parts.input_root, features=(), carried=(), checked=one.columns, stores=parts.stores)
     scanned = []
     for chunk in cut_chunks(found, footers, target_bytes=job.compute.chunk, limit_rows=job.input.limit_rows):
-        suites = ChunkScan([one])
+        suites = ChunkScan([one], spills, f"{chunk.index:05d}")
         for batch in read_chunk(chunk, spec):
             suites.take("input", batch.raw)
-        (document,), _ = suites.finish(spills, f"{chunk.index:05d}")
+        (document,), _ = suites.finish()
         scanned.append(document)
     return gather(one, scanned, spills)
 

@@ -1,8 +1,8 @@
 """What is known of a finished chunk, kept beside its files so that a later run need not score it again.
 
 One small JSON file per chunk, written by the worker after its files are fsynced: it exists or the chunk
-does not count. It is not fsynced itself: a power cut may damage or lose it, which its own hash tells, and then
-its chunk is scored again. `docs/format.md` describes it.
+does not count. It is not fsynced itself: a power cut may damage or lose it, which its own hash tells, and
+then its chunk is scored again. `docs/format.md` describes it.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from batch_scorer.core.errors import FileUnreadable
 from batch_scorer.core.lakefiles import Footer, LakeFile, RowGroup
 from batch_scorer.lake.arrow_types import arrow_type_name, parse_arrow_type
 from batch_scorer.lake.failures import as_input_error, damaged
+from batch_scorer.lake.row_sizes import PHYSICAL_WIDTHS
 from batch_scorer.lake.storage import LakeStorage
 
 __all__ = [
@@ -29,7 +30,6 @@ MAX_ROW_GROUP_BYTES = 4 * 2**30
 _HONEST_COMPRESSION = 200  # a row group may decode to so many times the file's size, whatever the bound
 
 _MAGIC = b"PAR1"
-_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
 
 
 def read_footer(
@@ -87,7 +87,7 @@ def column_ranges(
 def _row_group(group: pq.RowGroupMetaData) -> RowGroup:
     """n_bytes: the declared size, or what its fixed-width values need: run lengths hide billions of rows."""
     columns = (group.column(i) for i in range(group.num_columns))
-    decoded = sum(column.num_values * _WIDTHS.get(column.physical_type, 4) for column in columns)
+    decoded = sum(column.num_values * PHYSICAL_WIDTHS.get(column.physical_type, 4) for column in columns)
     return RowGroup(n_rows=group.num_rows, n_bytes=max(group.total_byte_size, decoded))
 
 

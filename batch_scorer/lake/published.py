@@ -61,11 +61,6 @@ def footer_metadata(table: StoredFiles, path: str) -> dict[str, str]:
     }
 
 
-def is_of_another(table: StoredFiles, path: str, generation: int) -> bool:
-    """Whether the footer of a file names another generation as the one that made it."""
-    return footer_metadata(table, path).get("generation", str(generation)) != str(generation)
-
-
 def read_whole(table: StoredFiles, path: str) -> OutputDetail:
     """Hash every byte and decode every page, checksums on. Raises: OSError, when it cannot be read."""
     name = PurePosixPath(path).name

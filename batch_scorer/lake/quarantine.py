@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from batch_scorer.core.chunks import OutputSpec, StagedFile
 from batch_scorer.lake.failures import damaged
-from batch_scorer.lake.staging import ROW_GROUP_ROWS, OpenFile
+from batch_scorer.lake.staging import OpenFile, fill_a_row_group
 
 RULES, FILE, ROW, RUN = "_rules", "_file", "_row", "_run_id"
 _BATCH_ROWS = 8_192
@@ -43,7 +43,7 @@ class AsideWriter:
     def write(self, raw: pa.Table, rules: pa.Array, rows: pa.Int64Array) -> None:
         """raw: the rows, with the columns that were read. rules: those each breaks. rows: in the file."""
         self._pending.append(_plain(raw, rules, rows, self._source, self._spec.run_id))
-        if sum(table.num_rows for table in self._pending) >= ROW_GROUP_ROWS:
+        if fill_a_row_group(self._pending):
             self._flush()
 
     def finish(self) -> tuple[StagedFile, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import BinaryIO
 
@@ -16,6 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from batch_scorer.core.batches import (
+    RowSize,
+    SmallerBatches,
+    cut_evenly,
+    rows_per_batch,
+    smaller_batches,
+)
 from batch_scorer.core.chunks import Chunk, ReadSpec
 from batch_scorer.core.errors import ColumnTypeMismatch, KeyNull
 from batch_scorer.core.lakefiles import Footer, LakeFile
@@ -24,6 +31,7 @@ from batch_scorer.lake.casts import Origin, cast_column
 from batch_scorer.lake.failures import as_input_error, damaged
 from batch_scorer.lake.filters import row_mask
 from batch_scorer.lake.footers import column_ranges, footer_of
+from batch_scorer.lake.row_sizes import coded_texts, declared_row_size, pieces, refuse_too_wide
 from batch_scorer.lake.schema import carried_types, check_features
 from batch_scorer.lake.storage import LakeStorage, check_still, check_unmoved, storage_for
 
@@ -38,7 +46,8 @@ class Batch:
     dictionary-encoded. first_row: of the batch, in the file. rows: positions in the file of the rows that
     stayed, None when these are first_row, first_row + 1, … n_dropped: excluded by input.where or
     input.limit_rows. raw: (n_within, …) all columns that were read, as the file has them, of all rows within
-    the limit. aside: positions in raw of the rows that were left out, and not dropped.
+    the limit. aside: positions in raw of the rows that were left out, and not dropped. smaller: why it has
+    fewer rows than usual, where it has.
     """
 
     features: pa.Table
@@ -49,6 +58,7 @@ class Batch:
     first_row: int
     rows: pa.Int64Array | None = None
     aside: pa.Int64Array | None = None
+    smaller: SmallerBatches | None = None
 
     @property
     def n_aside(self) -> int:
@@ -65,13 +75,15 @@ LeaveOut = Callable[[pa.Table, int], pa.BooleanArray | None]
 
 
 def read_chunk(chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None = None) -> Iterator[Batch]:
-    """The chunk's rows, row group by row group, each cut into equal batches of at most spec.max_batch_rows.
+    """The chunk's rows, row group by row group, each cut into equal batches of at most spec.max_batch_rows,
+    or of fewer where rows are wide: see core.batches.
 
     A batch depends on its row group alone, never on how row groups were dealt out to chunks. Rows beyond
     chunk.row_limit, and those of chunk.rows_beyond, are not read: they count as read and dropped in the
     batch that reaches the limit. leave_out: asked once for each batch, before a value is cast: a row that is
     set aside may have no key, or a number that the model cannot take.
-    Raises: FileUnreadable, InputMoved, ColumnMissing, ColumnTypeMismatch, LossyCast, StoreUnavailable.
+    Raises: FileUnreadable, InputMoved, ColumnMissing, ColumnTypeMismatch, LossyCast, RowsTooWide,
+    StoreUnavailable.
     """
     storage = storage_for(spec.root, spec.stores)
     where = chunk.file.path
@@ -85,7 +97,7 @@ def read_chunk(chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None = None) 
             with pq.ParquetFile(
                 opened,
                 metadata=metadata,
-                read_dictionary=_text_features(footer, spec),
+                read_dictionary=_coded(metadata, footer, spec),
                 pre_buffer=False,
                 buffer_size=_READ_AHEAD_BYTES,
                 page_checksum_verification=True,
@@ -94,19 +106,6 @@ def read_chunk(chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None = None) 
                 announce = partial(_announce, storage, opened, metadata, _needed(spec))
                 yield from _batches(file, footer, chunk, spec, leave_out, announce)
     check_still(storage, spec.root, chunk.file)
-
-
-def cut_evenly(n_rows: int, max_rows: int) -> list[int]:
-    """Sizes of the fewest pieces of at most max_rows; the last is smaller by less than the number of pieces.
-
-    Never a sliver: dense linear algebra rounds differently in batches of a few rows.
-    """
-    if n_rows == 0:
-        return []
-    n_pieces = -(-n_rows // max_rows)
-    size = -(-n_rows // n_pieces)
-    sizes = [size] * (n_rows // size)
-    return sizes + [n_rows % size] * (n_rows % size > 0)
 
 
 def _announce(
@@ -126,34 +125,46 @@ def _batches(
     n_rows = sum(footer.row_groups[index].n_rows for index in chunk.row_groups)
     limit = n_rows if chunk.row_limit is None else min(chunk.row_limit, n_rows)
     n_seen = 0
-    for first_row, table in _tables(file, footer, chunk, spec, announce):
+    for first_row, table, smaller in _tables(file, footer, chunk, spec, announce):
         # Of a table without columns, Arrow's slice has as many rows as were asked for, there or not.
         within = table.slice(0, min(limit - n_seen, table.num_rows))
         n_seen += table.num_rows
         n_beyond = n_rows - limit + chunk.rows_beyond if n_seen >= limit else 0
         out = None if leave_out is None else leave_out(within, first_row)
-        yield _batch(within, first_row, n_beyond, chunk.file, spec, out)
+        yield replace(_batch(within, first_row, n_beyond, chunk.file, spec, out), smaller=smaller)
         if n_beyond:
             return
 
 
 def _tables(
     file: pq.ParquetFile, footer: Footer, chunk: Chunk, spec: ReadSpec, announce: Callable[[int], None]
-) -> Iterator[tuple[int, pa.Table]]:
-    """(row in the file, table of raw columns) for every batch of the chunk's row groups.
+) -> Iterator[tuple[int, pa.Table, SmallerBatches | None]]:
+    """(row in the file, table of raw columns, why it is small) for every batch of the chunk's row groups.
 
     announce: told the index of a row group before it is read.
     """
+    needed = _needed(spec)
     for index in chunk.row_groups:
-        row = sum(group.n_rows for group in footer.row_groups[:index])
-        sizes = cut_evenly(footer.row_groups[index].n_rows, spec.max_batch_rows)
+        first_row = sum(group.n_rows for group in footer.row_groups[:index])
+        n_rows, where = footer.row_groups[index].n_rows, f"{chunk.file.path}, row group {index}"
+        declared = declared_row_size(file.metadata.row_group(index), needed)
+        max_rows = rows_per_batch(declared, spec.max_batch_rows)
+        refuse_too_wide(declared, min(max_rows, n_rows), spec.memory_bytes, where)
+        sizes = cut_evenly(n_rows, max_rows)
         if not sizes:
             continue
         announce(index)
-        parts = file.iter_batches(sizes[0], row_groups=[index], columns=_needed(spec), use_threads=False)
+        parts = file.iter_batches(sizes[0], row_groups=[index], columns=needed, use_threads=False)
         for size in sizes:
-            yield row, _gather(parts, size, index, chunk.file)
-            row += size
+            for row, piece in pieces(_gather(parts, size, index, chunk.file), max_rows):
+                refuse_too_wide(row, piece.num_rows, spec.memory_bytes, where)
+                widest = max(row, declared, key=_width)
+                yield first_row, piece, smaller_batches(widest, n_rows, spec.max_batch_rows)
+                first_row += piece.num_rows
+
+
+def _width(row: RowSize) -> float:
+    return row.n_bytes
 
 
 def _gather(parts: Iterator[pa.RecordBatch], size: int, row_group: int, file: LakeFile) -> pa.Table:
@@ -244,10 +255,14 @@ def _needed(spec: ReadSpec) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _text_features(footer: Footer, spec: ReadSpec) -> list[str]:
-    """Scoring works on dictionary codes: each distinct text is looked up once."""
+def _coded(metadata: pq.FileMetaData, footer: Footer, spec: ReadSpec) -> list[str]:
+    """Scoring works on dictionary codes: each distinct text is looked up once. Other texts are few in a file
+    and long in memory, if they are coded there.
+    """
     text = {name for name, type_name in footer.columns if type_name == "string"}
-    return [feature.name for feature in spec.features if feature.name in text]
+    features = [feature.name for feature in spec.features if feature.name in text]
+    others = [name for name in _needed(spec) if name in text and name not in features]
+    return features + coded_texts(metadata, others)
 
 
 def _check_columns(file: LakeFile, footer: Footer, spec: ReadSpec) -> None:

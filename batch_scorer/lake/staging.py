@@ -26,11 +26,19 @@ _ARROW_SCHEMA = "ARROW:schema"  # the key under which Arrow's readers look for t
 _AUDIT_TEXTS = tuple(name for name, kind in AUDIT_COLUMNS if kind == "string")
 
 ROW_GROUP_ROWS = 131_072  # small batches (a strict input.where) are gathered, or footers outgrow the data
+_ROW_GROUP_BYTES = 1 << 26  # in memory; of wide rows fewer are gathered
 
 
 def output_schema(spec: OutputSpec) -> pa.Schema:
     """What every output file holds, in this order: carried columns, outputs, audit columns."""
     return pa.schema([(name, parse_arrow_type(text)) for name, text in spec.columns])
+
+
+def fill_a_row_group(pending: Sequence[pa.Table]) -> bool:
+    """Whether they are enough to be written."""
+    n_rows: int = sum(table.num_rows for table in pending)
+    n_bytes: int = sum(table.nbytes for table in pending)
+    return n_rows >= ROW_GROUP_ROWS or n_bytes >= _ROW_GROUP_BYTES
 
 
 class StagedWriter:
@@ -64,7 +72,7 @@ class StagedWriter:
         """
         audited = self._with_audit(table)
         self._pending.append(audited)
-        if sum(pending.num_rows for pending in self._pending) >= ROW_GROUP_ROWS:
+        if fill_a_row_group(self._pending):
             self._flush()
         return audited
 

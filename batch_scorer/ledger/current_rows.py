@@ -1,7 +1,8 @@
 """Which generation of each partition is current, as rows: a history may be long, and this is what is asked.
 
-The current one is the published one with the highest number. The table repeats what `generations` says, in the
-transaction that publishes; whoever reads it still asks the generation's own row. Works in the caller's transaction.
+The current one is the published one with the highest number. The table repeats what `generations` says, in
+the transaction that publishes; whoever reads it still asks the generation's own row. Works in the caller's
+transaction.
 """
 
 from __future__ import annotations

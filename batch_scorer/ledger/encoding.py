@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from batch_scorer.core.batches import SmallerBatches
 from batch_scorer.core.chunks import Accounting, ChunkCost
 from batch_scorer.core.lakefiles import FileStamp, LakeFile
 from batch_scorer.core.partitions import KeyType, Partition, PartitionValue
@@ -49,10 +50,15 @@ def run_from_row(row: RowMapping) -> RunRecord:
     typed = {
         "state": RunState(row["state"]),
         "command": tuple(row["command"]),
-        "cost": ChunkCost(**row["cost"]),
+        "cost": _cost(row["cost"]),
         "choice": ModelChoice(**(row["choice"] or {})),
     }
     return RunRecord(**({name: row[name] for name in _RUN} | typed))
+
+
+def _cost(document: Mapping[str, Any]) -> ChunkCost:
+    smaller = document.get("smaller")
+    return ChunkCost(**{**document, "smaller": None if smaller is None else SmallerBatches(**smaller)})
 
 
 def attempt_to_row(attempt: AttemptRecord) -> Values:
@@ -96,7 +102,7 @@ def attempt_from_row(row: RowMapping) -> AttemptRecord:
         error=row["error"],
         verdicts=tuple(row["verdicts"]),
         warnings=tuple(row["warnings"]),
-        cost=ChunkCost(**row["cost"]),
+        cost=_cost(row["cost"]),
         partition=None if values is None else partition_from_json(values),
     )
 

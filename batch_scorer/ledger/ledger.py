@@ -1,8 +1,8 @@
 """What the other rooms may ask of a ledger, and how to open one.
 
-Times are handed in, aware; whatever is written is written in one transaction, which others see on return. It is
-durable then, too, but for what a power cut makes void (leases, heartbeats, openings) or what is found out again
-from what is durable (that a publish ended): on a disk of our own that may last only once the next one lasts.
+Times are handed in, aware; whatever is written is written in one transaction, which others see on return. It
+is durable then, too, but for what a power cut makes void (leases, heartbeats, openings) or what is found out
+again from what is durable (that a publish ended): on a disk of our own that may last only with the next one.
 """
 
 from __future__ import annotations

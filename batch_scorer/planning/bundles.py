@@ -1,7 +1,7 @@
 """Small partitions go to a worker together, so that what each costs beside its rows is paid once.
 
-Weights are in bytes of input. A partition of one small chunk weighs what it holds, and at least a sixteenth of
-a bundle; any other fills one. The same weights say how many partitions are in hand.
+Weights are in bytes of input. A partition of one small chunk weighs what it holds, and at least a sixteenth
+of a bundle; any other fills one. The same weights say how many partitions are in hand.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta, PutMode
 
 _PAGE = 1000  # keys that a store lists by one request
+_PARTS_AT_ONCE = 4  # of 5 MB, of each long file that goes up
 _BETWEEN_TRIES_S = 0.2
 
 
@@ -193,7 +194,7 @@ class ObjectStore:
 
     def _put(self, key: str, data: bytes | Path, mode: PutMode) -> None:
         with asking(self.url(key)):
-            _client().put(self._connection, key, data, mode=mode)
+            _client().put(self._connection, key, data, mode=mode, max_concurrency=_PARTS_AT_ONCE)
 
     def _holds(self, key: str, data: bytes) -> bool:
         try:

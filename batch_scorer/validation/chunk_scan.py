@@ -20,20 +20,30 @@ from batch_scorer.validation.streaming.rows import Mask, Rows
 from batch_scorer.validation.streaming.scan import Scanned, scan
 from batch_scorer.validation.streaming.spill_files import SpillFile
 
-_MAX_ROWS = 4_096  # that a partial keeps: it travels to the driver, and waits there for the others
+# That a partial keeps: it travels to the driver, and waits there for the others.
+_MAX_ROWS, _MAX_BYTES = 4_096, 1 << 18
+# That a suite keeps until it settles: a chunk is as long as its longest row group, maybe millions of rows.
+_SETTLE_BYTES = 1 << 23
 
 
 class ChunkScan:
-    """The suites of one chunk. Raises, in `take`: nothing that depends on the data but MemoryError."""
+    """The suites of one chunk. What they have no room for goes into files of `directory`.
 
-    def __init__(self, scans: Sequence[SuiteScan]) -> None:
+    name: what the files' names start with. The directory is made when it is needed.
+    """
+
+    def __init__(self, scans: Sequence[SuiteScan], directory: Path, name: str) -> None:
         self._scans = tuple(scans)
+        self._directory = directory
+        self._name = name
+        self._n_settled = 0
         self._totals: dict[SuiteScan, Scanned] = {}
 
     def take(self, stage: str, table: pa.Table) -> tuple[tuple[str, tuple[tuple[str, Mask], ...]], ...]:
         """One batch, as the suites of a stage see it.
 
         Returns: for each suite that sets rows aside, its name and the rows that break each of its rules.
+        Raises: DiskFull, OutputUnwritable.
         """
         mine = [one for one in self._scans if one.stage == stage]
         if not mine:
@@ -43,26 +53,29 @@ class ChunkScan:
         for one in mine:
             compiled = compiled_scan(one)
             found = scan(rows, compiled.measures, sampling_of(one))
-            self._totals[one] = self._totals[one] + found if one in self._totals else found
+            total = self._totals[one] + found if one in self._totals else found
+            self._totals[one] = self._settled(total) if total.in_memory_bytes > _SETTLE_BYTES else total
             if one.sets_aside:
                 aside.append((one.suite, _setting_aside(one).masks(rows)))
         return tuple(aside)
 
-    def finish(
-        self, directory: Path, name: str
-    ) -> tuple[tuple[Mapping[str, Any], ...], tuple[SpillFile, ...]]:
-        """The partials of each suite as JSON, and the files in `directory` that they refer to.
+    def finish(self) -> tuple[tuple[Mapping[str, Any], ...], tuple[SpillFile, ...]]:
+        """The partials of each suite as JSON, and the files that they refer to.
 
-        name: what the files' names start with. Raises: DiskFull, OutputUnwritable.
+        Raises: DiskFull, OutputUnwritable.
         """
         documents: list[Mapping[str, Any]] = []
         spills: list[SpillFile] = []
-        for number, one in enumerate(self._scans):
-            total = self._totals.get(one) or scan_of_nothing(one)
-            settled = total.settled(directory, f"{name}-{number}", max_rows=_MAX_ROWS)
+        for one in self._scans:
+            settled = self._settled(self._totals.get(one) or scan_of_nothing(one))
             documents.append(settled.as_json())
             spills += settled.spills
         return tuple(documents), tuple(spills)
+
+    def _settled(self, total: Scanned) -> Scanned:
+        name = f"{self._name}-{self._n_settled}"
+        self._n_settled += 1
+        return total.settled(self._directory, name, max_rows=_MAX_ROWS, max_bytes=_MAX_BYTES)
 
 
 def scan_of_nothing(one: SuiteScan) -> Scanned:

@@ -23,6 +23,15 @@ from benchmarks.settings import Settings
 ROOT = SCRIPTS.parent
 PAGE = ROOT / "docs" / "performance.md"
 _EVERY_SIZE, _QUICK_SIZES = "100,1000,10000", "100,1000"
+_USUAL = {
+    "days": 30,
+    "rows": 200_000,
+    "models": "linear,boosted,forest",
+    "partitions": 100_000,
+    "sizes": None,
+    "generations": 1_000_000,
+    "memory_rows": "1000000,10000000",
+}
 
 
 def main() -> None:
@@ -62,13 +71,13 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("verb", nargs="?", choices=list(BENCHES), metavar="VERB")
     parser.add_argument("--runs", type=int, help="turns; each bench has its own number otherwise")
-    parser.add_argument("--days", type=int, default=30, help="partitions of a night (30)")
-    parser.add_argument("--rows", type=int, default=200_000, help="rows of each (200000)")
-    parser.add_argument("--models", default="linear,boosted,forest")
-    parser.add_argument("--partitions", type=int, default=100_000, help="plan: partitions (100000)")
+    parser.add_argument("--days", type=int, help="partitions of a night (30)")
+    parser.add_argument("--rows", type=int, help="rows of each (200000)")
+    parser.add_argument("--models", help=f"of {_USUAL['models']}")
+    parser.add_argument("--partitions", type=int, help="plan: partitions (100000)")
     parser.add_argument("--sizes", help=f"scale: partitions of the backfills ({_EVERY_SIZE})")
-    parser.add_argument("--generations", type=int, default=1_000_000, help="scale: of the ledger (1000000)")
-    parser.add_argument("--memory-rows", default="1000000,10000000", help="memory: rows of one partition")
+    parser.add_argument("--generations", type=int, help="scale: of the ledger (1000000)")
+    parser.add_argument("--memory-rows", help="memory: rows of one partition")
     parser.add_argument(
         "--work", type=Path, default=ROOT / "build" / "bench", help="what is made is kept here"
     )
@@ -78,6 +87,7 @@ def _options() -> argparse.Namespace:
                         help="interpreter that has ray, pyspark, mlflow and dask")  # fmt: skip
     parser.add_argument("--write", action="store_true", help="replace the sections in docs/performance.md")
     parser.add_argument("--page", type=Path, default=PAGE, help=argparse.SUPPRESS)
+    parser.set_defaults(**_USUAL)
     return parser.parse_args()
 
 
@@ -103,11 +113,9 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _shown_command(name: str, options: argparse.Namespace, settings: Settings) -> str:
     """Without directories: they say nothing on another machine."""
-    command = f"scripts/bench {name} --runs {settings.runs}"
-    for option, value, usual in (
-        ("days", options.days, 30),
-        ("rows", options.rows, 200_000),
-        ("models", options.models, "linear,boosted,forest"),
-    ):
-        command += f" --{option} {value}" if value != usual else ""
-    return command
+    given = [
+        f" --{option.replace('_', '-')} {getattr(options, option)}"
+        for option, usual in _USUAL.items()
+        if getattr(options, option) != usual
+    ]
+    return f"scripts/bench {name} --runs {settings.runs}{''.join(given)}"

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
@@ -40,9 +41,9 @@ OUTPUTS = re.findall(r"^\| `(\w+)` \| `(\w+ = [^`]+)` \|", EXPRESSIONS, re.MULTI
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for key, field in fields_of(model).items():
         section = section_in(field.annotation)
-        if section is None:
+        if section is None or str in get_args(field.annotation):  # a word will do, or a section
             yield f"{prefix}{key}"
-        else:
+        if section is not None:
             in_list = "tuple" in str(field.annotation)
             yield from keys(section, f"{prefix}{key}.*." if in_list else f"{prefix}{key}.")
 

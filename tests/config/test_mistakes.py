@@ -356,7 +356,6 @@ def test_each_mistake_is_told_in_plain_words_at_its_place(
             '31:37: validate.output.0.on_fail: "quarantine" is',
         ),
         ("max_error_rows: 0", "max_error_rows: 5", "38:19: model.max_error_rows: 5 is"),
-        ("cluster: auto", "cluster: {class: dask_jobqueue.SLURMCluster}", "51:20: compute.cluster: "),
         ("/var/lib/node_exporter", "s3://metrics", "57:24: emit.prometheus_textfile: "),
         (
             'url: "https://marquez:5000", api_key: {secret: env:LINEAGE_KEY}',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import textwrap
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -124,6 +126,10 @@ def _assert_whole(project: TaxiProject, index: int) -> None:
     assert published.index.is_unique
     assert sorted(published.index) == sorted(rides.index)
     assert published.score.equals((rides.fare / 1000).reindex(published.index).rename("score"))
+
+
+def _has_more_than(project: TaxiProject, n_files: int) -> bool:
+    return len(project.snapshot()) > n_files
 
 
 def _scores(project: TaxiProject) -> dict[str, bytes]:
@@ -259,6 +265,48 @@ def test_a_worker_that_sees_other_disks_is_named_with_each_path(
         assert "(127.0.0.1)" in line
 
 
+@pytest.fixture
+def certificate(tmp_path: Path) -> dict[str, str]:
+    """Dask's settings for one certificate that everybody has, signed by itself."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, now = ec.generate_private_key(ec.SECP256R1()), dt.datetime.now(dt.UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "scoring")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + dt.timedelta(days=1))
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    signed = builder.sign(key, hashes.SHA256())
+    pem = serialization.Encoding.PEM
+    (tmp_path / "cert.pem").write_bytes(signed.public_bytes(pem))
+    (tmp_path / "key.pem").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    settings = {"CA_FILE": "cert.pem"}
+    for who in ("SCHEDULER", "WORKER", "CLIENT"):
+        settings |= {f"{who}__CERT": "cert.pem", f"{who}__KEY": "key.pem"}
+    return {f"DASK_DISTRIBUTED__COMM__TLS__{name}": str(tmp_path / file) for name, file in settings.items()}
+
+
+def test_a_scheduler_behind_tls_is_reached_with_a_certificate_and_not_without(
+    project: TaxiProject, tmp_path: Path, certificate: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = DaskProcesses(tmp_path / "tls", "--protocol", "tls", env=certificate)
+    try:
+        assert own.address.startswith("tls://")
+        own.add_worker("--nthreads", "1")
+        without = project.cli("run", "taxi_tips", "--cluster", own.address)
+        assert without.code == 69
+        assert "there is no certificate to reach tls://" in without.stderr
+        for name, value in certificate.items():
+            monkeypatch.setenv(name, value)
+        result = project.shell("run", "taxi_tips", "--cluster", own.address)
+        assert (result.code, result.stderr) == (0, "")
+    finally:
+        own.close()
+
+
 def test_a_plan_and_a_dry_run_ask_no_cluster(make_project: Callable[..., TaxiProject]) -> None:
     project = make_project(1, compute={"cluster": "tcp://127.0.0.1:9"})
     assert project.cli("plan", "taxi_tips").code == 0
@@ -338,9 +386,9 @@ def test_a_run_that_loses_its_workers_or_its_scheduler_is_exit_69_and_the_next_o
             for _ in range(2):
                 own.add_worker("--nthreads", "1")
             own.wait_for_workers(2)
-            before = project.snapshot()
+            n_before = len(project.snapshot())
             process = _start(project, own.address, program=_HASTY)
-            wait_for(lambda before=before: len(project.snapshot()) > len(before))
+            wait_for(partial(_has_more_than, project, n_before))
             for each in own.workers if lost == "workers" else [own.scheduler]:
                 each.kill()
             stdout, stderr = process.communicate(timeout=60)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from batch_scorer.lake.delta import sink
 from batch_scorer.lake.delta.table import replace_partition
 from tests.conftest import TaxiProject
-from tests.faults.conftest import start
 from tests.objectstore.fixtures import SECRET, Bucket
 from tests.objectstore.proxy import Fault, Kind
 from tests.objectstore.tables import StoreProject
@@ -184,43 +182,6 @@ def test_a_store_that_is_away_is_69_before_anything_is_scored(
     result = table.run()
     assert result.code == 69
     assert not list((table.project.state / "staging").rglob("*.parquet"))
-
-
-@pytest.mark.parametrize("point", ["delta-files-moved", "delta-before-commit", "delta-after-commit"])
-def test_a_run_killed_around_its_commit_is_finished_or_undone_by_the_next(
-    make_table: Callable[..., StoreProject], point: str
-) -> None:
-    table = make_table()
-    assert table.run().code == 0
-    table.project.add_day(0, n_rows=700)
-    killed = start(table.project, f"kill:{point}:1", "run", "taxi_tips", "--cluster", "inline")
-    _, stderr = killed.communicate(timeout=120)
-    assert killed.returncode == -signal.SIGKILL, stderr
-    assert table.delta_rows() == {DAY: 700 if point == "delta-after-commit" else 600}
-    result = table.run()
-    assert result.code == 0, result.stderr
-    assert_settled(table, {DAY: 700})
-    # Those of the generation before are kept for a rollback; there is no other.
-    assert len(table.files()) == 2 * len(table.delta().file_uris())
-
-
-def test_a_commit_of_the_dead_that_arrives_late_finds_its_version_taken(
-    make_table: Callable[..., StoreProject],
-) -> None:
-    table = make_table()
-    assert table.run().code == 0
-    table.project.add_day(0, n_rows=700)
-    proxy = table.bucket.proxy
-    proxy.inject(Fault(kind=Kind.HELD, method="PUT", key=COMMITS, times=1))
-    killed = start(table.project, "", "run", "taxi_tips", "--cluster", "inline")
-    proxy.wait_for_held()
-    killed.kill()
-    killed.communicate(timeout=60)
-    table.ok("repair", "taxi_tips")
-    proxy.let_go()
-    result = table.run()
-    assert result.code == 0, result.stderr
-    assert_settled(table, {DAY: 700})
 
 
 def test_no_record_log_or_message_holds_a_credential(make_table: Callable[..., StoreProject]) -> None:

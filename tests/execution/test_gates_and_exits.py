@@ -18,6 +18,7 @@ from batch_scorer.core.errors import (
     GoldenRowsDiffer,
     Interrupted,
     RunTimedOut,
+    StoreUnavailable,
     Terminated,
 )
 from batch_scorer.core.outcomes import Blocked, Failed, Published
@@ -33,6 +34,7 @@ ROWS = Accounting(n_read=10, n_scored=10)
 OK = Published(partition=DAY, label="x", generation=1, rows=ROWS)
 GATED = Blocked(partition=DAY, label="x", why="a rule")
 BROKEN = Failed(partition=DAY, label="x", error=FileUnreadable("broken"))
+AWAY = Failed(partition=DAY, label="x", error=StoreUnavailable("away"))
 
 
 def _verdict(on_fail: OnFail, severity: Severity, *, not_evaluated: str | None = None) -> SuiteVerdict:
@@ -53,6 +55,9 @@ def test_exit_codes_follow_the_order_of_the_contract() -> None:
     assert exit_code([OK, GATED], n_not_ready=1) == 4
     assert exit_code([OK, GATED, BROKEN]) == 3
     assert exit_code([GATED, BROKEN]) == 1
+    assert exit_code([AWAY, AWAY]) == 69
+    assert exit_code([AWAY, BROKEN]) == 1
+    assert exit_code([OK, AWAY]) == 3
     assert exit_code([OK, BROKEN], stopped_by=GoldenRowsDiffer("no")) == 5
     assert exit_code([OK, BROKEN], stopped_by=DamageFound("no")) == 6
     for stop, code in ((RunTimedOut, 124), (Interrupted, 130), (Terminated, 143), (ClusterUnavailable, 69)):

@@ -81,5 +81,6 @@ def test_many_partitions_are_published_one_by_one_on_one_cluster(
     assert opened == {cluster: 1}
     assert watcher.labels == [str(day) for day in taxi.days(_N)]
     assert watcher.n_visible == list(range(1, _N + 1))  # each when it is done, and none before
-    # Of those in hand, and what Dask remembers of what it sent, four chunks at a time; neither grows with the partitions.
+    # Of those in hand, and what Dask remembers of what it sent, four chunks at a time; neither grows with
+    # the partitions.
     assert max(watcher.n_alive) <= (4 + 1) * len(_OF_ONE_PARTITION) + 4 * _LAST_MESSAGES

@@ -1,7 +1,8 @@
-"""A scoring worker's memory does not grow with the partition."""
+"""A worker's memory does not grow with the partition, however its rows lie in files; wide rows are cut."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -9,21 +10,67 @@ import pytest
 from tests import taxi
 from tests.conftest import TaxiProject
 
-pytestmark = pytest.mark.alone
+Make = Callable[..., TaxiProject]
 
-_FEW, _MANY = 200_000, 1_600_000
+_FEW = 2 * 131_072  # two batches of the usual size
+_MANY = 8 * _FEW
 
 
-def _peak(project: TaxiProject, n_rows: int) -> int:
+def with_unique_key(make_project: Make) -> TaxiProject:
+    """A suite has to keep every key until the chunk's end."""
+    project = make_project(0, validate={"input": [{"suite": "keys"}]})
+    rule = {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "ride_id"}}
+    (project.root / "jobs/suites").mkdir()
+    (project.root / "jobs/suites/keys.json").write_text(json.dumps({"name": "keys", "expectations": [rule]}))
+    return project
+
+
+def peak(project: TaxiProject, n_rows: int, row_group: int) -> int:
     """Peak resident bytes of the one worker that scores one file of so many rows."""
-    taxi.write_day(project.lake, taxi.FIRST_DAY, taxi.rides(n_rows), n_files=1, row_group=65_536)
+    taxi.write_day(project.lake, taxi.FIRST_DAY, taxi.rides(n_rows), n_files=1, row_group=row_group)
     ran = project.shell("run", "taxi_tips", "--cluster", "local", "--workers", "1")
     assert ran.code == 0, ran.stderr
     run = project.cli("--json", "show", "last").lines[0]
     return int(run["cost"]["peak_bytes"])
 
 
-def test_eight_times_the_rows_cost_a_worker_the_same_memory(make_project: Callable[..., TaxiProject]) -> None:
-    project = make_project(0)
-    few, many = _peak(project, _FEW), _peak(project, _MANY)
-    assert many < 1.15 * few, f"{few / 1e6:.0f} MB for {_FEW:,} rows, {many / 1e6:.0f} MB for {_MANY:,}"
+@pytest.mark.alone
+@pytest.mark.parametrize("row_group", [65_536, _MANY], ids=["many-row-groups", "one-row-group"])
+def test_eight_times_the_rows_cost_a_worker_the_same_memory(make_project: Make, row_group: int) -> None:
+    project = with_unique_key(make_project)
+    few, many = (peak(project, n_rows, row_group) for n_rows in (_FEW, _MANY))
+    assert many < 1.1 * few, f"{few / 1e6:.0f} MB for {_FEW:,} rows, {many / 1e6:.0f} MB for {_MANY:,}"
+
+
+def with_notes(project: TaxiProject, n_rows: int, n_bytes: int) -> None:
+    notes = [f"{row % 50:04d}".rjust(n_bytes, "x") for row in range(n_rows)]
+    frame = taxi.rides(n_rows).assign(note=notes)
+    taxi.write_day(project.lake, taxi.FIRST_DAY, frame, n_files=1, row_group=n_rows)
+
+
+def test_batches_that_were_cut_smaller_are_told_with_the_reason(make_project: Make) -> None:
+    project = make_project(0, output={"keep_columns": ["note"]})
+    with_notes(project, 40_000, 2_000)
+    ran = project.cli("run", "taxi_tips", "--cluster", "inline")
+    assert (ran.code, "WARN" in ran.stdout + ran.stderr) == (0, False)
+    told = project.cli("show", "last").stdout
+    assert "batches: at most 3" in told
+    assert "rows, not 131,072, to keep memory level: a row takes 2," in told
+    assert 'of which "note" 2,004' in told
+    smaller = project.cli("--json", "show", "last").lines[0]["cost"]["smaller"]
+    assert (smaller["column"], smaller["column_bytes"]) == ("note", 2_004)
+    assert project.published(0)["note"].str.len().eq(2_000).all()
+
+
+def test_rows_too_wide_for_a_worker_fail_their_partition_and_name_the_memory_it_takes(
+    make_project: Make,
+) -> None:
+    project = make_project(
+        0, output={"keep_columns": ["note"]}, compute={"memory_per_worker": "320MB", "cluster": "inline"}
+    )
+    with_notes(project, 20, 1_000_000)
+    ran = project.cli("run", "taxi_tips")
+    assert ran.code == 1
+    assert "a batch of 20 rows needs about 36" in ran.stderr
+    assert "part-0.parquet, row group 0" in ran.stderr
+    assert "set compute.memory_per_worker to 0.4GB or more" in ran.stderr

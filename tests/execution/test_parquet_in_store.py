@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-import time
 from collections.abc import Callable, Mapping
 
 import pytest
 
 from tests.conftest import TaxiProject
-from tests.faults.conftest import start
 from tests.objectstore.fixtures import Bucket
 from tests.objectstore.proxy import Fault, Kind
 from tests.objectstore.tables import TABLE, StoreProject
@@ -63,50 +60,6 @@ def test_where_a_job_says_so_a_partition_is_replaced_and_comes_back_by_a_rollbac
     assert "incomplete or missing meanwhile" in table.ok("show", f"taxi_tips/{DAY}").stdout
     table.ok("rollback", "taxi_tips", "--partition", DAY, "--reason", "as it was")
     assert_settled(table, {DAY: 600})
-
-
-@pytest.mark.parametrize("point", ["before-exchange", "between-renames", "after-exchange"])
-def test_a_replacement_killed_anywhere_never_shows_two_generations_and_is_completed(
-    make_table: Callable[..., StoreProject], point: str
-) -> None:
-    table = make_table(IN_PLACE)
-    assert table.run().code == 0
-    table.project.add_day(0, n_rows=700)
-    killed = start(table.project, f"kill:{point}:1", "run", "taxi_tips", "--cluster", "inline")
-    _, stderr = killed.communicate(timeout=120)
-    assert killed.returncode == -signal.SIGKILL, stderr
-    seen = {"before-exchange": {DAY: 600}, "between-renames": {}, "after-exchange": {DAY: 700}}
-    assert table.parquet_rows() == seen[point]
-    result = table.run()
-    assert result.code == 0, result.stderr
-    assert_settled(table, {DAY: 700})
-
-
-def test_a_first_publish_killed_between_two_files_is_completed_and_what_arrives_late_changes_nothing(
-    make_table: Callable[..., StoreProject],
-) -> None:
-    table = make_table({"success_marker": True})
-    proxy = table.bucket.proxy
-    second = f"{TABLE}/ride_date=*/part-00001-*"
-    proxy.inject(Fault(kind=Kind.HELD, method="PUT", key=second))
-    killed = start(table.project, "", "run", "taxi_tips", "--cluster", "inline")
-    proxy.wait_for_held()
-    killed.kill()
-    killed.communicate(timeout=60)
-    assert not [key for key in table.bucket.keys(TABLE) if key.endswith("_SUCCESS")]
-    proxy.forget()
-    table.ok("repair", "taxi_tips")
-    assert table.parquet_rows() == {}
-    result = table.run()
-    assert result.code == 0, result.stderr
-    assert table.parquet_rows() == {DAY: 600}
-    proxy.let_go()
-    deadline = time.monotonic() + 30
-    while proxy.count(second)["PUT"] < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    assert_settled(table, {DAY: 600})
-    assert f"{TABLE}/ride_date={DAY}/_SUCCESS" in table.bucket.keys(TABLE)
 
 
 @pytest.mark.parametrize("kind", [Kind.THROTTLED, Kind.FAILED_AFTER, Kind.DROPPED_AFTER])

@@ -14,6 +14,7 @@ from batch_scorer.core.chunks import Chunk, ChunkTask, OutputSpec, ReadSpec
 from batch_scorer.core.lakefiles import FileStamp, LakeFile
 from batch_scorer.core.models import Method, ModelFormat, ModelPin, Signature
 from batch_scorer.core.partitions import Partition
+from batch_scorer.execution.clusters.bundles import members, together
 from batch_scorer.execution.clusters.window import MAX_DEATHS_FORGIVEN, Window
 
 _MODEL = ModelPin(
@@ -46,6 +47,7 @@ class _Simulation:
     """
 
     tasks: list[ChunkTask]
+    n_together: int = field(default=1, kw_only=True)
     n_workers: int
     retries: int
     poison: set[tuple[int, int]] = field(default_factory=set)
@@ -60,15 +62,19 @@ class _Simulation:
         workers: list[list[ChunkTask]] = [[] for _ in range(self.n_workers)]
         steps = 0
         while True:
-            while (task := window.next(0.0, lambda: waiting.popleft() if waiting else None)) is not None:
-                min(workers, key=len).append(task)
+            while (task := window.next(0.0, lambda: self._fresh(waiting))) is not None:
+                min(workers, key=len).extend(members(task))
             held = [worker for worker in workers if worker]
-            assert window.n_in_flight == sum(map(len, held)) <= 2 * self.n_workers
+            assert window.n_in_flight == sum(map(len, held)) <= 2 * self.n_workers * self.n_together
             if not held:
                 return
             self._step(window, waiting, held[steps % len(held)], alone=window.n_in_flight == 1)
             steps += 1
             assert steps < 50 * (len(self.tasks) + len(self.dies)), "it never ends"
+
+    def _fresh(self, waiting: deque[ChunkTask]) -> ChunkTask | None:
+        tasks = [waiting.popleft() for _ in range(min(self.n_together, len(waiting)))]
+        return together(tasks) if tasks else None
 
     def _step(
         self, window: Window, waiting: deque[ChunkTask], worker: list[ChunkTask], *, alone: bool
@@ -99,13 +105,18 @@ _SHAPES = st.lists(st.integers(1, 6), min_size=1, max_size=6)  # chunks per part
 _CHUNKS = st.sets(st.tuples(st.integers(1, 6), st.integers(0, 5)), max_size=4)
 
 
-@given(shape=_SHAPES, poison=_CHUNKS, n_workers=st.integers(1, 4), retries=st.integers(0, 4))
+@given(
+    shape=_SHAPES, poison=_CHUNKS, n_workers=st.integers(1, 4), retries=st.integers(0, 4),
+    n_together=st.integers(1, 5),
+)  # fmt: skip
 def test_exactly_the_partitions_with_a_poison_chunk_lose_one_chunk_and_all_others_are_scored_once(
-    shape: list[int], poison: set[tuple[int, int]], n_workers: int, retries: int
+    shape: list[int], poison: set[tuple[int, int]], n_workers: int, retries: int, n_together: int
 ) -> None:
     tasks = [make_task(day, index) for day, n in enumerate(shape, 1) for index in range(n)]
     poison &= {_name(task) for task in tasks}
-    simulation = _Simulation(tasks=tasks, n_workers=n_workers, retries=retries, poison=poison)
+    simulation = _Simulation(
+        tasks=tasks, n_workers=n_workers, retries=retries, poison=poison, n_together=n_together
+    )
     simulation.run()
     bad_days = {day for day, _ in poison}
     assert set(simulation.blamed) <= poison

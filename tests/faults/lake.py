@@ -32,6 +32,7 @@ class Lake:
         self.root = root
         self._drivers = drivers
         self.versions: dict[int, list[Version]] = {}  # every version that a day ever had
+        self.n_files = 2  # of a day
         self.sets_aside = False  # rides that were paid in an odd way are quarantined
 
     @property
@@ -58,9 +59,15 @@ class Lake:
         self.write_job(validate={"input": uses}, output={"keep_generations": 0})
 
     def write_day(self, index: int, version: Version = 0) -> None:
-        """Two files of two row groups: four chunks."""
+        """Two row groups in each file: four chunks of two files."""
         self.versions.setdefault(index, []).append(version)
-        taxi.write_day(self.root / "data/lake/rides", _day(index), _rides(index, version), row_group=30)
+        taxi.write_day(
+            self.root / "data/lake/rides",
+            _day(index),
+            _rides(index, version),
+            row_group=30,
+            n_files=self.n_files,
+        )
 
     def start(self, *arguments: str, faults: str = "") -> Run:
         return self._drivers.start(self.root, *arguments, "--cluster", "inline", faults=faults)

@@ -10,8 +10,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from batch_scorer.core.chunks import ReadSpec
 from batch_scorer.core.errors import (
@@ -23,7 +21,7 @@ from batch_scorer.core.errors import (
 )
 from batch_scorer.core.expressions.trees import Comparison, Expression, Literal, Name, NullTest
 from batch_scorer.core.lakefiles import LakeFile
-from batch_scorer.lake.reader import Batch, cut_evenly, read_chunk
+from batch_scorer.lake.reader import Batch, read_chunk
 from tests.lake.lakes import chunk_of, put, spec
 
 FEATURES = (spec("fare", "float64"), spec("hour", "int64", nullable=False), spec("company", "string"))
@@ -95,23 +93,6 @@ def test_features_have_one_piece_per_column_and_text_as_codes(tmp_path: Path) ->
     ]
     assert first.carried.schema.field("company").type == pa.string()
     assert {column.num_chunks for column in first.features.columns} == {1}
-
-
-@given(st.integers(1, 300), st.integers(1, 200_000), st.data())
-def test_pieces_are_nearly_equal_and_no_more_than_needed(
-    n_needed: int, max_rows: int, data: st.DataObject
-) -> None:
-    n_rows = data.draw(st.integers((n_needed - 1) * max_rows + 1, n_needed * max_rows))
-    sizes = cut_evenly(n_rows, max_rows)
-    assert sum(sizes) == n_rows
-    assert len(sizes) <= n_needed
-    assert len(set(sizes[:-1])) <= 1
-    assert 0 < sizes[-1] <= sizes[0] <= max_rows
-    assert sizes[0] - sizes[-1] < n_needed
-
-
-def test_no_rows_need_no_piece() -> None:
-    assert cut_evenly(0, 100) == []
 
 
 def test_batches_do_not_depend_on_how_row_groups_are_dealt_out(tmp_path: Path) -> None:

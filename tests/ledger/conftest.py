@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from batch_scorer.core.batches import SmallerBatches
 from batch_scorer.core.chunks import Accounting, ChunkCost
 from batch_scorer.core.lakefiles import FileStamp, LakeFile, PartitionFiles
 from batch_scorer.core.leases import Holder
@@ -32,6 +33,7 @@ DAY = Partition(names=("ds",), values=(dt.date(2024, 4, 9),))
 TWIN = Partition(names=("ds",), values=("2024-04-10",))  # a string that looks like a date
 STAMP = FileStamp(size=100, mtime_ns=1_712_000_000_123_456_789, ctime_ns=2, inode=2**64 - 1)
 TOKEN = "01TOKEN"
+SMALLER = SmallerBatches(n_rows=5, usual_rows=9, row_bytes=70, column="note", column_bytes=62)
 FILES = (
     LakeFile(path="ds=2024-04-09/part-0.parquet", stamp=STAMP, sha256="5f2e" * 16),
     LakeFile(path="ds=2024-04-09/part-1.parquet", stamp=replace(STAMP, etag="e1")),
@@ -104,7 +106,7 @@ def make_attempt(state: AttemptState = AttemptState.FAILED, **changes: Any) -> A
         error={"error": "FileUnreadable", "what": "truncated"},
         verdicts=({"suite": "rides", "success": False, "failed": ["fare ≥ 0"]},),
         warnings=("two schemas",),
-        cost=ChunkCost(read_s=0.25, peak_bytes=2**40),
+        cost=ChunkCost(read_s=0.25, peak_bytes=2**40, smaller=SMALLER),
         partition=DAY,
     )
     return replace(attempt, **changes)

@@ -86,7 +86,7 @@ def frame(n_rows: int, seed: int, *, nulls: float = 0.1, unseen: float = 0.0) ->
     )
 
 
-def _columns(*parts: tuple[Any, list[str]], **options: Any) -> ColumnTransformer:
+def _columns(*parts: tuple[Any, list[str] | list[int]], **options: Any) -> ColumnTransformer:
     named = [(f"part {number}", step, columns) for number, (step, columns) in enumerate(parts)]
     return ColumnTransformer(named, **options)
 

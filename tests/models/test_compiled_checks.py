@@ -166,12 +166,12 @@ def test_an_infinite_number_is_left_to_the_original(value: float) -> None:
 
 
 def test_what_makes_a_step_raise_is_left_to_the_original() -> None:
-    """handle_unknown="error" is what TargetEncoder's neighbour, the category column, does of itself."""
+    """As a category column does of a category that training did not have."""
     compiled = _compiled("one-hot, kept sparse", "logistic")
     features = _features(compiled)
     at = features.column_names.index("zone")
     strange = pa.array(["far away", *features.column("zone").cast(pa.string()).to_pylist()[1:]])
-    with pytest.raises(Unusual, match="has a category that the model never saw"):
+    with pytest.raises(Unusual, match="a step raised ScoringError"):
         compiled.chunk().score(features.set_column(at, "zone", strange))
 
 
@@ -182,6 +182,17 @@ def test_a_null_where_there_is_no_room_for_one_is_left_to_the_original() -> None
     holed = pa.array([None, *features.column("hour").to_pylist()[1:]], type=pa.int64())
     with pytest.raises(Unusual, match='column "hour" has a null'):
         compiled.chunk().score(features.set_column(at, "hour", holed))
+
+
+def test_what_a_batch_showed_that_was_left_to_the_original_is_looked_at_in_the_next() -> None:
+    compiled = _compiled("imputed, scaled and one-hot", "logistic")
+    chunk = _with_tracks(compiled, _other_fill).chunk()
+    frame = pipelines.frame(50, seed=2)
+    refused = frame.assign(fare=frame["fare"].where(frame.index > 0, np.inf))
+    with pytest.raises(Unusual):
+        chunk.score(pipelines.features(refused, compiled.plan.signature))
+    with pytest.raises(Differs):
+        chunk.score(pipelines.features(frame, compiled.plan.signature))
 
 
 def test_a_batch_whose_every_row_is_its_own_is_left_to_the_original() -> None:

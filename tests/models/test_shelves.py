@@ -157,9 +157,7 @@ def test_a_registration_cut_off_before_its_line_uses_up_its_number_and_is_nobody
     assert standing.registry.add_version(draft(), FILES).version == 4
 
 
-@pytest.mark.parametrize(
-    "kind", [Kind.FAILED_AFTER, Kind.DROPPED_AFTER, Kind.THROTTLED, Kind.FAILED, Kind.DROPPED]
-)
+@pytest.mark.parametrize("kind", [Kind.FAILED_AFTER, Kind.DROPPED_AFTER, Kind.THROTTLED])
 def test_in_a_bucket_faults_that_pass_lose_nothing_and_double_nothing(bucket: Bucket, kind: Kind) -> None:
     registry = in_bucket(bucket)
     bucket.proxy.inject(Fault(kind=kind, rate=0.3))
@@ -218,3 +216,10 @@ def test_in_a_bucket_a_late_answer_to_a_write_that_others_built_on_still_counts(
         registry.promote("taxi_tips", 2, "ours", reason="once", who="ada")
     told = [entry.alias for entry in registry.history("taxi_tips") if entry.alias]
     assert told == ["champion", "ours", "theirs"]
+
+
+def test_in_a_bucket_that_is_not_there_nothing_is_and_nothing_can_be_registered(bucket: Bucket) -> None:
+    registry = FileRegistry(shelf_at("s3://no-such-bucket/models", bucket.store.options))
+    assert registry.names() == ()
+    with pytest.raises(StoreUnavailable, match="there is no such bucket"):
+        registry.add_version(draft(), FILES)

@@ -44,29 +44,45 @@ class StoreProject:
         return self.project.cli("run", "taxi_tips", "--cluster", "inline", *arguments)
 
     def delta(self) -> DeltaTable:
-        options = {"endpoint": self.bucket.proxy.url, "allow_http": "true", "region": "us-east-1"}
-        return DeltaTable(self.url, storage_options=options)
+        return delta_table(self.bucket)
 
     def delta_rows(self) -> dict[str, int]:
-        return _counted(self.delta().to_pyarrow_table())
+        return delta_rows(self.bucket)
 
     def parquet_rows(self) -> dict[str, int]:
-        tables = []
-        for key in self.files():
-            day = key.split("/")[-2].partition("=")[2]
-            table = pq.read_table(io.BytesIO(self.bucket.direct.get(key).data))
-            tables.append(table.append_column("ride_date", pa.array([day] * table.num_rows, pa.string())))
-        return _counted(pa.concat_tables(tables)) if tables else {}
+        return parquet_rows(self.bucket)
 
     def files(self) -> list[str]:
-        """Keys of Parquet files, of whatever generation."""
-        return [key for key in self.bucket.keys(TABLE) if key.endswith(".parquet") and "=" in key]
+        return parquet_keys(self.bucket)
 
     def assert_settled(self) -> None:
         """No damage, nothing staged."""
         self.bucket.proxy.forget()
         self.ok("verify", "taxi_tips", "--deep")
         assert not list((self.project.state / "staging").rglob("*.parquet"))
+
+
+def delta_table(bucket: Bucket) -> DeltaTable:
+    options = {"endpoint": bucket.proxy.url, "allow_http": "true", "region": "us-east-1"}
+    return DeltaTable(f"{bucket.url}/{TABLE}", storage_options=options)
+
+
+def delta_rows(bucket: Bucket) -> dict[str, int]:
+    return _counted(delta_table(bucket).to_pyarrow_table())
+
+
+def parquet_rows(bucket: Bucket) -> dict[str, int]:
+    tables = []
+    for key in parquet_keys(bucket):
+        day = key.split("/")[-2].partition("=")[2]
+        table = pq.read_table(io.BytesIO(bucket.direct.get(key).data))
+        tables.append(table.append_column("ride_date", pa.array([day] * table.num_rows, pa.string())))
+    return _counted(pa.concat_tables(tables)) if tables else {}
+
+
+def parquet_keys(bucket: Bucket) -> list[str]:
+    """Of whatever generation; not those of the log."""
+    return [key for key in bucket.keys(TABLE) if key.endswith(".parquet") and "=" in key]
 
 
 def _counted(found: pa.Table) -> dict[str, int]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import joblib
 import pandas as pd
 import pytest
 
 from tests.conftest import TaxiProject
 from tests.objectstore.fixtures import SECRET, Bucket
-from tests.objectstore.projects import local_lake, move_lake, upload
+from tests.objectstore.projects import STORAGE, local_lake, move_lake, upload
 from tests.objectstore.proxy import Fault, Kind
+from tests.taxi import FEATURES, job_document, write_job
 
 MakeProject = Callable[..., TaxiProject]
 DAYS = 2
@@ -33,10 +35,6 @@ def scores(project: TaxiProject) -> list[pd.DataFrame]:
 
 def expected(project: TaxiProject) -> list[pd.DataFrame]:
     """From the same files on a disk, by the estimator alone."""
-    import joblib
-
-    from tests.taxi import FEATURES
-
     (artefact,) = (project.root / "data" / "models").glob("taxi_tips/1/model.joblib")
     model, found = joblib.load(artefact), []
     for day in range(DAYS):
@@ -130,8 +128,10 @@ def test_a_bad_night_publishes_the_right_rows_or_ends_with_69_and_the_next_one_f
 
 @pytest.mark.parametrize("method", ["LIST", "GET"])
 def test_a_store_that_goes_away_ends_plan_and_run_with_69_and_publishes_nothing_wrong(
-    project: TaxiProject, bucket: Bucket, method: str
+    make_project: MakeProject, bucket: Bucket, method: str
 ) -> None:
+    project = make_project(DAYS)
+    move_lake(project, bucket, storage={"retry_for": "0s"}, compute={"retries": 1})
     # Of a run, after the plan was made.
     bucket.proxy.inject(Fault(kind=Kind.THROTTLED, method=method, skip=FILES if method == "GET" else 0))
     failed = project.cli("run", "taxi_tips")
@@ -161,9 +161,6 @@ def test_a_project_is_drafted_from_a_table_in_a_bucket(project: TaxiProject, buc
 
 def test_a_table_that_is_not_there_is_said_to_be(project: TaxiProject, bucket: Bucket) -> None:
     move_again = {"path": f"{bucket.url}/nowhere", "partition_by": {"ride_date": "date"}, "key": ["ride_id"]}
-    from tests.objectstore.projects import STORAGE
-    from tests.taxi import job_document, write_job
-
     write_job(project.root, job_document(input=move_again, storage=STORAGE))
     told = project.cli("plan", "taxi_tips")
     assert (told.code, "the input cannot be listed: no object is below it" in told.stderr) == (69, True)

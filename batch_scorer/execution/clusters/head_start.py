@@ -12,7 +12,9 @@ from pathlib import Path
 from batch_scorer.config.load import load_job
 from batch_scorer.config.project import Project
 from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.core.stores import is_object_url
 from batch_scorer.execution.clusters.local_workers import start_fork_server
+from batch_scorer.execution.places import places_of
 
 _LEAST_BYTES = 32 << 20  # as many rows as call for processes (`choice.SMALL_PLAN_ROWS`) are not smaller
 
@@ -24,17 +26,22 @@ def give_head_start(project: Project, name: str, target: str | None, cluster: st
     try:
         job = load_job(project, name, target=target, env=os.environ, overrides={}).job
         spec = cluster or job.compute.cluster
-        table, predictions = project.resolve(job.input.path), project.resolve(job.output.path)
         is_needed = spec == "local" or (
             spec == "auto"
-            and "://" not in table + predictions  # what others store takes too long to ask
-            and bytes_without_predictions(Path(table), Path(predictions))
+            and _bytes_due(project.resolve(job.input.path), places_of(project, job).predictions)
             > max(_LEAST_BYTES, job.compute.chunk)
         )
     except (BatchScorerError, OSError):
         return  # it is told of by who opens the job
     if is_needed:
         start_fork_server()
+
+
+def _bytes_due(table: str, predictions: str) -> int:
+    """0 where one of them is in an object store: a guess is not worth requests that the plan makes anyway."""
+    if is_object_url(table) or is_object_url(predictions):
+        return 0
+    return bytes_without_predictions(Path(table), Path(predictions))
 
 
 def bytes_without_predictions(table: Path, predictions: Path) -> int:

@@ -7,6 +7,8 @@ worker said last may be lost with it.
 from __future__ import annotations
 
 import logging
+import os
+import socket
 from typing import Any
 
 from distributed.diagnostics.plugin import WorkerPlugin
@@ -28,6 +30,7 @@ class WorkerLogs(WorkerPlugin):  # type: ignore[misc]
         self._level = level
         self._run_id = run_id
         self._handler: _Sender | None = None
+        self._driver = _this_process()
 
     def setup(self, worker: Any) -> None:
         if self._run_id is None:
@@ -36,8 +39,11 @@ class WorkerLogs(WorkerPlugin):  # type: ignore[misc]
         logging.getLogger().addHandler(self._handler)
 
     def join(self, dask_worker: Any) -> None:
-        """As `setup`, on one worker only; a second call changes nothing. Nobody else's workers get it."""
-        if self.name not in _joined:
+        """As `setup`, on one worker only; a second call changes nothing. Nobody else's workers get it.
+
+        A worker that is a thread of the driver has nothing to send: it is heard already.
+        """
+        if self.name not in _joined and self._driver != _this_process():
             _joined[self.name] = self
             self.setup(dask_worker)
 
@@ -51,6 +57,10 @@ class WorkerLogs(WorkerPlugin):  # type: ignore[misc]
 
 
 _joined: dict[str, WorkerLogs] = {}
+
+
+def _this_process() -> tuple[str, int]:
+    return socket.gethostname(), os.getpid()
 
 
 class _Sender(logging.Handler):

@@ -2,8 +2,8 @@
 
 1. the input is still what was planned  2. the manifest is on disk, beside the staged files  3. ledger row
 *publishing*, if the lease is still ours; then the manifest goes to its place  4. one atomic step of the sink
-5. ledger row *published*. Only the driver does this. Several partitions take step 3 together, so that they share
-its fsyncs; each becomes visible alone.
+5. ledger row *published*. Only the driver does this. Several partitions take step 3 together, so that they
+share its fsyncs; each becomes visible alone.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from batch_scorer.planning.plan import ingredients_for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
-    """A generation whose manifest is on disk, and of which nothing is visible. attempt: where all of it lies."""
+    """A generation with its manifest, nothing of it visible yet. attempt: the directory with all of it."""
 
     manifest: Manifest
     record: GenerationRecord

@@ -12,7 +12,7 @@ from batch_scorer.core.holdings import DELTA_LOG
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.delta.places import TableAddress, obstacle
 from batch_scorer.lake.linking import link_all
-from batch_scorer.lake.published import is_of_another
+from batch_scorer.lake.published import footer_metadata
 from batch_scorer.lake.sinks import Kept, Publication
 from batch_scorer.lake.stored_files import local_files
 
@@ -50,7 +50,7 @@ class OnDisk:
             if name not in (active or ())
             and (place / name).is_file()
             and not (staged / name).exists()
-            and not is_of_another(local_files(place), name, publication.generation)
+            and not _is_of_another(place / name, publication.generation)
         ]
         make_directories(staged)
         for name in moved:
@@ -92,6 +92,12 @@ class OnDisk:
     def remove(self, partition: Partition, names: list[str]) -> None:
         for name in names:
             (self.root / partition.path / name).unlink(missing_ok=True)
+
+
+def _is_of_another(file: Path, generation: int) -> bool:
+    """As its footer says."""
+    said = footer_metadata(local_files(file.parent), file.name)
+    return said.get("generation", str(generation)) != str(generation)
 
 
 def _fsync(path: Path) -> None:

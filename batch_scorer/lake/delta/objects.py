@@ -15,7 +15,7 @@ from batch_scorer.core.holdings import DELTA_LOG
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.delta.places import TableAddress, obstacle
 from batch_scorer.lake.object_storage import ObjectStorage
-from batch_scorer.lake.published import is_of_another
+from batch_scorer.lake.published import footer_metadata
 from batch_scorer.lake.sinks import Kept, Publication
 from batch_scorer.lake.stored_files import StoredFiles
 from batch_scorer.lake.uploading import sizes_below, upload
@@ -56,13 +56,14 @@ class InStore:
         upload(self.store, self._place(publication.partition), missing)
 
     def take_back(self, publication: Publication, active: frozenset[str] | None) -> None:
-        """What is staged stays staged: it is enough to delete what was uploaded."""
+        """What is staged stays so: it is enough to delete what was uploaded, and surely by this publish."""
         partition, there = publication.partition, self.sizes(publication.partition)
         table = StoredFiles(ObjectStorage(options=self.store.options), self.address.url).below(partition.path)
 
         def is_ours(name: str) -> bool:
-            is_staged = (publication.staged / name).is_file()
-            return is_staged or not is_of_another(table, name, publication.generation)
+            if (publication.staged / name).is_file():
+                return True
+            return footer_metadata(table, name).get("generation") == str(publication.generation)
 
         moved = there.keys() & (set(publication.names) - (active or frozenset()))
         self.remove(partition, sorted(filter(is_ours, moved)))

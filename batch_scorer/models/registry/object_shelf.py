@@ -64,7 +64,7 @@ class ObjectShelf:
         while True:
             number += 1
             manifest, files, entry = numbered(number)
-            with suppress(FileExistsError), self._told(name):
+            with suppress(FileExistsError):
                 self._store_version(f"{name}/{number}", files)
                 self.append(name, partial(_unless_taken, entry))
                 return manifest
@@ -80,9 +80,10 @@ class ObjectShelf:
 
     def _store_version(self, directory: str, files: Mapping[str, bytes]) -> None:
         """Raises: FileExistsError, when somebody has the number; StoreUnavailable."""
-        self._store.put_new(self._key(f"{directory}/{MANIFEST_FILE}"), files[MANIFEST_FILE])
-        for name, data in files.items():
-            self._store.put_new(self._key(f"{directory}/{name}"), data)
+        with self._writing(directory):
+            self._store.put_new(self._key(f"{directory}/{MANIFEST_FILE}"), files[MANIFEST_FILE])
+            for name, data in files.items():
+                self._store.put_new(self._key(f"{directory}/{name}"), data)
 
     def _highest(self, name: str) -> int:
         """Counts what lies there too: a registration cut off before its history line used up its number."""
@@ -102,7 +103,7 @@ class ObjectShelf:
     def _replaced(self, path: str, data: bytes, etag: str | None) -> bool:
         """False: somebody was faster, and what was decided was decided on an old history."""
         key = self._key(path)
-        with self._told(path):
+        with self._writing(path):
             try:
                 if etag is None:
                     self._store.put_new(key, data)
@@ -119,6 +120,19 @@ class ObjectShelf:
 
     def _key(self, path: str) -> str:
         return (self.root / path).key
+
+    @contextmanager
+    def _writing(self, path: str) -> Iterator[None]:
+        """Raises: StoreUnavailable, also when the bucket itself is not there."""
+        try:
+            with self._told(path):
+                yield
+        except FileNotFoundError as error:
+            raise StoreUnavailable(
+                f"the model registry cannot be written: {error.strerror}",
+                where=str(self.root / path),
+                fix="correct the address of the registry, or make the bucket",
+            ) from None
 
     @contextmanager
     def _told(self, path: str) -> Iterator[None]:

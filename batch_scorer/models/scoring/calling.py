@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import pandas as pd
 from batch_scorer.core.errors import BatchScorerError, ScoringError
 from batch_scorer.core.models import Method, Takes
 from batch_scorer.models.scoring.results import as_array
+from batch_scorer.models.scoring.together import Together
 
 MAX_SHOWN_ROWS = 10
 _MAX_CALLS = 64  # of the estimator, to find the rows that make it raise
@@ -75,11 +76,20 @@ def caller(estimator: Any, method: Method, takes: Takes) -> Callable[[pd.DataFra
 
     def call(frame: pd.DataFrame) -> np.ndarray:
         own = frame.copy(deep=False)  # its values are copied when the estimator writes into them
-        with warnings.catch_warnings(), redirect_stdout(sys.stderr):
-            warnings.simplefilter("ignore")
+        with _quiet.inside(_quietly):
             return as_array(getattr(estimator, method.value)(handed(own, takes)), method)
 
     return call
+
+
+_quiet = Together()
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    with warnings.catch_warnings(), redirect_stdout(sys.stderr):
+        warnings.simplefilter("ignore")
+        yield
 
 
 def handed(frame: pd.DataFrame, takes: Takes) -> Any:

@@ -29,8 +29,8 @@ from batch_scorer.models.registry.opening import shelf_at
 from batch_scorer.models.scoring.calling import predict
 from batch_scorer.models.scoring.compatibility import environment_differences
 from batch_scorer.models.scoring.golden import table_from_bytes
-from batch_scorer.models.scoring.one_thread import one_thread
 from batch_scorer.models.scoring.replaying import require_same_outputs
+from batch_scorer.models.scoring.together import one_thread
 from batch_scorer.models.signature.frames import model_frame
 from batch_scorer.models.trust.artefacts import load_artefact
 

@@ -47,13 +47,15 @@ class Scanned:
             n_rows=self.n_rows + after.n_rows, partials=partials, raised={**after.raised, **self.raised}
         )
 
-    def settled(self, directory: Path, name: str, *, max_rows: int = 65_536) -> Scanned:
+    def settled(
+        self, directory: Path, name: str, *, max_rows: int = 65_536, max_bytes: int = 1 << 25
+    ) -> Scanned:
         """With what is too large for memory in files of `directory`, whose names start with `name`.
 
-        max_rows: that each partial may keep. Raises: DiskFull, OutputUnwritable.
+        max_rows, max_bytes: that each partial may keep. Raises: DiskFull, OutputUnwritable.
         """
         partials = tuple(
-            _settled(partial, directory, f"{name}-{index}", max_rows)
+            _settled(partial, directory, f"{name}-{index}", max_rows, max_bytes)
             for index, partial in enumerate(self.partials)
         )
         return Scanned(n_rows=self.n_rows, partials=partials, raised=self.raised)
@@ -61,8 +63,16 @@ class Scanned:
     @property
     def spills(self) -> tuple[SpillFile, ...]:
         """The files that partials refer to."""
-        spilling = [partial for partial in self.partials if isinstance(partial, _SPILLING)]
-        return tuple(file for partial in spilling for file in partial.rows.files)
+        return tuple(file for partial in self._spilling for file in partial.rows.files)
+
+    @property
+    def in_memory_bytes(self) -> int:
+        """Of what grows with the rows until it is settled."""
+        return sum(partial.rows.in_memory_bytes for partial in self._spilling)
+
+    @property
+    def _spilling(self) -> tuple[ValueCounts | KeyRows, ...]:
+        return tuple(partial for partial in self.partials if isinstance(partial, _SPILLING))
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -81,7 +91,9 @@ class Scanned:
         )
 
 
-def _settled(partial: Any, directory: Path, name: str, max_rows: int) -> Any:
+def _settled(partial: Any, directory: Path, name: str, max_rows: int, max_bytes: int) -> Any:
+    if isinstance(partial, _SPILLING) and partial.rows.in_memory_bytes > max_bytes:
+        max_rows = 0  # few, and yet too large: long texts
     match partial:
         case ValueCounts():
             return partial.settled(directory, name, max_in_memory=max_rows)

@@ -55,6 +55,13 @@ def fill_ledger(settings: Settings, project: Project, n: int, n_generations: int
         stamps = _stamps(_lake_of(settings, n), n)
         for table in _OF_PARTITIONS:
             _insert(database, table, _copies(table, examples[table], runs, stamps))
+        database.execute("DELETE FROM currents")
+        database.execute(
+            "INSERT INTO currents (job, partition_path, number, generation_id, day) "
+            "SELECT job, partition_path, number, id, substr(partition_path, instr(partition_path, '=') + 1) "
+            "FROM generations WHERE number = ?",
+            (n_generations,),
+        )
     database.close()
 
 

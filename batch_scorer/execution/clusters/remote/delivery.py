@@ -82,7 +82,7 @@ def run_delivered(run: Callable[[ChunkTask], ChunkOutcome], sha256: str, task: C
 
 
 def with_delivered_code(task: ChunkTask, sha256: str) -> ChunkTask:
-    """On a worker: the task with the code that was received.
+    """On a worker: the task, and those that go along with it, with the code that was received.
 
     Raises: WorkerDied, when the process that received it is gone; ClusterUnfit.
     """
@@ -91,7 +91,8 @@ def with_delivered_code(task: ChunkTask, sha256: str) -> ChunkTask:
         raise WorkerDied("the worker started anew, and has not received the job's code yet")
     if why := _stale(received):
         raise ClusterUnfit(f"a worker cannot score with the job's code: {why}", fix=RESTART)
-    return replace(task, code=received.places)
+    along = tuple(replace(each, code=received.places) for each in task.along)
+    return replace(task, code=received.places, along=along)
 
 
 RESTART = "restart the worker: a Python process imports a module once"

@@ -38,14 +38,24 @@ class CompiledChunk:
 
     def __init__(self, pipeline: CompiledPipeline) -> None:
         self._pipeline = pipeline
-        self._lookups = Lookups(pipeline.plan)
-        self._sampler = Sampler(n_columns=len(pipeline.plan.signature.columns))
+        self._forget()
 
     def score(self, features: pa.Table) -> np.ndarray:
         """(n_rows, *shape): what the original would give, checked on a sample before it is handed out.
 
         Raises: Unusual: ask the original; Differs: never use the plan again.
         """
+        try:
+            return self._score(features)
+        except Unusual:
+            self._forget()  # what this batch showed was not looked at
+            raise
+
+    def _forget(self) -> None:
+        self._lookups = Lookups(self._pipeline.plan)
+        self._sampler = Sampler(n_columns=len(self._pipeline.plan.signature.columns))
+
+    def _score(self, features: pa.Table) -> np.ndarray:
         pipeline = self._pipeline
         sources = Sources.of(features, pipeline.plan)
         with quiet(), np.errstate(all="ignore"):
@@ -81,4 +91,5 @@ def _asked(respond: Callable[[Question], Answer], question: Question) -> Answer:
     except (Unusual, MemoryError):
         raise
     except Exception as error:
-        raise Unusual(f"{type(error).__name__}: {error}") from None
+        # Not what it says: it may tell of a row, and reasons are counted.
+        raise Unusual(f"a step raised {type(error).__name__}") from error

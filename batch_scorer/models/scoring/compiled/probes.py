@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,9 @@ def _plain(kind: pa.DataType, centres: list[float]) -> list[Any]:
         return [True, False]
     if pa.types.is_string(kind):
         return ["a", "b", _UNSEEN]
-    return pa.array([0, 19_000], type=pa.int64()).cast(pa.int32()).cast(pa.date32()).cast(kind).to_pylist()  # type: ignore[no-any-return]
+    if pa.types.is_decimal(kind):
+        return _fitting([*map(Decimal, _INTEGERS)], kind)
+    return [pa.scalar(days, type=pa.date32()).cast(kind).as_py() for days in (0, 366, 19_000)]
 
 
 def _extremes(kind: pa.DataType) -> list[Any]:

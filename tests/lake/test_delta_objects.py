@@ -1,0 +1,110 @@
+"""A Delta table in an object store under writers that meet: nothing is lost, nothing doubled."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from batch_scorer.core.errors import BatchScorerError, OutputOccupied, OutputUnwritable
+from batch_scorer.lake.delta.objects import InStore
+from batch_scorer.lake.delta.sink import DeltaSink
+from batch_scorer.lake.delta.table import open_table
+from batch_scorer.lake.sinks import holds
+from tests.lake.sinks import KEYS, N_FILES, N_ROWS, kept, publish, region, stage
+from tests.objectstore.fixtures import Bucket
+from tests.objectstore.proxy import Fault, Kind
+
+EU = region("eu")
+N_GENERATIONS = 3
+
+
+@pytest.fixture
+def sink(bucket: Bucket) -> DeltaSink:
+    return DeltaSink(InStore(bucket.store, "predictions"), "taxi_tips", KEYS)
+
+
+def rows(sink: DeltaSink) -> Counter[tuple[str, int]]:
+    table = open_table(sink.place.address)
+    assert table is not None
+    found = table.to_pyarrow_table()
+    return Counter(zip(found["region"].to_pylist(), found["generation"].to_pylist(), strict=True))
+
+
+def together(*tasks: Callable[[], None]) -> None:
+    threads = [threading.Thread(target=task) for task in tasks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_writers_of_different_partitions_all_get_through(
+    sink: DeltaSink, tmp_path: Path, bucket: Bucket
+) -> None:
+    bucket.proxy.inject(Fault(kind=Kind.FAILED_AFTER, method="PUT", key="*_delta_log/*", rate=0.3))
+
+    def publish_many(value: str) -> None:
+        last = None
+        for generation in range(1, N_GENERATIONS + 1):
+            last = publish(sink, tmp_path, generation, region(value), kept(last) if last else None)
+
+    together(lambda: publish_many("eu"), lambda: publish_many("us"))
+    bucket.proxy.forget()
+    n = N_FILES * N_ROWS
+    assert rows(sink) == {("eu", N_GENERATIONS): n, ("us", N_GENERATIONS): n}
+
+
+def test_of_two_that_publish_the_same_first_generation_one_wins(sink: DeltaSink, tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def publish_first(tag: str) -> None:
+        publication = stage(tmp_path, 1, EU, tag=tag)
+        try:
+            sink.publish(publication)
+            said.append(publication.names[0])
+        except BatchScorerError as error:
+            said.append(error.what)
+
+    together(lambda: publish_first("a"), lambda: publish_first("b"))
+    assert "another run fenced this publish" in min(said)
+    assert max(said).startswith("part-0-1")
+    assert rows(sink) == {("eu", 1): N_FILES * N_ROWS}
+
+
+def test_a_fenced_publish_fails_and_leaves_no_file_once_it_is_undone(
+    sink: DeltaSink, tmp_path: Path, bucket: Bucket
+) -> None:
+    first = publish(sink, tmp_path, 1, EU)
+    late = stage(tmp_path, 2, EU, base=kept(first))
+    sink.place.move_in(late)
+    assert sink.fence(late, may_live=True) is False
+    with pytest.raises(OutputUnwritable, match="another run fenced this publish of region=eu"):
+        sink.publish(late)
+    sink.undo(late)
+    assert holds(sink, EU, first.names)
+    assert [key.rpartition("/")[2] for key in bucket.keys("predictions/region=eu")] == sorted(first.names)
+
+
+def test_undo_of_a_rollback_leaves_the_earlier_generation_where_it_is(
+    sink: DeltaSink, tmp_path: Path
+) -> None:
+    first = publish(sink, tmp_path, 1, EU)
+    second = publish(sink, tmp_path, 2, EU, kept(first))
+    again = replace(first, generation=3, staged=tmp_path / "again", base=kept(second))
+    sink.recall(EU, kept(first), again.staged)
+    assert sink.fence(again, may_live=False) is True
+    sink.undo(again)
+    assert holds(sink, EU, second.names)
+    sink.publish(again)
+    assert holds(sink, EU, first.names)
+
+
+def test_a_table_never_begins_among_other_files(sink: DeltaSink, tmp_path: Path, bucket: Bucket) -> None:
+    bucket.direct.put("predictions/region=eu/theirs.parquet", b"PAR1")
+    with pytest.raises(OutputOccupied, match='"region=eu" lies where a Delta table would begin'):
+        publish(sink, tmp_path, 1, EU)

@@ -1,0 +1,80 @@
+"""Two predictions at once in one worker: the one that ends first takes nothing back from the other."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import numpy as np
+import pandas as pd
+import sklearn.linear_model  # noqa: F401 (brings a BLAS)
+from threadpoolctl import ThreadpoolController
+
+from batch_scorer.core.models import Method, Takes
+from batch_scorer.models.scoring.calling import caller
+from batch_scorer.models.scoring.together import one_thread
+
+
+def _overlapping(first: Callable[[], AbstractContextManager[object]], look: Callable[[], object]) -> object:
+    """What look finds while another thread is still inside, after this one has left."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def stay() -> None:
+        with first():
+            inside.set()
+            leave.wait(30)
+
+    other = threading.Thread(target=stay)
+    with first():
+        other.start()
+        assert inside.wait(30)
+    found = look()
+    leave.set()
+    other.join(30)
+    return found
+
+
+def test_the_limit_of_blas_lasts_until_the_last_has_left() -> None:
+    controller = ThreadpoolController()
+    blas = controller.select(user_api="blas")
+
+    def limits() -> set[int]:
+        return {library["num_threads"] for library in blas.info()}
+
+    with blas.limit(limits=2):
+        assert _overlapping(lambda: one_thread(controller), limits) == {1}
+        with one_thread(controller):
+            assert limits() == {1}
+
+
+class _Waiting:
+    """Two calls that overlap: the first to come is the last to go."""
+
+    def __init__(self) -> None:
+        self.is_second = False
+        self.is_in, self.may_go = threading.Event(), threading.Event()
+
+    def predict(self, frame: pd.DataFrame) -> np.ndarray:
+        if self.is_second:
+            return np.zeros(len(frame))
+        self.is_second = True
+        self.is_in.set()
+        assert self.may_go.wait(30)
+        return np.zeros(len(frame))
+
+
+def test_stdout_and_warnings_are_as_they_were_after_two_predictions_that_overlapped() -> None:
+    estimator, frame = _Waiting(), pd.DataFrame({"x": [1.0]})
+    call = caller(estimator, Method.PREDICT, Takes.FRAME)
+    before = sys.stdout, list(warnings.filters)
+    long = threading.Thread(target=call, args=(frame,))
+    long.start()
+    assert estimator.is_in.wait(30)
+    call(frame)
+    assert sys.stdout is sys.stderr  # the other one still predicts
+    estimator.may_go.set()
+    long.join(30)
+    assert (sys.stdout, list(warnings.filters)) == before
