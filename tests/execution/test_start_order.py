@@ -177,7 +177,7 @@ def test_a_night_with_nothing_due_imports_no_data_library_and_a_driver_no_estima
 def test_a_worker_starts_without_what_only_some_models_need() -> None:
     preloaded = _imported("import batch_scorer.execution.clusters.preload")
     assert {"sklearn.linear_model", "pandas", "distributed.nanny"} <= preloaded
-    assert not preloaded & {"skops", "pytest", "dask.array", "sklearn.ensemble", "great_expectations"}
+    assert not preloaded & {"skops", "pytest", "dask.array", "great_expectations"}
 
 
 def _scored(keys: tuple[int, int] | None, n_scored: int = 2) -> Any:
