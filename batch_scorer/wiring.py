@@ -21,6 +21,7 @@ from batch_scorer.config.project import Project
 from batch_scorer.config.registries import registry_of, tracking_uri_of
 from batch_scorer.config.stand_ins import is_nowhere
 from batch_scorer.core.errors import BatchScorerError, ConfigInvalid
+from batch_scorer.core.kept_files import KeptFiles, KeptOnDisk
 from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunListener, RunObserver, RunOptions, RunReport
@@ -92,6 +93,7 @@ def _parts(
     database = places.ledger(job.output.state_db)
     registry = open_registry(project, job)
     storage, input_root = _input_of(project, job)
+    kept = _kept(places)
     return JobParts(
         job=job,
         places=places,
@@ -107,8 +109,9 @@ def _parts(
         keys=project.keys,
         ledger=open_one(database),
         database=database,
-        manifests=ManifestStore(places.state / "manifests"),
-        validations=ValidationStore(places.state),
+        kept=kept,
+        manifests=ManifestStore(kept),
+        validations=ValidationStore(kept),
         sink=_sink(job, places),
         published=StoredFiles(storage_for(places.predictions, store_options(job)), places.predictions),
         code_version=__version__,
@@ -122,6 +125,10 @@ def _parts(
 def store_options(job: Job) -> StoreOptions:
     """How a job reaches object stores: as it says, or else the environment. Raises: ConfigInvalid."""
     return job.storage.options.completed(os.environ)
+
+
+def _kept(places: Places) -> KeptFiles:
+    return KeptOnDisk(places.state)
 
 
 def _input_of(project: Project, job: Job) -> tuple[LakeStorage, str]:
@@ -259,13 +266,18 @@ def use_of_alias(project: Project, loaded: LoadedJob) -> AliasUse:
 
 def open_ledgers(project: Project, jobs: Iterable[LoadedJob]) -> tuple[SharedLedger, ...]:
     """Every ledger that these jobs write to, each once, to look into."""
-    states: dict[str | Path, dict[str, Path]] = {}
+    found: dict[str | Path, dict[str, Places]] = {}
     for job in (loaded.job for loaded in jobs):
         places = places_of(project, job)
-        states.setdefault(places.ledger(job.output.state_db), {})[job.name] = places.state
+        found.setdefault(places.ledger(job.output.state_db), {})[job.name] = places
     return tuple(
-        SharedLedger(ledger=open_ledger_for_reading(database), database=database, states=of_jobs)
-        for database, of_jobs in states.items()
+        SharedLedger(
+            ledger=open_ledger_for_reading(database),
+            database=database,
+            states={name: places.state for name, places in of_jobs.items()},
+            kept={name: _kept(places) for name, places in of_jobs.items()},
+        )
+        for database, of_jobs in found.items()
     )
 
 

@@ -39,9 +39,16 @@ class Places:
     def staging_root(self) -> Path:
         return self.state / "staging" / self.job
 
+    def attempt(self, partition: Partition, name: str) -> str:
+        """Its directory, relative to the root of the state.
+
+        name: unique per attempt, so a late writer of an older one finds nothing of ours.
+        """
+        return f"staging/{self.job}/{partition.path}/{name}"
+
     def staging(self, partition: Partition, attempt: str) -> Path:
-        """attempt: unique per attempt, so a late writer of an older one finds nothing of ours."""
-        return self.staging_root / partition.path / attempt
+        """attempt: its name."""
+        return self.state / self.attempt(partition, attempt)
 
     @property
     def quarantine_root(self) -> Path:
