@@ -93,7 +93,7 @@ def _parts(
     database = places.ledger(job.output.state_db)
     registry = open_registry(project, job)
     storage, input_root = _input_of(project, job)
-    kept = _kept(places)
+    kept = _kept(job, places)
     return JobParts(
         job=job,
         places=places,
@@ -127,8 +127,15 @@ def store_options(job: Job) -> StoreOptions:
     return job.storage.options.completed(os.environ)
 
 
-def _kept(places: Places) -> KeptFiles:
-    return KeptOnDisk(places.state)
+def _kept(job: Job, places: Places) -> KeptFiles:
+    """Where the small files of its state are. Asks nobody yet."""
+    if not is_object_url(places.kept_at):
+        return KeptOnDisk(places.state)
+    from batch_scorer.stores.kept_objects import KeptInStore
+    from batch_scorer.stores.objects import store_at
+
+    store, prefix = store_at(places.kept_at, store_options(job))
+    return KeptInStore(store=store, prefix=prefix)
 
 
 def _input_of(project: Project, job: Job) -> tuple[LakeStorage, str]:
@@ -266,16 +273,16 @@ def use_of_alias(project: Project, loaded: LoadedJob) -> AliasUse:
 
 def open_ledgers(project: Project, jobs: Iterable[LoadedJob]) -> tuple[SharedLedger, ...]:
     """Every ledger that these jobs write to, each once, to look into."""
-    found: dict[str | Path, dict[str, Places]] = {}
+    found: dict[str | Path, dict[str, tuple[Places, KeptFiles]]] = {}
     for job in (loaded.job for loaded in jobs):
         places = places_of(project, job)
-        found.setdefault(places.ledger(job.output.state_db), {})[job.name] = places
+        found.setdefault(places.ledger(job.output.state_db), {})[job.name] = (places, _kept(job, places))
     return tuple(
         SharedLedger(
             ledger=open_ledger_for_reading(database),
             database=database,
-            states={name: places.state for name, places in of_jobs.items()},
-            kept={name: _kept(places) for name, places in of_jobs.items()},
+            states={name: places.state for name, (places, _) in of_jobs.items()},
+            kept={name: kept for name, (_, kept) in of_jobs.items()},
         )
         for database, of_jobs in found.items()
     )

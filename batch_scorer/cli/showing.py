@@ -54,11 +54,11 @@ def show(settings: Settings, what: str, validation: bool, files: bool, config: b
 
 def _show_run(settings: Settings, what: str, *, validation: bool, config: bool, logs: bool) -> None:
     shared, run = find_run(settings, what)
-    ledger, kept, state = shared.ledger, shared.kept_of(run.job), shared.state_of(run.job)
+    ledger, kept = shared.ledger, shared.kept_of(run.job)
     if settings.json:
         _emit_run(ledger, run, kept, validation=validation)
         if logs:
-            show_log(settings, state, run)
+            show_log(settings, shared, run)
         output.emit_summary(0, run_id=run.run_id)
         return
     for line in _head(ledger, run):
@@ -68,7 +68,7 @@ def _show_run(settings: Settings, what: str, *, validation: bool, config: bool, 
     if config:
         _echo_config(run)
     if logs:
-        show_log(settings, state, run)
+        show_log(settings, shared, run)
     for line in _what_is_left(ledger, run):
         click.echo(line if not line.startswith("next: ") else output.command(settings, line))
 

@@ -22,6 +22,10 @@ class KeptFiles(Protocol):
     Raises, everywhere: StoreUnavailable, when it is a store that does not answer.
     """
 
+    @property
+    def is_remote(self) -> bool:
+        """What a process asked for may then still be carried out when the process is dead."""
+
     def at(self, path: str) -> str:
         """Where it is, as a person may see it."""
 
@@ -34,8 +38,11 @@ class KeptFiles(Protocol):
         Raises: DiskFull, OutputUnwritable.
         """
 
+    def waiting(self, staged: str, path: str, sha256: str) -> str:
+        """Where a file waits for its lasting name, `path`. staged: a name of its attempt's own."""
+
     def put_in_place(self, waiting: str, path: str, names: NewNames) -> None:
-        """Give a file its lasting name, durably once `names` are synced. What stays at `waiting` is nobody's.
+        """Give a file its lasting name, durably once `names` are synced. It waits no longer.
 
         Raises: FileExistsError, when the name is taken; OSError.
         """
@@ -54,6 +61,10 @@ class KeptFiles(Protocol):
 class KeptOnDisk:
     root: Path
 
+    @property
+    def is_remote(self) -> bool:
+        return False
+
     def at(self, path: str) -> str:
         return str(self.root / path)
 
@@ -62,6 +73,9 @@ class KeptOnDisk:
 
     def write(self, path: str, content: bytes, names: NewNames) -> None:
         write_named_later(self.root / path, content, names)
+
+    def waiting(self, staged: str, path: str, sha256: str) -> str:  # noqa: ARG002 (a store's)
+        return staged
 
     def put_in_place(self, waiting: str, path: str, names: NewNames) -> None:
         """Whoever lost the directory of `waiting` to a take-over, which renames it, cannot do it any more."""

@@ -18,11 +18,12 @@ def check_places(parts: JobParts) -> None:
     _check_ledger_kept(parts)
     _check_ledger_is_ours(parts)
     check_writable(parts.places.state)
-    if is_object_url(parts.places.predictions):
+    in_stores = [url for url in (parts.places.kept_at, parts.places.predictions) if is_object_url(url)]
+    for url in in_stores:
         from batch_scorer.lake.uploading import check_reachable
 
-        check_reachable(parts.places.predictions, parts.stores)
-    else:
+        check_reachable(url, parts.stores)
+    if parts.places.predictions not in in_stores:
         _check_one_filesystem(parts, Path(parts.places.predictions))
 
 
@@ -59,7 +60,7 @@ def _check_ledger_is_ours(parts: JobParts) -> None:
     if any(record.current is not None for record in records):
         raise ConfigInvalid(
             f"the ledger says that {parts.job.name} has published, but output.state has no manifest of it",
-            where=f"{parts.ledger_at} and {parts.places.state}",
+            where=f"{parts.ledger_at} and {parts.places.kept_at}",
             fix="if another project has a job of this name, give output.state_db a database of its own; "
             "else set output.state to where the job kept its state before, or bring that back",
         )

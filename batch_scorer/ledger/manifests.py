@@ -21,7 +21,7 @@ from batch_scorer.core.errors import DamageFound
 from batch_scorer.core.kept_files import KeptFiles
 from batch_scorer.core.lakefiles import FileStamp, LakeFile
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.records import Ingredients, Manifest
+from batch_scorer.core.records import GenerationRecord, Ingredients, Manifest
 from batch_scorer.ledger.encoding import (
     partition_from_json,
     partition_to_json,
@@ -31,7 +31,7 @@ from batch_scorer.ledger.encoding import (
     waived_to_json,
 )
 
-STAGED = "manifest.json"  # beside an attempt's files, until its publish is recorded
+STAGED = "manifest.json"  # on a disk beside an attempt's files, until its publish is recorded
 _FIX = "put the file back from a backup; what is published stays readable meanwhile"
 
 
@@ -54,26 +54,28 @@ class ManifestStore:
         Raises: OutputUnwritable, DiskFull.
         """
         content = to_bytes(manifest)
-        self.files.write(f"{attempt}/{STAGED}", content, NewNames())
-        return hashlib.sha256(content).hexdigest()
+        sha256 = hashlib.sha256(content).hexdigest()
+        path = _path(manifest.job, manifest.partition, manifest.generation)
+        self.files.write(self._staged(attempt, path, sha256), content, NewNames())
+        return sha256
 
-    def put_in_place(self, manifest: Manifest, attempt: str, names: NewNames) -> None:
+    def put_in_place(self, record: GenerationRecord, attempt: str, names: NewNames) -> None:
         """From the attempt's directory to where it stays, durably once `names` are synced; called once the
         ledger has its row.
 
         Raises: DamageFound, when there is one of this number already; OutputUnwritable, DiskFull.
         """
-        path = _path(manifest.job, manifest.partition, manifest.generation)
+        path = _path(record.job, record.partition, record.number)
         with writing(self.files.at(path)):
             try:
-                self.files.put_in_place(f"{attempt}/{STAGED}", path, names)
+                self.files.put_in_place(self._staged(attempt, path, record.manifest_sha256), path, names)
             except FileExistsError:
                 raise DamageFound(
-                    f"generation {manifest.generation} of {manifest.partition} has a manifest already, which "
+                    f"generation {record.number} of {record.partition} has a manifest already, which "
                     "the ledger does not know: is it an old copy?",
                     where=self.files.at(path),
                     fix="put the newest ledger back, or move it away and rebuild it from the manifests",
-                    next_command=f"batch-scorer ledger rebuild {manifest.job}",
+                    next_command=f"batch-scorer ledger rebuild {record.job}",
                 ) from None
 
     def keep_staged(
@@ -83,7 +85,8 @@ class ManifestStore:
 
         Nothing is done when it is there, or lost. Raises: OutputUnwritable, DiskFull.
         """
-        path, staged, names = _path(job, partition, generation), f"{attempt}/{STAGED}", NewNames()
+        path, names = _path(job, partition, generation), NewNames()
+        staged = self._staged(attempt, path, sha256)
         with writing(self.files.at(path)), suppress(FileNotFoundError, FileExistsError):
             if hashlib.sha256(self.files.read(staged)).hexdigest() == sha256:
                 self.files.put_in_place(staged, path, names)
@@ -124,6 +127,9 @@ class ManifestStore:
             return from_bytes(content)
         except (ValueError, KeyError, TypeError) as error:
             raise DamageFound(f"the manifest does not parse: {error!r}", where=self.files.at(path)) from None
+
+    def _staged(self, attempt: str, path: str, sha256: str) -> str:
+        return self.files.waiting(f"{attempt}/{STAGED}", path, sha256)
 
 
 def directory_of(job: str, partition_path: str = "") -> str:

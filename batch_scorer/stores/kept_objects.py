@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from batch_scorer.core.durable import NewNames, writing
@@ -18,6 +18,10 @@ class KeptInStore:
     store: ObjectStore
     prefix: str
 
+    @property
+    def is_remote(self) -> bool:
+        return True
+
     def at(self, path: str) -> str:
         return self.store.url(self._key(path))
 
@@ -29,13 +33,20 @@ class KeptInStore:
         with writing(self.at(path)):
             self.store.put(self._key(path), content)
 
+    def waiting(self, staged: str, path: str, sha256: str) -> str:  # noqa: ARG002 (a disk's)
+        """Beside its place and hidden: whoever finishes the work of a dead machine finds it by its hash."""
+        directory, _, name = path.rpartition("/")
+        return f"{directory}/.{name}.{sha256}"
+
     def put_in_place(self, waiting: str, path: str, names: NewNames) -> None:  # noqa: ARG002 (a disk's)
         """A name that holds these very bytes is not taken: the answer to our own request got lost.
 
-        Nothing keeps a writer away who read `waiting` before it was taken over: the name decides, and who
-        comes second is refused.
+        Nothing keeps a writer away who comes late, or whose request does: the name decides, and who comes
+        second is refused. So a name that somebody may still want is not to be used for other bytes.
         """
         self.store.put_new(self._key(path), self.read(waiting))
+        with suppress(OSError, StoreUnavailable):  # it is hidden, and small
+            self.store.delete(self._key(waiting))
 
     def remove(self, path: str) -> None:
         self.store.delete(self._key(path))

@@ -106,7 +106,7 @@ def begin(
     for each in staged:
         if refused[each.partition] is None:
             try:
-                parts.manifests.put_in_place(each.manifest, each.attempt, names)
+                parts.manifests.put_in_place(each.record, each.attempt, names)
             except BatchScorerError as error:
                 refused[each.partition] = error
     try:

@@ -137,7 +137,8 @@ def _settle_publish(parts: JobParts, record: GenerationRecord, opening: Opening 
         return _roll_forward(parts, record, staging, taken)
     parts.sink.undo(publication)
     which = (record.job, record.partition, record.number)
-    if may_repeat and mine:
+    # A manifest may reach a store after whoever sent it is dead: then its number stays its own.
+    if may_repeat and mine and not parts.kept.is_remote:
         # Before its row: a manifest without one would be another ledger's.
         parts.manifests.discard(*which, sha256=record.manifest_sha256)
         parts.ledger.reopen_publish(*which)
