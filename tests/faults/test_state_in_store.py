@@ -153,3 +153,18 @@ def test_a_manifest_of_the_dead_that_arrives_late_is_of_a_number_that_nobody_use
         assert time.monotonic() < deadline
         time.sleep(0.02)
     machines.assert_completed_on("second")
+
+
+@pytest.mark.long
+def test_two_machines_at_once_share_the_days_among_them(machines: Machines) -> None:
+    for index in (1, 2, 3):
+        machines.lake.write_day(index)
+    at_once = [
+        machines.start(machine, "run", "taxi_tips", "--cluster", "inline") for machine in ("first", "second")
+    ]
+    ended = [run.wait() for run in at_once]
+    assert {result.code for result in ended} <= {0, 75}, [result.stderr for result in ended]
+    assert machines.run("second").code == 0
+    assert machines.seen() == {**NEW, **{f"2024-01-0{day}": N_ROWS for day in (2, 3, 4)}}
+    verified = machines.start("first", "verify", "taxi_tips", "--deep").wait()
+    assert verified.code == 0, verified.stdout + verified.stderr
