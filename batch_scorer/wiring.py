@@ -21,6 +21,7 @@ from batch_scorer.config.project import Project
 from batch_scorer.config.registries import registry_of, tracking_uri_of
 from batch_scorer.config.stand_ins import is_nowhere
 from batch_scorer.core.errors import BatchScorerError, ConfigInvalid
+from batch_scorer.core.kept_files import KeptFiles, KeptOnDisk
 from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunListener, RunObserver, RunOptions, RunReport
@@ -92,6 +93,7 @@ def _parts(
     database = places.ledger(job.output.state_db)
     registry = open_registry(project, job)
     storage, input_root = _input_of(project, job)
+    kept = _kept(job, places)
     return JobParts(
         job=job,
         places=places,
@@ -107,8 +109,9 @@ def _parts(
         keys=project.keys,
         ledger=open_one(database),
         database=database,
-        manifests=ManifestStore(places.state / "manifests"),
-        validations=ValidationStore(places.state),
+        kept=kept,
+        manifests=ManifestStore(kept),
+        validations=ValidationStore(kept),
         sink=_sink(job, places),
         published=StoredFiles(storage_for(places.predictions, store_options(job)), places.predictions),
         code_version=__version__,
@@ -122,6 +125,17 @@ def _parts(
 def store_options(job: Job) -> StoreOptions:
     """How a job reaches object stores: as it says, or else the environment. Raises: ConfigInvalid."""
     return job.storage.options.completed(os.environ)
+
+
+def _kept(job: Job, places: Places) -> KeptFiles:
+    """Where the small files of its state are. Asks nobody yet."""
+    if not is_object_url(places.kept_at):
+        return KeptOnDisk(places.state)
+    from batch_scorer.stores.kept_objects import KeptInStore
+    from batch_scorer.stores.objects import store_at
+
+    store, prefix = store_at(places.kept_at, store_options(job))
+    return KeptInStore(store=store, prefix=prefix)
 
 
 def _input_of(project: Project, job: Job) -> tuple[LakeStorage, str]:
@@ -259,13 +273,18 @@ def use_of_alias(project: Project, loaded: LoadedJob) -> AliasUse:
 
 def open_ledgers(project: Project, jobs: Iterable[LoadedJob]) -> tuple[SharedLedger, ...]:
     """Every ledger that these jobs write to, each once, to look into."""
-    states: dict[str | Path, dict[str, Path]] = {}
+    found: dict[str | Path, dict[str, tuple[Places, KeptFiles]]] = {}
     for job in (loaded.job for loaded in jobs):
         places = places_of(project, job)
-        states.setdefault(places.ledger(job.output.state_db), {})[job.name] = places.state
+        found.setdefault(places.ledger(job.output.state_db), {})[job.name] = (places, _kept(job, places))
     return tuple(
-        SharedLedger(ledger=open_ledger_for_reading(database), database=database, states=of_jobs)
-        for database, of_jobs in states.items()
+        SharedLedger(
+            ledger=open_ledger_for_reading(database),
+            database=database,
+            states={name: places.state for name, (places, _) in of_jobs.items()},
+            kept={name: kept for name, (_, kept) in of_jobs.items()},
+        )
+        for database, of_jobs in found.items()
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +12,7 @@ from batch_scorer.cli import output, words
 from batch_scorer.cli.settings import Settings
 from batch_scorer.cli.verdicts import echo_verdicts
 from batch_scorer.core.chunks import ChunkCost
+from batch_scorer.core.kept_files import KeptFiles
 from batch_scorer.core.partitions import typed
 from batch_scorer.core.records import AttemptRecord, AttemptState
 from batch_scorer.core.waivers import rules_set_aside
@@ -22,18 +22,18 @@ _DRIVER_STEPS = ("wait", "prepare", "check", "publish")
 _STEP_WORDS = {"wait": "wait for its lease"}
 
 
-def echo_attempt(settings: Settings, attempt: AttemptRecord, state: Path, *, validation: bool) -> None:
-    """state: the job's state directory. validation: suite results in full."""
+def echo_attempt(settings: Settings, attempt: AttemptRecord, kept: KeptFiles, *, validation: bool) -> None:
+    """kept: of the job. validation: suite results in full."""
     click.echo(f" {attempt.partition_label} {attempt.state.value.upper():<9} {attempt.headline}")
     for label in ("where", "fix"):
         if attempt.error and label in attempt.error:
             click.echo(f"    {label + ':':<7}{attempt.error[label]}")
     for text in attempt.warnings:
         click.echo(f"    warning: {text}")
-    for line in (*_time(attempt), *_aside(attempt, state)):
+    for line in (*_time(attempt), *_aside(attempt, kept)):
         click.echo(f"    {line}")
     if validation or attempt.state is AttemptState.BLOCKED:
-        echo_verdicts(attempt.verdicts, state=state, detailed=validation, indent="    ")
+        echo_verdicts(attempt.verdicts, kept=kept, detailed=validation, indent="    ")
     command = _next(attempt)
     if command and not validation:
         click.echo(f"    next:  {output.command(settings, command)}")
@@ -74,13 +74,13 @@ def _steps(cost: ChunkCost, names: tuple[str, ...], before: str) -> str:
     return f"{before}{', '.join(told)}" if told else ""
 
 
-def _aside(attempt: AttemptRecord, state: Path) -> Iterator[str]:
+def _aside(attempt: AttemptRecord, kept: KeptFiles) -> Iterator[str]:
     """Rows that were set aside, and where they are: a blocked partition keeps none."""
     for rule, n_rows in rules_set_aside(attempt.verdicts).items():
         yield f"set aside: {words.rows(n_rows)} that break {rule}"
     published = attempt.partition is not None and attempt.generation is not None
     if published and attempt.rows is not None and attempt.rows.n_quarantined:
-        yield f"  in {state / 'quarantine' / attempt.job / place(attempt) / str(attempt.generation)}"
+        yield f"  in {kept.at(f'quarantine/{attempt.job}/{place(attempt)}/{attempt.generation}')}"
 
 
 def _next(attempt: AttemptRecord) -> str | None:

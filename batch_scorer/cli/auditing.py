@@ -240,7 +240,7 @@ def _echo_audit(report: AuditReport) -> None:
         f"  manifest   {report.manifest_path}, sha256 {report.generation.manifest_sha256}",
     ):
         click.echo(line)
-    echo_verdicts(manifest.verdicts, state=report.state, detailed=False, indent="  ")
+    echo_verdicts(manifest.verdicts, kept=report.kept, detailed=False, indent="  ")
     for source in manifest.inputs:
         click.echo(f"  in   {source.path}  {words.size(source.stamp.size)}  {source.content_text}")
     if report.row is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batch_scorer.cli.asked import asked_jobs
@@ -12,19 +11,13 @@ from batch_scorer.core.errors import ConfigInvalid, UsageError
 from batch_scorer.core.records import RunRecord
 
 if TYPE_CHECKING:
-    from batch_scorer.ledger.ledger import Ledger
     from batch_scorer.ledger.shared import SharedLedger
 
 
-def find_run(settings: Settings, what: str) -> tuple[Path, Ledger, RunRecord]:
-    """(state directory of its job, its ledger to look into, the run). Raises: as find_shared."""
-    shared, run = find_shared(settings, what)
-    return shared.state_of(run.job), shared.ledger, run
+def find_run(settings: Settings, what: str) -> tuple[SharedLedger, RunRecord]:
+    """The ledger that knows the run, and the run.
 
-
-def find_shared(settings: Settings, what: str) -> tuple[SharedLedger, RunRecord]:
-    """what: a run's id, its beginning, or `last`: in one ledger what started last, whatever a clock said.
-
+    what: a run's id, its beginning, or `last`: in one ledger what started last, whatever a clock said.
     Raises: UsageError, when it is none, or several.
     """
     if not what:  # an unset variable in a script: every id begins with nothing

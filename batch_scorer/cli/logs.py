@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,18 +11,22 @@ from batch_scorer.cli import output
 from batch_scorer.cli.settings import Settings
 from batch_scorer.core.records import RunRecord
 
+if TYPE_CHECKING:
+    from batch_scorer.ledger.shared import SharedLedger
 
-def show_log(settings: Settings, state: Path, run: RunRecord) -> None:
-    """state: the state directory of the run's job. A log that is not there is told as a warning."""
-    from batch_scorer.ops.run_logs import log_file, read_log
 
-    file = log_file(state, run.job, run.run_id)
+def show_log(settings: Settings, shared: SharedLedger, run: RunRecord) -> None:
+    """A log that is not there is told as a warning. Raises: StoreUnavailable."""
+    from batch_scorer.ops.run_logs import log_file, log_lines, log_path
+
+    path, kept = log_path(run.job, run.run_id), shared.kept_of(run.job)
+    here = log_file(shared.state_of(run.job), run.job, run.run_id)  # all there is while the run goes on
     try:
-        lines = tuple(read_log(file))
+        content = here.read_bytes() if here.exists() else kept.read(path)
     except OSError as error:
-        output.warn(settings, f"run {run.run_id} has no log: {error.strerror}: {file}")
+        output.warn(settings, f"run {run.run_id} has no log: {error.strerror}: {kept.at(path)}")
         return
-    for line in lines:
+    for line in log_lines(content):
         if settings.json:
             output.emit("log", **line)
         else:

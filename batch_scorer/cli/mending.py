@@ -12,7 +12,7 @@ import click
 
 from batch_scorer.cli import output, words
 from batch_scorer.cli.durations import DURATION
-from batch_scorer.cli.finding import find_shared
+from batch_scorer.cli.finding import find_run
 from batch_scorer.cli.settings import Settings, global_options
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def cancel(settings: Settings, run: str, dry_run: bool) -> None:
     from batch_scorer.execution.publishing import mending
     from batch_scorer.ledger.ledger import open_ledger
 
-    shared, found = find_shared(settings, run)
+    shared, found = find_run(settings, run)
     holder = mending.cancellable(shared.ledger, found)
     if not dry_run:
         # What was opened to look into may be a copy of an older ledger.

@@ -81,7 +81,7 @@ def show(settings: Settings, what: str, limit: int, rule: str | None) -> None:
         parts = _reading(settings, job)
         found = [looking.aside_of_partition(parts, partition)]
     else:
-        run = find_run(settings, what)[2]
+        run = find_run(settings, what)[1]
         parts = _reading(settings, run.job)
         found = list(looking.aside_of_run(parts, run.run_id))
     if rule is not None:
@@ -146,7 +146,7 @@ def _released(settings: Settings, what: str) -> tuple[str, list[str]]:
     if "/" in what:
         job, partition = what.split("/", 1)
         return job, [partition]
-    run = find_run(settings, what)[2]
+    run = find_run(settings, what)[1]
     found, moved = aside_by_run(_reading(settings, run.job), run.run_id)
     for path in moved:
         output.warn(settings, f"{path} was scored again since, and was left out")

@@ -42,12 +42,12 @@ def retry(
     """Score again what a run left: the same partitions, the same model version, the same config."""
     from batch_scorer.execution.retrying import Left, rest_of
 
-    _, ledger, parent = find_run(settings, run)
+    shared, parent = find_run(settings, run)
     _check_target(settings, parent)
     asked = {Left.FAILED: failed, Left.BLOCKED: blocked}
     kinds = frozenset(kind for kind, wanted in asked.items() if wanted) or frozenset(Left)
-    rest = rest_of(ledger, parent, kinds)
-    ledger.close()
+    rest = rest_of(shared.ledger, parent, kinds)
+    shared.ledger.close()
     _tell(settings, rest)
     if not rest.partitions:
         return _nothing(settings, parent, options)

@@ -64,7 +64,7 @@ def show_partition(
         if validation:
             published = () if current is None else _manifest(parts, current).verdicts
             for verdicts in (published, *(attempt.verdicts for attempt in record.attempts)):
-                emit_results(record.partition.path, verdicts, state=parts.places.state)
+                emit_results(record.partition.path, verdicts, kept=parts.kept)
         output.emit_summary(0)
         return None
     if current is None:
@@ -74,7 +74,7 @@ def show_partition(
     since = "since then, " if current else ""
     for attempt in record.attempts:
         click.echo(f"{since}run {attempt.run_id}, {words.moment(attempt.started_at)}:")
-        echo_attempt(settings, attempt, parts.places.state, validation=validation)
+        echo_attempt(settings, attempt, parts.kept, validation=validation)
     _echo_tries(parts, tries)
     return parts.ledger.run(current.run_id) if config and current is not None else None
 
@@ -147,11 +147,11 @@ def _echo_generation(parts: JobParts, current: GenerationRecord, *, validation: 
         f"  input      {words.count(len(manifest.inputs), 'file')}, {manifest.input_fingerprint[:12]}…",
         f"  code       {manifest.code_version}, Python {manifest.environment.get('python')}",
         f"  output     {place}",
-        f"  manifest   {parts.manifests.path(current.job, current.partition, current.number)}",
+        f"  manifest   {parts.manifests.at(current.job, current.partition, current.number)}",
         f"  visible by {manifest.guarantee}",
     ):
         click.echo(line)
-    echo_verdicts(manifest.verdicts, state=parts.places.state, detailed=validation, indent="  ")
+    echo_verdicts(manifest.verdicts, kept=parts.kept, detailed=validation, indent="  ")
     _echo_earlier(parts, current)
     if files:
         for source in manifest.inputs:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +18,7 @@ from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.cli.show_partition import show_partition
 from batch_scorer.cli.verdicts import emit_results
 from batch_scorer.core.errors import LockHeld, UsageError
+from batch_scorer.core.kept_files import KeptFiles
 from batch_scorer.core.partitions import typed
 from batch_scorer.core.records import RunRecord
 
@@ -53,26 +53,27 @@ def show(settings: Settings, what: str, validation: bool, files: bool, config: b
 
 
 def _show_run(settings: Settings, what: str, *, validation: bool, config: bool, logs: bool) -> None:
-    state, ledger, run = find_run(settings, what)
+    shared, run = find_run(settings, what)
+    ledger, kept = shared.ledger, shared.kept_of(run.job)
     if settings.json:
-        _emit_run(ledger, run, state, validation=validation)
+        _emit_run(ledger, run, kept, validation=validation)
         if logs:
-            show_log(settings, state, run)
+            show_log(settings, shared, run)
         output.emit_summary(0, run_id=run.run_id)
         return
     for line in _head(ledger, run):
         click.echo(line)
     for attempt in ledger.attempts(run.run_id):
-        echo_attempt(settings, attempt, state, validation=validation)
+        echo_attempt(settings, attempt, kept, validation=validation)
     if config:
         _echo_config(run)
     if logs:
-        show_log(settings, state, run)
+        show_log(settings, shared, run)
     for line in _what_is_left(ledger, run):
         click.echo(line if not line.startswith("next: ") else output.command(settings, line))
 
 
-def _emit_run(ledger: Ledger, run: RunRecord, state: Path, *, validation: bool) -> None:
+def _emit_run(ledger: Ledger, run: RunRecord, kept: KeptFiles, *, validation: bool) -> None:
     parents, retries = _ancestors(ledger, run), ledger.retries_of(run.run_id)
     output.emit(
         "run",
@@ -83,7 +84,7 @@ def _emit_run(ledger: Ledger, run: RunRecord, state: Path, *, validation: bool) 
     for attempt in ledger.attempts(run.run_id):
         output.emit("attempt", **attempt_dict(attempt))
         if validation:
-            emit_results(place(attempt), attempt.verdicts, state=state)
+            emit_results(place(attempt), attempt.verdicts, kept=kept)
 
 
 def _model_words(run: RunRecord) -> str:

@@ -95,10 +95,10 @@ def docs(settings: Settings, run: str, file: Path | None) -> None:
     from batch_scorer.validation.pages.render import run_page
     from batch_scorer.validation.store import ValidationStore
 
-    state, ledger, found = find_run(settings, run)
-    attempts = ledger.attempts(found.run_id)
-    page = run_page(found, attempts, ValidationStore(state).read)
-    place = file or state / "validation" / found.job / f"{found.run_id}.html"
+    shared, found = find_run(settings, run)
+    attempts = shared.ledger.attempts(found.run_id)
+    page = run_page(found, attempts, ValidationStore(shared.kept_of(found.job)).read)
+    place = file or shared.state_of(found.job) / "validation" / found.job / f"{found.run_id}.html"
     write_page(place, page, "-o")
     if settings.json:
         output.emit("page", path=str(place), job=found.job, run_id=found.run_id, n_partitions=len(attempts))

@@ -28,6 +28,7 @@ def check_job(job: Job, *, suites: Iterable[str], resolve: Callable[[str], str])
     yield from _schedule(job)
     yield from _volume(job)
     yield from _output(job)
+    yield from _state_in_store(job)
     yield from _cluster(job)
     yield from _emit(job)
     yield from _notify(job)
@@ -137,6 +138,22 @@ def _output(job: Job) -> Iterator[Finding]:
             ("output", "success_marker"),
             "a Delta table has no _SUCCESS files: sensors read its log; remove it, or use format: parquet",
         )
+
+
+def _state_in_store(job: Job) -> Iterator[Finding]:
+    """What a state in an object store cannot do."""
+    output, path = job.output, ("output", "state")
+    if not is_object_url(output.state) or "state" not in output.model_fields_set:
+        return
+    if not is_object_url(output.path) or output.format != "delta":
+        yield path, "in an object store goes with output.format: delta in one; else use a directory"
+    if output.state_db == "sqlite":
+        yield path, "SQLite cannot be in an object store; set output.state_db to a PostgreSQL database"
+    if any(use.on_fail is OnFail.QUARANTINE for use in job.validation.input):
+        yield path, "rows that are set aside are kept on a disk; use a directory, or on_fail: block or warn"
+    cluster = job.compute.cluster
+    if isinstance(cluster, ClusterClass) or "://" in cluster:
+        yield path, "workers of other machines stage on a disk they share; use a directory, or cluster: local"
 
 
 def _cluster(job: Job) -> Iterator[Finding]:

@@ -53,7 +53,7 @@ NOT_YET = (
     NotYet(keys="code.*", refuses=_is_uri, instead=_LOCAL),
     NotYet(keys="input.path", refuses=_is_other_uri, instead=_LOCAL_OR_OBJECTS),
     NotYet(keys="output.path", refuses=_is_other_uri, instead=_LOCAL_OR_OBJECTS),
-    NotYet(keys="output.state", refuses=_is_uri, instead=_LOCAL),
+    NotYet(keys="output.state", refuses=_is_other_uri, instead=_LOCAL_OR_OBJECTS),
     NotYet(keys="emit.prometheus_textfile", refuses=_is_uri, instead=_LOCAL),
     NotYet(keys="emit.openlineage.file", refuses=_is_uri, instead=_LOCAL),
 )

@@ -170,7 +170,7 @@ class Output(BaseModel):
     path: PathText = Field(description="root of the predictions; nothing but finished Parquet is in it")
     state: PathText = Field(
         default_factory=lambda data: state_beside(data["path"]),
-        description="ledger, manifests, staging; on the same file system as path",
+        description="ledger, manifests, staging; on the same file system as path, or in an object store",
     )
     state_db: StateDb = Field(
         "sqlite",

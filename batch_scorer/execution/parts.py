@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from batch_scorer.config.job import Job
+from batch_scorer.core.kept_files import KeptFiles
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.runs import RunObserver
 from batch_scorer.core.stores import StoreOptions
@@ -50,6 +51,7 @@ class ModelSource(Protocol):
 class JobParts:
     """input_root: absolute. code: absolute directories for sys.path. config: the job file as resolved.
 
+    kept: small files of the state, manifests and suite results among them.
     published: what readers see, to look at; `sink` is what changes it.
     registry: where model versions lie. models: what `model.uri` and `--model` are asked of.
     keys: the directory of the public keys whose signatures of models count.
@@ -73,6 +75,7 @@ class JobParts:
     models: ModelSource
     ledger: Ledger
     database: str | Path = field(repr=False)
+    kept: KeptFiles
     manifests: ManifestStore
     validations: ValidationStore
     sink: Sink

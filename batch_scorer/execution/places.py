@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from batch_scorer.config.job import Job
 from batch_scorer.config.project import Project
+from batch_scorer.core.errors import ConfigInvalid
 from batch_scorer.core.partitions import Partition
+from batch_scorer.core.stores import is_object_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """state: the root, which jobs may share. predictions: this job's published table, a path or a URL."""
+    """kept_at: the root of the state, which jobs may share, a path or a URL. predictions: this job's
+    published table, likewise. state: a directory; that root, or else what of it is on this machine only:
+    staging, locks, and the log of a run that goes on.
+    """
 
     job: str
+    kept_at: str
     state: Path
     predictions: str
 
@@ -39,9 +47,16 @@ class Places:
     def staging_root(self) -> Path:
         return self.state / "staging" / self.job
 
+    def attempt(self, partition: Partition, name: str) -> str:
+        """Its directory, relative to the root of the state.
+
+        name: unique per attempt, so a late writer of an older one finds nothing of ours.
+        """
+        return f"staging/{self.job}/{partition.path}/{name}"
+
     def staging(self, partition: Partition, attempt: str) -> Path:
-        """attempt: unique per attempt, so a late writer of an older one finds nothing of ours."""
-        return self.staging_root / partition.path / attempt
+        """attempt: its name."""
+        return self.state / self.attempt(partition, attempt)
 
     @property
     def quarantine_root(self) -> Path:
@@ -58,8 +73,22 @@ class Places:
 
 
 def places_of(project: Project, job: Job) -> Places:
+    kept_at = project.resolve(job.output.state)
     return Places(
         job=job.name,
-        state=Path(project.resolve(job.output.state)),
+        kept_at=kept_at,
+        state=_of_this_machine(kept_at) if is_object_url(kept_at) else Path(kept_at),
         predictions=project.resolve(job.output.path).rstrip("/"),
     )
+
+
+def _of_this_machine(url: str) -> Path:
+    """Below `~/.local/state/batch-scorer`, one for each state in a store. Raises: ConfigInvalid."""
+    home = Path(os.environ.get("XDG_STATE_HOME") or Path(os.environ.get("HOME", ""), ".local/state"))
+    if not home.is_absolute():
+        raise ConfigInvalid(
+            "output.state is in an object store, and there is no directory for what stays on this machine",
+            where="XDG_STATE_HOME",
+            fix="set XDG_STATE_HOME to a directory, an absolute path",
+        )
+    return home / "batch-scorer" / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:16]

@@ -7,6 +7,8 @@ from pathlib import Path
 from batch_scorer.core.errors import ConfigInvalid, DamageFound, OutputUnwritable
 from batch_scorer.core.stores import is_object_url
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.ledger.manifest_files import partitions_with_manifests
+from batch_scorer.ledger.manifests import directory_of
 
 
 def check_places(parts: JobParts) -> None:
@@ -16,11 +18,12 @@ def check_places(parts: JobParts) -> None:
     _check_ledger_kept(parts)
     _check_ledger_is_ours(parts)
     check_writable(parts.places.state)
-    if is_object_url(parts.places.predictions):
+    in_stores = [url for url in (parts.places.kept_at, parts.places.predictions) if is_object_url(url)]
+    for url in in_stores:
         from batch_scorer.lake.uploading import check_reachable
 
-        check_reachable(parts.places.predictions, parts.stores)
-    else:
+        check_reachable(url, parts.stores)
+    if parts.places.predictions not in in_stores:
         _check_one_filesystem(parts, Path(parts.places.predictions))
 
 
@@ -39,8 +42,8 @@ def _check_one_filesystem(parts: JobParts, predictions: Path) -> None:
 
 def _check_ledger_kept(parts: JobParts) -> None:
     """A lost ledger opens as an empty one, and everything would look missing and be scored again."""
-    manifests = parts.manifests.root / parts.job.name
-    if manifests.is_dir() and parts.job.name not in parts.ledger.jobs():
+    if parts.job.name not in parts.ledger.jobs() and _has_manifests(parts):
+        manifests = parts.kept.at(directory_of(parts.job.name))
         raise DamageFound(
             f"the ledger knows nothing of {parts.job.name}, but manifests say that it has published",
             where=parts.ledger_at,
@@ -51,13 +54,17 @@ def _check_ledger_kept(parts: JobParts) -> None:
 
 def _check_ledger_is_ours(parts: JobParts) -> None:
     """Two projects with one server and one job name: each would take for its own what the other published."""
-    if isinstance(parts.database, Path) or (parts.manifests.root / parts.job.name).is_dir():
+    if isinstance(parts.database, Path) or _has_manifests(parts):
         return
     records = parts.ledger.partition_records(parts.job.name).values()
     if any(record.current is not None for record in records):
         raise ConfigInvalid(
             f"the ledger says that {parts.job.name} has published, but output.state has no manifest of it",
-            where=f"{parts.ledger_at} and {parts.places.state}",
+            where=f"{parts.ledger_at} and {parts.places.kept_at}",
             fix="if another project has a job of this name, give output.state_db a database of its own; "
             "else set output.state to where the job kept its state before, or bring that back",
         )
+
+
+def _has_manifests(parts: JobParts) -> bool:
+    return next(partitions_with_manifests(parts.kept, parts.job.name), None) is not None

@@ -34,7 +34,7 @@ from batch_scorer.execution.publishing.run_records import new_run, record_end
 from batch_scorer.execution.stop import StopRequest, listening
 from batch_scorer.execution.worker_needs import worker_needs
 from batch_scorer.ops.logs import TOLD, logging_run
-from batch_scorer.ops.run_logs import keeping_log, log_file
+from batch_scorer.ops.run_logs import handing_over, keeping_log, log_file, log_path
 
 _told = logging.getLogger(TOLD)
 
@@ -58,6 +58,7 @@ def run_job(
     run_id = str(ULID())
     with (
         logging_run(run_id),
+        handing_over(parts.places.state, parts.kept, log_path(parts.job.name, run_id)),
         keeping_log(log_file(parts.places.state, parts.job.name, run_id)),
         listening(StopRequest(_timeout(parts, options))) as stop,
         at_work(

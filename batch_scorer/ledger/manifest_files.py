@@ -1,66 +1,65 @@
-"""Manifests as they lie on disk, whatever the ledger says about them: for `verify` and `ledger rebuild`."""
+"""Manifests as they lie there, whatever the ledger says about them: for `verify` and `ledger rebuild`."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import contextmanager
 
 from batch_scorer.core.errors import StoreUnavailable
 from batch_scorer.core.findings import ManifestFile
-from batch_scorer.ledger.manifests import from_bytes
+from batch_scorer.core.kept_files import KeptFiles
+from batch_scorer.ledger.manifests import directory_of, from_bytes
 
 
-def partitions_with_manifests(root: Path, job: str) -> Iterator[str]:
-    """The hive paths below `<root>/<job>` that hold files, sorted. Raises: StoreUnavailable."""
-    top = root / job
-    for directory, below, names in os.walk(top, onerror=_told):
-        below.sort()
-        if directory != str(top) and any(not name.startswith(".") for name in names):
-            yield Path(directory).relative_to(top).as_posix()
+def partitions_with_manifests(files: KeptFiles, job: str) -> Iterator[str]:
+    """The hive paths that hold files among a job's manifests, each once. files: of the state.
 
-
-def manifest_files(root: Path, job: str, path: str) -> tuple[ManifestFile, ...]:
-    """Every file among a partition's manifests, oldest generation first.
-
-    Hidden names are what a killed writer left: they are nobody's manifest. Raises: StoreUnavailable.
+    Raises: StoreUnavailable.
     """
-    directory = root / job / path
-    try:
-        names = [name for name in os.listdir(directory) if not name.startswith(".")]
-    except OSError as error:
-        _told(error)
-        return ()
-    found = (_read(directory / name) for name in names if not (directory / name).is_dir())
+    with _told(files, directory_of(job)):
+        yield from files.directories(directory_of(job))
+
+
+def manifest_files(files: KeptFiles, job: str, path: str) -> tuple[ManifestFile, ...]:
+    """Every file among a partition's manifests, oldest generation first. Raises: StoreUnavailable."""
+    directory, found = directory_of(job, path), []
+    with _told(files, directory):
+        found = [_read(files, directory, name) for name in files.names(directory)]
     return tuple(sorted(found, key=lambda file: (file.number or 0, file.path)))
 
 
-def _told(error: OSError) -> None:
+@contextmanager
+def _told(files: KeptFiles, directory: str) -> Iterator[None]:
     """A directory that is not there holds no manifests; one that cannot be read might.
 
     Raises: StoreUnavailable.
     """
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return
-    raise StoreUnavailable(
-        f"the manifests cannot be read: {error.strerror}",
-        where=str(error.filename),
-        fix="check that the state directory is mounted, and that this user may read it",
-    ) from error
-
-
-def _read(path: Path) -> ManifestFile:
-    number = int(path.stem) if path.suffix == ".json" and path.stem.isdecimal() else None
-    if number is None or str(number) != path.stem:
-        return ManifestFile(path=str(path), number=None)
     try:
-        content = path.read_bytes()
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        return
     except OSError as error:
-        return ManifestFile(path=str(path), number=number, problem=error.strerror)
+        raise StoreUnavailable(
+            f"the manifests cannot be read: {error.strerror}",
+            where=str(error.filename or files.at(directory)),
+            fix="check that the state directory is mounted, and that this user may read it",
+        ) from error
+
+
+def _read(files: KeptFiles, directory: str, name: str) -> ManifestFile:
+    path = f"{directory}/{name}"
+    place, stem = files.at(path), name.removesuffix(".json")
+    number = int(stem) if name.endswith(".json") and stem.isdecimal() else None
+    if number is None or str(number) != stem:
+        return ManifestFile(path=place, number=None)
+    try:
+        content = files.read(path)
+    except OSError as error:
+        return ManifestFile(path=place, number=number, problem=error.strerror)
     digest = hashlib.sha256(content).hexdigest()
     try:
         manifest = from_bytes(content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return ManifestFile(path=str(path), number=number, sha256=digest, problem=f"{error}")
-    return ManifestFile(path=str(path), number=number, sha256=digest, manifest=manifest)
+        return ManifestFile(path=place, number=number, sha256=digest, problem=f"{error}")
+    return ManifestFile(path=place, number=number, sha256=digest, manifest=manifest)

@@ -1,7 +1,8 @@
-"""Manifests on disk: one immutable JSON file per generation, chained by hash within a partition.
+"""Manifests: one immutable JSON file per generation, chained by hash within a partition.
 
-`<root>/<job>/<partition>/<generation>.json`. The file is fsynced before the ledger says *publishing*,
-so whatever a reader may ever see is explained by a file that survived. docs/format.md describes the fields.
+`manifests/<job>/<partition>/<generation>.json` in the state. Its bytes are durable before the ledger says
+*publishing*, so whatever a reader may ever see is explained by a file that survived. docs/format.md
+describes the fields.
 """
 
 from __future__ import annotations
@@ -12,22 +13,15 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from batch_scorer.core.chunks import Accounting, StagedFile
-from batch_scorer.core.durable import (
-    NewNames,
-    fsync_directory,
-    make_directories,
-    move_without_replacing,
-    write_named_later,
-    writing,
-)
+from batch_scorer.core.durable import NewNames, writing
 from batch_scorer.core.errors import DamageFound
+from batch_scorer.core.kept_files import KeptFiles
 from batch_scorer.core.lakefiles import FileStamp, LakeFile
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.records import Ingredients, Manifest
+from batch_scorer.core.records import GenerationRecord, Ingredients, Manifest
 from batch_scorer.ledger.encoding import (
     partition_from_json,
     partition_to_json,
@@ -37,20 +31,22 @@ from batch_scorer.ledger.encoding import (
     waived_to_json,
 )
 
-STAGED = "manifest.json"  # beside an attempt's files, until its publish is recorded
+STAGED = "manifest.json"  # on a disk beside an attempt's files, until its publish is recorded
 _FIX = "put the file back from a backup; what is published stays readable meanwhile"
 
 
 class ManifestStore:
-    """root: `state/manifests`."""
+    """attempt, in every method: an attempt's staging directory, relative to the root of the state."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, files: KeptFiles) -> None:
+        """files: of the state."""
+        self.files = files
 
-    def path(self, job: str, partition: Partition, generation: int) -> Path:
-        return self.root / job / partition.path / f"{generation}.json"
+    def at(self, job: str, partition: Partition, generation: int) -> str:
+        """Where it is, as a person may see it."""
+        return self.files.at(_path(job, partition, generation))
 
-    def stage(self, manifest: Manifest, directory: Path) -> str:
+    def stage(self, manifest: Manifest, attempt: str) -> str:
         """Write it into an attempt's directory, which exists; returns the sha256 of its bytes.
 
         Its bytes are durable, its name there need not be: nothing is visible before it has its place.
@@ -58,79 +54,91 @@ class ManifestStore:
         Raises: OutputUnwritable, DiskFull.
         """
         content = to_bytes(manifest)
-        write_named_later(directory / STAGED, content, NewNames())
-        return hashlib.sha256(content).hexdigest()
+        sha256 = hashlib.sha256(content).hexdigest()
+        path = _path(manifest.job, manifest.partition, manifest.generation)
+        self.files.write(self._staged(attempt, path, sha256), content, NewNames())
+        return sha256
 
-    def put_in_place(self, manifest: Manifest, directory: Path, names: NewNames) -> None:
+    def put_in_place(self, record: GenerationRecord, attempt: str, names: NewNames) -> None:
         """From the attempt's directory to where it stays, durably once `names` are synced; called once the
         ledger has its row.
 
         Raises: DamageFound, when there is one of this number already; OutputUnwritable, DiskFull.
         """
-        path = self.path(manifest.job, manifest.partition, manifest.generation)
-        with writing(path):
-            names.make_directories(path.parent)
-            names.add(path.parent)
+        path = _path(record.job, record.partition, record.number)
+        with writing(self.files.at(path)):
             try:
-                move_without_replacing(directory / STAGED, path)
+                self.files.put_in_place(self._staged(attempt, path, record.manifest_sha256), path, names)
             except FileExistsError:
                 raise DamageFound(
-                    f"generation {manifest.generation} of {manifest.partition} has a manifest already, which "
+                    f"generation {record.number} of {record.partition} has a manifest already, which "
                     "the ledger does not know: is it an old copy?",
-                    where=str(path),
+                    where=self.files.at(path),
                     fix="put the newest ledger back, or move it away and rebuild it from the manifests",
-                    next_command=f"batch-scorer ledger rebuild {manifest.job}",
+                    next_command=f"batch-scorer ledger rebuild {record.job}",
                 ) from None
 
     def keep_staged(
-        self, job: str, partition: Partition, generation: int, directory: Path, *, sha256: str
+        self, job: str, partition: Partition, generation: int, attempt: str, *, sha256: str
     ) -> None:
         """Put the manifest of a publish that was given up where its row, which stays, says that it is.
 
         Nothing is done when it is there, or lost. Raises: OutputUnwritable, DiskFull.
         """
-        path, staged = self.path(job, partition, generation), directory / STAGED
-        with writing(path), suppress(FileNotFoundError, FileExistsError):
-            if hashlib.sha256(staged.read_bytes()).hexdigest() == sha256:
-                make_directories(path.parent)
-                move_without_replacing(staged, path)
-                fsync_directory(path.parent)
+        path, names = _path(job, partition, generation), NewNames()
+        staged = self._staged(attempt, path, sha256)
+        with writing(self.files.at(path)), suppress(FileNotFoundError, FileExistsError):
+            if hashlib.sha256(self.files.read(staged)).hexdigest() == sha256:
+                self.files.put_in_place(staged, path, names)
+        names.sync()
 
     def discard(self, job: str, partition: Partition, generation: int, *, sha256: str) -> None:
         """Take away the manifest of a publish that never happened; one with another hash is not its.
 
         Raises: OutputUnwritable.
         """
-        path = self.path(job, partition, generation)
-        with writing(path), suppress(FileNotFoundError):
-            if hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
-                path.unlink()
+        path = _path(job, partition, generation)
+        with writing(self.files.at(path)), suppress(FileNotFoundError):
+            if hashlib.sha256(self.files.read(path)).hexdigest() == sha256:
+                self.files.remove(path)
 
     def read(
         self, job: str, partition: Partition, generation: int, *, expected_sha256: str | None = None
     ) -> Manifest:
         """Raises: DamageFound, when it is gone, unreadable, or not the one the ledger recorded."""
-        path = self.path(job, partition, generation)
+        path = _path(job, partition, generation)
         try:
-            content = path.read_bytes()
+            content = self.files.read(path)
         except OSError as error:
             raise DamageFound(
                 f"the manifest of {partition} generation {generation} cannot be read: {error.strerror}",
-                where=str(path),
+                where=self.files.at(path),
                 fix=_FIX,
                 next_command=f"batch-scorer verify {job}",
             ) from None
         if expected_sha256 and hashlib.sha256(content).hexdigest() != expected_sha256:
             raise DamageFound(
                 f"the manifest of {partition} generation {generation} is not the one the ledger recorded",
-                where=str(path),
+                where=self.files.at(path),
                 fix=_FIX,
                 next_command=f"batch-scorer verify {job}",
             )
         try:
             return from_bytes(content)
         except (ValueError, KeyError, TypeError) as error:
-            raise DamageFound(f"the manifest does not parse: {error!r}", where=str(path)) from None
+            raise DamageFound(f"the manifest does not parse: {error!r}", where=self.files.at(path)) from None
+
+    def _staged(self, attempt: str, path: str, sha256: str) -> str:
+        return self.files.waiting(f"{attempt}/{STAGED}", path, sha256)
+
+
+def directory_of(job: str, partition_path: str = "") -> str:
+    """Of a job's manifests, or of those of one of its partitions, relative to the root of the state."""
+    return f"manifests/{job}/{partition_path}".rstrip("/")
+
+
+def _path(job: str, partition: Partition, generation: int) -> str:
+    return f"{directory_of(job, partition.path)}/{generation}.json"
 
 
 def to_bytes(manifest: Manifest) -> bytes:

@@ -12,15 +12,23 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from batch_scorer.core.durable import NewNames
+from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.core.kept_files import KeptFiles
 from batch_scorer.ops.logs import JsonLines
 
 _log = logging.getLogger(__name__)
 _SUFFIX = ".jsonl"
 
 
+def log_path(job: str, run_id: str) -> str:
+    """Relative to the root of the job's state."""
+    return f"logs/{job}/{run_id}{_SUFFIX}"
+
+
 def log_file(state: Path, job: str, run_id: str) -> Path:
     """state: the job's state directory, which other jobs may share."""
-    return state / "logs" / job / f"{run_id}{_SUFFIX}"
+    return state / log_path(job, run_id)
 
 
 def logs_of(state: Path, job: str) -> dict[str, Path]:
@@ -39,6 +47,23 @@ def keeping_log(file: Path) -> Iterator[None]:
     finally:
         logging.getLogger().removeHandler(handler)
         handler.close()
+
+
+@contextmanager
+def handing_over(state: Path, kept: KeptFiles, path: str) -> Iterator[None]:
+    """At its end a log that was written on this machine goes to where the rest of the state is.
+
+    state: what of it is on this machine. path: relative to both.
+    """
+    try:
+        yield
+    finally:
+        if kept.is_remote:
+            try:
+                with suppress(FileNotFoundError):  # it had nothing to say
+                    kept.write(path, (state / path).read_bytes(), NewNames())
+            except (OSError, BatchScorerError) as error:
+                _log.warning("the log of this run stays on this machine: %s: %s", error, state / path)
 
 
 class _KeptLog(logging.FileHandler):
@@ -73,8 +98,8 @@ class _KeptLog(logging.FileHandler):
             super().close()
 
 
-def read_log(file: Path) -> Iterator[dict[str, Any]]:
-    """Its lines in order; one that a full disk cut short is left out. Raises: OSError."""
-    for line in file.read_text(encoding="utf-8", errors="replace").split("\n"):
+def log_lines(content: bytes) -> Iterator[dict[str, Any]]:
+    """In order; one that a full disk cut short is left out."""
+    for line in content.decode("utf-8", errors="replace").split("\n"):
         with suppress(ValueError):
             yield json.loads(line)

@@ -1,15 +1,15 @@
-"""Validation results on disk: GX's own JSON, or what GX renders it from, with one note of ours in `meta`."""
+"""Validation results, as kept: GX's own JSON, or what GX renders it from, with one note of ours in `meta`."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from batch_scorer.core.durable import NewNames, write_named_later
+from batch_scorer.core.durable import NewNames
 from batch_scorer.core.errors import DamageFound
+from batch_scorer.core.kept_files import KeptFiles
 from batch_scorer.core.validation import OnFail, SuiteVerdict
 from batch_scorer.validation.verdicts import failures_in
 
@@ -20,16 +20,16 @@ _NOTE = "batch_scorer"
 
 
 class ValidationStore:
-    """Files `validation/<job>/<partition>/<run>-<stage>-<suite>.json` under the state root, never changed."""
+    """Files `validation/<job>/<partition>/<run>-<stage>-<suite>.json` in the state, never changed."""
 
-    def __init__(self, root: Path) -> None:
-        """root: the state root, which the returned paths are relative to."""
-        self._root = root
+    def __init__(self, files: KeptFiles) -> None:
+        """files: of the state, whose root the returned paths are relative to."""
+        self._files = files
 
     def write(
         self, job: str, partition_path: str, run_id: str, verdict: SuiteVerdict, names: NewNames
     ) -> str:
-        """Store a verdict, durably once `names` are synced. partition_path: as on disk.
+        """Store a verdict, durably once `names` are synced. partition_path: as a directory is named.
 
         Returns: the path relative to the root.
 
@@ -38,14 +38,14 @@ class ValidationStore:
         name = f"{run_id}-{verdict.stage}-{quote(verdict.suite, safe=' ')}.json"
         relative = f"validation/{job}/{partition_path}/{name}"
         # On one line: indented, Python's own encoder would take a sixth of the driver's time.
-        write_named_later(self._root / relative, json.dumps(_with_note(verdict)).encode(), names)
+        self._files.write(relative, json.dumps(_with_note(verdict)).encode(), names)
         return relative
 
     def read(self, relative: str) -> SuiteVerdict:
         """The verdict as it was written. Raises: DamageFound, when the file is gone or not what we wrote."""
-        path = self._root / relative
+        place = self._files.at(relative)
         try:
-            document = json.loads(path.read_bytes())
+            document = json.loads(self._files.read(relative))
             evidence = document.get("evidence")
             result = document if evidence is None else None
             note = document["meta"].pop(_NOTE)
@@ -62,16 +62,16 @@ class ValidationStore:
                 seconds=note["seconds"],
             )
         except FileNotFoundError:
-            raise _damage("the result file is missing", path) from None
+            raise _damage("the result file is missing", place) from None
         except (OSError, *MALFORMED) as error:
             what = f"a stored validation result cannot be read: {type(error).__name__}: {error}"
-            raise _damage(what, path) from None
+            raise _damage(what, place) from None
 
 
-def _damage(what: str, path: Path) -> DamageFound:
+def _damage(what: str, place: str) -> DamageFound:
     return DamageFound(
         what,
-        where=str(path),
+        where=place,
         fix="restore the file from a backup; predictions and ledger do not depend on it",
     )
 

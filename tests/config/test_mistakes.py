@@ -364,7 +364,7 @@ def test_each_mistake_is_told_in_plain_words_at_its_place(
         ),
         ("path: ${LAKE:-data/lake}", "path: hdfs://lake", "19:9: input.path: "),
         ("path: ${LAKE:-data}", "path: hdfs://lake", "42:9: output.path: "),
-        ("state: ${LAKE:-data}", "state: s3://lake", "43:10: output.state: "),
+        ("state: ${LAKE:-data}", "state: hdfs://lake", "43:10: output.state: "),
         ("code: [src]", "code: [s3://src]", "8:8: code.0: "),
     ],
 )
@@ -582,3 +582,29 @@ def test_a_wrong_method_is_the_only_mistake_of_outputs_that_name_another_ones_re
     assert len(mistakes) == 1
     assert 'model.method: "score_sample" is not ' in mistakes[0]
     assert 'did you mean "score_samples"?' in mistakes[0]
+
+
+@pytest.mark.parametrize(
+    ("found", "instead", "said"),
+    [
+        ("format: delta", "format: parquet", "goes with output.format: delta in one"),
+        ("path: s3://lake/predictions", "path: data/predictions", "goes with output.format: delta in one"),
+        ("postgresql://db/ledger", "sqlite", "set output.state_db to a PostgreSQL database"),
+        (
+            "rides_schema, on_fail: block",
+            "rides_schema, on_fail: quarantine",
+            "rows that are set aside are kept on a disk",
+        ),
+        ("cluster: auto", "cluster: tcp://scheduler:8786", "stage on a disk they share"),
+    ],
+)
+def test_a_state_in_a_store_says_what_it_cannot_do(jobs: Jobs, found: str, instead: str, said: str) -> None:
+    jobs.change("path: ${LAKE:-data}/predictions/taxi_tips", "path: s3://lake/predictions/taxi_tips")
+    jobs.change("state: ${LAKE:-data}/state", "state: s3://lake/state")
+    jobs.change("state_db: sqlite", "state_db: postgresql://db/ledger")
+    jobs.change("format: parquet", "format: delta")
+    assert jobs.load().job.output.state == "s3://lake/state"
+    jobs.change(found, instead)
+    (told,) = jobs.mistakes()
+    assert told.split(": ")[1] == "output.state"
+    assert said in told

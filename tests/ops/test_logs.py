@@ -17,7 +17,7 @@ import pytest
 
 from batch_scorer.core.errors import UsageError
 from batch_scorer.ops.logs import TOLD, configure_logging, logging_run, logging_task
-from batch_scorer.ops.run_logs import keeping_log, read_log
+from batch_scorer.ops.run_logs import keeping_log, log_lines
 
 OURS = logging.getLogger("batch_scorer.execution")
 
@@ -185,7 +185,7 @@ def test_a_run_keeps_what_it_told_though_nobody_asked(
         OURS.debug("not kept")
     OURS.info("after it")
     assert capsys.readouterr().err == ""
-    (record,) = read_log(file)
+    (record,) = log_lines(file.read_bytes())
     assert (record["message"], record["run_id"]) == ("2 partitions to score", "01RUN")
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from batch_scorer.core.kept_files import KeptOnDisk
 from batch_scorer.validation.gx.rendering import native_result
 from batch_scorer.validation.store import ValidationStore
 from tests.conftest import TaxiProject
@@ -136,7 +137,7 @@ def test_gx_s_own_result_of_what_held_is_rendered_when_somebody_looks(
     assert project.cli("run", "taxi_tips").code == 0
     theirs = without_names(ask_gx(_table(project), document_of(_INPUT) | {"name": "input"}, _KEYED))
     path = _stored(project, "input")
-    verdict = ValidationStore(project.state).read(str(path.relative_to(project.state)))
+    verdict = ValidationStore(KeptOnDisk(project.state)).read(str(path.relative_to(project.state)))
     assert verdict.result is None
     assert without_names(dict(native_result(verdict))) == theirs
     for what in ("last", f"taxi_tips/{_DAY}"):

@@ -12,6 +12,7 @@ import pytest
 
 from batch_scorer.core.durable import NewNames
 from batch_scorer.core.errors import DamageFound
+from batch_scorer.core.kept_files import KeptOnDisk
 from batch_scorer.core.validation import OnFail
 from batch_scorer.validation.gx.rendering import native_result
 from batch_scorer.validation.store import ValidationStore
@@ -25,7 +26,7 @@ def test_a_stored_verdict_comes_back_as_it_was_and_the_file_is_gx_json(
     suite = make_suite(("expect_column_values_to_be_unique", {"column": "ride_id"}))
     result = ask_gx(rides, suite.document, {"result_format": "SUMMARY"})
     verdict = verdict_from_gx(json.loads(json.dumps(result)), request_for(suite, ()), 0.1)
-    store = ValidationStore(tmp_path)
+    store = ValidationStore(KeptOnDisk(tmp_path))
     path = store.write("taxi_tips", "ride_date=2024-01-01/city=a%2Fb", "01JQ8Z", verdict, NewNames())
     assert path == "validation/taxi_tips/ride_date=2024-01-01/city=a%2Fb/01JQ8Z-input-rides.json"
     assert store.read(path) == verdict
@@ -47,7 +48,7 @@ def test_a_verdict_that_needed_no_gx_comes_back_and_gx_renders_its_own_result_fr
     )  # fmt: skip
     request = request_for(suite, ())
     verdict = verdict_that_holds(evidence_of(suite, rides, request.format), request, 0.1)
-    store = ValidationStore(tmp_path)
+    store = ValidationStore(KeptOnDisk(tmp_path))
     stored = store.read(store.write("j", "d=1", "r", verdict, NewNames()))
     assert stored == verdict
     assert (stored.success, stored.result) == (True, None)
@@ -71,7 +72,7 @@ def test_a_passed_result_of_before_there_was_evidence_is_read(
     }
     result["meta"]["batch_scorer"] = note
     (tmp_path / "old.json").write_text(json.dumps(result, indent=1))
-    verdict = ValidationStore(tmp_path).read("old.json")
+    verdict = ValidationStore(KeptOnDisk(tmp_path)).read("old.json")
     assert (verdict.success, verdict.failed, verdict.evidence) == (True, (), None)
     assert native_result(verdict)["results"] == result["results"]
 
@@ -79,7 +80,7 @@ def test_a_passed_result_of_before_there_was_evidence_is_read(
 def test_a_verdict_without_an_answer_is_stored_as_such(make_suite: SuiteMaker, tmp_path: Path) -> None:
     suite = make_suite(("expect_column_values_to_be_unique", {"column": "ride_id"}))
     verdict = verdict_without_answer("killed", request_for(suite, (), on_fail=OnFail.WARN), 1.5)
-    store = ValidationStore(tmp_path)
+    store = ValidationStore(KeptOnDisk(tmp_path))
     assert store.read(store.write("j", "d=1", "r", verdict, NewNames())) == verdict
     assert (verdict.success, verdict.not_evaluated) == (False, "killed")
 
@@ -87,7 +88,7 @@ def test_a_verdict_without_an_answer_is_stored_as_such(make_suite: SuiteMaker, t
 def test_storing_leaves_no_other_file_behind(make_suite: SuiteMaker, tmp_path: Path) -> None:
     suite = make_suite(("expect_column_values_to_be_unique", {"column": "ride_id"}))
     root = tmp_path / "state"
-    store = ValidationStore(root)
+    store = ValidationStore(KeptOnDisk(root))
     paths = [
         store.write("j", "d=1", "r", verdict_without_answer(w, request_for(suite, ()), 0.0), NewNames())
         for w in "ab"
@@ -101,5 +102,5 @@ def test_a_stored_result_that_is_gone_or_damaged_is_damage(content: str | None, 
     if content is not None:
         (tmp_path / "x.json").write_text(content)
     with pytest.raises(DamageFound) as caught:
-        ValidationStore(tmp_path).read("x.json")
+        ValidationStore(KeptOnDisk(tmp_path)).read("x.json")
     assert caught.value.where == str(tmp_path / "x.json")

@@ -6,11 +6,11 @@ import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from batch_scorer.core.chunks import StagedFile
 from batch_scorer.core.errors import DamageFound, UsageError
+from batch_scorer.core.kept_files import KeptFiles
 from batch_scorer.core.records import GenerationRecord, Manifest, PartitionRecord, RunRecord
 from batch_scorer.execution.auditing.facts import NONSENSE
 from batch_scorer.execution.auditing.verify import check_ledger_known
@@ -30,14 +30,14 @@ _PAUSE_S = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditReport:
-    """One published generation, explained. row: the one that was asked for, if one was."""
+    """One published generation, explained. kept: of the job. row: the one that was asked for, if one was."""
 
     generation: GenerationRecord
     manifest: Manifest
     run: RunRecord
     directory: str
-    manifest_path: Path
-    state: Path
+    manifest_path: str
+    kept: KeptFiles
     row: FoundRow | None = None
 
 
@@ -123,8 +123,8 @@ def _explained(parts: JobParts, record: GenerationRecord) -> AuditReport:
         manifest=manifest,
         run=run,
         directory=parts.places.published(record.partition),
-        manifest_path=parts.manifests.path(job, record.partition, record.number),
-        state=parts.places.state,
+        manifest_path=parts.manifests.at(job, record.partition, record.number),
+        kept=parts.kept,
     )
 
 
@@ -206,10 +206,10 @@ def _check_bytes(parts: JobParts, path: str, file: StagedFile) -> None:
         raise _damaged(parts, where, "the file that has this row is not the one that was published")
 
 
-def _damaged(parts: JobParts, where: Path | str | None, what: str) -> DamageFound:
+def _damaged(parts: JobParts, where: str | None, what: str) -> DamageFound:
     return DamageFound(
         what,
-        where=str(where) if where else None,
+        where=where,
         fix="see what else is damaged before you trust any of it",
         next_command=f"batch-scorer verify {parts.job.name} --deep",
     )

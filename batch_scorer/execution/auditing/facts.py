@@ -36,7 +36,7 @@ def look_around(parts: JobParts, keep: Callable[[Partition], bool]) -> Surroundi
     from batch_scorer.ledger.manifest_files import partitions_with_manifests
 
     found: dict[str, Partition | None] = {partition.path: partition for partition in _in_ledger(parts)}
-    for path in partitions_with_manifests(parts.manifests.root, parts.job.name):
+    for path in partitions_with_manifests(parts.kept, parts.job.name):
         found.setdefault(path, _partition(parts, path))
     intruders = []
     for path, is_leaf in walk_table(parts.published, len(parts.job.input.partition_by)):
@@ -56,6 +56,7 @@ def look_at(parts: JobParts, path: str, partition: Partition | None) -> Partitio
     from batch_scorer.lake.published import list_published
     from batch_scorer.lake.stored_files import local_files
     from batch_scorer.ledger.manifest_files import manifest_files
+    from batch_scorer.ledger.manifests import directory_of
 
     records: tuple[GenerationRecord, ...] = ()
     runs: dict[str, RunRecord] = {}
@@ -66,13 +67,13 @@ def look_at(parts: JobParts, path: str, partition: Partition | None) -> Partitio
     except NONSENSE as error:
         nonsense = str(error)
     expected = {name for record in records for name in record.output_names}
-    manifests = manifest_files(parts.manifests.root, parts.job.name, path)
+    manifests = manifest_files(parts.kept, parts.job.name, path)
     facts = PartitionFacts(
         job=parts.job.name,
         path=path,
         partition=partition,
         directory=parts.published.at(path),
-        manifests_at=str(parts.manifests.root / parts.job.name / path),
+        manifests_at=parts.kept.at(directory_of(parts.job.name, path)),
         ledger_at=parts.ledger_at,
         records=records,
         runs=runs,

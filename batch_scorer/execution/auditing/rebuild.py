@@ -155,7 +155,7 @@ def _columns(
 def _damaged(parts: JobParts, findings: tuple[Finding, ...]) -> HistoryDamaged:
     error = HistoryDamaged(
         f"the history of {parts.job.name} cannot be rebuilt: what is published contradicts itself",
-        where=str(parts.places.state),
+        where=parts.places.kept_at,
         fix="put the named files back from a backup; or move a partition's predictions and manifests away, "
         "to have it scored anew",
         next_command=f"batch-scorer ledger rebuild {parts.job.name} --dry-run",

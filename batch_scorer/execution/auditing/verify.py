@@ -62,7 +62,7 @@ def check_ledger_known(parts: JobParts) -> None:
     job = parts.job.name
     if job in parts.ledger.jobs():
         return
-    if next(partitions_with_manifests(parts.manifests.root, job), None) is not None:
+    if next(partitions_with_manifests(parts.kept, job), None) is not None:
         raise DamageFound(
             f"the ledger knows nothing of {job}, but manifests say that it has published",
             where=parts.ledger_at,

@@ -21,7 +21,8 @@ def writable(parts: JobParts) -> str:
 
     check_places(parts)
     if is_object_url(parts.places.predictions):
-        return f"{parts.places.state} can be written, {parts.places.predictions} can be listed"
+        kept_at = f"{parts.places.kept_at} and " if parts.kept.is_remote else ""
+        return f"{parts.places.state} can be written, {kept_at}{parts.places.predictions} can be listed"
     return f"{parts.places.predictions} and {parts.places.state} can be written, one file system"
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from batch_scorer.core.chunks import FILES, QUARANTINE, Accounting, ChunkScored, StagedFile
@@ -34,11 +33,14 @@ from batch_scorer.planning.plan import ingredients_for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
-    """A generation with its manifest, nothing of it visible yet. attempt: the directory with all of it."""
+    """A generation with its manifest, nothing of it visible yet.
+
+    attempt: the directory with all of it, relative to the root of the state.
+    """
 
     manifest: Manifest
     record: GenerationRecord
-    attempt: Path
+    attempt: str
     publication: Publication
 
     @property
@@ -77,11 +79,11 @@ def stage_manifest(parts: JobParts, manifest: Manifest, *, staging: str) -> Stag
     partition = manifest.partition
     _check_accounting(manifest)
     check_place(parts, partition)
-    attempt = parts.places.staging(partition, staging)
+    attempt = parts.places.attempt(partition, staging)
     if manifest.restores is None:  # else a rollback has given them their place
-        quarantined.place(parts, manifest, attempt / QUARANTINE)
+        quarantined.place(parts, manifest, parts.places.staging(partition, staging) / QUARANTINE)
     fault_point(FaultPoint.QUARANTINE_PLACED)
-    publication = publication_of(parts, _record(manifest, ""), attempt, manifest)
+    publication = publication_of(parts, _record(manifest, ""), staging, manifest)
     if parts.job.output.success_marker:
         with writing(publication.staged):
             (publication.staged / SUCCESS_MARKER).touch()
@@ -104,7 +106,7 @@ def begin(
     for each in staged:
         if refused[each.partition] is None:
             try:
-                parts.manifests.put_in_place(each.manifest, each.attempt, names)
+                parts.manifests.put_in_place(each.record, each.attempt, names)
             except BatchScorerError as error:
                 refused[each.partition] = error
     try:
@@ -157,9 +159,9 @@ def _begin_rows(
 
 
 def publication_of(
-    parts: JobParts, record: GenerationRecord, attempt: Path, manifest: Manifest | None
+    parts: JobParts, record: GenerationRecord, staging: str, manifest: Manifest | None
 ) -> Publication:
-    """What the sink is told: by a publish, and by the recovery of one. attempt: its staging directory.
+    """What the sink is told: by a publish, and by the recovery of one. staging: name of the attempt.
 
     manifest: None, when it is lost; to undo what never was visible the names of its files will do.
     """
@@ -169,7 +171,7 @@ def publication_of(
         partition=record.partition,
         generation=record.number,
         run_id=record.run_id,
-        staged=attempt / FILES,
+        staged=parts.places.staging(record.partition, staging) / FILES,
         files=manifest.outputs if manifest else named,
         columns=manifest.columns if manifest else (),
         base=kept(current) if current else None,

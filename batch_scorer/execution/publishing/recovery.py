@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 from batch_scorer.core.errors import DamageFound, PartitionPathRefused
 from batch_scorer.core.faults import FaultPoint, fault_point
@@ -129,30 +128,32 @@ def _mark_died(parts: JobParts, leases: Leases) -> Iterator[str]:
 def _settle_publish(parts: JobParts, record: GenerationRecord, opening: Opening | None, taken: Taken) -> str:
     """Its files are what readers see: roll forward. Else nothing became visible: roll back."""
     mine = opening if opening is not None and opening.number == record.number else None
-    attempt = parts.places.staging(record.partition, mine.staging if mine else "unknown")
+    staging = mine.staging if mine else "unknown"
     if holds(parts.sink, record.partition, record.output_names):
-        return _roll_forward(parts, record, attempt, taken)
-    publication = publication_of(parts, record, attempt, None)
+        return _roll_forward(parts, record, staging, taken)
+    publication = publication_of(parts, record, staging, None)
     may_repeat = parts.sink.fence(publication, may_live=taken.may_live)
     if holds(parts.sink, record.partition, record.output_names):  # it was faster than the fence
-        return _roll_forward(parts, record, attempt, taken)
+        return _roll_forward(parts, record, staging, taken)
     parts.sink.undo(publication)
     which = (record.job, record.partition, record.number)
-    if may_repeat and mine:
+    # A manifest may reach a store after whoever sent it is dead: then its number stays its own.
+    if may_repeat and mine and not parts.kept.is_remote:
         # Before its row: a manifest without one would be another ledger's.
         parts.manifests.discard(*which, sha256=record.manifest_sha256)
         parts.ledger.reopen_publish(*which)
         return f"{record.partition}: generation {record.number} never became visible, undone; its chunks stay"
+    attempt = parts.places.attempt(record.partition, staging)
     parts.manifests.keep_staged(*which, attempt, sha256=record.manifest_sha256)
     parts.ledger.abandon_publish(*which)
     return f"{record.partition}: generation {record.number} never became visible, undone"
 
 
-def _roll_forward(parts: JobParts, record: GenerationRecord, attempt: Path, taken: Taken) -> str:
+def _roll_forward(parts: JobParts, record: GenerationRecord, staging: str, taken: Taken) -> str:
     manifest = parts.manifests.read(
         record.job, record.partition, record.number, expected_sha256=record.manifest_sha256
     )
-    parts.sink.finish(publication_of(parts, record, attempt, manifest))
+    parts.sink.finish(publication_of(parts, record, staging, manifest))
     _record_as_published(parts, record, manifest)
     if not taken.was_ours:
         _record_attempt(parts, record, manifest)
