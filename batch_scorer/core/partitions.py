@@ -124,7 +124,8 @@ def _parse_segment(key: PartitionKey, segment: str, path: str) -> PartitionValue
     if not equals or name != key.name:
         raise _refused(path, f'"{segment}" is not "{key.name}=…"')
     try:
-        text = unquote_to_bytes(raw).decode("utf-8")
+        is_plain = raw.isascii() and "%" not in raw
+        text = raw if is_plain else unquote_to_bytes(raw).decode("utf-8")
         return parse_partition_value(key, text)
     except UnicodeError:  # of bytes that are none, or of a name that the system itself could not read
         raise _refused(path, f'the value of partition key "{key.name}" is not UTF-8') from None
@@ -145,9 +146,10 @@ def _checked_string(text: str) -> str:
 
 
 def _encode(value: PartitionValue) -> str:
-    text = str(value)
-    # Most values are dates or plain words; quoting is ten times slower than seeing that.
-    return text if _PLAIN.fullmatch(text) else quote(text, safe=_SAFE)
+    if not isinstance(value, str):
+        return str(value)
+    # Most are plain words; quoting is ten times slower than seeing that.
+    return value if _PLAIN.fullmatch(value) else quote(value, safe=_SAFE)
 
 
 def _refused(path: str, what: str) -> PartitionPathRefused:

@@ -22,6 +22,7 @@ from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import (
     AttemptRecord,
     GenerationRecord,
+    PartitionPast,
     PartitionRecord,
     Pin,
     RunRecord,
@@ -138,6 +139,9 @@ class GenerationLog(Protocol):
 
         paths: only of these; a few, each a hive path.
         """
+
+    def pasts(self, job: str) -> dict[Partition, PartitionPast]:
+        """Of the same partitions what a plan asks, without their input files, in one snapshot."""
 
     def standing(self, job: str) -> Standing:
         """At a glance, without a look at every partition."""

@@ -13,6 +13,7 @@ from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import (
     AttemptRecord,
     GenerationRecord,
+    PartitionPast,
     PartitionRecord,
     Pin,
     RunRecord,
@@ -21,7 +22,15 @@ from batch_scorer.core.records import (
 )
 from batch_scorer.core.runs import Pace
 from batch_scorer.core.waivers import Waiver
-from batch_scorer.ledger import current_rows, generation_rows, lease_rows, opening_rows, run_rows, waiver_rows
+from batch_scorer.ledger import (
+    current_rows,
+    generation_rows,
+    lease_rows,
+    opening_rows,
+    past_rows,
+    run_rows,
+    waiver_rows,
+)
 from batch_scorer.ledger.database import Database
 from batch_scorer.ledger.schema import runs as runs_table
 
@@ -143,12 +152,16 @@ class SqlLedger:
         self, job: str, paths: Collection[str] | None = None
     ) -> dict[Partition, PartitionRecord]:
         with self._database.reading() as connection:
-            return generation_rows.partition_records(connection, job, paths)
+            return past_rows.partition_records(connection, job, paths)
+
+    def pasts(self, job: str) -> dict[Partition, PartitionPast]:
+        with self._database.reading() as connection:
+            return past_rows.pasts(connection, job)
 
     def standing(self, job: str) -> Standing:
         with self._database.reading() as connection:
             newest_try: dict[str, AttemptRecord] = {}
-            for attempt in generation_rows.unsettled(connection, job):
+            for attempt in past_rows.unsettled(connection, job):
                 newest_try.setdefault(attempt.partition_path, attempt)
             return Standing(
                 n_published=current_rows.count(connection, job),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 from batch_scorer.core.lakefiles import PartitionFiles
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Action, Cause, Reason, Reprocess, Selection
-from batch_scorer.core.records import GenerationRecord
+from batch_scorer.core.records import CurrentGeneration
 from batch_scorer.planning.calendar import day_is_over, within_lookback
 from batch_scorer.planning.selection import as_options, is_ranged
 from batch_scorer.planning.staleness import Assessment, Status
@@ -53,13 +53,13 @@ def decide(night: Night, found: PartitionFiles, assessment: Assessment) -> Decis
     return Decision(action=Action.WAIT, reasons=(waits,)) if waits else decision
 
 
-def vanished(current: GenerationRecord) -> Decision:
+def vanished(current: CurrentGeneration) -> Decision:
     """Published, and its input is gone: reported, never deleted."""
     text = f"input vanished; the published predictions (v{current.ingredients.model_version}) stay"
     return Decision(action=Action.VANISHED, reasons=(Reason(cause=Cause.INPUT_VANISHED, text=text),))
 
 
-def _was_overtaken(night: Night, partition: Partition, current: GenerationRecord) -> bool:
+def _was_overtaken(night: Night, partition: Partition, current: CurrentGeneration) -> bool:
     """By a nightly run, or by the very run that is retried: recovery may find what it had made visible."""
     return bool(night.generations) and night.generations[partition.path] != current.number
 

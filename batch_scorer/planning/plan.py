@@ -18,7 +18,7 @@ from batch_scorer.core.lakefiles import (
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import JOBS_OWN, Action, ModelChoice, PartitionPlan, Plan, Selection
-from batch_scorer.core.records import GenerationRecord, Ingredients, PartitionRecord
+from batch_scorer.core.records import CurrentGeneration, Ingredients, PartitionPast
 from batch_scorer.planning.arrivals import never_arrived
 from batch_scorer.planning.calendar import today_in
 from batch_scorer.planning.due import Decision, Night, decide, vanished
@@ -53,7 +53,7 @@ def build_plan(
     models: Mapping[Partition, ModelPin] = _NO_OTHERS,
     suite_fingerprint: str,
     config_fingerprint: str,
-    records: Mapping[Partition, PartitionRecord],
+    records: Mapping[Partition, PartitionPast],
     selection: Selection,
     now: dt.datetime,
 ) -> Plan:
@@ -131,7 +131,7 @@ def _with_found(
     plan: Plan,
     night: Night,
     found: Iterable[PartitionFiles],
-    records: Mapping[Partition, PartitionRecord],
+    records: Mapping[Partition, PartitionPast],
     models: Mapping[Partition, ModelPin],
 ) -> Plan:
     """Decide about every partition that has a directory."""
@@ -148,7 +148,7 @@ def _with_found(
 
 
 def _without_directory(
-    there: Set[Partition | None], records: Mapping[Partition, PartitionRecord]
+    there: Set[Partition | None], records: Mapping[Partition, PartitionPast]
 ) -> list[PartitionPlan]:
     return [
         _entry(partition, vanished(record.current), record.current, None)
@@ -160,7 +160,7 @@ def _without_directory(
 def _entry(
     partition: Partition,
     decision: Decision,
-    current: GenerationRecord | None,
+    current: CurrentGeneration | None,
     found: PartitionFiles | None,
     model: ModelPin | None = None,
 ) -> PartitionPlan:
