@@ -80,7 +80,7 @@ class PartitionFiles:
 
     @property
     def n_bytes(self) -> int:
-        return sum(file.stamp.size for file in self.files)
+        return sum([file.stamp.size for file in self.files])
 
     @property
     def newest_mtime_ns(self) -> int:

@@ -60,9 +60,10 @@ class Partition:
     @property
     def path(self) -> str:
         """`region=eu/ride_date=2024-01-01`: the canonical relative directory."""
-        return "/".join(
-            f"{name}={_encode(value)}" for name, value in zip(self.names, self.values, strict=True)
-        )
+        if len(self.names) == 1:  # as of most tables, and a large plan asks often
+            return f"{self.names[0]}={_encode(self.values[0])}"
+        pairs = zip(self.names, self.values, strict=True)
+        return "/".join([f"{name}={_encode(value)}" for name, value in pairs])
 
     @property
     def date(self) -> dt.date | None:
@@ -98,8 +99,8 @@ def parse_partition_path(keys: Sequence[PartitionKey], path: str) -> Partition:
     if len(segments) != len(keys):
         expected = "/".join(f"{key.name}=…" for key in keys)
         raise _refused(path, f'directory "{path}" does not have the declared keys {expected}')
-    values = tuple(_parse_segment(key, segment, path) for key, segment in zip(keys, segments, strict=True))
-    return Partition(names=tuple(key.name for key in keys), values=values)
+    values = [_parse_segment(key, segment, path) for key, segment in zip(keys, segments, strict=True)]
+    return Partition(names=tuple([key.name for key in keys]), values=tuple(values))
 
 
 def parse_partition_value(key: PartitionKey, text: str) -> PartitionValue:

@@ -68,8 +68,10 @@ def decided(parts: JobParts, choice: ModelChoice, selection: Selection, now: dat
     with _no_collector():
         records = parts.ledger.pasts(job.name)
         inventory = _inventory(parts, selection)
-        records = _with_inputs(parts, records, inventory)
-        inventory = _settled(parts, inventory, records)
+        moved = _moved(records, inventory)
+        if moved:
+            known = _inputs_of(parts, moved)
+            records, inventory = records | known, _settled(parts, inventory, moved, known)
         there = (found.partition for found in inventory.partitions)
         plan = build_plan(
             job,
@@ -120,24 +122,31 @@ def _inventory(parts: JobParts, selection: Selection) -> Inventory:
     )
 
 
-def _with_inputs(
-    parts: JobParts, records: dict[Partition, PartitionPast], inventory: Inventory
-) -> dict[Partition, PartitionPast]:
-    """records, with the input files of those whose stamps moved: of a quiet night, none."""
-    moved = [
-        each.partition.path
-        for each in inventory.partitions
-        if needs_inputs(records.get(each.partition), each)
-    ]
+def _moved(records: Mapping[Partition, PartitionPast], inventory: Inventory) -> list[PartitionFiles]:
+    """Of a quiet night, none."""
+    return [each for each in inventory.partitions if needs_inputs(records.get(each.partition), each)]
+
+
+def _inputs_of(parts: JobParts, moved: Sequence[PartitionFiles]) -> dict[Partition, PartitionPast]:
+    """What is known of them, with their input files."""
+    found: dict[Partition, PartitionPast] = {}
     for begin in range(0, len(moved), _AT_ONCE):
-        full = parts.ledger.partition_records(parts.job.name, moved[begin : begin + _AT_ONCE])
-        records |= {partition: past_of(record) for partition, record in full.items()}
-    return records
+        paths = [each.partition.path for each in moved[begin : begin + _AT_ONCE]]
+        full = parts.ledger.partition_records(parts.job.name, paths)
+        found |= {partition: past_of(record) for partition, record in full.items()}
+    return found
 
 
-def _settled(parts: JobParts, inventory: Inventory, records: Mapping[Partition, PartitionPast]) -> Inventory:
-    settled = (_with_content(parts, found, records.get(found.partition)) for found in inventory.partitions)
-    return replace(inventory, partitions=tuple(settled))
+def _settled(
+    parts: JobParts,
+    inventory: Inventory,
+    moved: Sequence[PartitionFiles],
+    known: Mapping[Partition, PartitionPast],
+) -> Inventory:
+    """known: as _inputs_of."""
+    settled = {each.partition: _with_content(parts, each, known.get(each.partition)) for each in moved}
+    there = tuple(settled.get(each.partition, each) for each in inventory.partitions)
+    return replace(inventory, partitions=there)
 
 
 def _with_content(parts: JobParts, found: PartitionFiles, record: PartitionPast | None) -> PartitionFiles:

@@ -1,4 +1,7 @@
-"""What the ledger knows about each partition as it stands: for a plan, or in full. In the caller's transaction."""
+"""What the ledger knows about each partition as it stands: for a plan, or in full.
+
+Every function works in the caller's transaction.
+"""
 
 from __future__ import annotations
 
@@ -124,10 +127,10 @@ class _Beside:
     waivers: Mapping[Partition, list[Waiver]]
 
     def attempts_on(self, partition: Partition) -> tuple[AttemptRecord, ...]:
-        return tuple(self.tries[partition]) if partition in self.tries else ()
+        return tuple(self.tries.get(partition, ())) if self.tries else ()  # hashing takes its time
 
     def waivers_of(self, partition: Partition) -> tuple[Waiver, ...]:
-        return tuple(self.waivers[partition]) if partition in self.waivers else ()
+        return tuple(self.waivers.get(partition, ())) if self.waivers else ()
 
 
 def _beside(connection: Connection, job: str, paths: Collection[str] | None) -> _Beside:

@@ -69,7 +69,7 @@ def assess(record: PartitionPast | None, found: PartitionFiles, now: Ingredients
 
 
 def needs_inputs(record: PartitionPast | None, found: PartitionFiles) -> bool:
-    """Whether `needs_content` and `assess` compare file by file; as nearly always, the stamps are the same."""
+    """Whether `needs_content` and `assess` compare file by file: rarely, as the stamps are the same."""
     current = record.current if record else None
     return current is not None and current.ingredients.stamps != found.stamp_fingerprint
 
