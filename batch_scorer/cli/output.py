@@ -7,8 +7,9 @@ import logging
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -95,9 +96,14 @@ def command(settings: Settings, text: str) -> str:
     """`text` as it must be typed where the user stands: with the project and target that were given."""
     if "batch-scorer" not in text:
         return text
-    given = [("-p", settings.project), ("-t", settings.target)]
-    options = "".join(f" {flag} {shlex.quote(value)}" for flag, value in given if value)
-    return _OUR_COMMAND.sub(lambda _command: f"batch-scorer{options} ", text)
+    typed = f"batch-scorer{_options(settings.project, settings.target)} "
+    return _OUR_COMMAND.sub(lambda _command: typed, text)
+
+
+@lru_cache(maxsize=1)  # each of 100,000 lines of a plan may name a command
+def _options(project: str | None, target: str | None) -> str:
+    given = [("-p", project), ("-t", target)]
+    return "".join(f" {flag} {shlex.quote(value)}" for flag, value in given if value)
 
 
 def fail(settings: Settings, error: BatchScorerError) -> int:
@@ -134,9 +140,15 @@ def table(rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> str:
 
     A cell may hold what anybody wrote: it is one line, and no command to the terminal.
     """
-    lines = [tuple(visible(str(cell)) for cell in row) for row in rows]
-    if not lines:
-        return ""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(aligned(rows, right=right))
+
+
+def aligned(rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> Iterator[str]:
+    """The lines of such a table, made one by one."""
+    cells = [tuple([visible(str(cell)) for cell in row]) for row in rows]
+    if not cells:
+        return
+    widths = [max([len(row[i]) for row in cells]) for i in range(len(cells[0]))]
     line = "  ".join(f"{{:{'>' if i in right else '<'}{width}}}" for i, width in enumerate(widths))
-    return "\n".join([line.format(*row).rstrip() for row in lines])
+    for row in cells:
+        yield line.format(*row).rstrip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,7 +122,7 @@ def _show_plan(
         return
     click.echo(_heading(plan))
     shown = [entry for entry in plan.entries if _is_shown(settings, plan, entry)]
-    lines: Iterable[str] = _lines(settings, shown)
+    lines = _lines(settings, shown)
     if explained:
         with_reasons = zip(lines, map(explained, shown), strict=True)
         lines = (f"{line}\n{explanation_lines(told)}" for line, told in with_reasons)
@@ -161,8 +161,8 @@ def _is_shown(settings: Settings, plan: Plan, entry: PartitionPlan) -> bool:
     return (chosen.has_range or bool(chosen.partitions)) and len(plan.entries) <= _MAX_UP_TO_DATE
 
 
-def _lines(settings: Settings, entries: list[PartitionPlan]) -> list[str]:
-    rows = [
+def _lines(settings: Settings, entries: list[PartitionPlan]) -> Iterator[str]:
+    rows = (
         (
             f" {entry.label}",
             entry.action.value,
@@ -171,8 +171,8 @@ def _lines(settings: Settings, entries: list[PartitionPlan]) -> list[str]:
             words.size(_bytes(entry)),
         )
         for entry in entries
-    ]
-    return output.table(rows, right=(3, 4)).splitlines()
+    )
+    return output.aligned(rows, right=(3, 4))
 
 
 def _heading(plan: Plan) -> str:

@@ -26,7 +26,7 @@ from batch_scorer.planning.staleness import needs_content, needs_inputs
 from batch_scorer.planning.training import with_training_told
 
 # Of more partitions than these nobody looks at each line of a plan; they are opened when their turn comes.
-_MOST_FOOTERS = 2_000
+_MOST_FOOTERS = 1_000
 _AT_ONCE = 500  # partitions in one query
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, fields
 from operator import attrgetter
+from sys import intern
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -231,7 +232,7 @@ def partition_to_json(partition: Partition) -> list[dict[str, str]]:
 def partition_from_json(parts: Iterable[Mapping[str, str]]) -> Partition:
     parts = tuple(parts)
     return Partition(
-        names=tuple([part["key"] for part in parts]),
+        names=tuple([intern(part["key"]) for part in parts]),
         values=tuple([_TYPED[part["type"]](part["value"]) for part in parts]),
     )
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from batch_scorer.config.job import Job
 
 
+_AGAIN = Reason(cause=Cause.ASKED, text="asked for again")
+_ALL = Reason(cause=Cause.ASKED, text="asked for: --reprocess all")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
     """What is the same for every partition of one plan. now: aware; today: its day in the job's time zone.
@@ -85,9 +89,7 @@ def _due(night: Night, partition: Partition, assessment: Assessment) -> Decision
 def _unless_all(night: Night, otherwise: Decision) -> Decision:
     if night.selection.reprocess is not Reprocess.ALL and not night.selection.exactly:
         return otherwise
-    text = "asked for again" if night.selection.exactly else "asked for: --reprocess all"
-    asked = Reason(cause=Cause.ASKED, text=text)
-    return Decision(action=Action.SCORE, reasons=(asked,))
+    return Decision(action=Action.SCORE, reasons=(_AGAIN if night.selection.exactly else _ALL,))
 
 
 def _failed(night: Night, partition: Partition, assessment: Assessment) -> Decision:
@@ -120,8 +122,8 @@ def _stale(night: Night, partition: Partition, assessment: Assessment) -> Decisi
     version = assessment.current.ingredients.model_version
     command = _backfill(night.job, partition)
     first, *rest = assessment.reasons
-    reasons = [replace(first, text=f"(v{version}), not due; {first.text}"), *rest]
-    reasons[-1] = replace(reasons[-1], text=f"{reasons[-1].text}; {command}")
+    reasons = [Reason(cause=first.cause, text=f"(v{version}), not due; {first.text}"), *rest]
+    reasons[-1] = Reason(cause=reasons[-1].cause, text=f"{reasons[-1].text}; {command}")
     return Decision(action=Action.OUTDATED, reasons=tuple(reasons))
 
 

@@ -17,6 +17,10 @@ from batch_scorer.core.records import (
 )
 from batch_scorer.core.waivers import Waiver
 
+_MISSING = Reason(cause=Cause.MISSING, text="missing")
+_NEW_SUITE = Reason(cause=Cause.SUITE_CHANGED, text="suite changed")
+_NEW_CONFIG = Reason(cause=Cause.CONFIG_CHANGED, text="config changed")
+
 
 class Status(StrEnum):
     MISSING = "missing"  # never published, and not tried with these ingredients
@@ -120,7 +124,7 @@ def _never_published(
     released: Waiver | None,
     tried: tuple[AttemptRecord, ...],
 ) -> Assessment:
-    status, reasons = Status.MISSING, (Reason(cause=Cause.MISSING, text="missing"), *_otherwise(record, now))
+    status, reasons = Status.MISSING, (_MISSING, *_otherwise(record, now))
     if tried:
         status, reasons = Status.FAILED, (_failure(tried),)
     elif released:
@@ -142,9 +146,9 @@ def _changes(current: CurrentGeneration, now: Ingredients, *, same_input: bool) 
         text = f"scored with {_model_words(then, now)}"
         changes.append(Reason(cause=Cause.MODEL_CHANGED, text=text))
     if then.suite_fingerprint != now.suite_fingerprint:
-        changes.append(Reason(cause=Cause.SUITE_CHANGED, text="suite changed"))
+        changes.append(_NEW_SUITE)
     if then.config_fingerprint != now.config_fingerprint:
-        changes.append(Reason(cause=Cause.CONFIG_CHANGED, text="config changed"))
+        changes.append(_NEW_CONFIG)
     return tuple(changes)
 
 
@@ -163,7 +167,7 @@ def _judge(
         return Status.PINNED, _pinned(current, changes)
     if not changes:
         return Status.FRESH, (_up_to_date(current),)
-    stale = (replace(changes[0], text=f"stale: {changes[0].text}"), *changes[1:])
+    stale = (Reason(cause=changes[0].cause, text=f"stale: {changes[0].text}"), *changes[1:])
     return (Status.FAILED, (_failure(tried), *stale)) if tried else (Status.STALE, stale)
 
 
