@@ -134,6 +134,16 @@ class GenerationRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChainEnd:
+    """Where the next generation of a partition begins. last_number: of the newest in any state, 0 without
+    one. manifest_sha256: of the current one.
+    """
+
+    last_number: int
+    manifest_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRecord:
     """What one run did with one partition. error: as BatchScorerError.as_dict.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from itertools import chain
 from types import MappingProxyType
@@ -89,12 +89,12 @@ def build_plan(
     others = _without_directory(there, kept)
     others += never_arrived(night, keep, _days(there, kept))
     others += map(refused_entry, refused)
-    entries = _by_path(plan.entries, others)
+    entries = sorted([*plan.entries, *others], key=_place)
     warnings = [*nameless(inventory.refused, selection), *ignored_files(found)]
     warnings = [*not_found(selection, entries), *warnings]
     if is_ranged(selection) and not entries and not selection.exactly:
         warnings.insert(0, "no partition in the lake or the ledger is what was asked for")
-    plan = with_limits(night, replace(plan, entries=entries, warnings=tuple(warnings)))
+    plan = with_limits(night, replace(plan, entries=tuple(entries), warnings=tuple(warnings)))
     return with_baselines(job, plan, records)
 
 
@@ -104,13 +104,8 @@ def _days(*partitions: Iterable[Partition | None]) -> Iterator[dt.date]:
             yield partition.date
 
 
-def _by_path(found: tuple[PartitionPlan, ...], others: Sequence[PartitionPlan]) -> tuple[PartitionPlan, ...]:
-    """found: by path already, as an inventory is."""
-    if not others:
-        return found
-    return tuple(
-        sorted([*found, *others], key=lambda entry: entry.partition.path if entry.partition else entry.label)
-    )
+def _place(entry: PartitionPlan) -> str:
+    return entry.partition.path if entry.partition else entry.label
 
 
 def ingredients_for(plan: Plan, model: ModelPin, found: PartitionFiles) -> Ingredients:

@@ -17,6 +17,7 @@ from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Action, Plan, Selection
 from batch_scorer.core.records import AttemptState, PartitionPast
 from batch_scorer.planning.plan import build_plan
+from batch_scorer.planning.staleness import needs_inputs
 from tests.planning.conftest import V6, april, make_found, make_job, make_model, published, tried
 
 FAILED, BLOCKED = AttemptState.FAILED, AttemptState.BLOCKED
@@ -240,6 +241,25 @@ def test_the_order_in_which_facts_are_told_changes_no_plan(
     retold = dict(data.draw(st.permutations(list(records.items()))))
     one, other = plan_on(job, found, records), plan_on(job, shuffled, retold)
     assert replace(one, refreshed=()) == replace(other, refreshed=())
+
+
+@given(history=histories, job=jobs)
+def test_a_plan_needs_input_files_only_of_partitions_whose_stamps_moved(
+    history: dict[Partition, str], job: Job
+) -> None:
+    found, records = _lake(history)
+    light = {
+        files.partition: _without_inputs(records[files.partition], files)
+        for files in found
+        if files.partition in records
+    }
+    assert plan_on(job, found, light) == plan_on(job, found, records)
+
+
+def _without_inputs(record: PartitionPast, found: PartitionFiles) -> PartitionPast:
+    if record.current is None or needs_inputs(record, found):
+        return record
+    return replace(record, current=replace(record.current, inputs=None))
 
 
 @given(history=histories, job=jobs)

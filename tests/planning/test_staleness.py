@@ -11,7 +11,7 @@ import pytest
 from batch_scorer.core.lakefiles import PartitionFiles, content_fingerprint
 from batch_scorer.core.plans import Cause
 from batch_scorer.core.records import AttemptState, PartitionPast
-from batch_scorer.planning.staleness import Assessment, Status, assess, needs_content
+from batch_scorer.planning.staleness import Assessment, Status, assess, needs_content, needs_inputs
 from tests.planning.conftest import (
     LONG_AGO,
     V6,
@@ -215,3 +215,14 @@ def test_only_tries_since_the_release_count(base: PartitionPast | None) -> None:
     since = assess(record, FOUND, make_ingredients(FOUND))
     assert (since.status, since.tries) == (Status.FAILED, 1)
     assert since.reasons[0].cause is Cause.BLOCKED_BEFORE
+
+
+def test_input_that_moved_is_never_judged_without_knowing_what_it_was() -> None:
+    record = published(FOUND)
+    assert record.current is not None
+    light = replace(record, current=replace(record.current, inputs=None))
+    assert assess(light, FOUND, make_ingredients(FOUND)).status is Status.FRESH
+    asked = (needs_inputs(light, FOUND), needs_inputs(light, TOUCHED), needs_inputs(None, TOUCHED))
+    assert asked == (False, True, False)
+    with pytest.raises(ValueError, match="stamps of ds=2024-04-09 moved"):
+        assess(light, TOUCHED, make_ingredients(TOUCHED))
