@@ -7,8 +7,10 @@ import logging
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import click
@@ -25,16 +27,34 @@ _log = logging.getLogger(__name__)
 
 def emit(message_type: str, **fields: Any) -> None:
     """One JSON line. Raises: ReaderGone."""
-    line = {"schema_version": SCHEMA_VERSION, "message_type": message_type, **fields}
+    emit_each(message_type, [fields])
+
+
+def emit_each(message_type: str, lines: Iterable[Mapping[str, Any]]) -> None:
+    """A JSON line of each, many written at once: there may be 100,000. Raises: ReaderGone."""
+    head = {"schema_version": SCHEMA_VERSION, "message_type": message_type}
+    left = iter(lines)
     try:
-        click.echo(json.dumps(line, default=_plain, ensure_ascii=False))
+        while some := [_as_json({**head, **fields}) for fields in islice(left, _AT_ONCE)]:
+            click.echo("\n".join(some))
     except BrokenPipeError:
         raise ReaderGone("whoever read stdout has gone", fix="run again to go on") from None
+
+
+def echo_each(lines: Iterable[str]) -> None:
+    """Each line on stdout, many written at once."""
+    left = iter(lines)
+    while some := list(islice(left, _AT_ONCE)):
+        click.echo("\n".join(some))
 
 
 def _plain(value: object) -> str:
     """Times as ISO 8601, partitions and enums by their text."""
     return value.isoformat() if isinstance(value, date) else str(value)
+
+
+_as_json = json.JSONEncoder(default=_plain, ensure_ascii=False).encode  # made once
+_AT_ONCE = 1_000  # lines
 
 
 def emit_summary(exit_code: int, **fields: Any) -> None:
@@ -74,9 +94,16 @@ def warn(settings: Settings, text: str) -> None:
 
 def command(settings: Settings, text: str) -> str:
     """`text` as it must be typed where the user stands: with the project and target that were given."""
-    given = [("-p", settings.project), ("-t", settings.target)]
-    options = "".join(f" {flag} {shlex.quote(value)}" for flag, value in given if value)
-    return _OUR_COMMAND.sub(lambda _command: f"batch-scorer{options} ", text)
+    if "batch-scorer" not in text:
+        return text
+    typed = f"batch-scorer{_options(settings.project, settings.target)} "
+    return _OUR_COMMAND.sub(lambda _command: typed, text)
+
+
+@lru_cache(maxsize=1)  # each of 100,000 lines of a plan may name a command
+def _options(project: str | None, target: str | None) -> str:
+    given = [("-p", project), ("-t", target)]
+    return "".join(f" {flag} {shlex.quote(value)}" for flag, value in given if value)
 
 
 def fail(settings: Settings, error: BatchScorerError) -> int:
@@ -113,14 +140,15 @@ def table(rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> str:
 
     A cell may hold what anybody wrote: it is one line, and no command to the terminal.
     """
-    lines = [tuple(visible(str(cell)) for cell in row) for row in rows]
-    if not lines:
-        return ""
-    widths = [max(len(row[i]) for row in lines) for i in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if i in right else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in lines
-    )
+    return "\n".join(aligned(rows, right=right))
+
+
+def aligned(rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> Iterator[str]:
+    """The lines of such a table, made one by one."""
+    cells = [tuple([visible(str(cell)) for cell in row]) for row in rows]
+    if not cells:
+        return
+    widths = [max([len(row[i]) for row in cells]) for i in range(len(cells[0]))]
+    line = "  ".join(f"{{:{'>' if i in right else '<'}{width}}}" for i, width in enumerate(widths))
+    for row in cells:
+        yield line.format(*row).rstrip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,9 +114,7 @@ def _show_plan(
         output.warn(settings, text)
     guess = estimate(plan, parts.ledger.paces(plan.job, N_RUNS) if plan.order else ())
     if settings.json:
-        for entry in plan.entries:
-            more = {"explain": asdict(explained(entry))} if explained else {}
-            output.emit("partition_plan", **as_dict(entry), model=plan.model_of(entry).reference, **more)
+        output.emit_each("partition_plan", (_line(plan, entry, explained) for entry in plan.entries))
         counts = _counts(plan)
         output.emit_summary(
             0, job=plan.job, model=plan.model_label, today=plan.today, **counts, estimate=asdict(guess)
@@ -124,10 +122,11 @@ def _show_plan(
         return
     click.echo(_heading(plan))
     shown = [entry for entry in plan.entries if _is_shown(settings, plan, entry)]
-    for entry, line in zip(shown, _lines(settings, shown), strict=True):
-        click.echo(line)
-        if explained:
-            click.echo(explanation_lines(explained(entry)))
+    lines = _lines(settings, shown)
+    if explained:
+        with_reasons = zip(lines, map(explained, shown), strict=True)
+        lines = (f"{line}\n{explanation_lines(told)}" for line, told in with_reasons)
+    output.echo_each(lines)
     n_hidden = len(plan.entries) - len(shown)
     if n_hidden:
         click.echo(f" {words.count(n_hidden, 'partition')} up to date (-v shows them)")
@@ -147,6 +146,13 @@ def as_dict(entry: PartitionPlan) -> dict[str, Any]:
     }
 
 
+def _line(
+    plan: Plan, entry: PartitionPlan, explained: Callable[[PartitionPlan], Explanation] | None
+) -> dict[str, Any]:
+    more = {"explain": asdict(explained(entry))} if explained else {}
+    return {**as_dict(entry), "model": plan.model_of(entry).reference, **more}
+
+
 def _is_shown(settings: Settings, plan: Plan, entry: PartitionPlan) -> bool:
     """Of a short range every day has its line; else what is up to date is only counted."""
     if settings.verbose or entry.action is not Action.SKIP:
@@ -155,8 +161,8 @@ def _is_shown(settings: Settings, plan: Plan, entry: PartitionPlan) -> bool:
     return (chosen.has_range or bool(chosen.partitions)) and len(plan.entries) <= _MAX_UP_TO_DATE
 
 
-def _lines(settings: Settings, entries: list[PartitionPlan]) -> list[str]:
-    rows = [
+def _lines(settings: Settings, entries: list[PartitionPlan]) -> Iterator[str]:
+    rows = (
         (
             f" {entry.label}",
             entry.action.value,
@@ -165,8 +171,8 @@ def _lines(settings: Settings, entries: list[PartitionPlan]) -> list[str]:
             words.size(_bytes(entry)),
         )
         for entry in entries
-    ]
-    return output.table(rows, right=(3, 4)).splitlines()
+    )
+    return output.aligned(rows, right=(3, 4))
 
 
 def _heading(plan: Plan) -> str:

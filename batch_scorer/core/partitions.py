@@ -60,9 +60,10 @@ class Partition:
     @property
     def path(self) -> str:
         """`region=eu/ride_date=2024-01-01`: the canonical relative directory."""
-        return "/".join(
-            f"{name}={_encode(value)}" for name, value in zip(self.names, self.values, strict=True)
-        )
+        if len(self.names) == 1:  # as of most tables, and a large plan asks often
+            return f"{self.names[0]}={_encode(self.values[0])}"
+        pairs = zip(self.names, self.values, strict=True)
+        return "/".join([f"{name}={_encode(value)}" for name, value in pairs])
 
     @property
     def date(self) -> dt.date | None:
@@ -98,8 +99,8 @@ def parse_partition_path(keys: Sequence[PartitionKey], path: str) -> Partition:
     if len(segments) != len(keys):
         expected = "/".join(f"{key.name}=…" for key in keys)
         raise _refused(path, f'directory "{path}" does not have the declared keys {expected}')
-    values = tuple(_parse_segment(key, segment, path) for key, segment in zip(keys, segments, strict=True))
-    return Partition(names=tuple(key.name for key in keys), values=values)
+    values = [_parse_segment(key, segment, path) for key, segment in zip(keys, segments, strict=True)]
+    return Partition(names=tuple([key.name for key in keys]), values=tuple(values))
 
 
 def parse_partition_value(key: PartitionKey, text: str) -> PartitionValue:
@@ -124,7 +125,8 @@ def _parse_segment(key: PartitionKey, segment: str, path: str) -> PartitionValue
     if not equals or name != key.name:
         raise _refused(path, f'"{segment}" is not "{key.name}=…"')
     try:
-        text = unquote_to_bytes(raw).decode("utf-8")
+        is_plain = raw.isascii() and "%" not in raw
+        text = raw if is_plain else unquote_to_bytes(raw).decode("utf-8")
         return parse_partition_value(key, text)
     except UnicodeError:  # of bytes that are none, or of a name that the system itself could not read
         raise _refused(path, f'the value of partition key "{key.name}" is not UTF-8') from None
@@ -145,9 +147,10 @@ def _checked_string(text: str) -> str:
 
 
 def _encode(value: PartitionValue) -> str:
-    text = str(value)
-    # Most values are dates or plain words; quoting is ten times slower than seeing that.
-    return text if _PLAIN.fullmatch(text) else quote(text, safe=_SAFE)
+    if not isinstance(value, str):
+        return str(value)
+    # Most are plain words; quoting is ten times slower than seeing that.
+    return value if _PLAIN.fullmatch(value) else quote(value, safe=_SAFE)
 
 
 def _refused(path: str, what: str) -> PartitionPathRefused:

@@ -223,5 +223,7 @@ class Plan:
     @property
     def to_score(self) -> tuple[PartitionPlan, ...]:
         """In working order."""
+        if not self.order:
+            return ()
         by_partition = {entry.partition: entry for entry in self.entries}
         return tuple(by_partition[partition] for partition in self.order)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from batch_scorer.core.chunks import Accounting, ChunkCost, StagedFile
-from batch_scorer.core.lakefiles import LakeFile
+from batch_scorer.core.lakefiles import LakeFile, content_fingerprint
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import JOBS_OWN, ModelChoice
 from batch_scorer.core.waivers import Waived, Waiver
@@ -127,6 +127,21 @@ class GenerationRecord:
     def pinned(self) -> bool:
         return self.pin is not None and self.pin.holds
 
+    @property
+    def input_fingerprint(self) -> str:
+        """Raises: ValueError, when the content of an input file is not known."""
+        return content_fingerprint(self.inputs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainEnd:
+    """Where the next generation of a partition begins. last_number: of the newest in any state, 0 without
+    one. manifest_sha256: of the current one.
+    """
+
+    last_number: int
+    manifest_sha256: str | None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRecord:
@@ -196,7 +211,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionRecord:
-    """What planning asks the ledger about one partition.
+    """What the ledger knows about one partition as it stands: PartitionPast has less, for a plan.
 
     attempts: since the current generation, newest first. waivers: of this partition, oldest first.
     """
@@ -205,6 +220,62 @@ class PartitionRecord:
     current: GenerationRecord | None = None
     attempts: tuple[AttemptRecord, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrentGeneration:
+    """What planning asks about what is published of a partition: a large plan holds 100,000 of them.
+
+    input_fingerprint: content_fingerprint of the input. n_read: its rows. inputs: None where nobody asked
+    for them, as long as the stamps of what is there now are those in the ingredients.
+    """
+
+    number: int
+    run_id: str
+    ingredients: Ingredients
+    input_fingerprint: str
+    n_read: int
+    pin: Pin | None = None
+    inputs: tuple[LakeFile, ...] | None = None
+
+    @property
+    def pinned(self) -> bool:
+        return self.pin is not None and self.pin.holds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionPast:
+    """What planning asks the ledger about one partition.
+
+    attempts: since the current generation, newest first. waivers: of this partition, oldest first.
+    """
+
+    partition: Partition
+    current: CurrentGeneration | None = None
+    attempts: tuple[AttemptRecord, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+
+
+def past_of(record: PartitionRecord) -> PartitionPast:
+    """With the input files, so that content can be compared."""
+    return PartitionPast(
+        partition=record.partition,
+        current=None if record.current is None else _with_inputs(record.current),
+        attempts=record.attempts,
+        waivers=record.waivers,
+    )
+
+
+def _with_inputs(generation: GenerationRecord) -> CurrentGeneration:
+    return CurrentGeneration(
+        number=generation.number,
+        run_id=generation.run_id,
+        ingredients=generation.ingredients,
+        input_fingerprint=generation.input_fingerprint,
+        n_read=generation.rows.n_read,
+        pin=generation.pin,
+        inputs=generation.inputs,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

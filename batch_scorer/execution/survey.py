@@ -17,16 +17,17 @@ from batch_scorer.core.errors import InputError
 from batch_scorer.core.lakefiles import Footer, Inventory, LakeFile, PartitionFiles
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import ModelChoice, Plan, Selection
-from batch_scorer.core.records import PartitionRecord
+from batch_scorer.core.records import PartitionPast, past_of
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.pinning import ModelsOfTheirDay, pin_model, require_history_of_alias
 from batch_scorer.planning.plan import build_plan, check_selection, keep_predicate, with_footers
 from batch_scorer.planning.selection import since_success
-from batch_scorer.planning.staleness import needs_content
+from batch_scorer.planning.staleness import needs_content, needs_inputs
 from batch_scorer.planning.training import with_training_told
 
 # Of more partitions than these nobody looks at each line of a plan; they are opened when their turn comes.
-_MOST_FOOTERS = 2_000
+_MOST_FOOTERS = 1_000
+_AT_ONCE = 500  # partitions in one query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,7 @@ class Survey:
     """A plan, and what it was made from. now: when, aware."""
 
     plan: Plan
-    records: Mapping[Partition, PartitionRecord]
+    records: Mapping[Partition, PartitionPast]
     now: datetime
 
 
@@ -65,8 +66,12 @@ def decided(parts: JobParts, choice: ModelChoice, selection: Selection, now: dat
         selection = since_success(selection, parts.ledger.succeeded(job.name))
         check_selection(job, selection)  # --to may lie before the beginning that was found
     with _no_collector():
-        records = parts.ledger.partition_records(job.name)
-        inventory = _inventory(parts, selection, records)
+        records = parts.ledger.pasts(job.name)
+        inventory = _inventory(parts, selection)
+        moved = _moved(records, inventory)
+        if moved:
+            known = _inputs_of(parts, moved)
+            records, inventory = records | known, _settled(parts, inventory, moved, known)
         there = (found.partition for found in inventory.partitions)
         plan = build_plan(
             job,
@@ -105,25 +110,46 @@ def _agreed_columns(plan: Plan, names: Sequence[str]) -> tuple[tuple[str, str], 
     return tuple((name, kinds.most_common(1)[0][0]) for name, kinds in seen.items() if kinds)
 
 
-def _inventory(
-    parts: JobParts, selection: Selection, records: Mapping[Partition, PartitionRecord]
-) -> Inventory:
+def _inventory(parts: JobParts, selection: Selection) -> Inventory:
     from batch_scorer.lake.inventory import list_partitions
 
-    inventory = list_partitions(
+    return list_partitions(
         parts.storage,
         parts.input_root,
         parts.job.input.partition_by,
         keep=keep_predicate(parts.job, selection),
         marker=parts.job.input.ready.marker,
     )
-    settled = tuple(
-        _with_content(parts, found, records.get(found.partition)) for found in inventory.partitions
-    )
-    return replace(inventory, partitions=settled)
 
 
-def _with_content(parts: JobParts, found: PartitionFiles, record: PartitionRecord | None) -> PartitionFiles:
+def _moved(records: Mapping[Partition, PartitionPast], inventory: Inventory) -> list[PartitionFiles]:
+    """Of a quiet night, none."""
+    return [each for each in inventory.partitions if needs_inputs(records.get(each.partition), each)]
+
+
+def _inputs_of(parts: JobParts, moved: Sequence[PartitionFiles]) -> dict[Partition, PartitionPast]:
+    """What is known of them, with their input files."""
+    found: dict[Partition, PartitionPast] = {}
+    for begin in range(0, len(moved), _AT_ONCE):
+        paths = [each.partition.path for each in moved[begin : begin + _AT_ONCE]]
+        full = parts.ledger.partition_records(parts.job.name, paths)
+        found |= {partition: past_of(record) for partition, record in full.items()}
+    return found
+
+
+def _settled(
+    parts: JobParts,
+    inventory: Inventory,
+    moved: Sequence[PartitionFiles],
+    known: Mapping[Partition, PartitionPast],
+) -> Inventory:
+    """known: as _inputs_of."""
+    settled = {each.partition: _with_content(parts, each, known.get(each.partition)) for each in moved}
+    there = tuple(settled.get(each.partition, each) for each in inventory.partitions)
+    return replace(inventory, partitions=there)
+
+
+def _with_content(parts: JobParts, found: PartitionFiles, record: PartitionPast | None) -> PartitionFiles:
     """Stamps only say *maybe changed*; then, and only then, the content decides."""
     if record is None:
         return found

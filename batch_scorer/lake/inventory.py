@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from batch_scorer.core.errors import InputError, PartitionPathRefused, StoreUnavailable
 from batch_scorer.core.lakefiles import Inventory, LakeFile, PartitionFiles, RefusedDirectory
@@ -13,6 +14,7 @@ from batch_scorer.lake.failures import as_input_error
 from batch_scorer.lake.storage import Entry, Kind, LakeStorage
 
 _SUFFIX = ".parquet"
+_BY_PATH = attrgetter("path")
 
 
 def list_partitions(
@@ -113,12 +115,13 @@ class _Walk:
         return zip(directories, listed, strict=True)
 
     def _named(self, above: str, entries: Sequence[Entry]) -> Iterator[_Directory | RefusedDirectory]:
+        keys = self.keys[: above.count("/") + 2] if above else self.keys[:1]
         for entry in entries:
             if entry.name.startswith(("_", ".")) or _is_harmless(entry):
                 continue
             path = f"{above}/{entry.name}" if above else entry.name
             try:
-                partition = parse_partition_path(self.keys[: path.count("/") + 1], path)
+                partition = parse_partition_path(keys, path)
             except InputError as error:
                 intruder = None if entry.kind is Kind.DIRECTORY else _intruder(above or self.root, entry)
                 yield RefusedDirectory(directory=path, error=intruder or error)
@@ -134,19 +137,20 @@ def _files(
     directory: _Directory, entries: Sequence[Entry], marker: str | None
 ) -> PartitionFiles | RefusedDirectory:
     visible = [entry for entry in entries if not entry.name.startswith(("_", ".")) and entry.name != marker]
+    files, ignored = [], []
     for entry in visible:
-        if entry.kind in (Kind.LINK, Kind.DIRECTORY) or _is_misnamed(entry):
+        if entry.kind is Kind.LINK or entry.kind is Kind.DIRECTORY or _is_misnamed(entry):
             return directory.refused(_intruder(directory.path, entry))
+        if not entry.name.endswith(_SUFFIX):
+            ignored.append(entry.name)
+        elif entry.stamp is not None:
+            files.append(LakeFile(path=f"{directory.path}/{entry.name}", stamp=entry.stamp))
     return PartitionFiles(
         partition=directory.partition,
         directory=directory.path,
-        files=tuple(
-            LakeFile(path=f"{directory.path}/{entry.name}", stamp=entry.stamp)
-            for entry in sorted(visible, key=lambda e: e.name)
-            if entry.name.endswith(_SUFFIX) and entry.stamp is not None
-        ),
+        files=tuple(sorted(files, key=_BY_PATH)),
         has_marker=marker is None or any(e.name == marker and e.kind is Kind.FILE for e in entries),
-        ignored=tuple(sorted(e.name for e in visible if not e.name.endswith(_SUFFIX))),
+        ignored=tuple(sorted(ignored)),
     )
 
 
@@ -216,6 +220,8 @@ def _without_twins(
     found: Sequence[_Directory],
 ) -> tuple[list[_Directory], list[RefusedDirectory]]:
     """Directories that decode to the same partition are all refused: nobody can say which is meant."""
+    if len({directory.partition for directory in found}) == len(found):
+        return list(found), []
     by_partition: dict[Partition, list[_Directory]] = defaultdict(list)
     for directory in found:
         by_partition[directory.partition].append(directory)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, fields
 from operator import attrgetter
+from sys import intern
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -118,6 +119,7 @@ def generation_to_row(generation: GenerationRecord) -> Values:
         "number": generation.number,
         "run_id": generation.run_id,
         "state": generation.state.value,
+        "input_fingerprint": generation.input_fingerprint,
         "output_names": list(generation.output_names),
         "manifest_sha256": generation.manifest_sha256,
         "created_at": generation.created_at,
@@ -212,6 +214,13 @@ def input_from_row(row: RowMapping) -> LakeFile:
     return LakeFile(path=row["path"], stamp=stamp, sha256=row["sha256"])
 
 
+_TYPED: dict[str, Callable[[str], PartitionValue]] = {
+    KeyType.DATE: dt.date.fromisoformat,
+    KeyType.INT: int,
+    KeyType.STRING: str,
+}
+
+
 def partition_to_json(partition: Partition) -> list[dict[str, str]]:
     """`[{"key": "ride_date", "type": "date", "value": "2024-01-01"}]`, as a manifest writes it."""
     return [
@@ -223,8 +232,8 @@ def partition_to_json(partition: Partition) -> list[dict[str, str]]:
 def partition_from_json(parts: Iterable[Mapping[str, str]]) -> Partition:
     parts = tuple(parts)
     return Partition(
-        names=tuple(part["key"] for part in parts),
-        values=tuple(_typed(KeyType(part["type"]), part["value"]) for part in parts),
+        names=tuple([intern(part["key"]) for part in parts]),
+        values=tuple([_TYPED[part["type"]](part["value"]) for part in parts]),
     )
 
 
@@ -232,16 +241,6 @@ def _type_of(value: PartitionValue) -> KeyType:
     if isinstance(value, dt.date):
         return KeyType.DATE
     return KeyType.INT if isinstance(value, int) else KeyType.STRING
-
-
-def _typed(kind: KeyType, text: str) -> PartitionValue:
-    match kind:
-        case KeyType.DATE:
-            return dt.date.fromisoformat(text)
-        case KeyType.INT:
-            return int(text)
-        case KeyType.STRING:
-            return text
 
 
 def _flat(value: Ingredients | Accounting | None, names: Iterable[str]) -> Values:

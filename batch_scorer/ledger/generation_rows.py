@@ -4,44 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    and_,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, insert, select, update
 
 from batch_scorer.core.errors import DamageFound
-from batch_scorer.core.lakefiles import LakeFile, PartitionFiles
+from batch_scorer.core.lakefiles import LakeFile, PartitionFiles, content_fingerprint
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.records import (
-    AttemptRecord,
-    AttemptState,
-    GenerationRecord,
-    GenerationState,
-    PartitionRecord,
-    Pin,
-)
-from batch_scorer.core.waivers import Waiver
-from batch_scorer.ledger import current_rows, opening_rows, waiver_rows
+from batch_scorer.core.records import ChainEnd, GenerationRecord, GenerationState, Pin
+from batch_scorer.ledger import current_rows, opening_rows
 from batch_scorer.ledger.encoding import (
-    attempt_from_row,
     generation_from_row,
     generation_to_row,
     input_from_row,
     input_to_row,
     pin_to_json,
 )
-from batch_scorer.ledger.schema import attempts, currents, generation_inputs, generations
+from batch_scorer.ledger.schema import currents, generation_inputs, generations
 
-_IS_PUBLISHED = generations.c.state == GenerationState.PUBLISHED.value
+IS_PUBLISHED = generations.c.state == GenerationState.PUBLISHED.value
+_AT_ONCE = 5_000
 
 
 def begin_publish(connection: Connection, generation: GenerationRecord) -> None:
@@ -98,6 +81,18 @@ def history(connection: Connection, job: str, partition: Partition) -> tuple[Gen
     return find(connection, *_is(job, partition))[::-1]
 
 
+def chain_end(connection: Connection, job: str, partition: Partition) -> ChainEnd:
+    """However long the history is, in one query."""
+    last = select(func.max(generations.c.number)).where(*_is(job, partition))
+    current = (
+        select(generations.c.manifest_sha256)
+        .join(currents, currents.c.generation_id == generations.c.id)
+        .where(*current_rows.is_of(job, partition.path), IS_PUBLISHED)
+    )
+    number, sha256 = connection.execute(select(last.scalar_subquery(), current.scalar_subquery())).one()
+    return ChainEnd(last_number=number or 0, manifest_sha256=sha256)
+
+
 def one(
     connection: Connection, job: str, partition: Partition, number: int | None
 ) -> GenerationRecord | None:
@@ -105,7 +100,7 @@ def one(
         found = find(connection, *_is(job, partition, number))
     else:
         current = select(currents.c.generation_id).where(*current_rows.is_of(job, partition.path))
-        found = find(connection, generations.c.id.in_(current), _IS_PUBLISHED)
+        found = find(connection, generations.c.id.in_(current), IS_PUBLISHED)
     return found[0] if found else None
 
 
@@ -117,59 +112,6 @@ def find(connection: Connection, *criteria: ColumnElement[bool]) -> tuple[Genera
         inputs[row["generation_id"]].append(input_from_row(row))
     rows = connection.execute(select(generations).where(*criteria).order_by(generations.c.id)).mappings()
     return tuple(generation_from_row(row, inputs[row["id"]]) for row in rows)
-
-
-def partition_records(
-    connection: Connection, job: str, paths: Collection[str] | None = None
-) -> dict[Partition, PartitionRecord]:
-    """What planning asks: every current generation, and every failure since, in four queries.
-
-    paths: only of these partitions; a few, as each is named in the queries.
-    """
-    ids = select(currents.c.generation_id).where(currents.c.job == job)
-    if paths is not None:
-        ids = ids.where(currents.c.partition_path.in_(paths))
-    found = find(connection, generations.c.id.in_(ids), _IS_PUBLISHED)
-    current = {record.partition: record for record in found}
-    tries: defaultdict[Partition, list[AttemptRecord]] = defaultdict(list)
-    for attempt in unsettled(connection, job, paths):
-        if attempt.partition is not None:
-            tries[attempt.partition].append(attempt)
-    waived: defaultdict[Partition, list[Waiver]] = defaultdict(list)
-    for waiver in waiver_rows.find(connection, job):
-        waived[waiver.partition].append(waiver)
-    return {
-        partition: PartitionRecord(
-            partition=partition,
-            current=current.get(partition),
-            attempts=tuple(tries.get(partition, ())),
-            waivers=tuple(waived.get(partition, ())),
-        )
-        for partition in (*current, *(partition for partition in tries if partition not in current))
-    }
-
-
-def unsettled(
-    connection: Connection, job: str, paths: Collection[str] | None = None
-) -> Iterator[AttemptRecord]:
-    """Attempts on partitions that failed or were blocked, and nothing was published since; newest first."""
-    query = (
-        select(attempts)
-        .outerjoin(
-            currents,
-            and_(currents.c.job == attempts.c.job, currents.c.partition_path == attempts.c.partition_path),
-        )
-        .where(
-            attempts.c.job == job,
-            attempts.c.state.in_([AttemptState.BLOCKED.value, AttemptState.FAILED.value]),
-            attempts.c.partition_values.is_not(None),
-            attempts.c.after_generation == func.coalesce(currents.c.number, 0),
-        )
-        .order_by(attempts.c.id.desc())
-    )
-    if paths is not None:
-        query = query.where(attempts.c.partition_path.in_(paths))
-    return map(attempt_from_row, connection.execute(query).mappings())
 
 
 def refresh_inputs(connection: Connection, job: str, partition: Partition, files: Sequence[LakeFile]) -> None:
@@ -190,6 +132,26 @@ def refresh_inputs(connection: Connection, job: str, partition: Partition, files
     generation_id = connection.execute(generation).scalar_one()
     connection.execute(delete(generation_inputs).where(generation_inputs.c.generation_id == generation_id))
     _add_inputs(connection, generation_id, files)
+
+
+def derive_input_fingerprints(connection: Connection) -> None:
+    """Of every generation anew, from its inputs."""
+    last = 0
+    while ids := connection.scalars(_next_ids(last)).all():
+        inputs: defaultdict[int, list[LakeFile]] = defaultdict(list)
+        query = select(generation_inputs).where(generation_inputs.c.generation_id.between(ids[0], ids[-1]))
+        for row in connection.execute(query).mappings():
+            inputs[row["generation_id"]].append(input_from_row(row))
+        derived = update(generations).where(generations.c.id == bindparam("which"))
+        connection.execute(
+            derived.values(input_fingerprint=bindparam("derived")),
+            [{"which": each, "derived": content_fingerprint(inputs[each])} for each in ids],
+        )
+        last = ids[-1]
+
+
+def _next_ids(after: int) -> Select[int]:
+    return select(generations.c.id).where(generations.c.id > after).order_by(generations.c.id).limit(_AT_ONCE)
 
 
 def _is(job: str, partition: Partition, number: int | None = None) -> tuple[ColumnElement[bool], ...]:

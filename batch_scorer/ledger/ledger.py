@@ -21,7 +21,9 @@ from batch_scorer.core.leases import Holder, Lease, Opening
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import (
     AttemptRecord,
+    ChainEnd,
     GenerationRecord,
+    PartitionPast,
     PartitionRecord,
     Pin,
     RunRecord,
@@ -139,6 +141,9 @@ class GenerationLog(Protocol):
         paths: only of these; a few, each a hive path.
         """
 
+    def pasts(self, job: str) -> dict[Partition, PartitionPast]:
+        """Of the same partitions what a plan asks, without their input files, in one snapshot."""
+
     def standing(self, job: str) -> Standing:
         """At a glance, without a look at every partition."""
 
@@ -147,6 +152,9 @@ class GenerationLog(Protocol):
 
     def generation(self, job: str, partition: Partition, number: int | None) -> GenerationRecord | None:
         """number None: the current one."""
+
+    def chain_end(self, job: str, partition: Partition) -> ChainEnd:
+        """Without a look at the generations before."""
 
     def set_pin(self, job: str, partition: Partition, number: int, pin: Pin | None) -> None: ...
 

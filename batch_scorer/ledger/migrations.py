@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from batch_scorer.core.errors import DamageFound, UsageError
-from batch_scorer.ledger import current_rows
+from batch_scorer.ledger import current_rows, generation_rows
 from batch_scorer.ledger.schema import currents, holders, leases, ledger_info, metadata, openings, waivers
 
 Step = Callable[[Connection], None]
@@ -47,8 +47,15 @@ def _currents(connection: Connection) -> None:
     current_rows.derive(connection)
 
 
+def _input_fingerprints(connection: Connection) -> None:
+    """6: the content of a generation's input in one value, so that a plan need not read its files."""
+    column = "input_fingerprint VARCHAR NOT NULL DEFAULT ''"
+    connection.execute(text(f"ALTER TABLE generations ADD COLUMN {column}"))
+    generation_rows.derive_input_fingerprints(connection)
+
+
 # The first leads from version 1 to 2; schema.py always shows the newest.
-STEPS: tuple[Step, ...] = (_lease_partitions, _waivers, _retries, _currents)
+STEPS: tuple[Step, ...] = (_lease_partitions, _waivers, _retries, _currents, _input_fingerprints)
 
 
 def newest_version(steps: Sequence[Step] = STEPS) -> int:

@@ -145,6 +145,7 @@ generations = Table(
     Column("state", String, nullable=False),
     *_ingredients(nullable=False),
     *_rows(nullable=False),
+    Column("input_fingerprint", String, nullable=False),  # of the content, as in its manifest
     Column("output_names", _JSON, nullable=False),
     Column("manifest_sha256", String, nullable=False),
     Column("created_at", UtcTime, nullable=False),

@@ -12,7 +12,9 @@ from batch_scorer.core.leases import Holder, Lease, Opening
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import (
     AttemptRecord,
+    ChainEnd,
     GenerationRecord,
+    PartitionPast,
     PartitionRecord,
     Pin,
     RunRecord,
@@ -21,7 +23,15 @@ from batch_scorer.core.records import (
 )
 from batch_scorer.core.runs import Pace
 from batch_scorer.core.waivers import Waiver
-from batch_scorer.ledger import current_rows, generation_rows, lease_rows, opening_rows, run_rows, waiver_rows
+from batch_scorer.ledger import (
+    current_rows,
+    generation_rows,
+    lease_rows,
+    opening_rows,
+    past_rows,
+    run_rows,
+    waiver_rows,
+)
 from batch_scorer.ledger.database import Database
 from batch_scorer.ledger.schema import runs as runs_table
 
@@ -143,12 +153,16 @@ class SqlLedger:
         self, job: str, paths: Collection[str] | None = None
     ) -> dict[Partition, PartitionRecord]:
         with self._database.reading() as connection:
-            return generation_rows.partition_records(connection, job, paths)
+            return past_rows.partition_records(connection, job, paths)
+
+    def pasts(self, job: str) -> dict[Partition, PartitionPast]:
+        with self._database.reading() as connection:
+            return past_rows.pasts(connection, job)
 
     def standing(self, job: str) -> Standing:
         with self._database.reading() as connection:
             newest_try: dict[str, AttemptRecord] = {}
-            for attempt in generation_rows.unsettled(connection, job):
+            for attempt in past_rows.unsettled(connection, job):
                 newest_try.setdefault(attempt.partition_path, attempt)
             return Standing(
                 n_published=current_rows.count(connection, job),
@@ -163,6 +177,10 @@ class SqlLedger:
     def generation(self, job: str, partition: Partition, number: int | None) -> GenerationRecord | None:
         with self._database.reading() as connection:
             return generation_rows.one(connection, job, partition, number)
+
+    def chain_end(self, job: str, partition: Partition) -> ChainEnd:
+        with self._database.reading() as connection:
+            return generation_rows.chain_end(connection, job, partition)
 
     def set_pin(self, job: str, partition: Partition, number: int, pin: Pin | None) -> None:
         with self._database.writing() as connection:

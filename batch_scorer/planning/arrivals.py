@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Action, Cause, PartitionPlan, Reason
@@ -13,7 +13,7 @@ from batch_scorer.planning.selection import date_key, is_ranged
 
 
 def never_arrived(
-    night: Night, keep: Callable[[Partition], bool], arrived: Set[dt.date]
+    night: Night, keep: Callable[[Partition], bool], arrived: Iterable[dt.date]
 ) -> list[PartitionPlan]:
     """One WAIT for each expected day that is not among those that arrived. keep: what was asked for.
 
@@ -23,7 +23,7 @@ def never_arrived(
     if night.job.schedule.expect is None or key is None:
         return []
     n_keys = len(night.job.input.partition_by)
-    days = (Partition(names=(key.name,), values=(day,)) for day in _expected(night, arrived))
+    days = (Partition(names=(key.name,), values=(day,)) for day in _expected(night, set(arrived)))
     return [
         PartitionPlan(
             label=day.label,

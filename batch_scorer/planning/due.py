@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, assert_never
 from batch_scorer.core.lakefiles import PartitionFiles
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Action, Cause, Reason, Reprocess, Selection
-from batch_scorer.core.records import GenerationRecord
+from batch_scorer.core.records import CurrentGeneration
 from batch_scorer.planning.calendar import day_is_over, within_lookback
 from batch_scorer.planning.selection import as_options, is_ranged
 from batch_scorer.planning.staleness import Assessment, Status
 
 if TYPE_CHECKING:
     from batch_scorer.config.job import Job
+
+
+_AGAIN = Reason(cause=Cause.ASKED, text="asked for again")
+_ALL = Reason(cause=Cause.ASKED, text="asked for: --reprocess all")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +57,13 @@ def decide(night: Night, found: PartitionFiles, assessment: Assessment) -> Decis
     return Decision(action=Action.WAIT, reasons=(waits,)) if waits else decision
 
 
-def vanished(current: GenerationRecord) -> Decision:
+def vanished(current: CurrentGeneration) -> Decision:
     """Published, and its input is gone: reported, never deleted."""
     text = f"input vanished; the published predictions (v{current.ingredients.model_version}) stay"
     return Decision(action=Action.VANISHED, reasons=(Reason(cause=Cause.INPUT_VANISHED, text=text),))
 
 
-def _was_overtaken(night: Night, partition: Partition, current: GenerationRecord) -> bool:
+def _was_overtaken(night: Night, partition: Partition, current: CurrentGeneration) -> bool:
     """By a nightly run, or by the very run that is retried: recovery may find what it had made visible."""
     return bool(night.generations) and night.generations[partition.path] != current.number
 
@@ -85,9 +89,7 @@ def _due(night: Night, partition: Partition, assessment: Assessment) -> Decision
 def _unless_all(night: Night, otherwise: Decision) -> Decision:
     if night.selection.reprocess is not Reprocess.ALL and not night.selection.exactly:
         return otherwise
-    text = "asked for again" if night.selection.exactly else "asked for: --reprocess all"
-    asked = Reason(cause=Cause.ASKED, text=text)
-    return Decision(action=Action.SCORE, reasons=(asked,))
+    return Decision(action=Action.SCORE, reasons=(_AGAIN if night.selection.exactly else _ALL,))
 
 
 def _failed(night: Night, partition: Partition, assessment: Assessment) -> Decision:
@@ -120,8 +122,8 @@ def _stale(night: Night, partition: Partition, assessment: Assessment) -> Decisi
     version = assessment.current.ingredients.model_version
     command = _backfill(night.job, partition)
     first, *rest = assessment.reasons
-    reasons = [replace(first, text=f"(v{version}), not due; {first.text}"), *rest]
-    reasons[-1] = replace(reasons[-1], text=f"{reasons[-1].text}; {command}")
+    reasons = [Reason(cause=first.cause, text=f"(v{version}), not due; {first.text}"), *rest]
+    reasons[-1] = Reason(cause=reasons[-1].cause, text=f"{reasons[-1].text}; {command}")
     return Decision(action=Action.OUTDATED, reasons=tuple(reasons))
 
 

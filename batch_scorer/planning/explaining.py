@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from batch_scorer.core.lakefiles import LakeFile, PartitionFiles, content_fingerprint
 from batch_scorer.core.plans import Action, PartitionPlan, Plan
-from batch_scorer.core.records import AttemptRecord, GenerationRecord, PartitionRecord, Pin
+from batch_scorer.core.records import AttemptRecord, CurrentGeneration, PartitionPast, Pin
 from batch_scorer.core.waivers import Waived
 from batch_scorer.planning.calendar import day_is_over
 from batch_scorer.planning.plan import ingredients_for
@@ -75,7 +75,7 @@ def explain(
     job: Job,
     plan: Plan,
     entry: PartitionPlan,
-    record: PartitionRecord | None,
+    record: PartitionPast | None,
     *,
     now: dt.datetime,
     lease: str | None,
@@ -112,8 +112,8 @@ def _compared(then: str | None, now: str, *, same: bool | None = None, note: str
     return Compared(then=then, now=now, same=then == now if same is None else same, note=note)
 
 
-def _input(current: GenerationRecord | None, found: PartitionFiles | None) -> Compared:
-    then = content_fingerprint(current.inputs) if current else None
+def _input(current: CurrentGeneration | None, found: PartitionFiles | None) -> Compared:
+    then = current.input_fingerprint if current else None
     if found is None:
         return Compared(then=then, now=None, same=None if then is None else False, note="no directory")
     if current is None:
@@ -135,8 +135,8 @@ def _files(found: PartitionFiles) -> str:
     return f"{len(found.files):,} {files}, {found.n_bytes:,} bytes"
 
 
-def _file_changes(current: GenerationRecord, found: PartitionFiles) -> str:
-    then = {file.path: file for file in current.inputs}
+def _file_changes(current: CurrentGeneration, found: PartitionFiles) -> str:
+    then = {file.path: file for file in current.inputs or ()}
     now = {file.path: file for file in found.files}
     changes = [
         f"{path.rpartition('/')[2]} {_file_change(then.get(path), now.get(path))}"
@@ -157,7 +157,7 @@ def _file_change(then: LakeFile | None, now: LakeFile | None) -> str:
     return "was written again"
 
 
-def _tries(plan: Plan, entry: PartitionPlan, record: PartitionRecord | None) -> Iterator[Try]:
+def _tries(plan: Plan, entry: PartitionPlan, record: PartitionPast | None) -> Iterator[Try]:
     now = ingredients_for(plan, plan.model_of(entry), entry.found) if entry.found else None
     attempts: tuple[AttemptRecord, ...] = record.attempts if record else ()
     for attempt in attempts:
@@ -191,11 +191,11 @@ def _ready(job: Job, plan: Plan, entry: PartitionPlan, now: dt.datetime) -> Iter
 
 
 def _releases(
-    record: PartitionRecord | None, current: GenerationRecord | None, found: PartitionFiles | None
+    record: PartitionPast | None, current: CurrentGeneration | None, found: PartitionFiles | None
 ) -> Iterator[Release]:
     stamps = found.stamp_fingerprint if found else None
     same_input = current is not None and found is not None and compare_input(current, found, stamps or "")[0]
-    content = content_fingerprint(current.inputs) if current and same_input else None
+    content = current.input_fingerprint if current and same_input else None
     for waiver in record.waivers if record else ():
         fits = stamps == waiver.stamps or content == waiver.input_fingerprint
         yield Release(waived=waiver.waived, fits=fits)

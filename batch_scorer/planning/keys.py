@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from batch_scorer.core.errors import ConfigInvalid
 from batch_scorer.core.partitions import KeyType, Partition, PartitionValue
-from batch_scorer.core.records import PartitionRecord
+from batch_scorer.core.records import PartitionPast
 
 if TYPE_CHECKING:
     from batch_scorer.config.job import Job
 
 
-def check_key_types(job: Job, records: Mapping[Partition, PartitionRecord]) -> None:
+def check_key_types(job: Job, records: Mapping[Partition, PartitionPast]) -> None:
     """What is published was published under keys of the types that the job declares.
 
     Values are kept with their types: `7` and `"7"` are one directory and two partitions, and the second

@@ -29,6 +29,8 @@ def with_limits(night: Night, plan: Plan) -> Plan:
     if limit is not None:
         now = [partition for partition in due if partition not in later]
         later.update(dict.fromkeys(now[limit:], f"over --limit {limit}"))
+    if not later:
+        return replace(plan, order=tuple(due))
     return replace(
         plan,
         entries=tuple(_put_off(entry, later) for entry in plan.entries),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
+from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from batch_scorer.core.lakefiles import (
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import JOBS_OWN, Action, ModelChoice, PartitionPlan, Plan, Selection
-from batch_scorer.core.records import GenerationRecord, Ingredients, PartitionRecord
+from batch_scorer.core.records import CurrentGeneration, Ingredients, PartitionPast
 from batch_scorer.planning.arrivals import never_arrived
 from batch_scorer.planning.calendar import today_in
 from batch_scorer.planning.due import Decision, Night, decide, vanished
@@ -53,7 +54,7 @@ def build_plan(
     models: Mapping[Partition, ModelPin] = _NO_OTHERS,
     suite_fingerprint: str,
     config_fingerprint: str,
-    records: Mapping[Partition, PartitionRecord],
+    records: Mapping[Partition, PartitionPast],
     selection: Selection,
     now: dt.datetime,
 ) -> Plan:
@@ -78,22 +79,33 @@ def build_plan(
     )
     check_key_types(job, records)
     keep = keep_predicate(job, selection)
-    found = [files for files in inventory.partitions if keep(files.partition)]
-    kept = {partition: record for partition, record in records.items() if keep(partition)}
+    found, kept = inventory.partitions, records
+    if is_ranged(selection):
+        found = tuple(files for files in found if keep(files.partition))
+        kept = {partition: record for partition, record in records.items() if keep(partition)}
     refused = asked_for(inventory.refused, selection, overlap_predicate(job, selection))
     there = {files.partition for files in found} | {each.partition for each in refused}
     plan = _with_found(plan, night, found, kept, models)
-    entries = [*plan.entries, *_without_directory(there, kept)]
-    arrived = {partition.date for partition in (*there, *kept) if partition and partition.date}
-    entries += never_arrived(night, keep, arrived)
-    entries += map(refused_entry, refused)
-    entries.sort(key=lambda entry: entry.partition.path if entry.partition else entry.label)
+    others = _without_directory(there, kept)
+    others += never_arrived(night, keep, _days(there, kept))
+    others += map(refused_entry, refused)
+    entries = sorted([*plan.entries, *others], key=_place)
     warnings = [*nameless(inventory.refused, selection), *ignored_files(found)]
     warnings = [*not_found(selection, entries), *warnings]
     if is_ranged(selection) and not entries and not selection.exactly:
         warnings.insert(0, "no partition in the lake or the ledger is what was asked for")
     plan = with_limits(night, replace(plan, entries=tuple(entries), warnings=tuple(warnings)))
     return with_baselines(job, plan, records)
+
+
+def _days(*partitions: Iterable[Partition | None]) -> Iterator[dt.date]:
+    for partition in chain(*partitions):
+        if partition is not None and partition.date is not None:
+            yield partition.date
+
+
+def _place(entry: PartitionPlan) -> str:
+    return entry.partition.path if entry.partition else entry.label
 
 
 def ingredients_for(plan: Plan, model: ModelPin, found: PartitionFiles) -> Ingredients:
@@ -131,14 +143,14 @@ def _with_found(
     plan: Plan,
     night: Night,
     found: Iterable[PartitionFiles],
-    records: Mapping[Partition, PartitionRecord],
+    records: Mapping[Partition, PartitionPast],
     models: Mapping[Partition, ModelPin],
 ) -> Plan:
     """Decide about every partition that has a directory."""
     entries: list[PartitionPlan] = []
     refreshed: list[tuple[Partition, tuple[LakeFile, ...]]] = []
     for files in found:
-        record, model = records.get(files.partition), models.get(files.partition)
+        record, model = records.get(files.partition), models.get(files.partition) if models else None
         assessment = assess(record, files, ingredients_for(plan, model or plan.model, files))
         decision = decide(night, files, assessment)
         entries.append(_entry(files.partition, decision, assessment.current, files, model))
@@ -148,7 +160,7 @@ def _with_found(
 
 
 def _without_directory(
-    there: Set[Partition | None], records: Mapping[Partition, PartitionRecord]
+    there: Set[Partition | None], records: Mapping[Partition, PartitionPast]
 ) -> list[PartitionPlan]:
     return [
         _entry(partition, vanished(record.current), record.current, None)
@@ -160,7 +172,7 @@ def _without_directory(
 def _entry(
     partition: Partition,
     decision: Decision,
-    current: GenerationRecord | None,
+    current: CurrentGeneration | None,
     found: PartitionFiles | None,
     model: ModelPin | None = None,
 ) -> PartitionPlan:

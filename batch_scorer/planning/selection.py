@@ -79,6 +79,8 @@ def is_ranged(selection: Selection) -> bool:
 
 def not_found(selection: Selection, entries: Iterable[PartitionPlan]) -> list[str]:
     """One warning for each partition that was asked for one by one, and is nowhere."""
+    if not selection.exactly:
+        return []
     there = {entry.partition.path if entry.partition else entry.label for entry in entries}
     return [f"{path} is not in the lake any more" for path, _ in selection.exactly if path not in there]
 

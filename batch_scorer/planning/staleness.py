@@ -11,11 +11,15 @@ from batch_scorer.core.plans import Cause, Reason
 from batch_scorer.core.records import (
     AttemptRecord,
     AttemptState,
-    GenerationRecord,
+    CurrentGeneration,
     Ingredients,
-    PartitionRecord,
+    PartitionPast,
 )
 from batch_scorer.core.waivers import Waiver
+
+_MISSING = Reason(cause=Cause.MISSING, text="missing")
+_NEW_SUITE = Reason(cause=Cause.SUITE_CHANGED, text="suite changed")
+_NEW_CONFIG = Reason(cause=Cause.CONFIG_CHANGED, text="config changed")
 
 
 class Status(StrEnum):
@@ -36,7 +40,7 @@ class Assessment:
     """
 
     status: Status
-    current: GenerationRecord | None
+    current: CurrentGeneration | None
     reasons: tuple[Reason, ...]
     tries: int = 0
     refreshed: tuple[LakeFile, ...] = ()
@@ -45,7 +49,7 @@ class Assessment:
         return any(reason.cause is cause for reason in self.reasons)
 
 
-def assess(record: PartitionRecord | None, found: PartitionFiles, now: Ingredients) -> Assessment:
+def assess(record: PartitionPast | None, found: PartitionFiles, now: Ingredients) -> Assessment:
     """record: what the ledger knows. now: what a run would use; its stamps are those of found.
 
     Files that `needs_content` named have their sha256 by now, or they count as changed.
@@ -68,13 +72,20 @@ def assess(record: PartitionRecord | None, found: PartitionFiles, now: Ingredien
     return Assessment(status=status, current=current, reasons=reasons, tries=len(tried), refreshed=refreshed)
 
 
-def needs_content(record: PartitionRecord, found: PartitionFiles) -> tuple[LakeFile, ...]:
+def needs_inputs(record: PartitionPast | None, found: PartitionFiles) -> bool:
+    """Whether `needs_content` and `assess` compare file by file: rarely, as the stamps are the same."""
+    current = record.current if record else None
+    return current is not None and current.ingredients.stamps != found.stamp_fingerprint
+
+
+def needs_content(record: PartitionPast, found: PartitionFiles) -> tuple[LakeFile, ...]:
     """The files whose content must be hashed before `assess` can tell whether the input changed.
 
-    None of them when the stamps are as recorded, or when names or sizes already differ.
+    record: with its inputs, if they are needed. None of the files when the stamps are as recorded, or when
+    names or sizes already differ.
     """
     current = record.current
-    if current is None:
+    if current is None or current.inputs is None:
         return ()
     known = {file.path: file.stamp for file in current.inputs}
     there = {file.path: file.stamp for file in found.files}
@@ -84,7 +95,7 @@ def needs_content(record: PartitionRecord, found: PartitionFiles) -> tuple[LakeF
 
 
 def compare_input(
-    current: GenerationRecord, found: PartitionFiles, stamps: str
+    current: CurrentGeneration, found: PartitionFiles, stamps: str
 ) -> tuple[bool, tuple[LakeFile, ...]]:
     """Whether the content is the one that was scored, and the files to remember if their stamps moved.
 
@@ -92,11 +103,13 @@ def compare_input(
     """
     if current.ingredients.stamps == stamps:
         return True, ()
+    if current.inputs is None:
+        raise ValueError(f"the stamps of {found.partition} moved, and what they were is not known")
     known = {file.path: file for file in current.inputs}
     settled = tuple(_with_known_content(file, known.get(file.path)) for file in found.files)
     if any(file.content_id is None for file in settled):
         return False, ()
-    if content_fingerprint(settled) != content_fingerprint(current.inputs):
+    if content_fingerprint(settled) != current.input_fingerprint:
         return False, ()
     return True, settled
 
@@ -106,12 +119,12 @@ def _sizes(stamps: Mapping[str, FileStamp]) -> dict[str, int]:
 
 
 def _never_published(
-    record: PartitionRecord | None,
+    record: PartitionPast | None,
     now: Ingredients,
     released: Waiver | None,
     tried: tuple[AttemptRecord, ...],
 ) -> Assessment:
-    status, reasons = Status.MISSING, (Reason(cause=Cause.MISSING, text="missing"), *_otherwise(record, now))
+    status, reasons = Status.MISSING, (_MISSING, *_otherwise(record, now))
     if tried:
         status, reasons = Status.FAILED, (_failure(tried),)
     elif released:
@@ -124,19 +137,19 @@ def _with_known_content(file: LakeFile, known: LakeFile | None) -> LakeFile:
     return replace(file, sha256=known.sha256) if known and untouched else file
 
 
-def _changes(current: GenerationRecord, now: Ingredients, *, same_input: bool) -> tuple[Reason, ...]:
+def _changes(current: CurrentGeneration, now: Ingredients, *, same_input: bool) -> tuple[Reason, ...]:
     then = current.ingredients
-    differences = (
-        (Cause.INPUT_CHANGED, not same_input, "input changed"),
-        (
-            Cause.MODEL_CHANGED,
-            then.model_sha256 != now.model_sha256,  # the same bytes under a new number predict the same
-            f"scored with {_model_words(then, now)}",
-        ),
-        (Cause.SUITE_CHANGED, then.suite_fingerprint != now.suite_fingerprint, "suite changed"),
-        (Cause.CONFIG_CHANGED, then.config_fingerprint != now.config_fingerprint, "config changed"),
-    )
-    return tuple(Reason(cause=cause, text=text) for cause, differs, text in differences if differs)
+    changes = []
+    if not same_input:
+        changes.append(Reason(cause=Cause.INPUT_CHANGED, text="input changed"))
+    if then.model_sha256 != now.model_sha256:  # the same bytes under a new number predict the same
+        text = f"scored with {_model_words(then, now)}"
+        changes.append(Reason(cause=Cause.MODEL_CHANGED, text=text))
+    if then.suite_fingerprint != now.suite_fingerprint:
+        changes.append(_NEW_SUITE)
+    if then.config_fingerprint != now.config_fingerprint:
+        changes.append(_NEW_CONFIG)
+    return tuple(changes)
 
 
 def _model_words(then: Ingredients, now: Ingredients) -> str:
@@ -148,22 +161,22 @@ def _model_words(then: Ingredients, now: Ingredients) -> str:
 
 
 def _judge(
-    current: GenerationRecord, tried: tuple[AttemptRecord, ...], changes: tuple[Reason, ...]
+    current: CurrentGeneration, tried: tuple[AttemptRecord, ...], changes: tuple[Reason, ...]
 ) -> tuple[Status, tuple[Reason, ...]]:
     if current.pinned:
         return Status.PINNED, _pinned(current, changes)
     if not changes:
         return Status.FRESH, (_up_to_date(current),)
-    stale = (replace(changes[0], text=f"stale: {changes[0].text}"), *changes[1:])
+    stale = (Reason(cause=changes[0].cause, text=f"stale: {changes[0].text}"), *changes[1:])
     return (Status.FAILED, (_failure(tried), *stale)) if tried else (Status.STALE, stale)
 
 
-def _up_to_date(current: GenerationRecord) -> Reason:
-    version, content = current.ingredients.model_version, content_fingerprint(current.inputs)
+def _up_to_date(current: CurrentGeneration) -> Reason:
+    version, content = current.ingredients.model_version, current.input_fingerprint
     return Reason(cause=Cause.UP_TO_DATE, text=f"up to date (v{version}, input {content[:4]}…)")
 
 
-def _pinned(current: GenerationRecord, changes: tuple[Reason, ...]) -> tuple[Reason, ...]:
+def _pinned(current: CurrentGeneration, changes: tuple[Reason, ...]) -> tuple[Reason, ...]:
     """A pin outlives a new model, suite or config; changed input is worth a word."""
     pin = current.pin
     why = f", by {pin.by}: {pin.why}" if pin else ""
@@ -177,12 +190,12 @@ def _pinned(current: GenerationRecord, changes: tuple[Reason, ...]) -> tuple[Rea
 
 
 def _released(
-    record: PartitionRecord | None, current: GenerationRecord | None, now: Ingredients, *, same_input: bool
+    record: PartitionPast | None, current: CurrentGeneration | None, now: Ingredients, *, same_input: bool
 ) -> Waiver | None:
     """The newest waiver that nothing was published with yet, if it is for the input that is there now."""
     if record is None or not record.waivers:
         return None  # as nearly always: nothing is hashed for it
-    content = content_fingerprint(current.inputs) if current and same_input else None
+    content = current.input_fingerprint if current and same_input else None
     number = current.number if current else 0
     fitting = [
         waiver
@@ -198,7 +211,7 @@ def _release(waiver: Waiver) -> Reason:
 
 
 def _tried(
-    record: PartitionRecord | None, now: Ingredients, *, since: Waiver | None
+    record: PartitionPast | None, now: Ingredients, *, since: Waiver | None
 ) -> tuple[AttemptRecord, ...]:
     """With exactly these ingredients, and with the rules waived that are waived now."""
     return tuple(
@@ -210,7 +223,7 @@ def _tried(
     )
 
 
-def _otherwise(record: PartitionRecord | None, now: Ingredients) -> tuple[Reason, ...]:
+def _otherwise(record: PartitionPast | None, now: Ingredients) -> tuple[Reason, ...]:
     """`blocked before the model changed`: the newest try, which does not count any more."""
     last = record.attempts[0] if record and record.attempts else None
     if last is None or last.ingredients is None:

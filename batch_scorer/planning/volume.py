@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from batch_scorer.core.partitions import Partition, PartitionValue
 from batch_scorer.core.plans import PartitionPlan, Plan
-from batch_scorer.core.records import PartitionRecord
+from batch_scorer.core.records import PartitionPast
 from batch_scorer.core.volume import FEWEST_PUBLISHED, VolumeBaseline
 from batch_scorer.planning.calendar import day_before, first_day_of
 
@@ -23,7 +23,7 @@ _Series = tuple[tuple[str, ...], tuple[PartitionValue, ...]]
 _NightlyRows = tuple[dt.date, int]
 
 
-def with_baselines(job: Job, plan: Plan, records: Mapping[Partition, PartitionRecord]) -> Plan:
+def with_baselines(job: Job, plan: Plan, records: Mapping[Partition, PartitionPast]) -> Plan:
     """The plan with the history that each SCORE partition's rows will be held against.
 
     records: all of the job's, not only those of the partitions that were asked for.
@@ -36,7 +36,7 @@ def with_baselines(job: Job, plan: Plan, records: Mapping[Partition, PartitionRe
 
 
 def volume_baselines(
-    partitions: Iterable[Partition], records: Iterable[PartitionRecord], against: dt.timedelta
+    partitions: Iterable[Partition], records: Iterable[PartitionPast], against: dt.timedelta
 ) -> dict[Partition, VolumeBaseline]:
     """For each of the partitions that has a date. against: how far back, a begun day counted whole.
 
@@ -50,7 +50,7 @@ def volume_baselines(
     for record in records:
         series, day = _series(record.partition), record.partition.date
         if record.current is not None and day is not None and series in due:
-            history[series].append((day, record.current.rows.n_read))
+            history[series].append((day, record.current.n_read))
     return {
         days[day]: baseline
         for series, days in due.items()

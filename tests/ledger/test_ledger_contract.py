@@ -12,7 +12,15 @@ from sqlalchemy.exc import StatementError
 from batch_scorer.core.chunks import NO_ROWS, Accounting, ChunkCost
 from batch_scorer.core.errors import DamageFound, LeaseLost, UsageError
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.records import AttemptState, GenerationState, RunState
+from batch_scorer.core.records import (
+    AttemptState,
+    ChainEnd,
+    GenerationState,
+    PartitionPast,
+    Pin,
+    RunState,
+    past_of,
+)
 from batch_scorer.core.runs import Pace
 from batch_scorer.ledger.ledger import Ledger
 from tests.ledger.conftest import (
@@ -249,6 +257,44 @@ def test_partition_records_hold_the_newest_published_generation_of_each(ledger: 
         DAY: newest,
         TWIN: other,
     }
+
+
+def test_a_plan_is_told_the_same_without_input_files(ledger: Ledger) -> None:
+    """Pins, failures, waivers and partitions that were never published included."""
+    publish(ledger, 1)
+    publish(ledger, 2, pin=Pin(by="ana", at=NOW, why="good"))
+    publish(ledger, 1, partition=TWIN)
+    publish(ledger, 9, job="fares")
+    begin(ledger, make_generation(3))
+    never = Partition(names=("ds",), values=(7,))
+    ledger.record_attempt(make_attempt())
+    ledger.record_attempt(make_attempt(partition=never, partition_path=never.path))
+    ledger.record_waiver(make_waiver(after_generation=2), TOKEN)
+    full = {partition: past_of(record) for partition, record in ledger.partition_records("tips").items()}
+    pasts = ledger.pasts("tips")
+    assert set(pasts) == {DAY, TWIN, never}
+    assert pasts == {partition: _without_inputs(past) for partition, past in full.items()}
+
+
+def _without_inputs(past: PartitionPast) -> PartitionPast:
+    return past if past.current is None else replace(past, current=replace(past.current, inputs=None))
+
+
+def test_the_next_generation_follows_the_current_one_under_a_number_that_nobody_ever_had(
+    ledger: Ledger,
+) -> None:
+    assert ledger.chain_end("tips", DAY) == ChainEnd(last_number=0, manifest_sha256=None)
+    begin(ledger, make_generation(1))
+    ledger.abandon_publish("tips", DAY, 1)
+    assert ledger.chain_end("tips", DAY) == ChainEnd(last_number=1, manifest_sha256=None)
+    publish(ledger, 2, manifest_sha256="aa" * 32)
+    publish(ledger, 3, manifest_sha256="bb" * 32)
+    publish(ledger, 7, partition=TWIN)
+    publish(ledger, 9, job="fares")
+    assert ledger.chain_end("tips", DAY) == ChainEnd(last_number=3, manifest_sha256="bb" * 32)
+    begin(ledger, make_generation(4))
+    ledger.abandon_publish("tips", DAY, 4)
+    assert ledger.chain_end("tips", DAY) == ChainEnd(last_number=4, manifest_sha256="bb" * 32)
 
 
 def test_attempts_count_since_the_current_generation_newest_first(ledger: Ledger) -> None:

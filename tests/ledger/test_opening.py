@@ -224,6 +224,7 @@ def test_the_ledger_loads_no_data_library() -> None:
 
 
 _VERSION_1 = """
+    ALTER TABLE generations DROP COLUMN input_fingerprint;
     DROP TABLE currents; DROP INDEX attempts_in_state;
     DROP TABLE holders; DROP TABLE openings; DROP TABLE leases; DROP TABLE waivers;
     CREATE TABLE leases (job VARCHAR, partition_path VARCHAR, token VARCHAR);
@@ -248,6 +249,9 @@ def test_a_ledger_of_version_1_is_brought_up_to_date_with_what_it_holds(path: Pa
         raw.executescript(_VERSION_1)
     ledger = open_ledger(path)
     assert ledger.generation("tips", DAY, None) == generation
+    current = ledger.pasts("tips")[DAY].current
+    assert current is not None
+    assert current.input_fingerprint == generation.input_fingerprint
     assert ledger.leases("tips") == ()
     assert publish(ledger, 2, pin=Pin(by="ana", at=NOW, why="good")).pinned
     assert ledger.waivers("tips", DAY) == ()
@@ -255,6 +259,7 @@ def test_a_ledger_of_version_1_is_brought_up_to_date_with_what_it_holds(path: Pa
 
 
 _VERSION_3 = """
+    ALTER TABLE generations DROP COLUMN input_fingerprint;
     DROP TABLE currents; DROP INDEX attempts_in_state;
     DROP INDEX runs_of_parent;
     ALTER TABLE runs DROP COLUMN parent_run_id;

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from batch_scorer.config.job import Job
-from batch_scorer.core.chunks import Accounting
 from batch_scorer.core.lakefiles import (
     FileStamp,
     Inventory,
@@ -25,10 +24,9 @@ from batch_scorer.core.plans import PartitionPlan, Plan, Selection
 from batch_scorer.core.records import (
     AttemptRecord,
     AttemptState,
-    GenerationRecord,
-    GenerationState,
+    CurrentGeneration,
     Ingredients,
-    PartitionRecord,
+    PartitionPast,
     Pin,
 )
 from batch_scorer.core.waivers import Waived, Waiver
@@ -126,29 +124,24 @@ def make_ingredients(found: PartitionFiles, **changes: Any) -> Ingredients:
 
 def published(
     found: PartitionFiles, *, number: int = 1, pinned: bool = False, n_read: int = 10, **ingredients: Any
-) -> PartitionRecord:
+) -> PartitionPast:
     """found was scored; every file's content is `"5f2e…"`."""
-    generation = GenerationRecord(
-        job="tips",
-        partition=found.partition,
+    inputs = tuple(replace(file, sha256="5f2e" * 16) for file in found.files)
+    current = CurrentGeneration(
         number=number,
         run_id="01JQ8Z",
-        state=GenerationState.PUBLISHED,
         ingredients=make_ingredients(found, **ingredients),
-        inputs=tuple(replace(file, sha256="5f2e" * 16) for file in found.files),
-        output_names=("part-00000.parquet",),
-        rows=Accounting(n_read=n_read, n_scored=n_read),
-        manifest_sha256="m" * 64,
-        created_at=LONG_AGO,
-        published_at=LONG_AGO,
+        input_fingerprint=content_fingerprint(inputs),
+        n_read=n_read,
         pin=Pin(by="ana", at=LONG_AGO, why="v6 is good") if pinned else None,
+        inputs=inputs,
     )
-    return PartitionRecord(partition=found.partition, current=generation)
+    return PartitionPast(partition=found.partition, current=current)
 
 
 def tried(
-    record: PartitionRecord | None, found: PartitionFiles, *states: AttemptState, **ingredients: Any
-) -> PartitionRecord:
+    record: PartitionPast | None, found: PartitionFiles, *states: AttemptState, **ingredients: Any
+) -> PartitionPast:
     """The record with attempts since the current generation, newest first."""
     attempts = tuple(
         AttemptRecord(
@@ -166,18 +159,18 @@ def tried(
         )
         for state in states
     )
-    return replace(record or PartitionRecord(partition=found.partition), attempts=attempts)
+    return replace(record or PartitionPast(partition=found.partition), attempts=attempts)
 
 
 def released(
-    record: PartitionRecord,
+    record: PartitionPast,
     found: PartitionFiles,
     why: str = "fares are right",
     *,
     at: dt.datetime = LONG_AGO,
     after_generation: int | None = None,
     content: str | None = None,
-) -> PartitionRecord:
+) -> PartitionPast:
     """The record with a waiver for these files, whose content is `"5f2e…"`."""
     files = tuple(replace(file, sha256="5f2e" * 16) for file in found.files)
     current = record.current.number if record.current else 0
@@ -202,7 +195,7 @@ def plan_for() -> PlanFor:
     def build(
         job: Job,
         *found: PartitionFiles,
-        records: list[PartitionRecord] | None = None,
+        records: list[PartitionPast] | None = None,
         refused: tuple[RefusedDirectory, ...] = (),
         now: dt.datetime = NOW,
         **selection: Any,

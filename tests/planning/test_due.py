@@ -9,7 +9,7 @@ import pytest
 
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Action, Cause, Plan, Reprocess
-from batch_scorer.core.records import AttemptState, PartitionRecord
+from batch_scorer.core.records import AttemptState, PartitionPast
 from tests.planning.conftest import (
     NOW,
     V6,
@@ -303,7 +303,7 @@ def test_undated_partitions_are_due_again_when_their_input_changed(plan_for: Pla
     def region(name: str, size: int = 100) -> Any:
         return make_found(Partition(names=("region",), values=(name,)), size=size)
 
-    records: list[PartitionRecord] = [
+    records: list[PartitionPast] = [
         published(region("eu", 99)),
         published(region("us"), **V6),
     ]

@@ -12,7 +12,7 @@ from batch_scorer.config.job import Job
 from batch_scorer.core.lakefiles import PartitionFiles
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Action, Plan, Reprocess
-from batch_scorer.core.records import AttemptState, PartitionRecord
+from batch_scorer.core.records import AttemptState, PartitionPast
 from batch_scorer.planning.explaining import Compared, Explanation, explain
 from tests.planning.conftest import (
     LONG_AGO,
@@ -32,13 +32,13 @@ from tests.planning.conftest import (
 FAILED, BLOCKED = AttemptState.FAILED, AttemptState.BLOCKED
 
 
-def explained(job: Job, plan: Plan, record: PartitionRecord | None, **known: Any) -> Explanation:
+def explained(job: Job, plan: Plan, record: PartitionPast | None, **known: Any) -> Explanation:
     of = {"now": NOW, "lease": None, "code_then": None, "code_now": "0.2.0", **known}
     return explain(job, plan, only(plan), record, **of)
 
 
 def rule(
-    plan_for: PlanFor, job: Job, found: PartitionFiles, record: PartitionRecord | None, **asked: Any
+    plan_for: PlanFor, job: Job, found: PartitionFiles, record: PartitionPast | None, **asked: Any
 ) -> str:
     plan = plan_for(job, found, records=[record] if record else [], **asked)
     return explained(job, plan, record).rule

@@ -15,8 +15,9 @@ from batch_scorer.config.job import Job
 from batch_scorer.core.lakefiles import Inventory, PartitionFiles
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Action, Plan, Selection
-from batch_scorer.core.records import AttemptState, PartitionRecord
+from batch_scorer.core.records import AttemptState, PartitionPast
 from batch_scorer.planning.plan import build_plan
+from batch_scorer.planning.staleness import needs_inputs
 from tests.planning.conftest import V6, april, make_found, make_job, make_model, published, tried
 
 FAILED, BLOCKED = AttemptState.FAILED, AttemptState.BLOCKED
@@ -26,7 +27,7 @@ TODAY = dt.date(2024, 4, 30)
 def plan_on(
     job: Job,
     found: Sequence[PartitionFiles],
-    records: dict[Partition, PartitionRecord],
+    records: dict[Partition, PartitionPast],
     today: dt.date = TODAY,
     model: int = 7,
 ) -> Plan:
@@ -58,7 +59,7 @@ class Nights:
     poison: Set[Partition] = frozenset()
     max_failed: int | None = None
     found: dict[Partition, PartitionFiles] = field(default_factory=dict)
-    records: dict[Partition, PartitionRecord] = field(default_factory=dict)
+    records: dict[Partition, PartitionPast] = field(default_factory=dict)
     tries: list[Partition] = field(default_factory=list)
 
     def arrive(self, *partitions: Partition) -> None:
@@ -191,7 +192,7 @@ def test_the_nights_until_everything_is_whole_are_bounded(
     assert all(nights.tries.count(each) == 1 for each in lake - poison)
 
 
-def _record(partition: Partition, kind: str) -> PartitionRecord | None:
+def _record(partition: Partition, kind: str) -> PartitionPast | None:
     found = make_found(partition)
     match kind:
         case "missing":
@@ -226,7 +227,7 @@ jobs = st.builds(
 )
 
 
-def _lake(history: dict[Partition, str]) -> tuple[list[PartitionFiles], dict[Partition, PartitionRecord]]:
+def _lake(history: dict[Partition, str]) -> tuple[list[PartitionFiles], dict[Partition, PartitionPast]]:
     records = {partition: _record(partition, kind) for partition, kind in history.items()}
     return [make_found(partition) for partition in history], {p: r for p, r in records.items() if r}
 
@@ -240,6 +241,25 @@ def test_the_order_in_which_facts_are_told_changes_no_plan(
     retold = dict(data.draw(st.permutations(list(records.items()))))
     one, other = plan_on(job, found, records), plan_on(job, shuffled, retold)
     assert replace(one, refreshed=()) == replace(other, refreshed=())
+
+
+@given(history=histories, job=jobs)
+def test_a_plan_needs_input_files_only_of_partitions_whose_stamps_moved(
+    history: dict[Partition, str], job: Job
+) -> None:
+    found, records = _lake(history)
+    light = {
+        files.partition: _without_inputs(records[files.partition], files)
+        for files in found
+        if files.partition in records
+    }
+    assert plan_on(job, found, light) == plan_on(job, found, records)
+
+
+def _without_inputs(record: PartitionPast, found: PartitionFiles) -> PartitionPast:
+    if record.current is None or needs_inputs(record, found):
+        return record
+    return replace(record, current=replace(record.current, inputs=None))
 
 
 @given(history=histories, job=jobs)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from batch_scorer.core.lakefiles import PartitionFiles
+from batch_scorer.core.lakefiles import PartitionFiles, content_fingerprint
 from batch_scorer.core.plans import Cause
-from batch_scorer.core.records import AttemptState, PartitionRecord
-from batch_scorer.planning.staleness import Assessment, Status, assess, needs_content
+from batch_scorer.core.records import AttemptState, PartitionPast
+from batch_scorer.planning.staleness import Assessment, Status, assess, needs_content, needs_inputs
 from tests.planning.conftest import (
     LONG_AGO,
     V6,
@@ -129,7 +129,9 @@ def test_on_object_stores_the_etag_decides_without_hashing() -> None:
 
     record = published(stored("one"))
     assert record.current is not None
-    record = replace(record, current=replace(record.current, inputs=stored("one").files))
+    files = stored("one").files
+    current = replace(record.current, inputs=files, input_fingerprint=content_fingerprint(files))
+    record = replace(record, current=current)
     assert needs_content(record, stored("two")) == ()
     assert assess(record, stored("two"), make_ingredients(stored("two"))).has(Cause.INPUT_CHANGED)
 
@@ -205,7 +207,7 @@ def test_a_pinned_generation_is_kept_whatever_was_released() -> None:
 
 
 @pytest.mark.parametrize("base", [None, published(FOUND)])
-def test_only_tries_since_the_release_count(base: PartitionRecord | None) -> None:
+def test_only_tries_since_the_release_count(base: PartitionPast | None) -> None:
     record = released(tried(base, FOUND, BLOCKED, BLOCKED), FOUND, at=LONG_AGO + dt.timedelta(hours=1))
     before = assess(record, FOUND, make_ingredients(FOUND))
     assert (before.status, before.tries) == (Status.RELEASED, 0)
@@ -213,3 +215,14 @@ def test_only_tries_since_the_release_count(base: PartitionRecord | None) -> Non
     since = assess(record, FOUND, make_ingredients(FOUND))
     assert (since.status, since.tries) == (Status.FAILED, 1)
     assert since.reasons[0].cause is Cause.BLOCKED_BEFORE
+
+
+def test_input_that_moved_is_never_judged_without_knowing_what_it_was() -> None:
+    record = published(FOUND)
+    assert record.current is not None
+    light = replace(record, current=replace(record.current, inputs=None))
+    assert assess(light, FOUND, make_ingredients(FOUND)).status is Status.FRESH
+    asked = (needs_inputs(light, FOUND), needs_inputs(light, TOUCHED), needs_inputs(None, TOUCHED))
+    assert asked == (False, True, False)
+    with pytest.raises(ValueError, match="stamps of ds=2024-04-09 moved"):
+        assess(light, TOUCHED, make_ingredients(TOUCHED))

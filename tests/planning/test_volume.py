@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.records import PartitionRecord
+from batch_scorer.core.records import PartitionPast
 from batch_scorer.core.volume import FEWEST_PUBLISHED, VolumeBaseline
 from batch_scorer.planning.volume import volume_baselines
 from tests.planning.conftest import PlanFor, april, make_found, make_job, only, published
@@ -26,11 +26,11 @@ def partition(n: int, region: str = "eu") -> Partition:
     return Partition(names=("region", "ds"), values=(region, FIRST + dt.timedelta(days=n)))
 
 
-def record(of: Partition, n_read: int) -> PartitionRecord:
+def record(of: Partition, n_read: int) -> PartitionPast:
     return published(make_found(of), n_read=n_read)
 
 
-def days_of_april(rows: Mapping[int, int]) -> list[PartitionRecord]:
+def days_of_april(rows: Mapping[int, int]) -> list[PartitionPast]:
     return [record(april(n), n_read) for n, n_read in rows.items()]
 
 
@@ -48,7 +48,7 @@ def test_the_median_is_of_the_days_before_and_not_of_its_own_or_later_days(plan_
 
 
 def test_fewer_than_seven_published_partitions_have_no_median(plan_for: PlanFor) -> None:
-    failed = PartitionRecord(partition=april(2))
+    failed = PartitionPast(partition=april(2))
     records = [*days_of_april(dict.fromkeys(range(3, 9), 10)), failed]
     plan = plan_for(WEEK, make_found(april(9)), records=records, partitions=(("ds", "2024-04-09"),))
     baseline = only(plan).volume_baseline
@@ -146,7 +146,7 @@ def test_a_hundred_thousand_partitions_and_a_long_window_are_not_quadratic() -> 
     partitions = [partition(n, f"r{region}") for region in range(10) for n in range(10_000)]
     currents = [record(partitions[0], n_read).current for n_read in range(997)]
     records = [
-        PartitionRecord(partition=each, current=currents[7 * n % 997]) for n, each in enumerate(partitions)
+        PartitionPast(partition=each, current=currents[7 * n % 997]) for n, each in enumerate(partitions)
     ]
     started = time.process_time()
     baselines = volume_baselines(partitions, records, dt.timedelta(days=10_000))

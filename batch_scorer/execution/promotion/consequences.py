@@ -10,7 +10,7 @@ from batch_scorer.config.cron import next_time
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Action, Cause, ModelChoice, PartitionPlan, Plan, Selection
-from batch_scorer.core.records import Ingredients, PartitionRecord
+from batch_scorer.core.records import Ingredients, PartitionPast
 from batch_scorer.execution.promotion.uses import AliasUse
 from batch_scorer.execution.survey import decided
 
@@ -57,7 +57,7 @@ def consequence(use: AliasUse, version: ModelPin, now: dt.datetime) -> Consequen
 
 
 def consequence_of(
-    plan: Plan, records: Mapping[Partition, PartitionRecord], due_at: dt.datetime | None
+    plan: Plan, records: Mapping[Partition, PartitionPast], due_at: dt.datetime | None
 ) -> Consequence:
     """Pure. plan: of all partitions of the job, at due_at. records: of the same job."""
     outdated = [entry for entry in plan.entries if _is_outdated(entry)]
@@ -83,12 +83,12 @@ def _is_outdated(entry: PartitionPlan) -> bool:
     return entry.base_generation is not None and has_other_model
 
 
-def _other_model(plan: Plan, entry: PartitionPlan, records: Mapping[Partition, PartitionRecord]) -> bool:
+def _other_model(plan: Plan, entry: PartitionPlan, records: Mapping[Partition, PartitionPast]) -> bool:
     used = _ingredients(entry, records)
     return used is not None and used.model_sha256 != plan.model.sha256
 
 
-def _ingredients(entry: PartitionPlan, records: Mapping[Partition, PartitionRecord]) -> Ingredients | None:
+def _ingredients(entry: PartitionPlan, records: Mapping[Partition, PartitionPast]) -> Ingredients | None:
     record = records.get(entry.partition) if entry.partition else None
     return record.current.ingredients if record and record.current else None
 

@@ -24,7 +24,6 @@ from batch_scorer.core.leases import Opening
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Plan
-from batch_scorer.core.records import GenerationState
 from batch_scorer.core.waivers import Waived
 from batch_scorer.execution.parts import JobParts
 
@@ -55,10 +54,8 @@ def open_generation(
 
     Raises: LeaseLost, OutputUnwritable, DiskFull.
     """
-    history = parts.ledger.generations(parts.job.name, partition)  # newest first
-    current = next((record for record in history if record.state is GenerationState.PUBLISHED), None)
-    number = 1 + max((record.number for record in history), default=0)
-    follows = current.manifest_sha256 if current else None
+    end = parts.ledger.chain_end(parts.job.name, partition)
+    number, follows = end.last_number + 1, end.manifest_sha256
     found = opening_of(parts, partition)
     # The same number and the same one before it: nothing was published or burnt since it was opened.
     if found is not None and (found.key, found.number, found.previous_sha256) == (key, number, follows):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import os
 import shutil
 import sqlite3
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from batch_scorer.core.lakefiles import FileStamp, LakeFile, PartitionFiles
+from batch_scorer.core.lakefiles import FileStamp, LakeFile, PartitionFiles, content_fingerprint
 from batch_scorer.core.partitions import Partition
 from benchmarks.inputs.projects import Project, make_project
 from benchmarks.inputs.rides import make_lake, make_models
@@ -110,10 +111,11 @@ def _path(i: int) -> str:
 
 
 def _stamps(lake: Path, n: int) -> list[PartitionFiles]:
-    return [_partition_files(lake, _path(i)) for i in range(n)]
+    content = hashlib.sha256((lake / _path(0) / _FILE).read_bytes()).hexdigest()  # all have the same
+    return [_partition_files(lake, _path(i), content) for i in range(n)]
 
 
-def _partition_files(lake: Path, path: str) -> PartitionFiles:
+def _partition_files(lake: Path, path: str, content: str) -> PartitionFiles:
     found = (lake / path / _FILE).stat()
     stamp = FileStamp(
         size=found.st_size, mtime_ns=found.st_mtime_ns, ctime_ns=found.st_ctime_ns, inode=found.st_ino
@@ -122,7 +124,7 @@ def _partition_files(lake: Path, path: str) -> PartitionFiles:
     return PartitionFiles(
         partition=Partition(names=(name,), values=(value,)),
         directory=path,
-        files=(LakeFile(path=f"{path}/{_FILE}", stamp=stamp),),
+        files=(LakeFile(path=f"{path}/{_FILE}", stamp=stamp, sha256=content),),
     )
 
 
@@ -147,6 +149,8 @@ def _moved(example: _Row, found: PartitionFiles) -> _Row:
         key: value.replace(str(_FIRST_DAY), day) if isinstance(value, str) else value
         for key, value in example.items()
     }
+    if "input_fingerprint" in row:
+        row["input_fingerprint"] = content_fingerprint(found.files)
     if "stamps" in row:
         row["stamps"] = found.stamp_fingerprint
     if "inode" in row:
