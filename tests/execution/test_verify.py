@@ -16,8 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from batch_scorer.lake import reader
 from tests import taxi
 from tests.conftest import TaxiProject
+from tests.execution import dirty
 
 Damage = Callable[[TaxiProject], object]
 
@@ -378,6 +380,37 @@ def test_rescore_agrees_with_a_run_that_filtered_limited_and_cut_its_input(
     assert project.cli("run", "taxi_tips").code == 0
     result = project.cli("--json", "verify", "taxi_tips", "--deep", "--rescore", "9999").lines[-1]
     assert (result["exit_code"], result["n_rescored"]) == (0, len(project.published(0)))
+
+
+def test_rescore_cuts_batches_as_the_run_did_where_only_a_suite_reads_a_wide_column(
+    make_project: Callable[..., TaxiProject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last bits of dense algebra depend on the batch."""
+    for name in ("BATCH_BYTES", "_MOST_BYTES"):
+        monkeypatch.setattr(f"batch_scorer.core.batches.{name}", 16_000)
+    project = make_project(1, validate={"input": [{"suite": "rides_input"}]})
+    for file in project.day(0).glob("*.parquet"):
+        table = pq.read_table(file)
+        table = table.append_column("note", pa.array(["x" * 300] * len(table)))
+        pq.write_table(table, file, row_group_size=200)
+    dirty.write_suite(project, dirty.expectation("expect_column_values_to_not_be_null", column="note"))
+    sizes: dict[str, list[int]] = {"run": [], "rescore": []}
+    read = reader.read_chunk
+
+    def reading(who: str) -> Callable[..., Any]:
+        def read_chunk(*args: Any) -> Any:
+            for batch in read(*args):
+                sizes[who].append(batch.features.num_rows)
+                yield batch
+
+        return read_chunk
+
+    monkeypatch.setattr("batch_scorer.execution.chunk.read_chunk", reading("run"))
+    monkeypatch.setattr("batch_scorer.execution.auditing.rescore.read_chunk", reading("rescore"))
+    assert project.cli("run", "taxi_tips").code == 0
+    assert project.cli("verify", "taxi_tips", "--rescore", "9999").code == 0
+    assert max(sizes["run"]) < 100
+    assert sorted(sizes["rescore"]) == sorted(sizes["run"])
 
 
 def test_a_lost_ledger_is_one_finding_with_the_command_that_rebuilds_it(copied: TaxiProject) -> None:

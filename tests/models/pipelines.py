@@ -235,7 +235,7 @@ _SPARSE = {name for name in PREPARATIONS if "sparse" in name} | {
     "one column twice",
     "imputed, scaled and one-hot",
 }
-_WITH_NAN = {"ordinal with passthrough", "scaled after all"}
+_WITH_NAN = {"ordinal with passthrough", "ordinal, missing encoded, rest passed", "scaled after all"}
 _TAKING_NAN = {name for name in FINALS if "boosted" in name or "forest" in name or "tree" in name}
 _TAKING_NAN |= {"large leaves"}
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
-from batch_scorer.core.chunks import Chunk, ReadSpec
+from batch_scorer.core.chunks import Chunk, ReadSpec, output_columns
 from batch_scorer.core.errors import BatchScorerError, ConfigInvalid, InputError, ModelError, StoreUnavailable
 from batch_scorer.core.findings import Finding, FindingKind, PartitionFacts
 from batch_scorer.core.lakefiles import Footer, LakeFile, PartitionFiles
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.records import Manifest
+from batch_scorer.execution.checking import columns_checked, suite_scans
 from batch_scorer.execution.chunk import make_importable
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.pinning import trusted_pin
@@ -94,7 +95,7 @@ def _compared(
     n_rows: int,
 ) -> Rescored:
     footers = [read_footer(parts.storage, parts.input_root, file) for file in found.files]
-    spec = read_spec(parts, pin, found, footers)
+    spec = _as_the_run_read(parts, read_spec(parts, pin, found, footers), footers)
     published = [f"{facts.path}/{file.name}" for file in manifest.outputs]
     names = tuple(column.name for column in parts.job.model.output)
     n_done, differences = 0, list[ScoreDifference]()
@@ -112,6 +113,12 @@ def _compared(
             return Rescored(findings=(facts.finding(FindingKind.FILE_UNREADABLE, facts.directory, what),))
         n_done += table.num_rows
     return Rescored(n_rows=n_done, findings=tuple(_differs(facts, each) for each in differences))
+
+
+def _as_the_run_read(parts: JobParts, spec: ReadSpec, footers: Sequence[Footer]) -> ReadSpec:
+    """With what suites look at: batches are cut by the bytes of all columns that are read."""
+    columns = output_columns(spec.carried, parts.job.model.output)
+    return replace(spec, checked=columns_checked(suite_scans(parts, footers, columns)))
 
 
 def _sample(

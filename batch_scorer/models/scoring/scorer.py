@@ -94,7 +94,8 @@ def scorer_for(model: LoadedModel, method: Method, compiled: Compiled) -> Scorer
     if compiled is Compiled.OFF:
         return Scorer(model, method, Uncompiled(reason="compute.compiled is off"))
     if method not in model.ways:
-        model.ways[method] = _way(model, method)
+        # Another thread may have found out meanwhile, and scored: what it says of the plan stays.
+        model.ways.setdefault(method, _way(model, method))
     way = model.ways[method]
     if compiled is Compiled.REQUIRE and isinstance(way, Uncompiled):
         raise NotCompilable(

@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from scipy import sparse
+from sklearn.base import BaseEstimator
 
 from batch_scorer.core.models import Method, Signature
+from batch_scorer.models.estimators import fitted_parts
 from batch_scorer.models.scoring.compiled.comparing import same_bits
-from batch_scorer.models.scoring.compiled.finals import final_for
+from batch_scorer.models.scoring.compiled.finals import OwnCall, final_for
 from batch_scorer.models.scoring.compiled.original import Original
 from batch_scorer.models.scoring.compiled.pipeline import CompiledPipeline
 from batch_scorer.models.scoring.compiled.plan import Form, Plan, tracks_of
 from batch_scorer.models.scoring.compiled.probes import probes
 from batch_scorer.models.scoring.compiled.reasons import Differs, NotCompiled, Unusual
-from batch_scorer.models.scoring.compiled.recognising.anatomy import anatomy
+from batch_scorer.models.scoring.compiled.recognising.anatomy import anatomy, is_of_sklearn
 
 Examples = list[tuple[str, pa.Table]]
 
@@ -35,7 +37,10 @@ def compile_pipeline(
     examples = [*([("golden rows", golden)] if golden is not None and len(golden) > 1 else [])]
     examples += probes(estimator, signature)
     plan = Plan(signature=signature, tracks=tracks, form=_form(original, examples, len(tracks)))
-    compiled = CompiledPipeline(original=original, plan=plan, final=final_for(parts.final, method, plan))
+    final = final_for(parts.final, method, plan)
+    if not parts.steps and isinstance(final, OwnCall):
+        _require_plain_reader(parts.final)
+    compiled = CompiledPipeline(original=original, plan=plan, final=final)
     prove(compiled, examples)
     return compiled
 
@@ -61,6 +66,17 @@ def prove(compiled: CompiledPipeline, examples: Iterable[tuple[str, pa.Table]]) 
         n_answers += 1
     if not n_answers:
         raise NotCompiled(reason)
+
+
+def _require_plain_reader(estimator: Any) -> None:
+    """One that makes an array of a data frame first of all, so that it may as well be given the array.
+
+    Raises: NotCompiled.
+    """
+    others = [part for part in fitted_parts(estimator) if part is not estimator]
+    if not is_of_sklearn(type(estimator)) or any(isinstance(part, BaseEstimator) for part in others):
+        name = type(estimator).__name__
+        raise NotCompiled(f"no step comes before a {name}, which may read data frames itself")
 
 
 def _form(original: Original, examples: Examples, n_columns: int) -> Form:

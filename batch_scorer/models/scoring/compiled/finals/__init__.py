@@ -11,7 +11,7 @@ from batch_scorer.models.scoring.compiled.finals.forests import in_order
 from batch_scorer.models.scoring.compiled.finals.linear import linear
 from batch_scorer.models.scoring.compiled.plan import Plan
 
-__all__ = ["Final", "final_for"]
+__all__ = ["Final", "OwnCall", "final_for"]
 
 
 def final_for(estimator: Any, method: Method, plan: Plan) -> Final:

@@ -65,4 +65,6 @@ class InOrder:
 def in_order(estimator: Any, method: Method) -> InOrder | None:
     if type(estimator) not in _KNOWN or method not in _METHODS:
         return None
+    if getattr(estimator, "init", None) not in (None, "zero"):
+        return None  # boosting begins with what that estimator says, and dense algebra rounds by the batch
     return InOrder(estimator, method)

@@ -19,6 +19,7 @@ from batch_scorer.core.models import Method
 from batch_scorer.models.scoring.compiled.finals.final import answering
 from batch_scorer.models.scoring.compiled.plan import Plan, Run
 from batch_scorer.models.scoring.compiled.reasons import Unusual
+from batch_scorer.models.scoring.compiled.recognising.anatomy import is_of_sklearn
 from batch_scorer.models.scoring.compiled.running.table import Table
 
 
@@ -119,6 +120,8 @@ def linear(estimator: Any, method: Method, plan: Plan) -> Linear | None:
 
 def _question(estimator: Any) -> str | None:
     kind = type(estimator)
+    if not is_of_sklearn(kind):  # what it does to a decision may look at the features again
+        return None
     if getattr(kind, "decision_function", None) is LinearClassifierMixin.decision_function:
         return "decision_function"
     plain = (LinearModel._decision_function, BaseSGDRegressor._decision_function)

@@ -10,6 +10,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from batch_scorer.models.scoring.compiled.reasons import NotCompiled
+from batch_scorer.models.scoring.compiled.recognising.anatomy import require_own_methods
 from batch_scorer.models.scoring.compiled.recognising.encoders import ENCODERS
 from batch_scorer.models.scoring.compiled.recognising.numbers import NUMBERS
 from batch_scorer.models.scoring.compiled.recognising.tracks import Block
@@ -32,6 +33,7 @@ def follow(name: str, transformer: Any, block: Block) -> Block:
     if _gives_frames(transformer):
         raise NotCompiled(f'step "{name}" gives data frames (set_output)')
     try:
+        require_own_methods(transformer)
         return known(transformer, block)
     except NotCompiled as reason:
         raise NotCompiled(f'step "{name}": {reason}') from None

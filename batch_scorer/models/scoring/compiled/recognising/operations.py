@@ -70,6 +70,7 @@ class Apply:
     ufunc: np.ufunc
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
+        require_no_infinity(values)
         result: np.ndarray = self.ufunc(values)
         require_no_infinity(result)
         return result
