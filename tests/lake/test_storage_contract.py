@@ -98,6 +98,30 @@ def test_many_directories_are_listed_as_one_by_one_and_in_their_order(lake: Lake
     assert isinstance(missing, FileNotFoundError)
 
 
+@pytest.mark.parametrize("n_wanted", [3, 12])
+def test_a_key_that_no_path_can_be_spoils_the_listing_of_its_own_directory_only(
+    bucket: Bucket, n_wanted: int
+) -> None:
+    for day in range(10, 10 + n_wanted):
+        bucket.direct.put(f"lake/day={day}/a.parquet", b"a")
+    _put_raw(bucket, "lake/day=11//twice.parquet")
+    storage = ObjectStorage(options=bucket.store.options)
+    good, bad, *others = storage.list_each(
+        bucket.url + "/lake", [f"day={day}" for day in range(10, 10 + n_wanted)]
+    )
+    assert all(isinstance(each, tuple) for each in (good, *others))
+    assert isinstance(bad, OSError)
+    assert "no path can be" in str(bad)
+
+
+def _put_raw(bucket: Bucket, key: str) -> None:
+    """As other tools write it: ours refuses such keys."""
+    import boto3
+
+    client = boto3.client("s3", endpoint_url=bucket.direct.options.endpoint, region_name="us-east-1")
+    client.put_object(Bucket=bucket.name, Key=key, Body=b"b")
+
+
 def _named(entries: object) -> object:
     return sorted(entries, key=lambda entry: entry.name) if isinstance(entries, tuple) else entries
 
