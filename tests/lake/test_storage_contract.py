@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import requests
 
-from batch_scorer.core.errors import ConfigInvalid
+from batch_scorer.core.errors import ConfigInvalid, FileUnreadable
+from batch_scorer.lake.failures import as_input_error
 from batch_scorer.lake.object_storage import ObjectStorage
 from batch_scorer.lake.storage import Kind, LakeStorage, LocalStorage, storage_for
 from batch_scorer.stores import objects
@@ -111,15 +113,15 @@ def test_a_key_that_no_path_can_be_spoils_the_listing_of_its_own_directory_only(
     )
     assert all(isinstance(each, tuple) for each in (good, *others))
     assert isinstance(bad, OSError)
-    assert "no path can be" in str(bad)
+    refusal = as_input_error(bad, where="day=11")
+    assert isinstance(refusal, FileUnreadable)
+    assert "a key that no path can be" in refusal.what
 
 
 def _put_raw(bucket: Bucket, key: str) -> None:
     """As other tools write it: ours refuses such keys."""
-    import boto3
-
-    client = boto3.client("s3", endpoint_url=bucket.direct.options.endpoint, region_name="us-east-1")
-    client.put_object(Bucket=bucket.name, Key=key, Body=b"b")
+    url = f"{bucket.direct.options.endpoint}/{bucket.name}/{key}"
+    requests.put(url, data=b"b", timeout=30).raise_for_status()
 
 
 def _named(entries: object) -> object:
