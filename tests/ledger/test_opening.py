@@ -102,6 +102,11 @@ def test_a_new_ledger_knows_its_version_and_birthday(tmp_path: Path) -> None:
     assert tuple(row) == (newest_version(), "2024-04-01T00:00:00.000000Z")
 
 
+def test_the_page_on_the_format_names_this_version() -> None:
+    page = Path(__file__).parents[2].joinpath("docs/format.md").read_text()
+    assert f"`ledger_info.schema_version` is {newest_version()}." in page
+
+
 def test_a_ledger_of_a_newer_batch_scorer_is_refused(path: Path) -> None:
     with sqlite3.connect(path) as raw:
         raw.execute("UPDATE ledger_info SET schema_version = 99")
