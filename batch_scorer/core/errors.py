@@ -12,7 +12,8 @@
     │   ├── ColumnMissing
     │   ├── ColumnTypeMismatch
     │   ├── KeyNull
-    │   └── LossyCast
+    │   ├── LossyCast
+    │   └── RowsTooWide
     ├── ScoringError                         1  the model raised, or gave null, NaN or infinity
     ├── WorkerDied                           1  a chunk that took its worker down every time
     ├── InternalError                        1  a bug of ours

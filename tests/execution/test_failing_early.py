@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from batch_scorer.execution import prepare
-from batch_scorer.models.scoring.loader import LoadedModel
+from batch_scorer.models.scoring.scorer import Scorer
 from tests import taxi
 from tests.conftest import TaxiProject
 
@@ -46,13 +46,13 @@ def strict(make_project: Callable[..., TaxiProject]) -> Callable[..., TaxiProjec
 def rows_scored(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows each call of the model got."""
     calls: list[int] = []
-    predict = LoadedModel.predict
+    predict = Scorer.predict
 
-    def counted(self: LoadedModel, features: pa.Table, method: Any) -> Any:
+    def counted(self: Scorer, features: pa.Table) -> Any:
         calls.append(features.num_rows)
-        return predict(self, features, method)
+        return predict(self, features)
 
-    monkeypatch.setattr(LoadedModel, "predict", counted)
+    monkeypatch.setattr(Scorer, "predict", counted)
     return calls
 
 

@@ -186,8 +186,8 @@ _LOSES_ITS_NANNIES = """
     def submit_and_lose(self, task):
         submit(self, task)
         if next(count) == 6:
-            for nanny in list(self._own.cluster.workers.values()):
-                self._own.cluster.sync(nanny.close)
+            for nanny in list(self._watch._own.cluster.workers.values()):
+                self._watch._own.cluster.sync(nanny.close)
 
     dask_cluster.DaskCluster.submit = submit_and_lose
     sys.exit(run(["-p", {root!r}, "run", "taxi_tips", "--cluster", "local", "--workers", "2", "--json"]))

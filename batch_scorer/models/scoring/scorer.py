@@ -16,6 +16,7 @@ from batch_scorer.models.scoring.compiled.compiling import compile_pipeline
 from batch_scorer.models.scoring.compiled.pipeline import CompiledChunk, CompiledPipeline
 from batch_scorer.models.scoring.compiled.reasons import Differs, NotCompiled, Unusual
 from batch_scorer.models.scoring.loader import LoadedModel
+from batch_scorer.models.scoring.together import one_thread
 
 COMPILED = "the compiled pipeline"
 ORIGINAL = "the original pipeline"
@@ -65,7 +66,7 @@ class Scorer:
         if features.num_rows < FEWEST_ROWS:
             return self._original(features, f"batches of fewer than {FEWEST_ROWS:,} rows")
         try:
-            with self._model.threads.limit(limits=1):
+            with one_thread(self._model.threads):
                 result = self._way.score(features)
         except Unusual as unusual:
             return self._original(features, str(unusual))
@@ -105,7 +106,7 @@ def scorer_for(model: LoadedModel, method: Method, compiled: Compiled) -> Scorer
 
 def _way(model: LoadedModel, method: Method) -> CompiledPipeline | Uncompiled:
     try:
-        with model.threads.limit(limits=1):
+        with one_thread(model.threads):
             return compile_pipeline(model.estimator, model.manifest.signature, method, model.golden_inputs)
     except NotCompiled as reason:
         return Uncompiled(reason=str(reason))
