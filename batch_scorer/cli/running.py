@@ -90,9 +90,12 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _checked_cluster(spec: str | None) -> str | None:
-    if spec is None or spec in ("auto", "inline", "local") or spec.startswith(("tcp://", "tls://")):
-        return spec
-    raise click.UsageError(f'--cluster takes auto, inline, local or tcp://host:port, not "{spec}"')
+    from batch_scorer.config.fields import parse_cluster
+
+    try:
+        return None if spec is None else parse_cluster(spec)
+    except ValueError as error:
+        raise click.UsageError(f"--cluster: {error}") from None
 
 
 @click.command()

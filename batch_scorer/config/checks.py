@@ -122,7 +122,7 @@ def _n_date_keys(job: Job) -> int:
 
 def _output(job: Job) -> Iterator[Finding]:
     is_in_store = is_object_url(job.output.path)
-    if is_in_store and is_object_url(job.output.state) and "state" not in job.output.model_fields_set:
+    if is_in_store and "state" not in job.output.model_fields_set:
         yield (
             ("output", "path"),
             "predictions in an object store need output.state: a directory on a disk that outlives the run",

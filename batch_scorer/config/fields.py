@@ -46,7 +46,7 @@ _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|\[?[0-9a-fA-F:]+\]?")
 _ADDRESS = re.compile(
     r"{0}(?:\.{0})*@{1}(?:\.{1})*".format(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+", r"[A-Za-z0-9_-]+")
 )
-_SCHEDULERS = re.compile(r"(?:tcp|tls|ws|wss)://[^\s/]+")
+_SCHEDULERS = re.compile(r"(?:tcp|tls|ws|wss)://(?:\[[0-9a-fA-F:.%]+\]|[^\s:/@]+):[0-9]{1,5}/?")
 
 
 def parse_cluster(text: str) -> str:
@@ -54,6 +54,8 @@ def parse_cluster(text: str) -> str:
     known = ("auto", "inline", "local")
     if text in known or _SCHEDULERS.fullmatch(text):
         return text
+    if "@" in text:
+        raise ValueError("the address of a scheduler holds no user and password; write tcp://host:port")
     raise ValueError(f'"{text}" is not auto, inline, local or tcp://host:port{suggestion(text, known)}')
 
 

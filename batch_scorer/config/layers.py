@@ -6,7 +6,7 @@ Trees keep the place of every value, so the result still knows who gave what.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -119,6 +119,13 @@ def filled_in(values: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, An
     if variables.mistakes:
         raise ValueError(variables.mistakes[0][1])
     return filled
+
+
+def variables_in(text: str, env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """(value, how it is written) of each variable in a text that is set to something."""
+    for match in _VARIABLE.finditer(text):
+        if match["name"] and (value := env.get(match["name"])):
+            yield value, match.group()
 
 
 def with_flags(root: YamlMap, overrides: Mapping[str, Any]) -> YamlMap:

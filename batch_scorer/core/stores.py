@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from batch_scorer.core.errors import ConfigInvalid
-from batch_scorer.core.urls import without_userinfo
 
 SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss")
 
+_ENDPOINT = re.compile(
+    r"https?://(?:\[[0-9a-f:.]+\]|[^\s/@?#\[\]:]+)(?::[0-9]{1,5})?(?:/[^\s@?#]*)?", re.IGNORECASE
+)
+_ENDPOINT_WHERE = "storage.endpoint, or AWS_ENDPOINT_URL"
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
@@ -33,7 +37,8 @@ class StoreOptions:
 
     endpoint: URL of an S3-compatible server; None: the provider's own. timeout_s: of one request, its answer
     included. retry_s: how long after its beginning a request is still repeated; 0: never.
-    Raises: ConfigInvalid, for http to another machine unless allow_http: anybody on the way could read.
+    Raises: ConfigInvalid, for an endpoint that is no plain URL of a server, and for http to another machine
+    unless allow_http: anybody on the way could read.
     """
 
     endpoint: str | None = None
@@ -43,11 +48,18 @@ class StoreOptions:
     retry_s: float = 60.0
 
     def __post_init__(self) -> None:
+        if self.endpoint and not _ENDPOINT.fullmatch(self.endpoint):
+            # Not shown: what is wrong with it may be a password.
+            raise ConfigInvalid(
+                "the endpoint is not the URL of a server without user and password",
+                where=_ENDPOINT_WHERE,
+                fix="write it like https://minio:9000; credentials go into AWS_ACCESS_KEY_ID and the like",
+            )
         if self.endpoint and is_in_the_clear(self.endpoint) and not self.allow_http:
             raise ConfigInvalid(
-                f"the endpoint {without_userinfo(self.endpoint)} is plain http: anybody on the way "
+                f"the endpoint {self.endpoint} is plain http: anybody on the way "
                 "could read and change the data",
-                where="storage.endpoint, or AWS_ENDPOINT_URL",
+                where=_ENDPOINT_WHERE,
                 fix="use https://…, or say storage.allow_http: true in the job file",
             )
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from ulid import ULID
 
-from batch_scorer.core.errors import BatchScorerError, ClusterUnavailable, ConfigInvalid, UsageError
+from batch_scorer.core.errors import BatchScorerError, ClusterUnavailable, ConfigInvalid
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.outcomes import Failed, PartitionOutcome
 from batch_scorer.core.plans import Action, Plan
@@ -19,7 +19,6 @@ from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunListener, RunOptions, RunReport
 from batch_scorer.core.surprises import as_internal_error
 from batch_scorer.execution import attempts
-from batch_scorer.execution.clusters.addresses import check_address
 from batch_scorer.execution.clusters.choice import choose, open_cluster
 from batch_scorer.execution.clusters.local_workers import stop_fork_server
 from batch_scorer.execution.clusters.protocol import Cluster
@@ -54,7 +53,6 @@ def run_job(
     Returns: what happened, exit code included. Raises: a stop, and whatever planning raises; after that
     every failure is in the report.
     """
-    _check_cluster(parts, options)
     run_id = str(ULID())
     with (
         logging_run(run_id),
@@ -77,16 +75,6 @@ def run_job(
         _refresh(parts, plan)
         run = _run_record(parts, plan, options, run_id)
         return _run(parts, plan, options, listener, stop, leases, run, recovered)
-
-
-def _check_cluster(parts: JobParts, options: RunOptions) -> None:
-    """Before anything is locked or planned. Raises: UsageError, ConfigInvalid."""
-    try:
-        check_address(options.cluster or parts.job.compute.cluster)
-    except ValueError as error:
-        if options.cluster:
-            raise UsageError(str(error), where="--cluster") from None
-        raise ConfigInvalid(str(error), where=f"jobs/{parts.job.name}.yml, compute.cluster") from None
 
 
 def _timeout(parts: JobParts, options: RunOptions) -> timedelta | None:

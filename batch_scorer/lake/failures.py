@@ -43,6 +43,12 @@ def as_input_error(error: OSError, *, where: str) -> BatchScorerError:
         )
     if error.errno in _FORBIDDEN:
         return FileUnreadable("no permission to read", where=where, fix="grant read permission to this user")
+    if error.errno == errno.EINVAL:
+        return FileUnreadable(
+            error.strerror or str(error),
+            where=where,
+            fix='remove what lies there under a name with an empty part, ".", ".." or a control character',
+        )
     return StoreUnavailable(
         f"reading failed: {error.strerror or error}",
         where=where,

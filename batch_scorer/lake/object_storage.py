@@ -28,17 +28,7 @@ class ObjectStorage:
 
     def list(self, root: str, directory: str) -> tuple[Entry, ...]:
         store, base = store_at(root, self.options)
-        prefix = _joined(base, directory)
-        level = store.level(prefix)
-        directories = {each.rpartition("/")[2] for each in level.prefixes}
-        files = [
-            _file(each.key, each.stamp)
-            for each in level.objects
-            if each.key != prefix and not _is_mark(each.key, each.stamp, directories)
-        ]
-        if not files and not directories:
-            raise _nothing_at(store, prefix)
-        return (*files, *(Entry(name=name, kind=Kind.DIRECTORY) for name in directories))
+        return _entries(store, _joined(base, directory))
 
     def list_each(self, root: str, directories: Sequence[str]) -> Iterator[tuple[Entry, ...] | OSError]:
         """A few by a request each; many by one listing of all that is between the first and the last.
@@ -65,14 +55,9 @@ class ObjectStorage:
         cast("RangedFile", file).will_need(Range(start, end) for start, end in ranges)
 
     def _one_by_one(self, root: str, directories: Sequence[str]) -> Iterator[tuple[Entry, ...] | OSError]:
-        def listed(directory: str) -> tuple[Entry, ...] | OSError:
-            try:
-                return self.list(root, directory)
-            except OSError as error:
-                return error
-
+        store, base = store_at(root, self.options)
         with ThreadPoolExecutor(_FEW) as pool:
-            yield from pool.map(listed, directories)
+            yield from pool.map(lambda each: _alone(store, _joined(base, each)), directories)
 
     def _together(self, root: str, directories: Sequence[str]) -> Iterator[tuple[Entry, ...] | OSError]:
         store, base = store_at(root, self.options)
@@ -80,12 +65,43 @@ class ObjectStorage:
         ordered = sorted(prefixes, key=_place)
         size = max(_LEAST_TOGETHER, -(-len(ordered) // _AT_ONCE))
         shares = [ordered[start : start + size] for start in range(0, len(ordered), size)]
-        found: dict[str, tuple[Entry, ...]] = {}
+        found: dict[str, tuple[Entry, ...] | OSError] = {}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for share in pool.map(lambda share: _listed(store, base, share), shares):
+            for share in pool.map(lambda share: _listed_or_why_not(store, base, share), shares):
                 found.update(share)
         for prefix in prefixes:
             yield found.get(prefix) or _nothing_at(store, prefix)
+
+
+def _entries(store: ObjectStore, prefix: str) -> tuple[Entry, ...]:
+    """Directly below a prefix. Raises: FileNotFoundError, when nothing is; OSError, StoreUnavailable."""
+    level = store.level(prefix)
+    directories = {each.rpartition("/")[2] for each in level.prefixes}
+    files = [
+        _file(each.key, each.stamp)
+        for each in level.objects
+        if each.key != prefix and not _is_mark(each.key, each.stamp, directories)
+    ]
+    if not files and not directories:
+        raise _nothing_at(store, prefix)
+    return (*files, *(Entry(name=name, kind=Kind.DIRECTORY) for name in directories))
+
+
+def _listed_or_why_not(
+    store: ObjectStore, base: str, wanted: Sequence[str]
+) -> dict[str, tuple[Entry, ...] | OSError]:
+    """As _listed. Where one key, or the place above all of them, spoils the listing, each by a request."""
+    try:
+        return dict(_listed(store, base, wanted))
+    except OSError:
+        return {prefix: _alone(store, prefix) for prefix in wanted}
+
+
+def _alone(store: ObjectStore, prefix: str) -> tuple[Entry, ...] | OSError:
+    try:
+        return _entries(store, prefix)
+    except OSError as error:
+        return error
 
 
 def _listed(store: ObjectStore, base: str, wanted: Sequence[str]) -> dict[str, tuple[Entry, ...]]:

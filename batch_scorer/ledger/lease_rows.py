@@ -53,6 +53,11 @@ def holders_of(connection: Connection, job: str) -> tuple[Holder, ...]:
     return tuple(_holder(row) for row in connection.execute(query).mappings())
 
 
+def all_holders(connection: Connection) -> tuple[Holder, ...]:
+    """Of every job."""
+    return tuple(_holder(row) for row in connection.execute(select(holders)).mappings())
+
+
 def leases_of(connection: Connection, job: str) -> tuple[Lease, ...]:
     by_token = {holder.token: holder for holder in holders_of(connection, job)}
     query = select(leases).where(leases.c.job == job).order_by(leases.c.partition_path)

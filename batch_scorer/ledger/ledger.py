@@ -40,7 +40,7 @@ from batch_scorer.ledger.database import (
     is_server,
 )
 from batch_scorer.ledger.disks import refuse_network_disk
-from batch_scorer.ledger.migrations import bring_up_to_date, newest_version, version_of
+from batch_scorer.ledger.migrations import bring_up_to_date, newest_version, refuse_beside_others, version_of
 from batch_scorer.ledger.sql_ledger import SqlLedger
 
 
@@ -244,7 +244,8 @@ def open_ledger(url_or_path: str | Path) -> Ledger:
     """Open a ledger; make it, or bring its tables up to date, when that is needed. A path means SQLite.
 
     Raises: OutputUnwritable, DiskFull, DamageFound, StoreUnavailable; UsageError, when a newer
-    batch-scorer wrote it; ConfigInvalid: a file on a network file system, or a server that lets nobody in.
+    batch-scorer wrote it; LockHeld, when an older one is at work on it; ConfigInvalid: a file on a network
+    file system, or a server that lets nobody in.
     """
     if not is_server(url_or_path):
         refuse_network_disk(file_of(url_or_path))
@@ -294,9 +295,10 @@ def _copy_up_to_date(database: Database, _version: int) -> Ledger:
     with _closed_on_error(database):
         copy = database.copied_in_memory()
     database.close()
-    ledger = _current(copy)
+    with copy.writing() as connection:
+        bring_up_to_date(connection, dt.datetime.now(dt.UTC))
     copy.refuse_writes()
-    return ledger
+    return SqlLedger(copy)
 
 
 def _refused_as_too_old(database: Database, version: int) -> Ledger:
@@ -311,10 +313,15 @@ def _refused_as_too_old(database: Database, version: int) -> Ledger:
 
 
 def _current(database: Database) -> Ledger:
-    """The ledger in a database, with tables of the version this code knows."""
+    """The ledger in a database, with tables of the version this code knows.
+
+    Raises: LockHeld, when somebody works on tables of an older one.
+    """
     if _version(database) != newest_version():
+        now = dt.datetime.now(dt.UTC)
         with _closed_on_error(database), database.writing() as connection:
-            bring_up_to_date(connection, dt.datetime.now(dt.UTC))
+            refuse_beside_others(connection, now)
+            bring_up_to_date(connection, now)
     return SqlLedger(database)
 
 

@@ -7,9 +7,13 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
-from batch_scorer.core.errors import DamageFound, UsageError
-from batch_scorer.ledger import current_rows, generation_rows
+from batch_scorer.core.errors import DamageFound, LockHeld, UsageError
+from batch_scorer.core.leases import SILENCE_S
+from batch_scorer.core.processes import fate_of
+from batch_scorer.ledger import current_rows, generation_rows, lease_rows
 from batch_scorer.ledger.schema import currents, holders, leases, ledger_info, metadata, openings, waivers
+
+_HOLDERS_SINCE = 2
 
 Step = Callable[[Connection], None]
 
@@ -70,6 +74,24 @@ def version_of(connection: Connection) -> int | None:
     if len(versions) != 1:
         raise DamageFound(f"the ledger names {len(versions)} schema versions instead of one")
     return versions[0]
+
+
+def refuse_beside_others(connection: Connection, now: dt.datetime) -> None:
+    """Whoever began before knows the older tables, and writes nothing into those that are new.
+
+    Raises: LockHeld, when a process that lives works on tables that are to change.
+    """
+    found = version_of(connection)
+    if found is None or not _HOLDERS_SINCE <= found < newest_version():
+        return
+    for holder in lease_rows.all_holders(connection):
+        if not holder.is_gone(fate_of(holder.process), now, dt.timedelta(seconds=SILENCE_S)):
+            raise LockHeld(
+                f"the ledger is of an older batch-scorer, which is still at work: job {holder.job}, "
+                f"{holder.words(now)}",
+                fix="wait until it has ended: then the ledger is brought up to date",
+                next_command=f"batch-scorer status {holder.job}",
+            )
 
 
 def bring_up_to_date(connection: Connection, now: dt.datetime, steps: Sequence[Step] = STEPS) -> None:

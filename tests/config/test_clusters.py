@@ -50,6 +50,8 @@ def test_a_variable_that_is_not_set_is_a_mistake_at_once(jobs: Jobs) -> None:
         ),
         ("{workers: 2, cluster: {class: a.B, kwargs: {asynchronous: true}}}", "batch-scorer decides that"),
         ("{workers: 2, cluster: {class: a.B, kwargs: {a-b: 2}}}", "is no name of a parameter"),
+        ("{cluster: tcp://nohost}", "is not auto, inline, local or tcp://host:port"),
+        ("{cluster: tcp://ana:pw@host:1}", "holds no user and password"),
         ("{workers: 2, cluster: [local]}", "must be auto, inline, local, tcp://host:port or {class"),
         ("{workers: 2, cluster: locl}", 'did you mean "local"?'),
     ],

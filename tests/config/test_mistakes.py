@@ -70,6 +70,8 @@ def test_predictions_in_a_store_need_a_state_that_is_not_a_guess(jobs: Jobs) -> 
         "42:9: output.path: predictions in an object store need output.state: a directory on a disk that "
         "outlives the run"
     ]
+    jobs.change("path: s3://lake/predictions/taxi_tips", "path: s3://lake/tips")
+    assert "need output.state" in jobs.mistakes()[0]  # the directory above the bucket is none
 
 
 def test_tables_in_a_store_are_not_inside_of_each_other(jobs: Jobs) -> None:

@@ -33,8 +33,9 @@ _MODULE = """
             LOG.append("started")
             self.close_s = close_s
             time.sleep(pause_s)
-            if password:
-                raise RuntimeError(f"login failed for {password}")
+            self.password = password
+            if password and not password.startswith("good"):
+                raise RuntimeError(f"login failed for {password.rpartition(':')[2]}")
 
         def scale(self, n):
             LOG.append(f"scaled to {n}")
@@ -45,6 +46,8 @@ _MODULE = """
         def close(self):
             LOG.append("closed")
             time.sleep(self.close_s)
+            if self.password:
+                raise RuntimeError(f"cannot log out with {self.password}")
 
 
     class NoCluster:
@@ -108,6 +111,20 @@ def test_one_that_comes_too_late_is_given_up_and_closed_when_it_comes(log: list[
     wait_for(lambda: log == ["started", "scaled to 1", "closed"])
 
 
+def test_one_that_comes_too_late_and_does_not_close_is_told_without_its_secrets(
+    log: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("QUEUE_PASSWORD", "good sesame")
+    with pytest.raises(ClusterUnavailable, match="has not started within 1 s"):
+        started(
+            _spec(start_within="1s", kwargs={"pause_s": 1.5, "password": "${QUEUE_PASSWORD}"}),
+            1,
+            _nobody_stops,
+        )
+    wait_for(lambda: "what started too late did not close: RuntimeError" in caplog.text)
+    assert "sesame" not in caplog.text
+
+
 def test_a_signal_while_it_starts_closes_it(log: list[str]) -> None:
     def stop() -> None:
         raise Terminated("stopped by SIGTERM")
@@ -126,6 +143,18 @@ def test_no_message_shows_a_variable_s_value(log: list[str], monkeypatch: pytest
     monkeypatch.delenv("QUEUE_PASSWORD")
     with pytest.raises(ConfigInvalid, match="QUEUE_PASSWORD is not set"):
         started(_spec(kwargs={"password": "${QUEUE_PASSWORD}"}), 1, _nobody_stops)
+
+
+def test_a_variable_within_a_text_is_not_shown_alone_nor_when_closing_fails(
+    log: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("QUEUE_PASSWORD", "open sesame")
+    with pytest.raises(ClusterUnavailable, match=r"login failed for \$\{QUEUE_PASSWORD\}") as failed:
+        started(_spec(kwargs={"password": "ana:${QUEUE_PASSWORD}"}), 1, _nobody_stops)
+    assert "sesame" not in failed.value.render()
+    started(_spec(kwargs={"password": "good:${QUEUE_PASSWORD}"}), 1, _nobody_stops).close(timeout=1)
+    assert "cannot log out with good:${QUEUE_PASSWORD}" in caplog.text
+    assert "sesame" not in caplog.text
 
 
 def test_kwargs_that_the_class_does_not_take_are_a_mistake_of_the_job_file(log: list[str]) -> None:

@@ -83,6 +83,7 @@ def test_a_task_gets_the_code_that_was_received_unless_another_one_is_imported(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "_received", {})
+    monkeypatch.setattr(delivery, "_used", {})
     archive, task = pack([str(source)]), together([make_task(1, 0), make_task(2, 0)])
     with pytest.raises(WorkerDied):
         with_delivered_code(task, archive.sha256)
@@ -99,6 +100,77 @@ def test_a_task_gets_the_code_that_was_received_unless_another_one_is_imported(
     with pytest.raises(ClusterUnfit, match='has imported another "odd_model"'):
         with_delivered_code(task, archive.sha256)
     monkeypatch.delitem(sys.modules, "odd_model")
+
+
+def _received_from(directory: Path, scratch: Path, **files: str) -> str:
+    """The sha256 of code with these modules, received."""
+    for name, text in files.items():
+        path = directory / f"{name.replace('__', '/')}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    archive = pack([str(directory)])
+    assert receive(archive, scratch) is None
+    return archive.sha256
+
+
+def test_a_module_of_a_package_without_init_is_known_as_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "_received", {})
+    monkeypatch.setattr(delivery, "_used", {})
+    sha256 = _received_from(tmp_path / "new", tmp_path / "scratch", odd_features__scaling="VERSION = 2")
+    old = tmp_path / "old" / "odd_features"
+    old.mkdir(parents=True)
+    (old / "scaling.py").write_text("VERSION = 1")
+    monkeypatch.syspath_prepend(str(tmp_path / "old"))
+    __import__("odd_features.scaling")
+    with pytest.raises(ClusterUnfit, match=r'has imported another "odd_features.scaling"'):
+        with_delivered_code(make_task(1, 0), sha256)
+    for name in ("odd_features.scaling", "odd_features"):
+        monkeypatch.delitem(sys.modules, name)
+
+
+def test_one_process_never_scores_with_two_versions_of_a_module_even_if_it_is_imported_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both would be on the path: which one a late import finds depends on who scored last."""
+    monkeypatch.setattr(delivery, "_received", {})
+    monkeypatch.setattr(delivery, "_used", {})
+    scratch = tmp_path / "scratch"
+    old = _received_from(tmp_path / "old", scratch, late_helpers="VERSION = 1")
+    new = _received_from(tmp_path / "new", scratch, late_helpers="VERSION = 2")
+    other = _received_from(tmp_path / "other", scratch, of_somebody_else="")
+    for sha256 in (old, other, old):
+        with_delivered_code(make_task(1, 0), sha256)
+    with pytest.raises(ClusterUnfit, match='it was given another "late_helpers"'):
+        with_delivered_code(make_task(1, 0), new)
+
+
+def test_what_is_no_module_does_not_clash_with_one(source: Path) -> None:
+    (source / "logging.yaml").write_text("version: 1")
+    assert pack([str(source)]).modules == ("helpers_of_ours", "odd_model")
+
+
+def test_code_behind_a_link_is_brought_along_and_a_link_that_leads_back_ends(
+    source: Path, tmp_path: Path
+) -> None:
+    shared = tmp_path / "shared" / "common_of_ours"
+    shared.mkdir(parents=True)
+    (shared / "__init__.py").write_text("")
+    (source / "common_of_ours").symlink_to(shared)
+    (shared / "back").symlink_to(source)
+    assert "common_of_ours" in pack([str(source)]).modules
+
+
+def test_code_that_cannot_be_read_is_refused_and_not_left_out(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    with pytest.raises(ConfigInvalid, match="workers need all of it: Permission denied"):
+        pack([str(source)])
 
 
 def test_versions_differ_by_package_and_by_minor_python_and_not_by_patch_release() -> None:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import requests
 
-from batch_scorer.core.errors import ConfigInvalid
+from batch_scorer.core.errors import ConfigInvalid, FileUnreadable
+from batch_scorer.lake.failures import as_input_error
 from batch_scorer.lake.object_storage import ObjectStorage
 from batch_scorer.lake.storage import Kind, LakeStorage, LocalStorage, storage_for
 from batch_scorer.stores import objects
@@ -96,6 +98,30 @@ def test_many_directories_are_listed_as_one_by_one_and_in_their_order(lake: Lake
         _named(lake.storage.list(lake.root, day)) for day in wanted[:-1]
     ]
     assert isinstance(missing, FileNotFoundError)
+
+
+@pytest.mark.parametrize("n_wanted", [3, 12])
+def test_a_key_that_no_path_can_be_spoils_the_listing_of_its_own_directory_only(
+    bucket: Bucket, n_wanted: int
+) -> None:
+    for day in range(10, 10 + n_wanted):
+        bucket.direct.put(f"lake/day={day}/a.parquet", b"a")
+    _put_raw(bucket, "lake/day=11//twice.parquet")
+    storage = ObjectStorage(options=bucket.store.options)
+    good, bad, *others = storage.list_each(
+        bucket.url + "/lake", [f"day={day}" for day in range(10, 10 + n_wanted)]
+    )
+    assert all(isinstance(each, tuple) for each in (good, *others))
+    assert isinstance(bad, OSError)
+    refusal = as_input_error(bad, where="day=11")
+    assert isinstance(refusal, FileUnreadable)
+    assert "a key that no path can be" in refusal.what
+
+
+def _put_raw(bucket: Bucket, key: str) -> None:
+    """As other tools write it: ours refuses such keys."""
+    url = f"{bucket.direct.options.endpoint}/{bucket.name}/{key}"
+    requests.put(url, data=b"b", timeout=30).raise_for_status()
 
 
 def _named(entries: object) -> object:

@@ -15,13 +15,14 @@ import pytest
 from sqlalchemy import Connection, inspect, text
 
 from batch_scorer.core.chunks import ChunkCost
-from batch_scorer.core.errors import DamageFound, OutputUnwritable, StoreUnavailable, UsageError
+from batch_scorer.core.errors import DamageFound, LockHeld, OutputUnwritable, StoreUnavailable, UsageError
 from batch_scorer.core.plans import ModelChoice
+from batch_scorer.core.processes import this_process
 from batch_scorer.core.records import Pin
 from batch_scorer.ledger.database import connect
 from batch_scorer.ledger.ledger import open_ledger, open_ledger_for_reading
 from batch_scorer.ledger.migrations import STEPS, bring_up_to_date, newest_version, version_of
-from tests.ledger.conftest import DAY, NOW, make_attempt, make_run, publish
+from tests.ledger.conftest import DAY, NOW, make_attempt, make_holder, make_run, publish
 
 
 @pytest.fixture
@@ -99,6 +100,11 @@ def test_a_new_ledger_knows_its_version_and_birthday(tmp_path: Path) -> None:
         row = connection.execute(text("SELECT schema_version, created_at FROM ledger_info")).one()
     database.close()
     assert tuple(row) == (newest_version(), "2024-04-01T00:00:00.000000Z")
+
+
+def test_the_page_on_the_format_names_this_version() -> None:
+    page = Path(__file__).parents[2].joinpath("docs/format.md").read_text()
+    assert f"`ledger_info.schema_version` is {newest_version()}." in page
 
 
 def test_a_ledger_of_a_newer_batch_scorer_is_refused(path: Path) -> None:
@@ -316,6 +322,32 @@ def test_a_ledger_of_version_3_learns_of_retries(old: Path) -> None:
     assert ledger.retries_of("01JQ8ZAAAA") == (retry,)
     assert ledger.run("01JQ8ZAAAA").planned is None
     ledger.close()
+
+
+def test_an_older_ledger_is_left_as_it_is_while_an_older_batch_scorer_works_on_it(path: Path) -> None:
+    """It would publish without telling what is current: what it published would then look like damage."""
+    ledger = open_ledger(path)
+    ledger.enter(make_holder(process=this_process(), heartbeat_at=dt.datetime.now(dt.UTC)))
+    ledger.close()
+    with closing(sqlite3.connect(path)) as raw:
+        raw.executescript(_VERSION_4)
+    with pytest.raises(LockHeld, match="still at work: job tips, run 01JQ8ZAAAA by ana") as caught:
+        open_ledger(path)
+    assert caught.value.exit_code == 75
+    looking = open_ledger_for_reading(path)
+    assert len(looking.holders("tips")) == 1
+    looking.close()
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("SELECT schema_version FROM ledger_info").fetchall() == [(4,)]
+        raw.execute("UPDATE holders SET started = 'of a process that is gone'")
+        raw.commit()
+    open_ledger(path).close()
+
+
+_VERSION_4 = """
+    DROP TABLE currents; DROP INDEX attempts_in_state;
+    UPDATE ledger_info SET schema_version = 4;
+"""
 
 
 def test_looking_at_an_older_ledger_on_a_server_says_what_brings_it_up_to_date(database_url: str) -> None:

@@ -199,11 +199,28 @@ def test_plain_http_is_for_this_machine_alone_unless_somebody_says_so() -> None:
     StoreOptions(endpoint="http://localhost:9000")
     StoreOptions(endpoint="https://minio.example")
     StoreOptions(endpoint="http://minio.example", allow_http=True)
-    with pytest.raises(ConfigInvalid, match="plain http") as told:
-        StoreOptions(endpoint="http://me:pw@minio.example")
-    assert "pw" not in told.value.render()
+    StoreOptions(endpoint="https://[::1]:9000/below/a/path")
     with pytest.raises(ConfigInvalid, match="plain http"):
         StoreOptions().completed({"AWS_ENDPOINT_URL": "http://minio.example"})
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://me:pw@minio.example",
+        "127.0.0.1:9000",
+        "ftp://minio.example/pw",
+        "https://minio.example?pw",
+        "http://[::1",
+        "https://",
+        "https://minio.example:port",
+    ],
+)
+def test_an_endpoint_that_is_no_plain_url_of_a_server_is_refused_and_not_shown(endpoint: str) -> None:
+    """Passed on, a password would be in deltalake's messages, and the client would panic without a scheme."""
+    with pytest.raises(ConfigInvalid, match="not the URL of a server without user and password") as told:
+        StoreOptions().completed({"AWS_ENDPOINT_URL": endpoint})
+    assert "pw" not in told.value.render()
 
 
 def test_the_environment_fills_in_what_the_job_does_not_say() -> None:

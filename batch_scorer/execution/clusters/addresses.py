@@ -1,24 +1,13 @@
-"""Addresses of schedulers: what one looks like, and whether anybody is there."""
+"""Addresses of schedulers: whether anybody is there."""
 
 from __future__ import annotations
 
-import re
 import socket
 from urllib.parse import urlsplit
 
-from batch_scorer.config.clusters import ClusterClass
 from batch_scorer.core.errors import ClusterUnavailable
 
 _KNOCK_S = 3.0
-_SCHEDULER = re.compile(r"[a-z]+://(\[[0-9a-fA-F:.%]+\]|[^\s:/@]+):[0-9]{1,5}/?")
-
-
-def check_address(spec: str | ClusterClass) -> None:
-    """Nothing is looked up. Raises: ValueError, when spec has a `://` and no host and port."""
-    if isinstance(spec, ClusterClass) or "://" not in spec:
-        return
-    if not _SCHEDULER.fullmatch(spec):
-        raise ValueError(f'"{spec}" is no scheduler address: it needs a host and a port, tcp://host:port')
 
 
 def refuse_silence(address: str) -> None:

@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 import sys
+import threading
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from batch_scorer.core.errors import ClusterUnfit, ConfigInvalid, WorkerDied
 
 MAX_BYTES = 64 * 10**6
 _NO_CODE = ("__pycache__", "node_modules")
+_MODULES = (".py", ".so")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,19 +37,20 @@ class Archive:
 
 
 def pack(directories: Sequence[str]) -> Archive:
-    """Raises: ConfigInvalid, when they hold more than modules."""
+    """Raises: ConfigInvalid, when they hold more than modules, or what cannot be read."""
     digest, packed = hashlib.sha256(), io.BytesIO()
     n_bytes, modules = 0, set[str]()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, directory in enumerate(directories):
             for path in sorted(_files(Path(directory))):
-                content, name = path.read_bytes(), f"{number}/{path.relative_to(directory).as_posix()}"
+                content, name = _content(path), f"{number}/{path.relative_to(directory).as_posix()}"
                 n_bytes += len(content)
                 if n_bytes > MAX_BYTES:
                     raise _too_large(directory)
                 digest.update(f"{len(name)} {name} {len(content)} ".encode() + content)
                 archive.writestr(name, content)
-                modules.add(path.relative_to(directory).parts[0].partition(".")[0])
+                if path.suffix in _MODULES:
+                    modules.add(path.relative_to(directory).parts[0].partition(".")[0])
     return Archive(
         sha256=digest.hexdigest(),
         data=packed.getvalue(),
@@ -89,8 +92,10 @@ def with_delivered_code(task: ChunkTask, sha256: str) -> ChunkTask:
     received = _received.get(sha256)
     if received is None:
         raise WorkerDied("the worker started anew, and has not received the job's code yet")
-    if why := _stale(received):
-        raise ClusterUnfit(f"a worker cannot score with the job's code: {why}", fix=RESTART)
+    with _choosing:
+        if why := _stale(received):
+            raise ClusterUnfit(f"a worker cannot score with the job's code: {why}", fix=RESTART)
+        _used[sha256] = received
     along = tuple(replace(each, code=received.places) for each in task.along)
     return replace(task, code=received.places, along=along)
 
@@ -105,24 +110,58 @@ class _Received:
 
 
 _received: dict[str, _Received] = {}
+# What tasks of this process were given: a module of it may be imported at any time from now on.
+_used: dict[str, _Received] = {}
+_choosing = threading.Lock()
 
 
 def _stale(received: _Received) -> str | None:
-    for name in received.modules:
-        file = getattr(sys.modules.get(name), "__file__", None)
-        if file is not None and not file.startswith(tuple(f"{place}/" for place in received.places)):
-            return f'it has imported another "{name}", from {file}'
+    ours, names = tuple(f"{place}/" for place in received.places), frozenset(received.modules)
+    for name, module in tuple(sys.modules.items()):
+        # A package without __init__.py has no file, and what was imported of it has.
+        if name.partition(".")[0] in names:
+            file = getattr(module, "__file__", None)
+            if file is not None and not file.startswith(ours):
+                return f'it has imported another "{name}", from {file}'
+    for other in tuple(_used.values()):
+        if other.places != received.places and (both := names & set(other.modules)):
+            return f'it was given another "{min(both)}" before, from {other.places[0]}'
     return None
 
 
 def _files(root: Path) -> Iterator[Path]:
-    """Regular files; nothing hidden, nothing compiled."""
-    for directory, names, files in os.walk(root):
-        names[:] = [name for name in names if not name.startswith(".") and name not in _NO_CODE]
+    """Regular files, also behind links, as an import finds them; nothing hidden, nothing compiled."""
+    seen: set[str] = set()
+    for directory, names, files in os.walk(root, followlinks=True, onerror=_refuse):
+        real = os.path.realpath(directory)
+        if real in seen:  # a link that leads back
+            names.clear()
+            continue
+        seen.add(real)
+        names[:] = [name for name in sorted(names) if not name.startswith(".") and name not in _NO_CODE]
         for name in files:
             path = Path(directory, name)
             if not name.startswith(".") and not name.endswith(".pyc") and path.is_file():
                 yield path
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(error) from None
+
+
+def _refuse(error: OSError) -> None:
+    raise _unreadable(error) from None
+
+
+def _unreadable(error: OSError) -> ConfigInvalid:
+    return ConfigInvalid(
+        f"code: cannot be read, and workers need all of it: {error.strerror or error}",
+        where=str(error.filename),
+        fix="let this user read it, or move it out of the directory",
+    )
 
 
 def _too_large(directory: str) -> ConfigInvalid:

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import Any
 
 from batch_scorer.config.clusters import ClusterClass
-from batch_scorer.config.layers import filled_in
+from batch_scorer.config.layers import filled_in, variables_in
 from batch_scorer.core.errors import BatchScorerError, ClusterUnavailable, ConfigInvalid
 from batch_scorer.core.nearest import suggestion
 
@@ -35,11 +35,12 @@ _METHODS = ("scale", "close")
 
 
 class StartedCluster:
-    """cluster: what the class made."""
+    """cluster: what the class made. secrets: value → how it is written."""
 
-    def __init__(self, cluster: Any, name: str) -> None:
+    def __init__(self, cluster: Any, name: str, secrets: Mapping[str, str]) -> None:
         self.cluster = cluster
         self._name = name
+        self._secrets = secrets
 
     def close(self, timeout: float) -> None:  # noqa: ARG002 (it may take longer than a client does)
         """Waits for long, and not for ever."""
@@ -47,7 +48,7 @@ class StartedCluster:
         if not closing.ended_within(_CLOSE_S, _nobody_stops):
             _log.warning("%s has not closed within %.0f s: look for what is left of it", self._name, _CLOSE_S)
         elif closing.error is not None:
-            _log.warning("%s did not close: %s", self._name, closing.error)
+            _log.warning("%s did not close: %s", self._name, _without(self._secrets, closing.error))
 
 
 def cluster_class(spec: ClusterClass) -> Any:
@@ -102,7 +103,7 @@ def started(spec: ClusterClass, workers: int | None, check_stop: Callable[[], No
         )
     if attempt.error is not None:
         raise _failed(spec, f"{type(attempt.error).__name__}: {attempt.error}", secrets)
-    return StartedCluster(attempt.result, spec.class_path)
+    return StartedCluster(attempt.result, spec.class_path, secrets)
 
 
 class _Attempt:
@@ -132,7 +133,7 @@ class _Attempt:
             self._is_unwanted = True
             late = self.result
         if late is not None:
-            self._undo(late)
+            self._end(late)
         elif not self.ended_within(grace_s, _nobody_stops):
             _log.warning("%s is still starting: look for what it leaves behind", name)
 
@@ -146,7 +147,14 @@ class _Attempt:
             is_unwanted = self._is_unwanted
             self.result = None if is_unwanted else result
         if is_unwanted:
+            self._end(result)
+
+    def _end(self, result: Any) -> None:
+        """It must hide neither why we gave up nor, in its text, what is secret."""
+        try:
             self._undo(result)
+        except Exception as error:
+            _log.warning("what started too late did not close: %s", type(error).__name__)
 
 
 def _nobody_stops() -> None:
@@ -170,6 +178,7 @@ def _arguments(spec: ClusterClass) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _secrets(written: Any, filled: Any) -> Iterator[tuple[str, str]]:
+    """Whole texts, and the variables in them: an error may speak of a part."""
     match written, filled:
         case Mapping(), Mapping():
             for key in filled:
@@ -179,6 +188,7 @@ def _secrets(written: Any, filled: Any) -> Iterator[tuple[str, str]]:
                 yield from _secrets(one, other)
         case str(), str() if written != filled and filled:
             yield filled, written
+            yield from variables_in(written, os.environ)
 
 
 def _without(secrets: Mapping[str, str], error: object) -> str:
