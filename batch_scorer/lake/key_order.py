@@ -33,7 +33,11 @@ class KeyOrder:
         if column is None or not _ascends(column.slice(0, _PROBED)) or not _ascends(column):
             self._ascends = False
             return
-        first, last = column[0].as_py(), column[-1].as_py()
+        try:
+            first, last = column[0].as_py(), column[-1].as_py()
+        except UnicodeDecodeError:  # bytes that are no text: who compares all keys says so
+            self._ascends = False
+            return
         if self._first is None:
             self._first = first
         else:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from batch_scorer.core.key_spans import KeySpan, are_apart
 from batch_scorer.lake.key_order import KeyOrder
+from batch_scorer.validation.streaming.spans import ascending_span
 
 _KEYS = st.one_of(
     st.lists(st.integers(-(2**63), 2**63 - 1), max_size=12, unique=True).map(sorted),
@@ -66,3 +67,10 @@ def test_no_rows_have_no_span_and_do_not_matter() -> None:
     nothing = pa.table({"id": pa.array([], pa.int64())})
     assert _span([nothing]) is None
     assert _span([nothing, pa.table({"id": [1]}), nothing]) == (1, 1)
+
+
+def test_keys_that_are_no_text_tell_nothing() -> None:
+    offsets = pa.array([0, 1, 3], pa.int32()).buffers()[1]
+    broken = pa.StringArray.from_buffers(2, offsets, pa.py_buffer(b"a\xff\xfe"))
+    assert _span([pa.table({"id": broken})]) is None
+    assert ascending_span(pa.chunked_array([broken])) is None

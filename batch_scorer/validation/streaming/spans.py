@@ -25,7 +25,10 @@ def ascending_span(column: pa.ChunkedArray) -> KeySpan | None:
     first, last = column[0], column[-1]
     if is_whole:
         first, last = (end.cast(integers_under(kind)) for end in (first, last))
-    return first.as_py(), last.as_py()
+    try:
+        return first.as_py(), last.as_py()
+    except UnicodeDecodeError:  # bytes that are no text have no place among those that are
+        return None
 
 
 def _ascends(column: pa.ChunkedArray) -> bool:
