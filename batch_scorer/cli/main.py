@@ -86,7 +86,13 @@ complete_names(cli)
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point. Exit codes are CLI.md's; a bug of ours is told like any other error and exits 1."""
-    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+    try:
+        sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+    finally:
+        if "multiprocessing.forkserver" in sys.modules:
+            from batch_scorer.execution.clusters.local_workers import stop_fork_server
+
+            stop_fork_server()  # it holds our stdout, and whoever reads that would wait for its end
 
 
 def run(arguments: Sequence[str]) -> int:

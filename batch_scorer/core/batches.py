@@ -1,7 +1,8 @@
-"""How many rows are decoded at once: by the bytes of a row, and by nothing that a job or a cluster sets.
+"""How many rows are decoded at once: by the bytes of a row, of all columns that are read for scoring, keeping
+and checking it; not by memory, chunks or workers.
 
 So the same row group is cut the same way on every machine, in every chunk, with every memory: where an
-estimator's dense algebra depends on its batch, its answers still do not depend on settings.
+estimator's dense algebra depends on its batch, its answers still do not depend on where it runs.
 """
 
 from __future__ import annotations

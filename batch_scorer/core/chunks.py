@@ -10,6 +10,7 @@ from typing import Any
 from batch_scorer.core.batches import SmallerBatches, smallest
 from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.expressions.trees import Expression, OutputColumn
+from batch_scorer.core.key_spans import KeySpan
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.models import ColumnSpec, Compiled, Method, ModelPin
 from batch_scorer.core.partitions import Partition
@@ -219,10 +220,6 @@ class Accounting:
 
 
 NO_ROWS = Accounting(n_read=0, n_scored=0)
-
-
-# First and last key of rows whose keys ascend: integers (times as those they are stored as), or text.
-KeySpan = tuple[int, int] | tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from batch_scorer.core.errors import (
     StoreUnavailable,
 )
 from batch_scorer.core.faults import FaultPoint, fault_point
+from batch_scorer.core.key_spans import are_apart
 from batch_scorer.core.outcomes import Blocked, Failed, Held, PartitionOutcome, Published
 from batch_scorer.core.plans import PartitionPlan, Plan
 from batch_scorer.core.records import Pin
@@ -219,10 +220,9 @@ def _visible_but_unfinished(
 
 def _duplicates(parts: JobParts, work: PartitionWork) -> str | None:
     """The key must name one row: an output that cannot be joined back one to one is of no use."""
-    from batch_scorer.lake.key_order import certainly_differ
     from batch_scorer.lake.keys import duplicate_keys, reading_back
 
-    if certainly_differ(chunk.keys for chunk in work.chunks if chunk.rows.n_scored):
+    if are_apart(chunk.keys for chunk in work.chunks if chunk.rows.n_scored):
         return None
     staged = work.prepared.files
     files = [staged / file.name for chunk in work.chunks for file in chunk.files]

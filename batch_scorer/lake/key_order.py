@@ -6,14 +6,12 @@ every key.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
-from typing import Any
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_scorer.core.chunks import KeySpan
+from batch_scorer.core.key_spans import KeySpan
 
 _PROBED = 256  # rows: enough to tell of keys in no order
 
@@ -35,7 +33,11 @@ class KeyOrder:
         if column is None or not _ascends(column.slice(0, _PROBED)) or not _ascends(column):
             self._ascends = False
             return
-        first, last = column[0].as_py(), column[-1].as_py()
+        try:
+            first, last = column[0].as_py(), column[-1].as_py()
+        except UnicodeDecodeError:  # bytes that are no text: who compares all keys says so
+            self._ascends = False
+            return
         if self._first is None:
             self._first = first
         else:
@@ -48,17 +50,6 @@ class KeyOrder:
         if not self._ascends or self._first is None:
             return None
         return self._first, self._last  # type: ignore[return-value]
-
-
-def certainly_differ(spans: Iterable[KeySpan | None]) -> bool:
-    """spans: of all rows of a partition, in any order. False when one is not known, or two touch."""
-    known: list[Any] = []  # all of integers, or all of text
-    for span in spans:
-        if span is None:
-            return False
-        known.append(span)
-    known.sort()
-    return all(one[1] < after[0] for one, after in pairwise(known))
 
 
 def _comparable(column: pa.ChunkedArray) -> pa.ChunkedArray | None:

@@ -159,6 +159,31 @@ except ProcessLookupError:
     assert "gone" in _imported(program)
 
 
+def test_a_command_that_is_refused_leaves_no_fork_server(make_project: Callable[..., TaxiProject]) -> None:
+    """It would hold the pipe that somebody reads our output from."""
+    project = make_project(1)
+    asked = ["-p", str(project.root), "-q", "run", "taxi_tips", "--cluster", "local", "--model", "none@9"]
+    program = f"""
+import os
+from contextlib import suppress
+from multiprocessing import forkserver
+from batch_scorer.cli.main import main
+started = []
+ensure = forkserver.ensure_running
+def noted():
+    ensure()
+    started.append(forkserver._forkserver._forkserver_pid)
+forkserver.ensure_running = noted
+with suppress(SystemExit):
+    main({asked!r})
+try:
+    os.kill(started[0], 0)
+except ProcessLookupError:
+    print("gone")
+"""
+    assert "gone" in _imported(program)
+
+
 def test_a_night_with_nothing_due_imports_no_data_library_and_a_driver_no_estimators(
     make_project: Callable[..., TaxiProject],
 ) -> None:

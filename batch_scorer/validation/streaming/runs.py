@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
+from batch_scorer.core.key_spans import KeySpan, are_apart
 from batch_scorer.validation.streaming.arrow_text import (
     table_as_bytes,
     table_as_text,
@@ -16,7 +17,7 @@ from batch_scorer.validation.streaming.arrow_text import (
     table_from_text,
 )
 from batch_scorer.validation.streaming.hashing import N_BUCKETS, plain
-from batch_scorer.validation.streaming.spans import Span, are_apart, ascending_span
+from batch_scorer.validation.streaming.spans import ascending_span
 from batch_scorer.validation.streaming.spill_files import (
     SpillFile,
     by_bucket,
@@ -167,7 +168,7 @@ class _Grouped:
         return self._table.slice(self._edges[start], self._edges[stop] - self._edges[start])
 
 
-def _span_of(tables: Sequence[pa.Table], keys: Sequence[str]) -> Span | None:
+def _span_of(tables: Sequence[pa.Table], keys: Sequence[str]) -> KeySpan | None:
     """Of keys of one column; tables: that follow each other."""
     if len(keys) != 1 or not tables:
         return None

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import pairwise
-from typing import Any
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from batch_scorer.core.key_spans import KeySpan
 from batch_scorer.validation.streaming.hashing import integers_under
 
-# First and last key: integers (times as those they are stored as), or text.
-Span = tuple[int, int] | tuple[str, str]
 _PROBED = 256  # values: enough to tell of keys in no order
 
 
-def ascending_span(column: pa.ChunkedArray) -> Span | None:
+def ascending_span(column: pa.ChunkedArray) -> KeySpan | None:
     """Of values each of which is greater than the one before; None when they are not, or there are none.
 
     Only of integers, times and text: the order of what is not compared here is not known.
@@ -30,18 +25,10 @@ def ascending_span(column: pa.ChunkedArray) -> Span | None:
     first, last = column[0], column[-1]
     if is_whole:
         first, last = (end.cast(integers_under(kind)) for end in (first, last))
-    return first.as_py(), last.as_py()
-
-
-def are_apart(spans: Iterable[Span | None]) -> bool:
-    """Whether no value can lie in two of them; of one that is not known nothing is sure."""
-    known: list[Any] = []  # all of integers, or all of text
-    for span in spans:
-        if span is None:
-            return False
-        known.append(span)
-    known.sort()
-    return all(one[1] < after[0] for one, after in pairwise(known))
+    try:
+        return first.as_py(), last.as_py()
+    except UnicodeDecodeError:  # bytes that are no text have no place among those that are
+        return None
 
 
 def _ascends(column: pa.ChunkedArray) -> bool:

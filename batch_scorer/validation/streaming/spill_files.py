@@ -19,8 +19,8 @@ import pyarrow as pa
 
 from batch_scorer.core.durable import fsync_directory, make_directories, writing
 from batch_scorer.core.errors import DamageFound
+from batch_scorer.core.key_spans import KeySpan
 from batch_scorer.validation.streaming.hashing import N_BUCKETS, buckets_of
-from batch_scorer.validation.streaming.spans import Span
 
 _FIX = "have the partition validated anew"
 
@@ -36,7 +36,7 @@ class SpillFile:
     n_rows: int
     n_bytes: int
     sha256: str
-    span: Span | None = None
+    span: KeySpan | None = None
 
     def in_buckets(self, keys: Sequence[str], directory: Path) -> SpillFile:
         """The same rows in a file with buckets, a new one unless this has them.
@@ -114,12 +114,14 @@ def write_spill_file(table: pa.Table, keys: Sequence[str], path: Path) -> SpillF
     return _written(rows, table, path, None)
 
 
-def write_ascending_file(table: pa.Table, span: Span, path: Path) -> SpillFile:
+def write_ascending_file(table: pa.Table, span: KeySpan, path: Path) -> SpillFile:
     """Write rows whose keys ascend, as they are; else as write_spill_file. span: of their keys."""
     return _written(table.to_batches(), table, path, span)
 
 
-def _written(batches: Iterable[pa.RecordBatch], table: pa.Table, path: Path, span: Span | None) -> SpillFile:
+def _written(
+    batches: Iterable[pa.RecordBatch], table: pa.Table, path: Path, span: KeySpan | None
+) -> SpillFile:
     beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     with writing(path):
         make_directories(path.parent)
@@ -152,7 +154,7 @@ def by_bucket(table: pa.Table, keys: Sequence[str]) -> tuple[pa.Table, list[int]
     return table.take(pa.array(order)).combine_chunks(), edges.tolist()
 
 
-def _span(first: int | str, last: int | str) -> Span:
+def _span(first: int | str, last: int | str) -> KeySpan:
     match first, last:
         case (int(), int()) | (str(), str()):
             return first, last  # type: ignore[return-value]
