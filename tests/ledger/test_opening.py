@@ -345,6 +345,7 @@ def test_an_older_ledger_is_left_as_it_is_while_an_older_batch_scorer_works_on_i
 
 
 _VERSION_4 = """
+    ALTER TABLE generations DROP COLUMN input_fingerprint;
     DROP TABLE currents; DROP INDEX attempts_in_state;
     UPDATE ledger_info SET schema_version = 4;
 """
