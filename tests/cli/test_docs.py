@@ -78,5 +78,5 @@ def test_every_exit_code_of_an_error_is_listed() -> None:
 
 def test_every_message_type_is_listed() -> None:
     sources = (path.read_text(encoding="utf-8") for path in (ROOT / "batch_scorer" / "cli").rglob("*.py"))
-    emitted = {name for source in sources for name in re.findall(r'\bemit\(\s*"([a-z_]+)"', source)}
+    emitted = {name for source in sources for name in re.findall(r'\bemit(?:_each)?\(\s*"([a-z_]+)"', source)}
     assert emitted == MESSAGE_TYPES
