@@ -34,8 +34,9 @@ from batch_scorer.execution.places import Places, places_of
 from batch_scorer.execution.promotion.uses import AliasUse
 from batch_scorer.lake.parquet_sink import ParquetSink
 from batch_scorer.lake.replaced import Replaced
+from batch_scorer.lake.roots import storage_for
 from batch_scorer.lake.sinks import Sink
-from batch_scorer.lake.storage import LakeStorage, storage_for
+from batch_scorer.lake.storage import LakeStorage
 from batch_scorer.lake.stored_files import StoredFiles
 from batch_scorer.ledger.ledger import Ledger, open_ledger, open_ledger_for_reading
 from batch_scorer.ledger.manifests import ManifestStore

@@ -31,9 +31,10 @@ from batch_scorer.lake.casts import Origin, cast_column
 from batch_scorer.lake.failures import as_input_error, damaged
 from batch_scorer.lake.filters import row_mask
 from batch_scorer.lake.footers import column_ranges, footer_of
+from batch_scorer.lake.roots import storage_for
 from batch_scorer.lake.row_sizes import coded_texts, declared_row_size, pieces, refuse_too_wide
 from batch_scorer.lake.schema import carried_types, check_features
-from batch_scorer.lake.storage import LakeStorage, check_still, check_unmoved, storage_for
+from batch_scorer.lake.storage import LakeStorage, check_still, check_unmoved
 
 _READ_AHEAD_BYTES = 1 << 18  # per column: the pages of a huge row group stream through, never held whole
 

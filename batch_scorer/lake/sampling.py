@@ -22,7 +22,8 @@ from batch_scorer.core.lakefiles import Footer, LakeFile
 from batch_scorer.core.stores import NO_OPTIONS, ObjectUrl, StoreOptions
 from batch_scorer.lake.failures import as_input_error, damaged
 from batch_scorer.lake.footers import column_ranges, read_footer
-from batch_scorer.lake.storage import Entry, Kind, LakeStorage, LocalStorage, storage_for
+from batch_scorer.lake.roots import storage_for
+from batch_scorer.lake.storage import Entry, Kind, LakeStorage, LocalStorage
 
 MAX_PARTITIONS = 30
 MAX_FILES = 200

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import BinaryIO, ClassVar, Protocol, cast
 
-from batch_scorer.core.errors import ConfigInvalid, InputMoved
+from batch_scorer.core.errors import InputMoved
 from batch_scorer.core.lakefiles import FileStamp, LakeFile
-from batch_scorer.core.stores import NO_OPTIONS, SCHEMES, StoreOptions, is_object_url
-from batch_scorer.core.urls import without_userinfo
 from batch_scorer.lake.failures import as_input_error
 
 
@@ -87,22 +85,6 @@ class LocalStorage:
 
     def will_need(self, file: BinaryIO, ranges: Iterable[tuple[int, int]]) -> None:
         """The kernel reads ahead by itself."""
-
-
-def storage_for(root: str, options: StoreOptions = NO_OPTIONS) -> LakeStorage:
-    """The storage of a root. Raises: ConfigInvalid, for a URI of a kind that is not supported."""
-    scheme, separator, _ = root.partition("://")
-    if not separator:
-        return LocalStorage()
-    if is_object_url(root):
-        from batch_scorer.lake.object_storage import ObjectStorage  # a night on local disks needs none
-
-        return ObjectStorage(options=options)
-    raise ConfigInvalid(
-        f'storage "{scheme}" is not supported',
-        where=without_userinfo(root),
-        fix=f"use a local or mounted path, or an address that begins with {', '.join(SCHEMES)}",
-    )
 
 
 def check_still(storage: LakeStorage, root: str, file: LakeFile) -> None:

@@ -19,7 +19,7 @@ from batch_scorer.core.partitions import Partition
 from batch_scorer.lake import ranged_file
 from batch_scorer.lake.footers import read_footer
 from batch_scorer.lake.reader import read_chunk
-from batch_scorer.lake.storage import storage_for
+from batch_scorer.lake.roots import storage_for
 from tests.objectstore.fixtures import Bucket
 from tests.objectstore.proxy import Fault, Kind
 
