@@ -32,12 +32,12 @@ from batch_scorer.execution.environment import environment
 from batch_scorer.execution.parts import JobParts, ModelSource
 from batch_scorer.execution.places import Places, places_of
 from batch_scorer.execution.promotion.uses import AliasUse
-from batch_scorer.lake.parquet_sink import ParquetSink
-from batch_scorer.lake.replaced import Replaced
-from batch_scorer.lake.roots import storage_for
-from batch_scorer.lake.sinks import Sink
-from batch_scorer.lake.storage import LakeStorage
-from batch_scorer.lake.stored_files import StoredFiles
+from batch_scorer.lake.sinks.parquet import ParquetSink
+from batch_scorer.lake.sinks.replaced import Replaced
+from batch_scorer.lake.sinks.sink import Sink
+from batch_scorer.lake.storage.roots import storage_for
+from batch_scorer.lake.storage.storage import LakeStorage
+from batch_scorer.lake.storage.stored_files import StoredFiles
 from batch_scorer.ledger.ledger import Ledger, open_ledger, open_ledger_for_reading
 from batch_scorer.ledger.manifests import ManifestStore
 from batch_scorer.ledger.shared import SharedLedger
@@ -47,7 +47,7 @@ from batch_scorer.validation.store import ValidationStore
 from batch_scorer.validation.suites.reading import suites_fingerprint
 
 if TYPE_CHECKING:
-    from batch_scorer.lake.delta.places import DeltaPlace
+    from batch_scorer.lake.sinks.delta.places import DeltaPlace
 
 
 def open_job(
@@ -209,14 +209,16 @@ def _sink(job: Job, places: Places) -> Sink:
             where=f"jobs/{job.name}.yml, output.format",
             fix='pip install "batch-scorer[delta]"',
         )
-    from batch_scorer.lake.delta.sink import DeltaSink  # Arrow, which a night with nothing due does not need
+    from batch_scorer.lake.sinks.delta.sink import (
+        DeltaSink,  # Arrow, which a night with nothing due does not need
+    )
 
     return DeltaSink(_delta_place(job, places.predictions), job.name, job.input.partition_by)
 
 
 def _parquet_sink(job: Job, places: Places) -> Sink:
     if is_object_url(places.predictions):
-        from batch_scorer.lake.parquet_in_store import ParquetInStore
+        from batch_scorer.lake.sinks.parquet_in_store import ParquetInStore
         from batch_scorer.stores.objects import store_at
 
         store, prefix = store_at(places.predictions, store_options(job))
@@ -231,11 +233,11 @@ def _parquet_sink(job: Job, places: Places) -> Sink:
 
 def _delta_place(job: Job, predictions: str) -> DeltaPlace:
     if is_object_url(predictions):
-        from batch_scorer.lake.delta.objects import InStore
+        from batch_scorer.lake.sinks.delta.objects import InStore
         from batch_scorer.stores.objects import store_at
 
         return InStore(*store_at(predictions, store_options(job)))
-    from batch_scorer.lake.delta.disk import OnDisk
+    from batch_scorer.lake.sinks.delta.disk import OnDisk
 
     return OnDisk(Path(predictions))
 

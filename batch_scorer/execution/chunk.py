@@ -28,11 +28,11 @@ from batch_scorer.core.chunks import (
 from batch_scorer.core.errors import BatchScorerError, ScoringError
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.execution.setting_aside import AsideRows
-from batch_scorer.lake.chunk_records import write_record
-from batch_scorer.lake.key_order import KeyOrder
-from batch_scorer.lake.quarantine import AsideWriter
-from batch_scorer.lake.reader import Batch, read_chunk
-from batch_scorer.lake.staging import StagedWriter
+from batch_scorer.lake.reading.reader import Batch, read_chunk
+from batch_scorer.lake.staging.chunk_records import write_record
+from batch_scorer.lake.staging.key_order import KeyOrder
+from batch_scorer.lake.staging.quarantine import AsideWriter
+from batch_scorer.lake.staging.staged_files import StagedWriter
 from batch_scorer.models.scoring.compiled.reasons import Differs
 from batch_scorer.models.scoring.loader import load_model
 from batch_scorer.models.scoring.output_values import evaluate_outputs

@@ -42,8 +42,8 @@ def parts_played_in(suites: Sequence[BoundSuite]) -> Iterator[tuple[str, str, st
 
 def coverage(parts: JobParts, found: PartitionFiles) -> Iterator[Covered]:
     """Decided from the types of one partition's columns, before a row is read. Raises: InputError."""
-    from batch_scorer.lake.footers import read_footer
-    from batch_scorer.lake.schema import carried_types
+    from batch_scorer.lake.reading.footers import read_footer
+    from batch_scorer.lake.reading.schema import carried_types
     from batch_scorer.validation.chunk_scan import compiled_scan
     from batch_scorer.validation.streaming.compile import Way
     from batch_scorer.validation.streaming.rules.table import NEVER_EVALUATED

@@ -16,7 +16,7 @@ from batch_scorer.core.errors import BatchScorerError, SignatureInvalid
 from batch_scorer.core.expressions.tokens import names_at
 from batch_scorer.core.nearest import suggestion
 from batch_scorer.execution.parts import BoundSuite
-from batch_scorer.lake.storage import LakeStorage
+from batch_scorer.lake.storage.storage import LakeStorage
 from batch_scorer.models.registry.files import FileRegistry
 
 
@@ -42,7 +42,7 @@ def check_names(
 
 
 def _columns(storage: LakeStorage, root: str, n_keys: int) -> tuple[str, ...]:
-    from batch_scorer.lake.edges import edge_columns
+    from batch_scorer.lake.reading.edges import edge_columns
 
     return tuple(dict.fromkeys(name for names in edge_columns(storage, root, n_keys) for name in names))
 

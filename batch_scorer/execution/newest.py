@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from batch_scorer.config.job import Job
 from batch_scorer.core.lakefiles import Footer, PartitionFiles, RefusedDirectory
-from batch_scorer.lake.storage import LakeStorage
+from batch_scorer.lake.storage.storage import LakeStorage
 
 
 def newest_partitions(
     storage: LakeStorage, input_root: str, job: Job, n: int
 ) -> tuple[list[PartitionFiles], Sequence[RefusedDirectory]]:
     """(at most n partitions with files, newest first; what is no partition). Raises: StoreUnavailable."""
-    from batch_scorer.lake.inventory import list_partitions
+    from batch_scorer.lake.finding.inventory import list_partitions
 
     inventory = list_partitions(
         storage,
@@ -28,6 +28,6 @@ def newest_partitions(
 
 def footers_of(storage: LakeStorage, input_root: str, found: PartitionFiles) -> list[Footer]:
     """Of each file, in order. Raises: FileUnreadable, InputMoved, StoreUnavailable."""
-    from batch_scorer.lake.footers import read_footer
+    from batch_scorer.lake.reading.footers import read_footer
 
     return [read_footer(storage, input_root, file) for file in found.files]

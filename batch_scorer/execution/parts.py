@@ -15,9 +15,9 @@ from batch_scorer.core.stores import StoreOptions
 from batch_scorer.core.urls import without_password
 from batch_scorer.core.validation import OnFail, Suite
 from batch_scorer.execution.places import Places
-from batch_scorer.lake.sinks import Sink
-from batch_scorer.lake.storage import LakeStorage
-from batch_scorer.lake.stored_files import StoredFiles
+from batch_scorer.lake.sinks.sink import Sink
+from batch_scorer.lake.storage.storage import LakeStorage
+from batch_scorer.lake.storage.stored_files import StoredFiles
 from batch_scorer.ledger.ledger import Ledger
 from batch_scorer.ledger.manifests import ManifestStore
 from batch_scorer.models.registry.files import FileRegistry

@@ -13,14 +13,14 @@ from batch_scorer.ledger.manifests import directory_of
 
 def check_places(parts: JobParts) -> None:
     """Raises: OutputUnwritable, DiskFull, DamageFound, ConfigInvalid, StoreUnavailable."""
-    from batch_scorer.lake.preflight import check_writable
+    from batch_scorer.lake.storage.preflight import check_writable
 
     _check_ledger_kept(parts)
     _check_ledger_is_ours(parts)
     check_writable(parts.places.state)
     in_stores = [url for url in (parts.places.kept_at, parts.places.predictions) if is_object_url(url)]
     for url in in_stores:
-        from batch_scorer.lake.uploading import check_reachable
+        from batch_scorer.lake.storage.uploading import check_reachable
 
         check_reachable(url, parts.stores)
     if parts.places.predictions not in in_stores:
@@ -28,8 +28,8 @@ def check_places(parts: JobParts) -> None:
 
 
 def _check_one_filesystem(parts: JobParts, predictions: Path) -> None:
-    from batch_scorer.lake.parquet_sink import same_filesystem
-    from batch_scorer.lake.preflight import check_writable
+    from batch_scorer.lake.sinks.parquet import same_filesystem
+    from batch_scorer.lake.storage.preflight import check_writable
 
     check_writable(predictions)
     if not same_filesystem(parts.places.state, predictions):

@@ -86,7 +86,7 @@ def prepare(
         raise entry.problem
     entry = _with_footers(parts, entry)
     assert entry.partition is not None and entry.found is not None  # noqa: S101, PT018 (SCORE entries)
-    from batch_scorer.lake.schema import disagreements
+    from batch_scorer.lake.reading.schema import disagreements
 
     check_place(parts, entry.partition)
     model = plan.model_of(entry)
@@ -148,7 +148,7 @@ def _waived(parts: JobParts, partition: Partition, input_fingerprint: str) -> tu
 
 def read_spec(parts: JobParts, model: ModelPin, found: PartitionFiles, footers: Sequence[Footer]) -> ReadSpec:
     """How a run and a rescore read these files for a model. Raises: ColumnMissing, ColumnTypeMismatch."""
-    from batch_scorer.lake.schema import carried_types, check_features
+    from batch_scorer.lake.reading.schema import carried_types, check_features
 
     job = parts.job
     features = model.signature.columns

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from batch_scorer.core.validation import NONE_ASIDE, SetAside
-from batch_scorer.lake.quarantine import AsideWriter
-from batch_scorer.lake.reader import Batch
+from batch_scorer.lake.reading.reader import Batch
+from batch_scorer.lake.staging.quarantine import AsideWriter
 from batch_scorer.validation.aside import broken, rules_broken
 from batch_scorer.validation.chunk_scan import ChunkScan
 from batch_scorer.validation.streaming.rows import Mask

@@ -31,7 +31,7 @@ from batch_scorer.execution.publishing.openings import take_staging
 from batch_scorer.execution.publishing.publish import Staged, begin, show, stage, store_verdict
 from batch_scorer.execution.publishing.recovery import settle
 from batch_scorer.execution.work import PartitionWork
-from batch_scorer.lake.sinks import holds
+from batch_scorer.lake.sinks.sink import holds
 
 _log = logging.getLogger(__name__)
 VerdictEntries = tuple[Mapping[str, Any], ...]
@@ -220,7 +220,7 @@ def _visible_but_unfinished(
 
 def _duplicates(parts: JobParts, work: PartitionWork) -> str | None:
     """The key must name one row: an output that cannot be joined back one to one is of no use."""
-    from batch_scorer.lake.keys import duplicate_keys, reading_back
+    from batch_scorer.lake.staging.keys import duplicate_keys, reading_back
 
     if are_apart(chunk.keys for chunk in work.chunks if chunk.rows.n_scored):
         return None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def check_one(parts: JobParts, suite: Suite, partition: str) -> SuiteVerdict:
     """partition: `2024-01-01` or `ride_date=2024-01-01`. Raises: UsageError, InputError."""
-    from batch_scorer.lake.footers import read_footer
+    from batch_scorer.lake.reading.footers import read_footer
     from batch_scorer.validation.gx.process import GxProcess, ValidationRequest
 
     found = find_partition(parts, partition)
@@ -47,7 +47,7 @@ def _gather(
     parts: JobParts, found: PartitionFiles, footers: Sequence[Footer], one: SuiteScan, spills: Path
 ) -> Evidence:
     """Reads the partition, chunk by chunk, for one suite. Raises: InputError."""
-    from batch_scorer.lake.reader import read_chunk
+    from batch_scorer.lake.reading.reader import read_chunk
     from batch_scorer.planning.chunks import cut_chunks
     from batch_scorer.validation.chunk_scan import ChunkScan
 
@@ -65,7 +65,7 @@ def _gather(
 
 def find_partition(parts: JobParts, text: str | None) -> PartitionFiles:
     """text: its label or path; None: the newest one. Raises: UsageError, when there is no such directory."""
-    from batch_scorer.lake.inventory import list_partitions
+    from batch_scorer.lake.finding.inventory import list_partitions
 
     inventory = list_partitions(
         parts.storage,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batch_scorer.core.stores import ObjectUrl, StoreOptions
-from batch_scorer.lake.sampling import Sample, choose_sample, pieces_of
+from batch_scorer.lake.reading.sampling import Sample, choose_sample, pieces_of
 from batch_scorer.validation.drafting.looking import look_at
 from batch_scorer.validation.drafting.seen import TableSeen
 from batch_scorer.validation.drafting.suite_text import Draft, draft_suite

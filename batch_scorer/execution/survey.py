@@ -111,7 +111,7 @@ def _agreed_columns(plan: Plan, names: Sequence[str]) -> tuple[tuple[str, str], 
 
 
 def _inventory(parts: JobParts, selection: Selection) -> Inventory:
-    from batch_scorer.lake.inventory import list_partitions
+    from batch_scorer.lake.finding.inventory import list_partitions
 
     return list_partitions(
         parts.storage,
@@ -167,7 +167,7 @@ def hashed(parts: JobParts, files: Sequence[LakeFile], doubtful: Sequence[LakeFi
 
     Raises: InputMoved, FileUnreadable, StoreUnavailable.
     """
-    from batch_scorer.lake.hashing import sha256_of_input
+    from batch_scorer.lake.storage.hashing import sha256_of_input
 
     paths = {file.path for file in doubtful if file.content_id is None}
     return tuple(
@@ -197,6 +197,6 @@ def _footers(parts: JobParts, plan: Plan) -> dict[Partition, tuple[Footer, ...] 
 
 def read_footers(parts: JobParts, found: PartitionFiles) -> tuple[Footer, ...]:
     """Of each file, in order. Raises: FileUnreadable, InputMoved, StoreUnavailable."""
-    from batch_scorer.lake.footers import read_footer
+    from batch_scorer.lake.reading.footers import read_footer
 
     return tuple(read_footer(parts.storage, parts.input_root, file) for file in found.files)

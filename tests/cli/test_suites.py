@@ -114,7 +114,7 @@ def test_with_json_each_expectation_is_a_line_and_the_summary_says_what_was_look
 
 
 def test_a_sample_says_of_how_much_it_is_a_part(bare: TaxiProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batch_scorer.lake.sampling.MAX_PARTITIONS", 1)
+    monkeypatch.setattr("batch_scorer.lake.reading.sampling.MAX_PARTITIONS", 1)
     result = bare.cli("suites", "new", "rides", "--from-parquet", str(bare.lake))
     assert "in 1 of 2 partitions" in result.stdout.splitlines()[0]
 

@@ -64,8 +64,8 @@ def test_every_row_of_a_file_with_many_row_groups_is_found_where_it_is(
 ) -> None:
     import pyarrow as pa
 
-    from batch_scorer.lake.lookup import find_row
-    from batch_scorer.lake.stored_files import local_files
+    from batch_scorer.lake.published.lookup import find_row
+    from batch_scorer.lake.storage.stored_files import local_files
 
     path = tmp_path / "part.parquet"
     ids = [(17 * i) % 101 for i in range(101)]
@@ -139,7 +139,7 @@ def test_damage_met_on_the_way_is_exit_6_and_never_an_answer(
 def test_a_row_whose_partition_is_replaced_meanwhile_is_answered_from_the_new_generation(
     published: TaxiProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from batch_scorer.lake import lookup
+    from batch_scorer.lake.published import lookup
 
     find, n_calls = lookup.find_row, []
 

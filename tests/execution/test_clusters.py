@@ -17,7 +17,7 @@ import pytest
 from batch_scorer.core.chunks import Chunk, ReadSpec
 from batch_scorer.core.errors import StoreUnavailable
 from batch_scorer.execution.clusters.choice import SMALL_PLAN_ROWS, choose
-from batch_scorer.lake.reader import Batch, LeaveOut, read_chunk
+from batch_scorer.lake.reading.reader import Batch, LeaveOut, read_chunk
 from tests.conftest import TaxiProject
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from batch_scorer.lake.delta import sink
-from batch_scorer.lake.delta.table import replace_partition
+from batch_scorer.lake.sinks.delta import sink
+from batch_scorer.lake.sinks.delta.table import replace_partition
 from tests.conftest import TaxiProject
 from tests.objectstore.fixtures import SECRET, Bucket
 from tests.objectstore.proxy import Fault, Kind

@@ -19,7 +19,7 @@ import pytest
 from batch_scorer.config.job import Job
 from batch_scorer.core.errors import ConfigInvalid, InternalError, OutputUnwritable, StoreUnavailable
 from batch_scorer.execution.doctor import asking, cluster, examine, places, secrets
-from batch_scorer.lake import preflight
+from batch_scorer.lake.storage import preflight
 from batch_scorer.ledger.migrations import newest_version
 from batch_scorer.ledger.trial import try_writing
 from batch_scorer.models.scoring import loader

@@ -27,7 +27,7 @@ _DIE_AT = """
     sys.exit(run(["-p", {root!r}, "run", "taxi_tips", "--cluster", "inline", "--reprocess", "all"]))
 """
 _BEFORE_EXCHANGE = """
-    from batch_scorer.lake.parquet_sink import ParquetSink
+    from batch_scorer.lake.sinks.parquet import ParquetSink
     ParquetSink.publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 """
 _AFTER_EXCHANGE = """
@@ -68,7 +68,7 @@ def test_a_run_killed_before_the_exchange_leaves_the_old_generation_and_the_next
 
 
 _BETWEEN_TWO_RENAMES = """
-    import batch_scorer.lake.exchange as exchange
+    import batch_scorer.lake.storage.exchange as exchange
     exchange._renameat2 = None
     from pathlib import Path
     moved = Path.rename

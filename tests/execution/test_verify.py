@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from batch_scorer.lake import reader
+from batch_scorer.lake.reading import reader
 from tests import taxi
 from tests.conftest import TaxiProject
 from tests.execution import dirty
@@ -452,7 +452,7 @@ def test_verify_finds_nothing_while_runs_replace_what_it_looks_at(copied: TaxiPr
 def test_a_partition_that_is_replaced_between_two_looks_is_looked_at_again(
     copied: TaxiProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from batch_scorer.lake import published
+    from batch_scorer.lake.published import looking as published
 
     look, looks = published.list_published, []
 

@@ -12,8 +12,8 @@ from batch_scorer.core.chunks import Chunk
 from batch_scorer.core.lakefiles import Footer, LakeFile
 from batch_scorer.core.models import ColumnSpec
 from batch_scorer.core.partitions import KeyType, Partition, PartitionKey
-from batch_scorer.lake.footers import read_footer
-from batch_scorer.lake.storage import LocalStorage
+from batch_scorer.lake.reading.footers import read_footer
+from batch_scorer.lake.storage.storage import LocalStorage
 
 STORAGE = LocalStorage()
 DAY = PartitionKey(name="day", type=KeyType.DATE)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from batch_scorer.core.chunks import StagedFile
 from batch_scorer.core.partitions import KeyType, Partition, PartitionKey
 from batch_scorer.lake.arrow_types import arrow_type_name
-from batch_scorer.lake.sinks import Kept, Publication, Sink
+from batch_scorer.lake.sinks.sink import Kept, Publication, Sink
 
 KEYS = (PartitionKey(name="region", type=KeyType.STRING),)
 N_FILES, N_ROWS = 2, 5

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from batch_scorer.core.conversions import Fit, fit
 from batch_scorer.core.errors import ColumnTypeMismatch, LossyCast
 from batch_scorer.lake.arrow_types import arrow_type_name
-from batch_scorer.lake.casts import Origin, cast_column
+from batch_scorer.lake.reading.casts import Origin, cast_column
 from tests.lake.lakes import spec
 
 INTS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")

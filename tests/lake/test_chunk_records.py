@@ -11,7 +11,7 @@ import pytest
 from batch_scorer.core.chunks import FILES, RECORDS, SPILLS, Accounting, Chunk, ChunkScored, StagedFile
 from batch_scorer.core.lakefiles import FileStamp, LakeFile
 from batch_scorer.core.partitions import Partition
-from batch_scorer.lake.chunk_records import recorded_chunks, write_record
+from batch_scorer.lake.staging.chunk_records import recorded_chunks, write_record
 
 
 @pytest.fixture

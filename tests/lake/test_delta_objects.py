@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from batch_scorer.core.errors import BatchScorerError, OutputOccupied, OutputUnwritable
-from batch_scorer.lake.delta.objects import InStore
-from batch_scorer.lake.delta.sink import DeltaSink
-from batch_scorer.lake.delta.table import open_table
-from batch_scorer.lake.sinks import holds
+from batch_scorer.lake.sinks.delta.objects import InStore
+from batch_scorer.lake.sinks.delta.sink import DeltaSink
+from batch_scorer.lake.sinks.delta.table import open_table
+from batch_scorer.lake.sinks.sink import holds
 from tests.lake.sinks import KEYS, N_FILES, N_ROWS, kept, publish, region, stage
 from tests.objectstore.fixtures import Bucket
 from tests.objectstore.proxy import Fault, Kind

@@ -27,13 +27,13 @@ from batch_scorer.core.errors import (
     OutputUnwritable,
 )
 from batch_scorer.core.partitions import KeyType, Partition, PartitionKey
-from batch_scorer.lake.delta import commits as delta_commits
-from batch_scorer.lake.delta import sink as delta_sink
-from batch_scorer.lake.delta.disk import OnDisk
-from batch_scorer.lake.delta.sink import DeltaSink
-from batch_scorer.lake.delta.table import Added, commit_nothing, replace_partition
-from batch_scorer.lake.parquet_sink import ParquetSink
-from batch_scorer.lake.sinks import holds
+from batch_scorer.lake.sinks.delta import commits as delta_commits
+from batch_scorer.lake.sinks.delta import sink as delta_sink
+from batch_scorer.lake.sinks.delta.disk import OnDisk
+from batch_scorer.lake.sinks.delta.sink import DeltaSink
+from batch_scorer.lake.sinks.delta.table import Added, commit_nothing, replace_partition
+from batch_scorer.lake.sinks.parquet import ParquetSink
+from batch_scorer.lake.sinks.sink import holds
 from tests.lake.sinks import KEYS, N_FILES, N_ROWS, kept, publish, region, stage
 
 EU = region("eu")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from batch_scorer.core.errors import InputError
 from batch_scorer.core.expressions.parser import parse_condition
 from batch_scorer.core.expressions.trees import Expression, Literal, Name, NullTest
-from batch_scorer.lake.filters import row_mask
+from batch_scorer.lake.reading.filters import row_mask
 from tests.expressions import call, comparisons, memberships, numbers, sql, truths
 
 TABLE = pa.table(

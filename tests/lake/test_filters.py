@@ -26,7 +26,7 @@ from batch_scorer.core.expressions.trees import (
     NullTest,
     Scalar,
 )
-from batch_scorer.lake.filters import row_mask
+from batch_scorer.lake.reading.filters import row_mask
 
 TABLE = pa.table(
     {

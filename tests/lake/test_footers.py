@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_scorer.core.errors import FileUnreadable, InputMoved
-from batch_scorer.lake.footers import read_footer
+from batch_scorer.lake.reading.footers import read_footer
 from tests.lake.lakes import DIRECTORY, STORAGE, described, footer, put
 
 TABLE = pa.table({"ride_id": pa.array(range(100)), "fare": pa.array([1.5] * 100), "company": ["x"] * 100})

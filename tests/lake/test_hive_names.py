@@ -14,7 +14,7 @@ from batch_scorer.core.partitions import (
     PartitionValue,
     parse_partition_path,
 )
-from batch_scorer.lake.hive_names import guess_keys
+from batch_scorer.lake.finding.hive_names import guess_keys
 
 VALUES: dict[KeyType, st.SearchStrategy[PartitionValue]] = {
     KeyType.DATE: st.dates(),

@@ -10,8 +10,8 @@ import pytest
 from batch_scorer.core.errors import PartitionPathRefused, StoreUnavailable
 from batch_scorer.core.lakefiles import Inventory, PartitionFiles
 from batch_scorer.core.partitions import KeyType, Partition, PartitionKey
-from batch_scorer.lake.inventory import list_partitions, relist
-from batch_scorer.lake.storage import Entry, LocalStorage
+from batch_scorer.lake.finding.inventory import list_partitions, relist
+from batch_scorer.lake.storage.storage import Entry, LocalStorage
 from tests.lake.lakes import DAY, STORAGE
 
 REGION = PartitionKey(name="region", type=KeyType.STRING)

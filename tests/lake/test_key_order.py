@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_scorer.core.key_spans import KeySpan, are_apart
-from batch_scorer.lake.key_order import KeyOrder
+from batch_scorer.lake.staging.key_order import KeyOrder
 from batch_scorer.validation.streaming.spans import ascending_span
 
 _KEYS = st.one_of(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch_scorer.lake.keys import duplicate_keys
+from batch_scorer.lake.staging.keys import duplicate_keys
 
 _COLUMNS = st.one_of(
     st.lists(st.integers(-5, 5), max_size=40),

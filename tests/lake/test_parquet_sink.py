@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 from batch_scorer.core.chunks import StagedFile
 from batch_scorer.core.errors import DamageFound, OutputUnwritable
 from batch_scorer.core.partitions import Partition
-from batch_scorer.lake import exchange, parquet_sink
-from batch_scorer.lake.exchange import Guarantee, move_new, probe
-from batch_scorer.lake.parquet_sink import ParquetSink, same_filesystem
-from batch_scorer.lake.preflight import check_writable, free_bytes, nearest_existing
-from batch_scorer.lake.sinks import Kept, Publication, holds
+from batch_scorer.lake.sinks import parquet as parquet_sink
+from batch_scorer.lake.sinks.parquet import ParquetSink, same_filesystem
+from batch_scorer.lake.sinks.sink import Kept, Publication, holds
+from batch_scorer.lake.storage import exchange
+from batch_scorer.lake.storage.exchange import Guarantee, move_new, probe
+from batch_scorer.lake.storage.preflight import check_writable, free_bytes, nearest_existing
 
 PARTITION = Partition(names=("day",), values=("a day",))
 N_FILES, N_ROWS = 3, 50

@@ -21,7 +21,7 @@ from batch_scorer.core.errors import (
 )
 from batch_scorer.core.expressions.trees import Comparison, Expression, Literal, Name, NullTest
 from batch_scorer.core.lakefiles import LakeFile
-from batch_scorer.lake.reader import Batch, read_chunk
+from batch_scorer.lake.reading.reader import Batch, read_chunk
 from tests.lake.lakes import chunk_of, put, spec
 
 FEATURES = (spec("fare", "float64"), spec("hour", "int64", nullable=False), spec("company", "string"))

@@ -13,8 +13,8 @@ import pytest
 from batch_scorer.core.batches import BATCH_BYTES
 from batch_scorer.core.chunks import ReadSpec
 from batch_scorer.core.errors import RowsTooWide
-from batch_scorer.lake.reader import Batch, read_chunk
-from batch_scorer.lake.row_sizes import coded_texts, declared_row_size, row_size
+from batch_scorer.lake.reading.reader import Batch, read_chunk
+from batch_scorer.lake.reading.row_sizes import coded_texts, declared_row_size, row_size
 from tests.lake.lakes import chunk_of, described, put, spec
 
 FEATURES = (spec("fare", "float64"),)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_scorer.core.errors import FileUnreadable, UsageError
-from batch_scorer.lake.sampling import MAX_PARTITIONS, choose_sample, pieces_of, spread
+from batch_scorer.lake.reading.sampling import MAX_PARTITIONS, choose_sample, pieces_of, spread
 
 
 def write(path: Path, n_rows: int = 10, *, row_group_size: int = 10, first: int = 0) -> None:

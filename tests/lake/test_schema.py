@@ -4,7 +4,7 @@ import pytest
 
 from batch_scorer.core.errors import ColumnMissing, ColumnTypeMismatch
 from batch_scorer.core.lakefiles import FileStamp, Footer, LakeFile
-from batch_scorer.lake.schema import carried_types, check_features, disagreements
+from batch_scorer.lake.reading.schema import carried_types, check_features, disagreements
 from tests.lake.lakes import spec
 
 FILES = tuple(

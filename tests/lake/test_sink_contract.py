@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 
 from batch_scorer.core.errors import DamageFound, OutputUnwritable
-from batch_scorer.lake import exchange, parquet_sink
-from batch_scorer.lake.delta.disk import OnDisk
-from batch_scorer.lake.delta.objects import InStore
-from batch_scorer.lake.delta.sink import DeltaSink
-from batch_scorer.lake.exchange import Guarantee, probe
-from batch_scorer.lake.parquet_in_store import ParquetInStore
-from batch_scorer.lake.parquet_sink import ParquetSink
-from batch_scorer.lake.replaced import Replaced
-from batch_scorer.lake.sinks import Sink, holds
+from batch_scorer.lake.sinks import parquet as parquet_sink
+from batch_scorer.lake.sinks.delta.disk import OnDisk
+from batch_scorer.lake.sinks.delta.objects import InStore
+from batch_scorer.lake.sinks.delta.sink import DeltaSink
+from batch_scorer.lake.sinks.parquet import ParquetSink
+from batch_scorer.lake.sinks.parquet_in_store import ParquetInStore
+from batch_scorer.lake.sinks.replaced import Replaced
+from batch_scorer.lake.sinks.sink import Sink, holds
+from batch_scorer.lake.storage import exchange
+from batch_scorer.lake.storage.exchange import Guarantee, probe
 from tests.lake.sinks import KEYS, kept, publish, region, stage
 from tests.objectstore.fixtures import Bucket
 

@@ -22,8 +22,8 @@ from batch_scorer.core.chunks import OutputSpec, StagedFile
 from batch_scorer.core.durable import as_output_error
 from batch_scorer.core.errors import DiskFull, OutputUnwritable
 from batch_scorer.core.expressions.trees import Name, OutputColumn
-from batch_scorer.lake.hashing import sha256_of_file
-from batch_scorer.lake.staging import StagedWriter, output_schema
+from batch_scorer.lake.staging.staged_files import StagedWriter, output_schema
+from batch_scorer.lake.storage.hashing import sha256_of_file
 from tests import disks
 
 

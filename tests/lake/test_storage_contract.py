@@ -11,10 +11,10 @@ import pytest
 import requests
 
 from batch_scorer.core.errors import ConfigInvalid, FileUnreadable
-from batch_scorer.lake.failures import as_input_error
-from batch_scorer.lake.object_storage import ObjectStorage
-from batch_scorer.lake.roots import storage_for
-from batch_scorer.lake.storage import Kind, LakeStorage, LocalStorage
+from batch_scorer.lake.storage.failures import as_input_error
+from batch_scorer.lake.storage.object_storage import ObjectStorage
+from batch_scorer.lake.storage.roots import storage_for
+from batch_scorer.lake.storage.storage import Kind, LakeStorage, LocalStorage
 from batch_scorer.stores import objects
 from tests.objectstore.fixtures import Bucket
 

@@ -20,7 +20,7 @@ from batch_scorer.core.expressions.parser import parse_output
 from batch_scorer.core.expressions.result_layouts import ResultLayout, layout_of
 from batch_scorer.core.expressions.trees import Comparison, Expression, Item, Literal, Name
 from batch_scorer.core.models import Method, Signature
-from batch_scorer.lake.filters import row_mask
+from batch_scorer.lake.reading.filters import row_mask
 from batch_scorer.models.scoring.numpy_expressions import Predicted, evaluate
 from batch_scorer.models.scoring.output_values import evaluate_outputs
 from tests.expressions import comparisons, memberships, numbers, truths

@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from batch_scorer.core.models import Signature
-from batch_scorer.lake.casts import Origin, cast_column
+from batch_scorer.lake.reading.casts import Origin, cast_column
 from batch_scorer.models.signature.columns import columns_from_frame
 from batch_scorer.models.signature.frames import model_frame
 from tests.models.training_dtypes import KINDS, Kind

@@ -16,10 +16,10 @@ from batch_scorer.core.errors import FileUnreadable, InputMoved, StoreUnavailabl
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.models import ColumnSpec
 from batch_scorer.core.partitions import Partition
-from batch_scorer.lake import ranged_file
-from batch_scorer.lake.footers import read_footer
-from batch_scorer.lake.reader import read_chunk
-from batch_scorer.lake.roots import storage_for
+from batch_scorer.lake.reading.footers import read_footer
+from batch_scorer.lake.reading.reader import read_chunk
+from batch_scorer.lake.storage import ranged_file
+from batch_scorer.lake.storage.roots import storage_for
 from tests.objectstore.fixtures import Bucket
 from tests.objectstore.proxy import Fault, Kind
 

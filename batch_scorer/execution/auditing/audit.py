@@ -20,7 +20,7 @@ from batch_scorer.execution.parts import JobParts
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from batch_scorer.lake.lookup import FoundRow
+    from batch_scorer.lake.published.lookup import FoundRow
 
 Seen = TypeVar("Seen")
 
@@ -86,7 +86,7 @@ def _steady(parts: JobParts, record: GenerationRecord, look: Callable[[Generatio
 def _search(parts: JobParts, record: GenerationRecord, key: Mapping[str, str]) -> AuditReport | None:
     import pyarrow as pa
 
-    from batch_scorer.lake.lookup import find_row
+    from batch_scorer.lake.published.lookup import find_row
 
     report = _explained(parts, record)
     typed = _typed_key(report.manifest, key)
@@ -194,7 +194,7 @@ def _check_present(parts: JobParts, path: str, file: StagedFile) -> None:
 
 def _check_bytes(parts: JobParts, path: str, file: StagedFile) -> None:
     """An answer from a file that somebody edited would be a wrong answer."""
-    from batch_scorer.lake.hashing import sha256_of_open
+    from batch_scorer.lake.storage.hashing import sha256_of_open
 
     where = parts.published.at(path)
     try:

@@ -32,7 +32,7 @@ def look_around(parts: JobParts, keep: Callable[[Partition], bool]) -> Surroundi
 
     Raises: StoreUnavailable, DamageFound.
     """
-    from batch_scorer.lake.published import walk_table
+    from batch_scorer.lake.published.looking import walk_table
     from batch_scorer.ledger.manifest_files import partitions_with_manifests
 
     found: dict[str, Partition | None] = {partition.path: partition for partition in _in_ledger(parts)}
@@ -53,8 +53,8 @@ def look_around(parts: JobParts, keep: Callable[[Partition], bool]) -> Surroundi
 
 def look_at(parts: JobParts, path: str, partition: Partition | None) -> PartitionFacts:
     """One look at one partition. Raises: StoreUnavailable, DamageFound."""
-    from batch_scorer.lake.published import list_published
-    from batch_scorer.lake.stored_files import local_files
+    from batch_scorer.lake.published.looking import list_published
+    from batch_scorer.lake.storage.stored_files import local_files
     from batch_scorer.ledger.manifest_files import manifest_files
     from batch_scorer.ledger.manifests import directory_of
 

@@ -166,6 +166,6 @@ def _of_attempt(partition: Partition, attempt: AttemptRecord) -> RowsAside:
 
 def rows_in(aside: RowsAside, rule: str | None) -> Iterator[dict[str, Any]]:
     """Raises: FileUnreadable."""
-    from batch_scorer.lake.quarantine import read_rows
+    from batch_scorer.lake.staging.quarantine import read_rows
 
     return read_rows(aside.files, rule)

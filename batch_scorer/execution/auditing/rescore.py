@@ -22,10 +22,10 @@ from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.pinning import trusted_pin
 from batch_scorer.execution.prepare import read_spec
 from batch_scorer.execution.survey import hashed
-from batch_scorer.lake.footers import read_footer
-from batch_scorer.lake.lookup import ScoreDifference, compare_scores
-from batch_scorer.lake.quarantine import rows_of
-from batch_scorer.lake.reader import Batch, read_chunk
+from batch_scorer.lake.published.lookup import ScoreDifference, compare_scores
+from batch_scorer.lake.reading.footers import read_footer
+from batch_scorer.lake.reading.reader import Batch, read_chunk
+from batch_scorer.lake.staging.quarantine import rows_of
 from batch_scorer.models.scoring.loader import load_model
 from batch_scorer.models.scoring.output_values import evaluate_outputs
 from batch_scorer.planning.chunks import cut_chunks

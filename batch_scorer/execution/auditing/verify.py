@@ -92,7 +92,7 @@ def _report(parts: JobParts, facts: PartitionFacts, depth: Depth) -> PartitionRe
     if current is not None and file is not None and file.manifest is not None:
         if depth.deep:
             from batch_scorer.execution.auditing.verify_deep import look_deep
-            from batch_scorer.lake.stored_files import local_files
+            from batch_scorer.lake.storage.stored_files import local_files
 
             aside = local_files(parts.places.quarantine(current.partition, current.number))
             findings += look_deep(parts.published.below(facts.path), aside, facts, file.manifest)

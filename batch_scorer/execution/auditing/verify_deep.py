@@ -8,7 +8,7 @@ from batch_scorer.core.chunks import StagedFile
 from batch_scorer.core.findings import Finding, FindingKind, OutputDetail, OutputEntry, PartitionFacts
 from batch_scorer.core.records import Manifest
 from batch_scorer.core.restoring import expected_footer
-from batch_scorer.lake.stored_files import StoredFiles
+from batch_scorer.lake.storage.stored_files import StoredFiles
 
 Columns = tuple[tuple[str, str], ...]
 
@@ -34,7 +34,7 @@ def _one(
     place: StoredFiles, facts: PartitionFacts, manifest: Manifest, file: StagedFile, columns: Columns | None
 ) -> Iterator[Finding]:
     """columns: None for those of a quarantine, which are what the input had."""
-    from batch_scorer.lake.published import read_whole
+    from batch_scorer.lake.published.looking import read_whole
 
     path = place.at(file.name)
     try:

@@ -32,7 +32,7 @@ def sane(parts: JobParts, plan: Plan | None, now: datetime) -> str:
 
 
 def _file_system_ahead(parts: JobParts, now: datetime) -> timedelta:
-    from batch_scorer.lake.preflight import written_at
+    from batch_scorer.lake.storage.preflight import written_at
 
     before = datetime.now(UTC)
     return written_at(parts.places.state) - max(before, now)

@@ -76,7 +76,7 @@ def _path(found: PartitionFiles) -> str:
 def _columns(
     parts: JobParts, found: PartitionFiles, footers: Sequence[Footer], model: ModelPin | None
 ) -> str:
-    from batch_scorer.lake.schema import carried_types, check_features
+    from batch_scorer.lake.reading.schema import carried_types, check_features
 
     try:
         carried_types(found.files, footers, tuple(_wanted_by_keys(parts)))

@@ -28,7 +28,7 @@ def writable(parts: JobParts) -> str:
 
 def atomic(parts: JobParts) -> str:
     """Tried for real, in directories that are gone again afterwards."""
-    from batch_scorer.lake.preflight import check_rename
+    from batch_scorer.lake.storage.preflight import check_rename
 
     if parts.job.output.format == "parquet" and not is_object_url(parts.places.predictions):
         check_rename(parts.places.state, Path(parts.places.predictions).parent)
@@ -37,7 +37,7 @@ def atomic(parts: JobParts) -> str:
 
 def room(parts: JobParts, plan: Plan | None) -> str:
     """Bytes and inodes for everything that is to be scored. What it replaces is kept, and frees nothing."""
-    from batch_scorer.lake.preflight import free_bytes, free_inodes
+    from batch_scorer.lake.storage.preflight import free_bytes, free_inodes
 
     state = parts.places.state
     to_score = [entry for entry in plan.to_score if entry.found is not None] if plan else []

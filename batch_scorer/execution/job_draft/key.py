@@ -10,7 +10,7 @@ from batch_scorer.core.chunks import AUDIT_COLUMNS
 from batch_scorer.core.errors import UsageError
 from batch_scorer.core.nearest import suggestion
 from batch_scorer.execution.job_draft.table import DraftTable
-from batch_scorer.lake.keys import DuplicateKeys, duplicate_keys
+from batch_scorer.lake.staging.keys import DuplicateKeys, duplicate_keys
 from batch_scorer.validation.drafting.rules import looks_like_key
 from batch_scorer.validation.drafting.seen import ColumnSeen, Kind
 

@@ -9,7 +9,7 @@ from batch_scorer.core.errors import InputError, ModelNotFound, UsageError
 from batch_scorer.core.models import Method
 from batch_scorer.execution.job_draft.outputs import TO_BE_REGISTERED, draft_outputs
 from batch_scorer.execution.job_draft.table import DraftTable
-from batch_scorer.lake.schema import check_features
+from batch_scorer.lake.reading.schema import check_features
 from batch_scorer.models.registry.files import FileRegistry
 
 CHAMPION = "champion"

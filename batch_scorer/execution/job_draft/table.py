@@ -13,11 +13,11 @@ from batch_scorer.core.errors import PartitionPathRefused, UsageError
 from batch_scorer.core.lakefiles import Footer, PartitionFiles
 from batch_scorer.core.stores import ObjectUrl, StoreOptions
 from batch_scorer.execution.suite_draft import DraftedSuite, draft_from_sample
-from batch_scorer.lake.footers import read_footer
-from batch_scorer.lake.hive_names import HiveNames, guess_keys
-from batch_scorer.lake.inventory import list_partitions
-from batch_scorer.lake.sampling import choose_sample
-from batch_scorer.lake.storage import LakeStorage
+from batch_scorer.lake.finding.hive_names import HiveNames, guess_keys
+from batch_scorer.lake.finding.inventory import list_partitions
+from batch_scorer.lake.reading.footers import read_footer
+from batch_scorer.lake.reading.sampling import choose_sample
+from batch_scorer.lake.storage.storage import LakeStorage
 
 _MOST_LOOKED_AT = 5  # partitions, for one with rows
 

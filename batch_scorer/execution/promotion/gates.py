@@ -128,7 +128,7 @@ def _columns(pin: ModelPin, use: AliasUse) -> Iterator[Gate]:
 
 def _columns_of(pin: ModelPin, use: AliasUse, found: PartitionFiles) -> str:
     """Raises: ColumnMissing, ColumnTypeMismatch, of all columns that do not fit; other InputErrors."""
-    from batch_scorer.lake.schema import check_features
+    from batch_scorer.lake.reading.schema import check_features
 
     footers = within(LONG_S, partial(footers_of, use.storage, use.input_root, found))
     wrong: list[InputError] = []

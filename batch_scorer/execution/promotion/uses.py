@@ -8,7 +8,7 @@ from pathlib import Path
 
 from batch_scorer.config.job import Job
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.lake.storage import LakeStorage
+from batch_scorer.lake.storage.storage import LakeStorage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -145,7 +145,7 @@ def discard_staging(parts: JobParts, partition: Partition, *, but: str | None = 
 
 
 def _go_on(parts: JobParts, found: Opening, token: str, chunks: tuple[Chunk, ...]) -> Opened:
-    from batch_scorer.lake.chunk_records import recorded_chunks
+    from batch_scorer.lake.staging.chunk_records import recorded_chunks
 
     opening = take_staging(parts, found, token)
     discard_staging(parts, found.partition, but=opening.staging)

@@ -27,7 +27,7 @@ from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.prepare import Prepared, moved
 from batch_scorer.execution.publishing import quarantined
 from batch_scorer.execution.publishing.place import check_place
-from batch_scorer.lake.sinks import Kept, Publication
+from batch_scorer.lake.sinks.sink import Kept, Publication
 from batch_scorer.planning.plan import ingredients_for
 
 
@@ -184,7 +184,7 @@ def kept(record: GenerationRecord) -> Kept:
 
 def check_input_unmoved(parts: JobParts, prepared: Prepared) -> None:
     """The files are the ones that were planned, hashed and read. Raises: InputMoved."""
-    from batch_scorer.lake.inventory import relist
+    from batch_scorer.lake.finding.inventory import relist
 
     now = relist(parts.storage, parts.input_root, prepared.found)
     if not isinstance(now, PartitionFiles):

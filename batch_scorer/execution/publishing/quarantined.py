@@ -16,8 +16,8 @@ from batch_scorer.core.durable import make_directories, remove_empty, writing
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import Manifest
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.lake.linking import link_all, link_those_there
-from batch_scorer.lake.sinks import Kept
+from batch_scorer.lake.sinks.linking import link_all, link_those_there
+from batch_scorer.lake.sinks.sink import Kept
 
 
 def place(parts: JobParts, manifest: Manifest, staged: Path) -> None:

@@ -18,7 +18,7 @@ from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing.leases import Leases, Taken, held
 from batch_scorer.execution.publishing.openings import discard_staging, opening_of, take_staging
 from batch_scorer.execution.publishing.publish import publication_of
-from batch_scorer.lake.sinks import holds
+from batch_scorer.lake.sinks.sink import holds
 
 
 def recover(parts: JobParts, leases: Leases) -> tuple[str, ...]:

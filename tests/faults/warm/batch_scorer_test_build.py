@@ -25,7 +25,7 @@ def arm(text: str) -> None:
     _orders[:] = [order.split(":") for order in text.split(",")]
     for what, *rest in _orders:
         if what == "no-exchange":
-            exchange = importlib.import_module("batch_scorer.lake.exchange")
+            exchange = importlib.import_module("batch_scorer.lake.storage.exchange")
             vars(exchange)["_renameat2"] = None  # as on a file system that knows no exchange
         if what == "set":
             name, _, value = rest[0].partition("=")

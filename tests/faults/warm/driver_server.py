@@ -22,9 +22,9 @@ import batch_scorer.cli.main
 import batch_scorer.execution.chunk
 import batch_scorer.execution.driver
 import batch_scorer.execution.run
-import batch_scorer.lake.footers
-import batch_scorer.lake.keys
-import batch_scorer.lake.schema
+import batch_scorer.lake.reading.footers
+import batch_scorer.lake.reading.schema
+import batch_scorer.lake.staging.keys
 import batch_scorer.validation.gx.process
 import batch_scorer.wiring
 from batch_scorer.core import faults

@@ -1,0 +1,1 @@
+"""Which partitions a table has, from names and stamps alone."""

@@ -1,0 +1,1 @@
+"""Looking at what is published, without trusting any of it."""

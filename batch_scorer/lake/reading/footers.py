@@ -1,0 +1,125 @@
+"""Parquet footers: columns, types and row groups, and a clear word when there is none."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Collection, Iterator
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from batch_scorer.core.errors import FileUnreadable
+from batch_scorer.core.lakefiles import Footer, LakeFile, RowGroup
+from batch_scorer.lake.arrow_types import arrow_type_name, parse_arrow_type
+from batch_scorer.lake.reading.row_sizes import PHYSICAL_WIDTHS
+from batch_scorer.lake.storage.failures import as_input_error, damaged
+from batch_scorer.lake.storage.storage import LakeStorage
+
+__all__ = [
+    "MAX_ROW_GROUP_BYTES",
+    "arrow_type_name",
+    "column_ranges",
+    "footer_of",
+    "parse_arrow_type",
+    "read_footer",
+]
+
+MAX_ROW_GROUP_BYTES = 4 * 2**30
+_HONEST_COMPRESSION = 200  # a row group may decode to so many times the file's size, whatever the bound
+
+_MAGIC = b"PAR1"
+
+
+def read_footer(
+    storage: LakeStorage, root: str, file: LakeFile, *, max_row_group_bytes: int = MAX_ROW_GROUP_BYTES
+) -> Footer:
+    """What a file says about itself.
+
+    max_row_group_bytes: a row group that declares more than that, and far more than the file's own size,
+    is refused: 4 KB on disk can need more than 4 GB in memory.
+    Raises: FileUnreadable (not Parquet, truncated, damaged, too large), InputMoved, StoreUnavailable.
+    """
+    try:
+        opened, _ = storage.open(root, file.path)
+        with opened:
+            try:
+                metadata = pq.read_metadata(opened)
+            except (pa.ArrowException, OSError) as error:
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise
+                raise _no_footer(opened, file.path, str(error)) from error
+    except OSError as error:
+        raise as_input_error(error, where=file.path) from error
+    footer = footer_of(metadata, where=file.path)
+    _refuse_bombs(footer, file, max_row_group_bytes)
+    return footer
+
+
+def footer_of(metadata: pq.FileMetaData, *, where: str) -> Footer:
+    """A Parquet footer in our own words. Raises: FileUnreadable, when it contradicts itself."""
+    schema = metadata.schema.to_arrow_schema()
+    twice = [name for name, count in Counter(schema.names).items() if count > 1]
+    if twice:
+        raise damaged(where, f'it has more than one column named "{twice[0]}"')
+    groups = tuple(_row_group(metadata.row_group(i)) for i in range(metadata.num_row_groups))
+    if any(group.n_rows < 0 for group in groups) or sum(g.n_rows for g in groups) != metadata.num_rows:
+        raise damaged(where, f"its footer claims {metadata.num_rows} rows, its row groups something else")
+    columns = tuple((field.name, arrow_type_name(field.type)) for field in schema)
+    return Footer(columns=columns, row_groups=groups)
+
+
+def column_ranges(
+    metadata: pq.FileMetaData, row_group: int, columns: Collection[str]
+) -> Iterator[tuple[int, int]]:
+    """(start, end) of the bytes of some columns of a row group, as far as the footer can be believed."""
+    group = metadata.row_group(row_group)
+    for index in range(group.num_columns):
+        chunk = group.column(index)
+        path = chunk.path_in_schema  # of a nested column: with what is below it
+        if path in columns or any(path.startswith(f"{name}.") for name in columns):
+            start = min(chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset)
+            if start >= 0 and chunk.total_compressed_size > 0:
+                yield start, start + chunk.total_compressed_size
+
+
+def _row_group(group: pq.RowGroupMetaData) -> RowGroup:
+    """n_bytes: the declared size, or what its fixed-width values need: run lengths hide billions of rows."""
+    columns = (group.column(i) for i in range(group.num_columns))
+    decoded = sum(column.num_values * PHYSICAL_WIDTHS.get(column.physical_type, 4) for column in columns)
+    return RowGroup(n_rows=group.num_rows, n_bytes=max(group.total_byte_size, decoded))
+
+
+def _refuse_bombs(footer: Footer, file: LakeFile, max_row_group_bytes: int) -> None:
+    limit = max(max_row_group_bytes, _HONEST_COMPRESSION * file.stamp.size)
+    for index, group in enumerate(footer.row_groups):
+        if group.n_bytes > limit:
+            raise FileUnreadable(
+                f"row group {index} of a file of {file.stamp.size:,} bytes declares {group.n_bytes:,} bytes "
+                f"of data ({group.n_rows:,} rows)",
+                where=file.path,
+                fix="check who wrote the file; write it again in row groups of about a million rows",
+            )
+
+
+def _no_footer(file: BinaryIO, where: str, reason: str) -> FileUnreadable:
+    n_bytes = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    start = file.read(16)
+    file.seek(max(0, n_bytes - len(_MAGIC)))
+    end = file.read(len(_MAGIC))
+    fix = "write the file again from its source, or remove it"
+    if not n_bytes:
+        return FileUnreadable("the file is empty (0 bytes), so it is not Parquet", where=where, fix=fix)
+    if not start.startswith(_MAGIC):
+        return FileUnreadable(
+            f"the file is not Parquet: its {n_bytes:,} bytes begin with {start!r}", where=where, fix=fix
+        )
+    if end != _MAGIC or n_bytes < 2 * len(_MAGIC):
+        return FileUnreadable(
+            f"the file is truncated: {n_bytes:,} bytes that begin like Parquet but have no footer",
+            where=where,
+            fix=fix,
+        )
+    return damaged(where, reason)

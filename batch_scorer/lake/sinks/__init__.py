@@ -1,0 +1,1 @@
+"""Making staged files visible, in one step: Parquet directories and Delta tables."""

@@ -1,0 +1,1 @@
+"""What a chunk leaves behind before anybody sees it: predictions, rows set aside, records, keys."""

@@ -1,0 +1,1 @@
+"""Where bytes are: disks and object stores by the same calls, and what they promise of what is written."""

@@ -1,0 +1,42 @@
+"""SHA-256 of files, streamed."""
+
+from __future__ import annotations
+
+import hashlib
+from io import FileIO
+from pathlib import Path
+from typing import BinaryIO
+
+from batch_scorer.core.lakefiles import LakeFile
+from batch_scorer.lake.storage.failures import as_input_error
+from batch_scorer.lake.storage.storage import LakeStorage, check_still
+
+
+def sha256_of_file(path: Path | str) -> str:
+    """Hex digest of a local file's bytes. Raises: OSError."""
+    with open(path, "rb", buffering=0) as file:
+        return sha256_of_open(file)
+
+
+def sha256_of_input(storage: LakeStorage, root: str, file: LakeFile) -> str:
+    """Hex digest of an input file that is still what its stamp says, before and after.
+
+    Raises: InputMoved, FileUnreadable, StoreUnavailable.
+    """
+    check_still(storage, root, file)
+    try:
+        opened, _ = storage.open(root, file.path)
+        with opened:
+            digest = sha256_of_open(opened)
+    except OSError as error:
+        raise as_input_error(error, where=file.path) from error
+    check_still(storage, root, file)
+    return digest
+
+
+def sha256_of_open(file: BinaryIO | FileIO) -> str:
+    """From where it stands to its end. Raises: OSError."""
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
