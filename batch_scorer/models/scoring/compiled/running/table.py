@@ -13,7 +13,7 @@ from batch_scorer.models.scoring.compiled.recognising.operations import require_
 from batch_scorer.models.scoring.compiled.running.lookups import Lookups
 from batch_scorer.models.scoring.compiled.running.sources import Sources
 
-_BLOCK = 8192  # rows: what one column of them needs stays in the processor's cache
+_BLOCK = 16_384  # rows: what one column of them needs stays in the processor's cache
 
 Rows = slice | np.ndarray
 
