@@ -63,7 +63,8 @@ def _a_row_of_each(masks: Sequence[np.ndarray], n_rows: int) -> np.ndarray:
         n_patterns *= 2
     a_row = np.full(n_patterns, ABSENT, dtype=np.intp)
     a_row[patterns] = np.arange(n_rows)
-    return a_row[a_row != ABSENT]
+    held: np.ndarray = a_row[a_row != ABSENT]
+    return held
 
 
 def _renumbered(patterns: np.ndarray) -> tuple[np.ndarray, int]:
