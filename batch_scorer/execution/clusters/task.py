@@ -5,6 +5,7 @@ So a driver with worker processes never pays for pandas and scikit-learn itself.
 
 from __future__ import annotations
 
+from batch_scorer.core import collector
 from batch_scorer.core.chunks import (
     ChunkChecked,
     ChunkFailed,
@@ -29,6 +30,7 @@ def run_chunk(task: ChunkTask) -> ChunkOutcome:
 def _run(task: ChunkTask) -> ChunkScored | ChunkChecked | ChunkFailed:
     from batch_scorer.execution.chunk import score_chunk
 
+    collector.has_started()
     return score_chunk(task)
 
 
