@@ -16,6 +16,12 @@ _log = logging.getLogger(__name__)
 _START_S = 30
 # Dask remembers so many of everything it sent, tasks with all that is in them: a thousand unless told.
 _LAST_MESSAGES = 20
+# What the fork server imports, in this order.
+_PRELOADED = (
+    "batch_scorer.execution.clusters.apart",
+    "batch_scorer.models.scipy_start",
+    "batch_scorer.execution.clusters.preload",
+)
 
 
 class LocalWorkers:
@@ -57,6 +63,10 @@ def start_local_workers(n_workers: int, memory_per_worker: int) -> LocalWorkers:
             "distributed.worker.memory.pause": False,
             "distributed.scheduler.work-stealing": False,  # chunks are coarse; a steal moves a model load
             "distributed.scheduler.allowed-failures": 0,  # the driver decides about retries
+            # Every worker, nanny and scheduler asks the system how it is, more often than anybody looks.
+            "distributed.admin.tick.interval": "1s",
+            "distributed.admin.system-monitor.interval": "5s",
+            "distributed.scheduler.active-memory-manager.start": False,  # no result waits for another task
             "distributed.admin.low-level-log-length": _LAST_MESSAGES,
             "distributed.scheduler.http.routes": [],  # nobody asks, and each process would import them
             "distributed.worker.http.routes": [],
@@ -93,9 +103,7 @@ def start_fork_server() -> None:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     mp.set_start_method("forkserver", force=True)
-    mp.set_forkserver_preload(
-        ["batch_scorer.execution.clusters.apart", "batch_scorer.execution.clusters.preload"]
-    )
+    mp.set_forkserver_preload(list(_PRELOADED))
     resource_tracker.ensure_running()  # it unblocks what the next line blocks
     with _signals_blocked():
         forkserver.ensure_running()

@@ -28,6 +28,7 @@ def run_chunk(task: ChunkTask) -> ChunkOutcome:
 
 
 def _run(task: ChunkTask) -> ChunkScored | ChunkChecked | ChunkFailed:
+    import batch_scorer.models.scipy_start  # noqa: F401 (before scikit-learn)
     from batch_scorer.execution.chunk import score_chunk
 
     collector.has_started()
