@@ -238,6 +238,28 @@ def test_workers_inherit_a_heap_that_no_search_goes_through() -> None:
     assert rarely > 100 * gc.get_threshold()[0]
 
 
+def test_local_workers_and_their_scheduler_hardly_ask_themselves_how_they_are_and_need_not_wait() -> None:
+    program = """
+import sys
+if __name__ == "__main__":
+    from batch_scorer.execution.clusters.local_workers import start_local_workers
+    usual = sys.getswitchinterval()
+    own = start_local_workers(1, 1 << 30)
+    from distributed import Client
+    with Client(own.cluster) as client:
+        asked = client.run(lambda dask_worker: dask_worker.periodic_callbacks["tick"].callback_time)
+        asked["scheduler"] = own.cluster.scheduler.periodic_callbacks["tick"].callback_time
+        asked["nanny"] = own.cluster.workers[0].periodic_callbacks["tick"].callback_time
+        assert set(asked.values()) == {1000.0} and len(asked) == 3, asked
+        assert sys.getswitchinterval() <= usual / 5
+    own.close(timeout=10)
+    assert sys.getswitchinterval() == usual
+    print("done")
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert told.stdout == "done\n", told.stderr
+
+
 def _scored(keys: tuple[int, int] | None, n_scored: int = 2) -> Any:
     return SimpleNamespace(
         keys=keys, rows=SimpleNamespace(n_scored=n_scored), files=[SimpleNamespace(name="a")]
