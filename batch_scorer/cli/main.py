@@ -31,6 +31,7 @@ from batch_scorer.cli.completing import complete_names, listen_to_shells
 from batch_scorer.cli.models import models
 from batch_scorer.cli.output import fail
 from batch_scorer.cli.settings import Invocation, Settings, global_options
+from batch_scorer.core import collector
 from batch_scorer.core.errors import BatchScorerError, Interrupted, ReaderGone, UsageError
 from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.surprises import as_internal_error
@@ -89,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
     finally:
+        collector.stays()  # ending searches for garbage three times, and all of it goes anyway
         if "multiprocessing.forkserver" in sys.modules:
             from batch_scorer.execution.clusters.local_workers import stop_fork_server
 

@@ -20,6 +20,7 @@ from batch_scorer.cli.planning import Look, look_at, look_options
 from batch_scorer.cli.progress import Bar, listener_for
 from batch_scorer.cli.selecting import model_option, model_options, selection_options
 from batch_scorer.cli.settings import Settings, global_options
+from batch_scorer.core import collector
 from batch_scorer.core.errors import BatchScorerError, Interrupted, UsageError
 from batch_scorer.core.plans import JOBS_OWN, ModelChoice, Plan, Selection
 from batch_scorer.core.runs import RunOptions
@@ -192,6 +193,7 @@ def _ask(settings: Settings, job: str, selection: Selection, choice: ModelChoice
         raise BatchScorerError("the answer was no: nothing was done")
 
 
+@collector.starting_up()
 def execute(
     settings: Settings,
     job: str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from batch_scorer.config.project import Project
 from batch_scorer.core.chunks import ChunkTask
 from batch_scorer.core.errors import ClusterUnavailable, Interrupted, OutputUnwritable
 from batch_scorer.execution import settle
-from batch_scorer.execution.clusters import head_start
+from batch_scorer.execution.clusters import head_start, local_workers
 from batch_scorer.execution.clusters.protocol import Done
 from batch_scorer.execution.clusters.starting import StartingCluster
 from tests.conftest import TaxiProject
@@ -203,6 +204,60 @@ def test_a_worker_starts_without_what_only_some_models_need() -> None:
     preloaded = _imported("import batch_scorer.execution.clusters.preload")
     assert {"sklearn.linear_model", "pandas", "distributed.nanny"} <= preloaded
     assert not preloaded & {"skops", "pytest", "dask.array", "great_expectations"}
+
+
+def test_a_run_does_not_look_for_garbage_while_it_imports(project: TaxiProject) -> None:
+    """What it made by then stays, and looking through it again and again took a sixth of a cold start."""
+    program = f"""
+import gc, sys
+from batch_scorer.core import collector
+from batch_scorer.cli.main import run
+searches = []
+def note(phase, info):
+    if collector._usual is not None and phase == "start":
+        searches.append(info["generation"])
+gc.callbacks.append(note)
+assert run(["-p", {str(project.root)!r}, "-q", "run", "taxi_tips", "--cluster", "inline"]) == 0
+print("searches", *searches, "frozen" if gc.get_freeze_count() > 100_000 else "-", gc.get_threshold()[0])
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["searches", "frozen", str(gc.get_threshold()[0])]
+
+
+def test_workers_inherit_a_heap_that_no_search_goes_through() -> None:
+    """It would take as long as the imports did, and make its pages each worker's own."""
+    program = "; ".join(f"import {name}" for name in local_workers._PRELOADED)
+    told = subprocess.run(
+        [sys.executable, "-c", f"{program}; import gc; print(gc.get_freeze_count(), *gc.get_threshold())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    frozen, rarely, *_ = map(int, told.stdout.split())
+    assert frozen > 100_000
+    assert rarely > 100 * gc.get_threshold()[0]
+
+
+def test_local_workers_and_their_scheduler_hardly_ask_themselves_how_they_are_and_need_not_wait() -> None:
+    program = """
+import sys
+if __name__ == "__main__":
+    from batch_scorer.execution.clusters.local_workers import start_local_workers
+    usual = sys.getswitchinterval()
+    own = start_local_workers(1, 1 << 30)
+    from distributed import Client
+    with Client(own.cluster) as client:
+        asked = client.run(lambda dask_worker: dask_worker.periodic_callbacks["tick"].callback_time)
+        asked["scheduler"] = own.cluster.scheduler.periodic_callbacks["tick"].callback_time
+        asked["nanny"] = own.cluster.workers[0].periodic_callbacks["tick"].callback_time
+        assert set(asked.values()) == {1000.0} and len(asked) == 3, asked
+        assert sys.getswitchinterval() <= usual / 5
+    own.close(timeout=10)
+    assert sys.getswitchinterval() == usual
+    print("done")
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert told.stdout == "done\n", told.stderr
 
 
 def _scored(keys: tuple[int, int] | None, n_scored: int = 2) -> Any:

@@ -110,7 +110,7 @@ def test_time_in_which_nobody_looked_counts_for_little() -> None:
 
 class _Own(LocalWorkers):
     def __init__(self) -> None:
-        super().__init__(None, 2)
+        super().__init__(None, 2, switch_s=0.005)
         self.seen: list[Any] = []
 
     def replace_lost(self, alive: Any) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from batch_scorer.core import collector
 from batch_scorer.core.chunks import ChunkOutcome, ChunkTask
 from batch_scorer.core.errors import ClusterUnavailable, ClusterUnfit, WorkerDied
 from batch_scorer.execution.clusters.local_workers import LocalWorkers, start_local_workers
@@ -68,6 +69,7 @@ class DaskCluster:
         self._lost: deque[tuple[ChunkTask, WorkerDied]] = deque()
         self._has_lost_work = False
         self._n_own_threads = 0 if fleet else sum(client.nthreads().values())
+        collector.has_started()  # a driver that has workers imports nothing heavy any more
 
     @property
     def slots(self) -> int:

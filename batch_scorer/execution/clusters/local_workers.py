@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Iterator, Set
+import sys
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -16,6 +17,35 @@ _log = logging.getLogger(__name__)
 _START_S = 30
 # Dask remembers so many of everything it sent, tasks with all that is in them: a thousand unless told.
 _LAST_MESSAGES = 20
+# Between two questions of a nanny whether its worker is there, which everybody waits for. Dask's own: 0.05.
+_ASK_S = 0.005
+# For how long a thread of the driver may keep another one waiting. The scheduler is a thread, and a chunk
+# comes to its worker by a dozen of its steps: while partitions are prepared, each would wait Python's 0.005.
+_SWITCH_S = 0.0005
+_SETTINGS: Mapping[str, Any] = {
+    "distributed.worker.multiprocessing-method": None,  # the fork server below
+    "distributed.worker.profile.enabled": False,
+    # A chunk's memory is its own, nothing in it can be spilled, and a paused worker waits for ever.
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.scheduler.work-stealing": False,  # chunks are coarse; a steal moves a model load
+    "distributed.scheduler.allowed-failures": 0,  # the driver decides about retries
+    "distributed.scheduler.active-memory-manager.start": False,  # no result waits for another task
+    # Scheduler, nannies and workers ask themselves how they are more often than anybody looks.
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+    "distributed.admin.low-level-log-length": _LAST_MESSAGES,
+    "distributed.scheduler.http.routes": [],  # nobody asks, and each process would import them
+    "distributed.worker.http.routes": [],
+    "distributed.admin.log-format": "%(name)s %(levelname)s %(message)s",
+}
+# What the fork server imports, in this order.
+_PRELOADED = (
+    "batch_scorer.execution.clusters.apart",
+    "batch_scorer.models.scipy_start",
+    "batch_scorer.execution.clusters.preload",
+)
 
 
 class LocalWorkers:
@@ -25,9 +55,11 @@ class LocalWorkers:
     worker, or whose worker stays away for long, is given up for good, and nobody takes its place.
     """
 
-    def __init__(self, cluster: Any, n_workers: int) -> None:
+    def __init__(self, cluster: Any, n_workers: int, switch_s: float) -> None:
+        """switch_s: between two threads of this process, once there is no cluster in it any more."""
         self.cluster = cluster
         self.n_workers = n_workers
+        self._switch_s = switch_s
 
     def replace_lost(self, alive: Set[Any]) -> None:
         """Start new workers for those given up. alive: names of the workers that the scheduler knows."""
@@ -39,6 +71,7 @@ class LocalWorkers:
 
     def close(self, timeout: float) -> None:
         self.cluster.close(timeout=timeout)
+        sys.setswitchinterval(self._switch_s)
 
 
 def start_local_workers(n_workers: int, memory_per_worker: int) -> LocalWorkers:
@@ -46,23 +79,12 @@ def start_local_workers(n_workers: int, memory_per_worker: int) -> LocalWorkers:
     start_fork_server()
     import dask
     from distributed import LocalCluster
+    from distributed.nanny import WorkerProcess
 
-    dask.config.set(
-        {
-            "distributed.worker.multiprocessing-method": None,  # the fork server above
-            "distributed.worker.profile.enabled": False,
-            # A chunk's memory is its own, nothing in it can be spilled, and a paused worker waits for ever.
-            "distributed.worker.memory.target": False,
-            "distributed.worker.memory.spill": False,
-            "distributed.worker.memory.pause": False,
-            "distributed.scheduler.work-stealing": False,  # chunks are coarse; a steal moves a model load
-            "distributed.scheduler.allowed-failures": 0,  # the driver decides about retries
-            "distributed.admin.low-level-log-length": _LAST_MESSAGES,
-            "distributed.scheduler.http.routes": [],  # nobody asks, and each process would import them
-            "distributed.worker.http.routes": [],
-            "distributed.admin.log-format": "%(name)s %(levelname)s %(message)s",
-        }
-    )
+    dask.config.set(_SETTINGS)
+    WorkerProcess._init_msg_interval = _ASK_S
+    switch_s = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_S)
     try:
         cluster = LocalCluster(
             n_workers=n_workers,
@@ -75,11 +97,12 @@ def start_local_workers(n_workers: int, memory_per_worker: int) -> LocalWorkers:
             silence_logs=40,
         )
     except (RuntimeError, OSError, TimeoutError) as error:
+        sys.setswitchinterval(switch_s)
         raise ClusterUnavailable(
             f"the {n_workers} local workers did not start: {error}",
             fix="look for limits of memory and processes, or run with --cluster inline",
         ) from error
-    return LocalWorkers(cluster, n_workers)
+    return LocalWorkers(cluster, n_workers, switch_s)
 
 
 def start_fork_server() -> None:
@@ -93,9 +116,7 @@ def start_fork_server() -> None:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     mp.set_start_method("forkserver", force=True)
-    mp.set_forkserver_preload(
-        ["batch_scorer.execution.clusters.apart", "batch_scorer.execution.clusters.preload"]
-    )
+    mp.set_forkserver_preload(list(_PRELOADED))
     resource_tracker.ensure_running()  # it unblocks what the next line blocks
     with _signals_blocked():
         forkserver.ensure_running()

@@ -15,7 +15,10 @@ import tornado.platform.asyncio
 import batch_scorer.execution.chunk
 import batch_scorer.execution.clusters.task
 import batch_scorer.execution.clusters.worker_logs
+from batch_scorer.core import collector
 
 if "jemalloc" in pa.supported_memory_backends():
     # It gives back what a batch no longer needs; the default pool keeps a tenth of a worker's peak more.
     pa.set_memory_pool(pa.jemalloc_memory_pool())
+
+collector.stays()  # and its pages are shared: a search in a worker would write to them

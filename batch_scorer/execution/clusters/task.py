@@ -5,6 +5,7 @@ So a driver with worker processes never pays for pandas and scikit-learn itself.
 
 from __future__ import annotations
 
+from batch_scorer.core import collector
 from batch_scorer.core.chunks import (
     ChunkChecked,
     ChunkFailed,
@@ -27,8 +28,10 @@ def run_chunk(task: ChunkTask) -> ChunkOutcome:
 
 
 def _run(task: ChunkTask) -> ChunkScored | ChunkChecked | ChunkFailed:
+    import batch_scorer.models.scipy_start  # noqa: F401 (before scikit-learn)
     from batch_scorer.execution.chunk import score_chunk
 
+    collector.has_started()
     return score_chunk(task)
 
 

@@ -13,20 +13,25 @@ _PACKAGES = ("scikit-learn", "numpy", "pandas", "scipy", "skops", "joblib")
 
 def current_environment() -> Mapping[str, str]:
     """Versions that can change a prediction, with `python` and `platform`."""
-    environment = {"python": platform.python_version(), "platform": platform.platform()}
-    for package in _PACKAGES:
-        try:
-            environment[package] = version(package)
-        except PackageNotFoundError:
-            environment[package] = "not installed"
-    return environment
+    return {"python": platform.python_version(), "platform": platform.platform(), **_packages()}
 
 
 def environment_differences(manifest: ModelManifest) -> tuple[str, ...]:
     """`scikit-learn 1.7.2 at registration, 1.9.1 here`, for every package that differs."""
-    here = current_environment()
+    # Without the platform, for which Python asks another program.
+    here = {"python": platform.python_version(), **_packages()}
     return tuple(
         f"{package} {then} at registration, {here.get(package, 'not installed')} here"
         for package, then in manifest.environment.items()
         if package != "platform" and here.get(package) != then
     )
+
+
+def _packages() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found

@@ -1,0 +1,60 @@
+"""SciPy imported without its tables is SciPy, and another SciPy is imported as it is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def _said(program: str) -> list[str]:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+_NAMES = """
+import scipy.special, scipy.stats, sklearn.linear_model
+for module in (scipy.special, scipy.stats):
+    print(*sorted(f"{name}:{type(getattr(module, name)).__name__}" for name in module.__all__))
+"""
+_START = "import batch_scorer.models.scipy_start\n"
+
+
+def test_everything_of_scipy_is_there_and_only_tables_in_docstrings_are_not() -> None:
+    table = """
+import scipy.stats
+print("Array API Standard Support" in scipy.stats.zscore.__doc__, "z score" in scipy.stats.zscore.__doc__)
+"""
+    assert _said(_START + _NAMES) == _said(_NAMES)
+    assert _said(table) == ["True True"]
+    assert _said(_START + table) == ["False True"]
+
+
+def test_scipy_has_its_parser_of_docstrings_back() -> None:
+    program = """
+from scipy._lib import _array_api, _docscrape
+print(_array_api.FunctionDoc is _docscrape.FunctionDoc)
+"""
+    assert _said(_START + program) == ["True"]
+
+
+def test_a_scipy_that_documents_itself_in_another_way_is_imported_by_whoever_needs_it() -> None:
+    """Ours gives way, with what it began, and leaves nothing half imported."""
+    without_parser = """
+from scipy._lib import _array_api
+parser = _array_api.__dict__.pop("FunctionDoc")
+import batch_scorer.models.scipy_start
+_array_api.FunctionDoc = parser
+"""
+    wants_more = """
+from scipy._lib import _array_api
+note = _array_api._make_capabilities_note
+def wanting(*_):
+    _array_api.FunctionDoc(print).parse()
+_array_api._make_capabilities_note = wanting
+import sys
+import batch_scorer.models.scipy_start
+print("scipy.stats" in sys.modules)
+_array_api._make_capabilities_note = note
+"""
+    assert _said(without_parser + _NAMES) == _said(_NAMES)
+    assert _said(wants_more + _NAMES) == ["False", *_said(_NAMES)]
