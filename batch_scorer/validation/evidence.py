@@ -103,8 +103,9 @@ def gathered(
     directory: Path,
     compiled: Compiled | None = None,
 ) -> Evidence:
-    """compiled: of these expectations, schema and sampling, where it is at hand. All that the expectations ask of the partials is asked now, while the files of `directory` are there.
+    """All that the expectations ask of the partials is asked now, while the files of `directory` are there.
 
+    compiled: of these expectations, schema and sampling, where it is at hand.
     Raises: DamageFound, when one of them is not.
     """
     partials = tuple(_recorded(partial, directory, sampling.keep) for partial in scanned.partials)
