@@ -46,7 +46,6 @@ class FaultPoint(StrEnum):
     AFTER_COMMIT = "delta-after-commit"
     BEFORE_PUBLISHED = "before-published"
     PUBLISHED_RECORDED = "published-recorded"
-    COLUMNS_RECORDED = "columns-recorded"
     BEFORE_CLEANUP = "before-cleanup"
     AFTER_CLEANUP = "after-cleanup"
     ATTEMPT_RECORDED = "attempt-recorded"

@@ -41,12 +41,18 @@ def record(
     *,
     run_id: str,
     started_at: datetime,
+    token: str | None = None,
     found: PartitionFiles | None = None,
     rows: Accounting | None = None,
     verdicts: tuple[Mapping[str, Any], ...] = (),
 ) -> None:
-    """One row for the ledger of what this run did; what it left to others is no attempt."""
+    """One row for the ledger of what this run did; what it left to others is no attempt.
+
+    token: of our lease on the partition, if we have it: it ends with the attempt.
+    """
     if isinstance(outcome, Held | Overtaken):
+        if token is not None and entry.partition is not None:
+            parts.ledger.release_lease(parts.job.name, entry.partition, token)
         return
     _told.log(_LEVELS.get(type(outcome), logging.INFO), "%s: %s", entry.label, headline(outcome))
     for how, n_rows in outcome.cost.scored_by.items():
@@ -71,7 +77,8 @@ def record(
             verdicts=verdicts,
             warnings=outcome.warnings,
             cost=outcome.cost,
-        )
+        ),
+        token,
     )
 
 

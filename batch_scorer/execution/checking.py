@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from batch_scorer.core.validation import OnFail, SuiteScan
 from batch_scorer.core.waivers import Waived
 from batch_scorer.execution.parts import BoundSuite, JobParts
 from batch_scorer.validation.request import ValidationRequest
+
+Layouts = tuple[tuple[tuple[str, str], ...], ...]
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,29 +30,48 @@ def suite_scans(
     waived: Sequence[Waived] = (),
 ) -> tuple[SuiteScan, ...]:
     """For each suite of the job, in its order. footers: of the partition's files."""
-    columns = [footer.columns for footer in footers] or [()]
-    schemas = {"input": table_schema(columns), "output": table_schema([output_columns])}
-    return tuple(scan_of(use, schemas[use.stage], parts.job.input.key, waived) for use in parts.suites)
+    layouts = {"input": layouts_of(footers), "output": (output_columns,)}
+    return tuple(scan_of(use, layouts[use.stage], parts.job.input.key, waived) for use in parts.suites)
+
+
+def layouts_of(footers: Iterable[Footer]) -> Layouts:
+    """Of files in their order; each once."""
+    return tuple(dict.fromkeys(footer.columns for footer in footers)) or ((),)
 
 
 def scan_of(
-    use: BoundSuite, schema: pa.Schema, key: tuple[str, ...], waived: Sequence[Waived] = ()
+    use: BoundSuite, layouts: Layouts, key: tuple[str, ...], waived: Sequence[Waived] = ()
 ) -> SuiteScan:
-    from batch_scorer.validation.evidence import schema_as_text
-    from batch_scorer.validation.streaming.compile import compile_suite
-
-    expectations = use.suite.document["expectations"]
-    named = tuple(name for name in key if name in schema.names)
+    """layouts: (name, Arrow type) of the columns of its files, each layout once."""
+    names = {name for name, _ in layouts[0]}
+    named = tuple(name for name in key if name in names)
+    expectations = json.dumps(use.suite.document["expectations"])
     return SuiteScan(
         suite=use.suite.name,
         stage=use.stage,
-        expectations=json.dumps(expectations),
-        schema=schema_as_text(schema),
-        columns=compile_suite(expectations, schema, sample_columns=named).columns,
+        expectations=expectations,
+        schema=_schema_text(layouts),
+        columns=_columns_of(expectations, layouts, named),
         key=named,
         sets_aside=use.on_fail is OnFail.QUARANTINE and use.stage == "input",
         waived=tuple(sorted({rule for each in waived for rule in each.of_suite(use.suite.name)})),
     )
+
+
+@lru_cache(maxsize=64)
+def _schema_text(layouts: Layouts) -> str:
+    """The partitions of a table have the same, nearly always."""
+    from batch_scorer.validation.evidence import schema_as_text
+
+    return schema_as_text(table_schema(layouts))
+
+
+@lru_cache(maxsize=64)
+def _columns_of(expectations: str, layouts: Layouts, key: tuple[str, ...]) -> tuple[str, ...]:
+    """That a suite, as JSON, looks at."""
+    from batch_scorer.validation.streaming.compile import compile_suite
+
+    return compile_suite(json.loads(expectations), table_schema(layouts), sample_columns=key).columns
 
 
 def columns_checked(scans: Iterable[SuiteScan]) -> tuple[str, ...]:
@@ -84,15 +105,16 @@ def request_for(
 
 def gather(one: SuiteScan, scanned: Sequence[Mapping[str, Any]], spills: Path) -> Evidence:
     """The evidence of a partition. scanned: of each of its chunks, in row order. Raises: DamageFound."""
-    from batch_scorer.validation.chunk_scan import sampling_of, scan_of_nothing
-    from batch_scorer.validation.evidence import gathered, schema_from_text
+    from batch_scorer.validation.chunk_scan import compiled_scan, sampling_of, scan_of_nothing
+    from batch_scorer.validation.evidence import gathered
     from batch_scorer.validation.streaming.scan import Scanned
 
     total = scan_of_nothing(one)
     for document in scanned:
         total += Scanned.from_json(document)
-    schema = schema_from_text(one.schema)
-    return gathered(json.loads(one.expectations), schema, sampling_of(one), total, spills)
+    compiled = compiled_scan(one)
+    expectations = json.loads(one.expectations)
+    return gathered(expectations, compiled.schema, sampling_of(one), total, spills, compiled)
 
 
 def table_schema(files: Sequence[Sequence[tuple[str, str]]]) -> pa.Schema:

@@ -24,6 +24,7 @@ from batch_scorer.core.errors import (
     WorkerDied,
 )
 from batch_scorer.core.faults import FaultPoint, fault_point
+from batch_scorer.core.footing import Footing
 from batch_scorer.core.outcomes import Failed, Held, Overtaken, PartitionOutcome
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
@@ -148,10 +149,10 @@ class Driver:
         if isinstance(turn, Held | Overtaken):
             with self._told(turn):
                 return True
-        self._start(turn)
+        self._start(turn.entry, turn.footing)
         return True
 
-    def _start(self, entry: PartitionPlan) -> None:
+    def _start(self, entry: PartitionPlan, footing: Footing) -> None:
         started_at, begun = datetime.now(UTC), time.perf_counter()
         wait_s = self._queue.waited_s(entry.partition)
         try:
@@ -159,6 +160,7 @@ class Driver:
                 self._parts,
                 self._plan,
                 entry,
+                footing,
                 run_id=self._run_id,
                 token=self._leases.token,
                 allow_schema_change=self._options.allow_schema_change,
@@ -179,9 +181,14 @@ class Driver:
             outcome = Held(partition=entry.partition, label=entry.label, error=error)
         with self._told(outcome):
             attempts.record(
-                self._parts, self._plan, entry, outcome, run_id=self._run_id, started_at=started_at
+                self._parts,
+                self._plan,
+                entry,
+                outcome,
+                run_id=self._run_id,
+                started_at=started_at,
+                token=self._leases.token,
             )
-            self._queue.done_with(entry.partition)
 
     def _send_checks(self, work: PartitionWork) -> None:
         """When scoring was stopped, predictions are not there to be checked."""
@@ -315,12 +322,12 @@ class Driver:
                 outcome,
                 run_id=self._run_id,
                 started_at=work.prepared.started_at,
+                token=self._leases.token,
                 found=work.prepared.found,
                 rows=work.accounted,
                 verdicts=entries,
             )
             fault_point(FaultPoint.ATTEMPT_RECORDED)
-            self._queue.done_with(work.prepared.partition)
 
     @contextmanager
     def _told(self, outcome: PartitionOutcome) -> Iterator[None]:

@@ -18,6 +18,7 @@ from batch_scorer.core.chunks import (
 )
 from batch_scorer.core.errors import InputMoved
 from batch_scorer.core.expressions.trees import names_in
+from batch_scorer.core.footing import Footing
 from batch_scorer.core.lakefiles import Footer, PartitionFiles, content_fingerprint
 from batch_scorer.core.leases import Opening
 from batch_scorer.core.models import Compiled, ModelPin
@@ -44,6 +45,7 @@ class Prepared:
     """
 
     entry: PartitionPlan
+    footing: Footing
     partition: Partition
     opening: Opening
     found: PartitionFiles  # every file with its content's sha256
@@ -73,12 +75,13 @@ def prepare(
     parts: JobParts,
     plan: Plan,
     entry: PartitionPlan,
+    footing: Footing,
     *,
     run_id: str,
     token: str,
     allow_schema_change: bool,
 ) -> Prepared:
-    """token: of our lease on the partition.
+    """token: of our lease on the partition. footing: asked under it.
 
     Raises: InputError, OutputSchemaChanged, OutputError: this partition fails, the others go on; LeaseLost.
     """
@@ -88,23 +91,23 @@ def prepare(
     assert entry.partition is not None and entry.found is not None  # noqa: S101, PT018 (SCORE entries)
     from batch_scorer.lake.reading.schema import disagreements
 
-    check_place(parts, entry.partition)
+    check_place(parts, entry.partition, footing.current)
     model = plan.model_of(entry)
     read = read_spec(parts, model, entry.found, entry.footers)
     found = replace(entry.found, files=hashed(parts, entry.found.files, entry.found.files))
     columns = output_columns(read.carried, parts.job.model.output)
     fingerprint = content_fingerprint(found.files)
-    waived = _waived(parts, entry.partition, fingerprint)
+    waived = tuple(each.waived for each in footing.waivers if each.input_fingerprint == fingerprint)
     scans = suite_scans(parts, entry.footers, columns, waived) if entry.footers else ()
     read = replace(read, checked=columns_checked(scans), memory_bytes=parts.job.compute.memory_per_worker)
     parts.sink.check_columns(columns)
     if not allow_schema_change:
-        check_output_columns(parts, plan, found, read.carried, columns)
+        check_output_columns(parts, plan, found, read.carried, columns, footing.columns)
     job = parts.job
     chunks = cut_chunks(found, entry.footers, target_bytes=job.compute.chunk, limit_rows=job.input.limit_rows)
     opened = open_generation(
         parts,
-        entry.partition,
+        footing,
         run_id=run_id,
         token=token,
         key=opening_key(parts, plan, model, found, chunks, columns, waived),
@@ -115,6 +118,7 @@ def prepare(
     output = _output_spec(parts, model, opened, read, fingerprint)
     return Prepared(
         entry=entry,
+        footing=footing,
         partition=entry.partition,
         opening=opened.opening,
         found=found,
@@ -138,12 +142,6 @@ def _with_footers(parts: JobParts, entry: PartitionPlan) -> PartitionPlan:
     if entry.footers or entry.found is None:
         return entry
     return replace(entry, footers=read_footers(parts, entry.found))
-
-
-def _waived(parts: JobParts, partition: Partition, input_fingerprint: str) -> tuple[Waived, ...]:
-    """Asked under our lease, which a release needs as well: none comes in between."""
-    found = parts.ledger.waivers(parts.job.name, partition)
-    return tuple(each.waived for each in found if each.input_fingerprint == input_fingerprint)
 
 
 def read_spec(parts: JobParts, model: ModelPin, found: PartitionFiles, footers: Sequence[Footer]) -> ReadSpec:

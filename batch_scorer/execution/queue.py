@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from dataclasses import dataclass
 from datetime import timedelta
 
 from batch_scorer.core.faults import FaultPoint, fault_point
+from batch_scorer.core.footing import Footing
 from batch_scorer.core.leases import Holder
 from batch_scorer.core.outcomes import Held, Overtaken, PartitionOutcome, Published
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.publishing.leases import Leases, Taken, held
+from batch_scorer.execution.publishing.leases import Leases, held
 from batch_scorer.execution.publishing.recovery import take_settled
 
 _AGAIN_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A partition whose lease we have, and what was known of it when we took it."""
+
+    entry: PartitionPlan
+    footing: Footing
 
 
 class Queue:
@@ -35,7 +45,7 @@ class Queue:
     def clear(self) -> None:
         self._todo.clear()
 
-    def next(self) -> PartitionPlan | Held | Overtaken | None:
+    def next(self) -> Turn | Held | Overtaken | None:
         """One whose lease we now have, one that is left to others, or None: all wait for others."""
         for _ in range(len(self._todo)):
             entry = self._todo.popleft()
@@ -59,9 +69,6 @@ class Queue:
         since = self._waits_since.get(partition) if partition else None
         return 0.0 if since is None else time.monotonic() - since
 
-    def done_with(self, partition: Partition) -> None:
-        self._leases.give_back(partition)
-
     def unless_lost(self, outcome: PartitionOutcome, partition: Partition) -> PartitionOutcome:
         """Who took the partition over also took our staging away: what failed then is no failure."""
         if isinstance(outcome, Published | Held | Overtaken):
@@ -73,13 +80,13 @@ class Queue:
         error = held(partition, by) if by else self._leases.lost(partition)
         return Held(partition=partition, label=outcome.label, error=error)
 
-    def _begin(self, entry: PartitionPlan, taken: Taken) -> PartitionPlan | Overtaken:
+    def _begin(self, entry: PartitionPlan, footing: Footing) -> Turn | Overtaken:
         fault_point(FaultPoint.LEASE_TAKEN)
-        current = self._parts.ledger.generation(self._parts.job.name, taken.partition, None)
+        current = footing.current
         number = current.number if current else None
         if number == entry.base_generation:
-            return entry
-        self._leases.give_back(taken.partition)
+            return Turn(entry=entry, footing=footing)
+        self._leases.give_back(footing.partition)
         by = f" by run {current.run_id}" if current else ""
         why = f"generation {number} was published{by} since the plan was made"
-        return Overtaken(partition=taken.partition, label=entry.label, why=why)
+        return Overtaken(partition=footing.partition, label=entry.label, why=why)

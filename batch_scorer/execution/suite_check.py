@@ -12,7 +12,7 @@ from batch_scorer.core.chunks import ReadSpec
 from batch_scorer.core.errors import UsageError
 from batch_scorer.core.lakefiles import Footer, PartitionFiles
 from batch_scorer.core.validation import OnFail, Suite, SuiteScan, SuiteVerdict
-from batch_scorer.execution.checking import gather, scan_of, table_schema
+from batch_scorer.execution.checking import gather, layouts_of, scan_of
 from batch_scorer.execution.parts import BoundSuite, JobParts
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def check_one(parts: JobParts, suite: Suite, partition: str) -> SuiteVerdict:
     found = find_partition(parts, partition)
     footers = [read_footer(parts.storage, parts.input_root, file) for file in found.files]
     use = BoundSuite(suite=suite, on_fail=OnFail.BLOCK, stage="input")
-    one = scan_of(use, table_schema([footer.columns for footer in footers] or [()]), parts.job.input.key)
+    one = scan_of(use, layouts_of(footers), parts.job.input.key)
     with tempfile.TemporaryDirectory(prefix="batch-scorer-check-") as spills:
         request = ValidationRequest(
             partition=partition,

@@ -9,26 +9,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import GenerationState
+from batch_scorer.ledger.asking import of_partition, which
 from batch_scorer.ledger.encoding import partition_from_json
 from batch_scorer.ledger.schema import currents, generations
 
+_NUMBER = select(currents.c.number).where(*of_partition(currents))
+_UPDATE, _INSERT = update(currents).where(*of_partition(currents)), insert(currents)
 
-def write(connection: Connection, job: str, partition: Partition, number: int) -> None:
+
+def write(connection: Connection, generation_id: int, job: str, partition: Partition, number: int) -> None:
     """From now on `number`, which is published, unless a later one is."""
-    known = connection.scalar(select(currents.c.number).where(*is_of(job, partition.path)))
-    if known is not None and known > number:
-        return
-    which = select(generations.c.id).where(
-        generations.c.job == job,
-        generations.c.partition_path == partition.path,
-        generations.c.number == number,
-    )
-    connection.execute(delete(currents).where(*is_of(job, partition.path)))
-    connection.execute(insert(currents).values(_row(connection.scalars(which).one(), job, partition, number)))
+    this, row = which(job, partition), _row(generation_id, job, partition, number)
+    known = connection.scalar(_NUMBER, this)
+    if known is None:
+        connection.execute(_INSERT, row)
+    elif known <= number:
+        connection.execute(_UPDATE, {**this, **row})
 
 
 def derive(connection: Connection) -> None:
@@ -41,14 +41,14 @@ def derive(connection: Connection) -> None:
         .group_by(generations.c.job, generations.c.partition_path)
         .subquery()
     )
-    which = (generations.c.id, generations.c.job, generations.c.partition_values, generations.c.number)
+    asked = (generations.c.id, generations.c.job, generations.c.partition_values, generations.c.number)
     on = (
         (generations.c.job == newest.c.job)
         & (generations.c.partition_path == newest.c.partition_path)
         & (generations.c.number == newest.c.number)
     )
     connection.execute(delete(currents))
-    found = connection.execute(select(*which).join(newest, on)).all()
+    found = connection.execute(select(*asked).join(newest, on)).all()
     rows = [_row(row.id, row.job, partition_from_json(row.partition_values), row.number) for row in found]
     if rows:
         connection.execute(insert(currents), rows)

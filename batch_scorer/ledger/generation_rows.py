@@ -10,10 +10,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, insert, select, update
 
 from batch_scorer.core.errors import DamageFound
+from batch_scorer.core.footing import VisibleGeneration
 from batch_scorer.core.lakefiles import LakeFile, PartitionFiles, content_fingerprint
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import ChainEnd, GenerationRecord, GenerationState, Pin
 from batch_scorer.ledger import current_rows, opening_rows
+from batch_scorer.ledger.asking import of_partition, which
 from batch_scorer.ledger.encoding import (
     generation_from_row,
     generation_to_row,
@@ -26,44 +28,58 @@ from batch_scorer.ledger.schema import currents, generation_inputs, generations
 IS_PUBLISHED = generations.c.state == GenerationState.PUBLISHED.value
 _AT_ONCE = 5_000
 
+_THIS = (*of_partition(generations), generations.c.number == bindparam("of_number"))
+_ID = select(generations.c.id).where(*_THIS)
+_INSERT = insert(generations).returning(generations.c.id)
+_INSERT_INPUT = insert(generation_inputs)
+_END = (
+    update(generations)
+    .where(*_THIS, generations.c.state == GenerationState.PUBLISHING.value)
+    .returning(generations.c.id, generations.c.run_id)
+)
+_PUBLISHED = (
+    select(generations.c.number, generations.c.run_id, generations.c.output_names)
+    .where(*of_partition(generations), IS_PUBLISHED)
+    .order_by(generations.c.number.desc())
+)
+
 
 def begin_publish(connection: Connection, generation: GenerationRecord) -> None:
     """Raises: DamageFound, when the number exists; ValueError, when the state is not publishing."""
     if generation.state is not GenerationState.PUBLISHING:
         raise ValueError(f"a publish begins as publishing, not {generation.state}")
-    if find(connection, *_is(generation.job, generation.partition, generation.number)):
+    if connection.scalar(_ID, _one(generation.job, generation.partition, generation.number)) is not None:
         raise DamageFound(
             f"generation {generation.number} of {generation.partition} exists already in the ledger",
             fix="make sure that all runs of a job share one state directory",
         )
-    row = insert(generations).values(**generation_to_row(generation)).returning(generations.c.id)
-    _add_inputs(connection, connection.execute(row).scalar_one(), generation.inputs)
+    generation_id = connection.execute(_INSERT, generation_to_row(generation)).scalar_one()
+    _add_inputs(connection, generation_id, generation.inputs)
 
 
 def finish_publish(
     connection: Connection, job: str, partition: Partition, number: int, published_at: dt.datetime
-) -> None:
-    _end_publish(
-        connection,
-        _is(job, partition, number),
-        {"state": GenerationState.PUBLISHED.value, "published_at": published_at},
-    )
-    current_rows.write(connection, job, partition, number)
+) -> str:
+    """Returns: the id of the run that opened the generation."""
+    ended = {"state": GenerationState.PUBLISHED.value, "published_at": published_at}
+    generation_id, run_id = _end_publish(connection, job, partition, number, ended)
+    current_rows.write(connection, generation_id, job, partition, number)
     opening_rows.close(connection, job, partition)
+    return run_id
 
 
 def abandon_publish(connection: Connection, job: str, partition: Partition, number: int) -> None:
-    _end_publish(connection, _is(job, partition, number), {"state": GenerationState.ABANDONED.value})
+    _end_publish(connection, job, partition, number, {"state": GenerationState.ABANDONED.value})
     opening_rows.close(connection, job, partition)
 
 
 def reopen_publish(connection: Connection, job: str, partition: Partition, number: int) -> None:
     """As if it had never begun: its opening, if there is one, stays to be gone on with."""
     publishing = generations.c.state == GenerationState.PUBLISHING.value
-    which = (*_is(job, partition, number), publishing)
-    ids = select(generations.c.id).where(*which)
+    these = (*_is(job, partition, number), publishing)
+    ids = select(generations.c.id).where(*these)
     connection.execute(delete(generation_inputs).where(generation_inputs.c.generation_id.in_(ids)))
-    if connection.execute(delete(generations).where(*which)).rowcount != 1:
+    if connection.execute(delete(generations).where(*these)).rowcount != 1:
         raise _not_unfinished()
 
 
@@ -75,6 +91,14 @@ def set_pin(connection: Connection, job: str, partition: Partition, number: int,
 def unfinished(connection: Connection, job: str) -> tuple[GenerationRecord, ...]:
     publishing = generations.c.state == GenerationState.PUBLISHING.value
     return find(connection, generations.c.job == job, publishing)
+
+
+def published(connection: Connection, job: str, partition: Partition) -> tuple[VisibleGeneration, ...]:
+    """Newest first, without their inputs."""
+    return tuple(
+        VisibleGeneration(number=number, run_id=run_id, output_names=tuple(names))
+        for number, run_id, names in connection.execute(_PUBLISHED, which(job, partition))
+    )
 
 
 def history(connection: Connection, job: str, partition: Partition) -> tuple[GenerationRecord, ...]:
@@ -161,16 +185,22 @@ def _is(job: str, partition: Partition, number: int | None = None) -> tuple[Colu
 
 def _add_inputs(connection: Connection, generation_id: int, files: Sequence[LakeFile]) -> None:
     if files:
-        connection.execute(insert(generation_inputs), [input_to_row(generation_id, f) for f in files])
+        connection.execute(_INSERT_INPUT, [input_to_row(generation_id, f) for f in files])
 
 
 def _end_publish(
-    connection: Connection, which: tuple[ColumnElement[bool], ...], values: dict[str, Any]
-) -> None:
-    publishing = generations.c.state == GenerationState.PUBLISHING.value
-    ended = connection.execute(update(generations).where(*which, publishing).values(**values))
-    if ended.rowcount != 1:
+    connection: Connection, job: str, partition: Partition, number: int, values: dict[str, Any]
+) -> tuple[int, str]:
+    """Returns: the row's own id, and that of its run."""
+    ended = connection.execute(_END, {**_one(job, partition, number), **values}).first()
+    if ended is None:
         raise _not_unfinished()
+    return ended[0], ended[1]
+
+
+def _one(job: str, partition: Partition, number: int) -> dict[str, Any]:
+    """What _THIS asks for."""
+    return {**which(job, partition), "of_number": number}
 
 
 def _not_unfinished() -> DamageFound:

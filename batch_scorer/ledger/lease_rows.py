@@ -5,14 +5,24 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, insert, select, update
 
 from batch_scorer.core.errors import LeaseLost
 from batch_scorer.core.leases import Holder, Lease
 from batch_scorer.core.partitions import Partition, typed
 from batch_scorer.core.processes import ProcessIdentity
+from batch_scorer.ledger.asking import of_partition, which
 from batch_scorer.ledger.encoding import partition_from_json, partition_to_json
 from batch_scorer.ledger.schema import holders, leases
+
+_TOKEN = select(leases.c.token).where(*of_partition(leases))
+_OURS_AND_TAKEN = (
+    select(holders.c.token, leases.c.token)
+    .outerjoin_from(holders, leases, and_(*of_partition(leases)))
+    .where(holders.c.token == bindparam("token"))
+)
+_INSERT = insert(leases)
+_RELEASE = delete(leases).where(*of_partition(leases), leases.c.token == bindparam("token"))
 
 
 def enter(connection: Connection, holder: Holder) -> None:
@@ -82,37 +92,37 @@ def take(
     instead_of: str | None,
 ) -> bool:
     """Compare and set: only if the lease is that of `instead_of` still (None: nobody's)."""
-    if connection.execute(select(holders.c.token).where(holders.c.token == token)).first() is None:
+    found = connection.execute(_OURS_AND_TAKEN, {**which(job, partition), "token": token}).first()
+    if found is None:
         raise LeaseLost(
             "this run was taken for dead, and may take nothing more in hand",
             where=f"job {job}",
             fix="run again: what was published stays; it was silent for too long, or its clock is wrong",
         )
-    row = connection.execute(select(leases.c.token).where(*_is(job, partition))).first()
-    if (row[0] if row else None) != instead_of:
+    if found[1] != instead_of:
         return False
-    connection.execute(delete(leases).where(*_is(job, partition)))
-    connection.execute(
-        insert(leases).values(
-            job=job,
-            partition_path=partition.path,
-            partition_values=partition_to_json(partition),
-            token=token,
-            taken_at=now,
-        )
-    )
+    if instead_of is not None:
+        connection.execute(delete(leases).where(*_is(job, partition)))
+    row = {
+        "job": job,
+        "partition_path": partition.path,
+        "partition_values": partition_to_json(partition),
+        "token": token,
+        "taken_at": now,
+    }
+    connection.execute(_INSERT, row)
     return True
 
 
 def release(connection: Connection, job: str, partition: Partition, token: str) -> None:
-    connection.execute(delete(leases).where(*_is(job, partition), leases.c.token == token))
+    connection.execute(_RELEASE, {**which(job, partition), "token": token})
 
 
 def check(connection: Connection, job: str, partition: Partition, token: str) -> None:
     """The fence: who lost the lease writes nothing more about the partition. Raises: LeaseLost."""
-    lease = lease_of(connection, job, partition)
-    if lease is not None and lease.token == token:
+    if connection.scalar(_TOKEN, which(job, partition)) == token:
         return
+    lease = lease_of(connection, job, partition)
     by = lease.holder if lease else None
     raise LeaseLost(
         f"the lease of {partition} was lost to {f'run {by.run_id}' if by and by.run_id else 'another run'}",

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import StoreUnavailable, UsageError
+from batch_scorer.core.footing import Footing, VisibleGeneration
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.leases import Holder, Lease, Opening
 from batch_scorer.core.partitions import Partition
@@ -98,8 +99,11 @@ class RunHistory(Protocol):
 class AttemptLog(Protocol):
     """What each run did with each partition."""
 
-    def record_attempt(self, attempt: AttemptRecord) -> None:
-        """Raises: ValueError, for an attempt with ingredients whose partition is not told."""
+    def record_attempt(self, attempt: AttemptRecord, token: str | None = None) -> None:
+        """token: whose lease of the partition, if they have it, ends with the attempt.
+
+        Raises: ValueError, for an attempt with ingredients whose partition is not told.
+        """
 
     def attempts(self, run_id: str) -> tuple[AttemptRecord, ...]:
         """In the order they ended."""
@@ -117,8 +121,18 @@ class PublishLog(Protocol):
         Raises: LeaseLost; DamageFound, when this number of a partition was ever begun before.
         """
 
-    def finish_publish(self, job: str, partition: Partition, number: int, published_at: dt.datetime) -> None:
-        """Raises: DamageFound, when it is not unfinished; so does abandon_publish."""
+    def finish_publish(
+        self,
+        job: str,
+        partition: Partition,
+        number: int,
+        published_at: dt.datetime,
+        columns: tuple[tuple[str, str], ...] | None = None,
+    ) -> None:
+        """columns: of its files, which are those of the job's output from now on; None: they stay.
+
+        Raises: DamageFound, when it is not unfinished; so does abandon_publish.
+        """
 
     def abandon_publish(self, job: str, partition: Partition, number: int) -> None:
         """It never became visible, and its number is burnt; its opening is closed."""
@@ -149,6 +163,12 @@ class GenerationLog(Protocol):
 
     def generations(self, job: str, partition: Partition) -> tuple[GenerationRecord, ...]:
         """In every state, newest first."""
+
+    def published(self, job: str, partition: Partition) -> tuple[VisibleGeneration, ...]:
+        """That readers see or saw, newest first."""
+
+    def footing(self, job: str, partition: Partition) -> Footing:
+        """In one snapshot; to be asked under the partition's lease."""
 
     def generation(self, job: str, partition: Partition, number: int | None) -> GenerationRecord | None:
         """number None: the current one."""

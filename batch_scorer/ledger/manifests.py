@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from batch_scorer.core.chunks import Accounting, StagedFile
@@ -32,6 +32,7 @@ from batch_scorer.ledger.encoding import (
 )
 
 STAGED = "manifest.json"  # on a disk beside an attempt's files, until its publish is recorded
+_FIELDS = tuple(field.name for field in fields(Manifest))
 _FIX = "put the file back from a backup; what is published stays readable meanwhile"
 
 
@@ -143,11 +144,18 @@ def _path(job: str, partition: Partition, generation: int) -> str:
 
 def to_bytes(manifest: Manifest) -> bytes:
     """Canonical bytes: the same manifest always has the same hash."""
-    document = asdict(manifest)
-    document["partition"] = partition_to_json(manifest.partition)
-    document["created_at"] = manifest.created_at.isoformat()
-    document["pin"] = manifest.pin and pin_to_json(manifest.pin)
-    document["waivers"] = [waived_to_json(waived) for waived in manifest.waivers]
+    document = {name: getattr(manifest, name) for name in _FIELDS}
+    document |= {
+        "partition": partition_to_json(manifest.partition),
+        "ingredients": asdict(manifest.ingredients),
+        "inputs": [asdict(file) for file in manifest.inputs],
+        "outputs": [asdict(file) for file in manifest.outputs],
+        "rows": asdict(manifest.rows),
+        "quarantine": [asdict(file) for file in manifest.quarantine],
+        "created_at": manifest.created_at.isoformat(),
+        "pin": manifest.pin and pin_to_json(manifest.pin),
+        "waivers": [waived_to_json(waived) for waived in manifest.waivers],
+    }
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode("utf-8") + b"\n"
 
 

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, or_, select, update
 
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import DamageFound, UsageError
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import AttemptRecord, AttemptState, RunRecord, RunState
 from batch_scorer.core.runs import Pace
-from batch_scorer.ledger import current_rows
+from batch_scorer.ledger.asking import of_partition
 from batch_scorer.ledger.encoding import (
     attempt_from_row,
     attempt_to_row,
@@ -25,6 +25,10 @@ from batch_scorer.ledger.encoding import (
 from batch_scorer.ledger.schema import attempts, currents, output_columns, runs
 
 _MAX_SUGGESTIONS = 5
+
+_COLUMNS = select(output_columns.c.columns).where(output_columns.c.job == bindparam("of_job"))
+_CURRENT = select(currents.c.number).where(*of_partition(currents))
+_INSERT_ATTEMPT = insert(attempts).values(after_generation=func.coalesce(_CURRENT.scalar_subquery(), 0))
 
 
 def start(connection: Connection, run: RunRecord) -> None:
@@ -150,9 +154,8 @@ def record_attempt(connection: Connection, attempt: AttemptRecord) -> None:
     """Raises: ValueError, for an attempt with ingredients whose partition is not told."""
     if attempt.ingredients is not None and attempt.partition is None:
         raise ValueError(f"an attempt on {attempt.partition_path} must tell its partition")
-    current = select(currents.c.number).where(*current_rows.is_of(attempt.job, attempt.partition_path))
-    after = func.coalesce(current.scalar_subquery(), 0)
-    connection.execute(insert(attempts).values(**attempt_to_row(attempt), after_generation=after))
+    this = {"of_job": attempt.job, "of_path": attempt.partition_path}
+    connection.execute(_INSERT_ATTEMPT, {**attempt_to_row(attempt), **this})
 
 
 def attempts_of(connection: Connection, run_id: str) -> tuple[AttemptRecord, ...]:
@@ -172,8 +175,7 @@ def attempts_on(connection: Connection, job: str, path: str, limit: int) -> tupl
 
 
 def columns_of(connection: Connection, job: str) -> tuple[tuple[str, str], ...] | None:
-    query = select(output_columns.c.columns).where(output_columns.c.job == job)
-    columns = connection.execute(query).scalar_one_or_none()
+    columns = connection.execute(_COLUMNS, {"of_job": job}).scalar_one_or_none()
     return None if columns is None else tuple((name, kind) for name, kind in columns)
 
 

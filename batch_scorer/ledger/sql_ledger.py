@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from batch_scorer.core.chunks import ChunkCost
+from batch_scorer.core.footing import Footing, VisibleGeneration
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.leases import Holder, Lease, Opening
 from batch_scorer.core.partitions import Partition
@@ -25,6 +26,7 @@ from batch_scorer.core.runs import Pace
 from batch_scorer.core.waivers import Waiver
 from batch_scorer.ledger import (
     current_rows,
+    footing_rows,
     generation_rows,
     lease_rows,
     opening_rows,
@@ -115,9 +117,11 @@ class SqlLedger:
         with self._database.reading() as connection:
             return run_rows.paces(connection, job, limit)
 
-    def record_attempt(self, attempt: AttemptRecord) -> None:
+    def record_attempt(self, attempt: AttemptRecord, token: str | None = None) -> None:
         with self._database.writing_soon() as connection:
             run_rows.record_attempt(connection, attempt)
+            if token is not None and attempt.partition is not None:
+                lease_rows.release(connection, attempt.job, attempt.partition, token)
 
     def attempts(self, run_id: str) -> tuple[AttemptRecord, ...]:
         with self._database.reading() as connection:
@@ -133,9 +137,18 @@ class SqlLedger:
                 lease_rows.check(connection, record.job, record.partition, token)
                 generation_rows.begin_publish(connection, record)
 
-    def finish_publish(self, job: str, partition: Partition, number: int, published_at: dt.datetime) -> None:
+    def finish_publish(
+        self,
+        job: str,
+        partition: Partition,
+        number: int,
+        published_at: dt.datetime,
+        columns: tuple[tuple[str, str], ...] | None = None,
+    ) -> None:
         with self._database.writing_soon() as connection:
-            generation_rows.finish_publish(connection, job, partition, number, published_at)
+            run_id = generation_rows.finish_publish(connection, job, partition, number, published_at)
+            if columns is not None:
+                run_rows.record_columns(connection, job, columns, run_id)
 
     def abandon_publish(self, job: str, partition: Partition, number: int) -> None:
         with self._database.writing() as connection:
@@ -173,6 +186,14 @@ class SqlLedger:
     def generations(self, job: str, partition: Partition) -> tuple[GenerationRecord, ...]:
         with self._database.reading() as connection:
             return generation_rows.history(connection, job, partition)
+
+    def published(self, job: str, partition: Partition) -> tuple[VisibleGeneration, ...]:
+        with self._database.reading() as connection:
+            return generation_rows.published(connection, job, partition)
+
+    def footing(self, job: str, partition: Partition) -> Footing:
+        with self._database.reading() as connection:
+            return footing_rows.read(connection, job, partition)
 
     def generation(self, job: str, partition: Partition, number: int | None) -> GenerationRecord | None:
         with self._database.reading() as connection:

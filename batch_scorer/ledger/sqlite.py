@@ -23,6 +23,7 @@ from batch_scorer.ledger.disks import is_full
 from batch_scorer.ledger.engines import WRITES, WRITES_SOON, BackEnd, lasts_later, to_json, will_write
 
 _BUSY_TIMEOUT_MS = 30_000
+_LAST_WAS_LATER = "last_was_later"  # of a connection: what its last writing transaction was
 
 
 def sqlite_file(path: Path) -> BackEnd:
@@ -154,7 +155,10 @@ def _begin(connection: Connection) -> None:
     if not will_write(connection):
         connection.exec_driver_sql("BEGIN")
         return
-    connection.exec_driver_sql(f"PRAGMA synchronous = {'NORMAL' if lasts_later(connection) else 'FULL'}")
+    later = lasts_later(connection)
+    if not (later and connection.info.get(_LAST_WAS_LATER)):  # else it is set already, and most are
+        connection.exec_driver_sql(f"PRAGMA synchronous = {'NORMAL' if later else 'FULL'}")
+        connection.info[_LAST_WAS_LATER] = later
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

@@ -78,8 +78,9 @@ class ChunkScan:
         return total.settled(self._directory, name, max_rows=_MAX_ROWS, max_bytes=_MAX_BYTES)
 
 
+@functools.lru_cache(maxsize=64)
 def scan_of_nothing(one: SuiteScan) -> Scanned:
-    """What is known before the first row."""
+    """What is known before the first row: the same for every partition."""
     compiled = compiled_scan(one)
     return scan(Rows(compiled.schema.empty_table()), compiled.measures, sampling_of(one))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ Expectations = Sequence[Mapping[str, Any]]
 class Evidence:
     """expectations: of GX's own JSON, suite parameters resolved. partials: in the order of the measures.
 
-    raised: by a measure's place, why it has no partial.
+    raised: by a measure's place, why it has no partial. scanned_for: the suite as its chunks had compiled it,
+    where that is known.
     """
 
     expectations: Expectations
@@ -37,10 +38,13 @@ class Evidence:
     sampling: Sampling
     partials: tuple[Any, ...]
     raised: Mapping[int, str]
+    scanned_for: Compiled | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def _scanned_for(self) -> Compiled:
-        return compile_suite(self.expectations, self.schema, sample_columns=self.sampling.columns)
+        return self.scanned_for or compile_suite(
+            self.expectations, self.schema, sample_columns=self.sampling.columns
+        )
 
     @cached_property
     def compiled(self) -> Compiled:
@@ -92,10 +96,16 @@ class Evidence:
 
 
 def gathered(
-    expectations: Expectations, schema: pa.Schema, sampling: Sampling, scanned: Scanned, directory: Path
+    expectations: Expectations,
+    schema: pa.Schema,
+    sampling: Sampling,
+    scanned: Scanned,
+    directory: Path,
+    compiled: Compiled | None = None,
 ) -> Evidence:
     """All that the expectations ask of the partials is asked now, while the files of `directory` are there.
 
+    compiled: of these expectations, schema and sampling, where it is at hand.
     Raises: DamageFound, when one of them is not.
     """
     partials = tuple(_recorded(partial, directory, sampling.keep) for partial in scanned.partials)
@@ -105,6 +115,7 @@ def gathered(
         sampling=sampling,
         partials=partials,
         raised=scanned.raised,
+        scanned_for=compiled,
     )
     found = Found(partials=evidence.found().partials, schema=schema, directory=directory)
     for check in evidence.compiled.checks:

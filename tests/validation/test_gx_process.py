@@ -139,7 +139,8 @@ def test_a_key_that_the_files_lack_costs_only_the_examples(
 ) -> None:
     suite = make_suite(("expect_column_values_to_be_between", {"column": "fare", "min_value": 0}))
     use = BoundSuite(suite=suite, on_fail=OnFail.BLOCK, stage="input")
-    one = scan_of(use, rides.schema, ("no_such_key",))
+    layout = tuple((field.name, str(field.type)) for field in rides.schema)
+    one = scan_of(use, (layout,), ("no_such_key",))
     verdict = gx_process.submit(request_for(suite, ride_files, key=one.key)).result(_WAIT_S)
     assert [failure.examples for failure in verdict.failed] == [("-5",)]
     assert verdict.not_evaluated is None

@@ -45,19 +45,24 @@ class Leases:
 
     def take(self, partition: Partition) -> Taken | Holder:
         """The lease of a partition, or who holds it. A holder that is gone is no holder."""
-        while True:
+        while not self._take(partition, instead_of=None):  # nearly always it is nobody's
             lease = self._ledger.lease(self.holder.job, partition)
-            over = lease.holder if lease else None
-            if lease is not None and lease.token == self.token:
+            if lease is None:
+                continue
+            if lease.token == self.token:
                 return Taken(partition=partition, was_ours=True)
+            over = lease.holder
             if over is not None and not self.is_gone(over):
                 return over
             # Who is known to be dead publishes nothing any more; of anybody else who knows?
             may_live = over is None or fate_of(over.process) is not Fate.DEAD
-            instead_of = lease.token if lease else None
-            now = datetime.now(UTC)
-            if self._ledger.take_lease(self.holder.job, partition, self.token, now, instead_of=instead_of):
+            if self._take(partition, instead_of=lease.token):
                 return Taken(partition=partition, over=over, may_live=may_live)
+        return Taken(partition=partition, may_live=True)
+
+    def _take(self, partition: Partition, *, instead_of: str | None) -> bool:
+        now = datetime.now(UTC)
+        return self._ledger.take_lease(self.holder.job, partition, self.token, now, instead_of=instead_of)
 
     def take_or_refuse(self, partition: Partition) -> Taken:
         """Raises: LockHeld, naming who works on it."""

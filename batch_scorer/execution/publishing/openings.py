@@ -19,6 +19,7 @@ from ulid import ULID
 from batch_scorer.core.chunks import FILES, QUARANTINE, RECORDS, SPILLS, Chunk, ChunkScored
 from batch_scorer.core.durable import fsync_directory, remove_empty, writing
 from batch_scorer.core.faults import FaultPoint, fault_point
+from batch_scorer.core.footing import Footing
 from batch_scorer.core.lakefiles import PartitionFiles, content_fingerprint
 from batch_scorer.core.leases import Opening
 from batch_scorer.core.models import ModelPin
@@ -43,7 +44,7 @@ class Opened:
 
 def open_generation(
     parts: JobParts,
-    partition: Partition,
+    footing: Footing,
     *,
     run_id: str,
     token: str,
@@ -52,11 +53,12 @@ def open_generation(
 ) -> Opened:
     """The generation to work on, with directories to stage into. Our lease keeps all others away.
 
+    footing: asked under it.
+
     Raises: LeaseLost, OutputUnwritable, DiskFull.
     """
-    end = parts.ledger.chain_end(parts.job.name, partition)
-    number, follows = end.last_number + 1, end.manifest_sha256
-    found = opening_of(parts, partition)
+    partition, found = footing.partition, footing.opening
+    number, follows = footing.end.last_number + 1, footing.end.manifest_sha256
     # The same number and the same one before it: nothing was published or burnt since it was opened.
     if found is not None and (found.key, found.number, found.previous_sha256) == (key, number, follows):
         return _go_on(parts, found, token, tuple(chunks))

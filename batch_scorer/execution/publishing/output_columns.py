@@ -11,14 +11,19 @@ Columns = tuple[tuple[str, str], ...]
 
 
 def check_output_columns(
-    parts: JobParts, plan: Plan, found: PartitionFiles, carried: Columns, columns: Columns
+    parts: JobParts,
+    plan: Plan,
+    found: PartitionFiles,
+    carried: Columns,
+    columns: Columns,
+    published: Columns | None,
 ) -> None:
     """carried: (name, Arrow type) as this partition's files have them. columns: of the output it would give.
 
+    published: of the output as readers know it, None before anything was published.
     Before anything was published, what most due partitions agree on is what readers will know.
     Raises: ColumnTypeMismatch (this partition is odd), OutputSchemaChanged (the job file is).
     """
-    published = parts.ledger.output_columns(parts.job.name)
     known = dict(plan.agreed_columns if published is None else published)
     for name, kind in carried:
         if known.get(name, kind) not in (kind, "null"):

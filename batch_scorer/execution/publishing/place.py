@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from batch_scorer.core.errors import DamageFound, OutputOccupied, OutputUnwritable
+from batch_scorer.core.footing import VisibleGeneration
 from batch_scorer.core.partitions import Partition
 from batch_scorer.execution.parts import JobParts
 
 
-def check_place(parts: JobParts, partition: Partition) -> None:
+def check_place(parts: JobParts, partition: Partition, current: VisibleGeneration | None) -> None:
     """Looked at before scoring, and again before publishing: nobody else's predictions are ever replaced.
 
+    current: the generation that the ledger calls so, asked under our lease.
     Raises: OutputUnwritable (the sink replaces nothing), OutputOccupied (nothing of ours was published here,
     yet something is there), DamageFound (what is there is not the generation that the ledger calls current).
     """
-    current = parts.ledger.generation(parts.job.name, partition, None)
     visible = parts.sink.visible(partition)
     where = parts.places.published(partition)
     if current is not None and not parts.sink.can_replace:

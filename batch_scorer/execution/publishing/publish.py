@@ -17,6 +17,7 @@ from batch_scorer.core.chunks import FILES, QUARANTINE, Accounting, ChunkScored,
 from batch_scorer.core.durable import NewNames, writing
 from batch_scorer.core.errors import BatchScorerError, InternalError, OutputError, StoreUnavailable
 from batch_scorer.core.faults import FaultPoint, fault_point
+from batch_scorer.core.footing import VisibleGeneration
 from batch_scorer.core.holdings import SUCCESS_MARKER
 from batch_scorer.core.lakefiles import PartitionFiles
 from batch_scorer.core.partitions import Partition
@@ -68,22 +69,25 @@ def stage(
     manifest = _manifest(
         parts, plan, prepared, chunks, verdicts, run_id=run_id, rows=rows, pin=pin, warnings=warnings
     )
-    return stage_manifest(parts, manifest, staging=prepared.opening.staging)
+    return stage_manifest(parts, manifest, prepared.footing.current, staging=prepared.opening.staging)
 
 
-def stage_manifest(parts: JobParts, manifest: Manifest, *, staging: str) -> Staged:
-    """Step 2, for a run and for a rollback. staging: the name of the attempt's directory.
+def stage_manifest(
+    parts: JobParts, manifest: Manifest, current: VisibleGeneration | None, *, staging: str
+) -> Staged:
+    """Step 2, for a run and for a rollback. current: what it replaces, asked under our lease.
 
+    staging: the name of the attempt's directory.
     Raises: OutputError, DamageFound.
     """
     partition = manifest.partition
     _check_accounting(manifest)
-    check_place(parts, partition)
+    check_place(parts, partition, current)
     attempt = parts.places.attempt(partition, staging)
     if manifest.restores is None:  # else a rollback has given them their place
         quarantined.place(parts, manifest, parts.places.staging(partition, staging) / QUARANTINE)
     fault_point(FaultPoint.QUARANTINE_PLACED)
-    publication = publication_of(parts, _record(manifest, ""), staging, manifest)
+    publication = publication_of(parts, _record(manifest, ""), staging, manifest, current)
     if parts.job.output.success_marker:
         with writing(publication.staged):
             (publication.staged / SUCCESS_MARKER).touch()
@@ -122,19 +126,19 @@ def show(parts: JobParts, staged: Staged) -> GenerationRecord:
     manifest, record = staged.manifest, staged.record
     parts.sink.publish(staged.publication)
     fault_point(FaultPoint.BEFORE_PUBLISHED)
-    parts.ledger.finish_publish(record.job, record.partition, record.number, datetime.now(UTC))
+    parts.ledger.finish_publish(
+        record.job, record.partition, record.number, datetime.now(UTC), manifest.columns
+    )
     fault_point(FaultPoint.PUBLISHED_RECORDED)
-    if parts.ledger.output_columns(record.job) != manifest.columns:
-        parts.ledger.record_output_columns(record.job, manifest.columns, record.run_id)
-    fault_point(FaultPoint.COLUMNS_RECORDED)
-    forget_old_generations(parts, manifest)
+    forget_old_generations(parts, manifest, has_replaced=staged.publication.base is not None)
     fault_point(FaultPoint.AFTER_CLEANUP)
     return record
 
 
 def publish_manifest(parts: JobParts, manifest: Manifest, *, staging: str, token: str) -> GenerationRecord:
     """Steps 2 to 5 of one alone. Raises: OutputError, DamageFound, LeaseLost, StoreUnavailable."""
-    staged = stage_manifest(parts, manifest, staging=staging)
+    current = parts.ledger.footing(manifest.job, manifest.partition).current
+    staged = stage_manifest(parts, manifest, current, staging=staging)
     why_not = begin(parts, (staged,), token, NewNames())[manifest.partition]
     if why_not is not None:
         raise why_not
@@ -159,13 +163,17 @@ def _begin_rows(
 
 
 def publication_of(
-    parts: JobParts, record: GenerationRecord, staging: str, manifest: Manifest | None
+    parts: JobParts,
+    record: GenerationRecord,
+    staging: str,
+    manifest: Manifest | None,
+    current: VisibleGeneration | None,
 ) -> Publication:
     """What the sink is told: by a publish, and by the recovery of one. staging: name of the attempt.
 
     manifest: None, when it is lost; to undo what never was visible the names of its files will do.
+    current: the generation that the ledger calls so.
     """
-    current = parts.ledger.generation(record.job, record.partition, None)
     named = tuple(StagedFile(name=n, n_rows=0, n_bytes=0, sha256="") for n in record.output_names)
     return Publication(
         partition=record.partition,
@@ -178,7 +186,7 @@ def publication_of(
     )
 
 
-def kept(record: GenerationRecord) -> Kept:
+def kept(record: GenerationRecord | VisibleGeneration) -> Kept:
     return Kept(generation=record.number, names=record.output_names)
 
 
@@ -227,11 +235,14 @@ def store_verdict(
     }
 
 
-def forget_old_generations(parts: JobParts, current: Manifest) -> None:
-    """Keep the newest `output.keep_generations` replaced ones of a partition, and the rows they set aside."""
+def forget_old_generations(parts: JobParts, current: Manifest, *, has_replaced: bool) -> None:
+    """Keep the newest `output.keep_generations` replaced ones of a partition, and the rows they set aside.
+
+    has_replaced: whether there was one before.
+    """
     partition = current.partition
-    history = parts.ledger.generations(parts.job.name, partition)
-    published = [kept(r) for r in history if r.state is GenerationState.PUBLISHED]
+    history = parts.ledger.published(parts.job.name, partition) if has_replaced else ()
+    published = [kept(each) for each in history]
     there = [each for each in published[1:] if parts.sink.is_kept(partition, each)]
     n_kept = parts.job.output.keep_generations
     needed = frozenset(name for each in (*published[:1], *there[:n_kept]) for name in each.names)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from batch_scorer.core.errors import DamageFound, PartitionPathRefused
 from batch_scorer.core.faults import FaultPoint, fault_point
+from batch_scorer.core.footing import Footing, VisibleGeneration
 from batch_scorer.core.leases import Holder, Opening
 from batch_scorer.core.partitions import Partition, parse_partition_path
 from batch_scorer.core.records import GenerationRecord, Manifest, attempt_found
@@ -48,18 +49,23 @@ def recover(parts: JobParts, leases: Leases) -> tuple[str, ...]:
     return tuple(done)
 
 
-def take_settled(parts: JobParts, leases: Leases, partition: Partition) -> Taken | Holder:
-    """A lease, and nothing left over of whoever had the partition before. Or who has it.
+def take_settled(parts: JobParts, leases: Leases, partition: Partition) -> Footing | Holder:
+    """A lease, nothing left over of whoever had the partition before, and what is known of it then. Or who
+    has it.
 
     Raises: as settle.
     """
     taken = leases.take(partition)
-    if isinstance(taken, Taken) and (taken.over is not None or half_published(parts, partition)):
-        settle(parts, leases, taken)
-    return taken
+    if isinstance(taken, Holder):
+        return taken
+    footing = parts.ledger.footing(parts.job.name, partition)
+    if taken.over is None and not footing.half_published:
+        return footing
+    settle(parts, leases, taken)
+    return parts.ledger.footing(parts.job.name, partition)
 
 
-def take_settled_or_refuse(parts: JobParts, leases: Leases, partition: Partition) -> Taken:
+def take_settled_or_refuse(parts: JobParts, leases: Leases, partition: Partition) -> Footing:
     """Raises: LockHeld, naming who works on it; as settle."""
     taken = take_settled(parts, leases, partition)
     if isinstance(taken, Holder):
@@ -131,7 +137,7 @@ def _settle_publish(parts: JobParts, record: GenerationRecord, opening: Opening 
     staging = mine.staging if mine else "unknown"
     if holds(parts.sink, record.partition, record.output_names):
         return _roll_forward(parts, record, staging, taken)
-    publication = publication_of(parts, record, staging, None)
+    publication = publication_of(parts, record, staging, None, _current(parts, record))
     may_repeat = parts.sink.fence(publication, may_live=taken.may_live)
     if holds(parts.sink, record.partition, record.output_names):  # it was faster than the fence
         return _roll_forward(parts, record, staging, taken)
@@ -153,17 +159,18 @@ def _roll_forward(parts: JobParts, record: GenerationRecord, staging: str, taken
     manifest = parts.manifests.read(
         record.job, record.partition, record.number, expected_sha256=record.manifest_sha256
     )
-    parts.sink.finish(publication_of(parts, record, staging, manifest))
-    _record_as_published(parts, record, manifest)
+    parts.sink.finish(publication_of(parts, record, staging, manifest, _current(parts, record)))
+    # What the run that died would have written after its exchange; the manifest holds all of it.
+    parts.ledger.finish_publish(
+        record.job, record.partition, record.number, datetime.now(UTC), manifest.columns
+    )
     if not taken.was_ours:
         _record_attempt(parts, record, manifest)
     return f"{record.partition}: generation {record.number} was visible, now recorded"
 
 
-def _record_as_published(parts: JobParts, record: GenerationRecord, manifest: Manifest) -> None:
-    """What the run that died would have written after its exchange; the manifest holds all of it."""
-    parts.ledger.finish_publish(record.job, record.partition, record.number, datetime.now(UTC))
-    parts.ledger.record_output_columns(record.job, manifest.columns, record.run_id)
+def _current(parts: JobParts, record: GenerationRecord) -> VisibleGeneration | None:
+    return parts.ledger.footing(record.job, record.partition).current
 
 
 def _record_attempt(parts: JobParts, record: GenerationRecord, manifest: Manifest) -> None:

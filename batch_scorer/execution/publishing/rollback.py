@@ -13,6 +13,7 @@ from ulid import ULID
 
 from batch_scorer.core.errors import BatchScorerError, LockHeld, UsageError
 from batch_scorer.core.faults import FaultPoint, fault_point
+from batch_scorer.core.footing import Footing
 from batch_scorer.core.partitions import typed
 from batch_scorer.core.records import (
     AttemptRecord,
@@ -75,11 +76,11 @@ def rollback(
     with at_work(
         parts.ledger, parts.places.presence, job=parts.job.name, verb="rollback", run_id=run_id
     ) as leases:
-        take_settled_or_refuse(parts, leases, published(parts, partition).partition)
+        footing = take_settled_or_refuse(parts, leases, published(parts, partition).partition)
         chosen = choose(parts, partition, to)
         run = _start(parts, chosen.target, run_id, why, command)
         try:
-            number = _show_again(parts, leases, chosen, run, why).number
+            number = _show_again(parts, leases, footing, chosen, run, why).number
         except BatchScorerError as error:
             number = _settled(parts, leases, chosen, run, error)
         _finish(parts, run)
@@ -138,14 +139,14 @@ def _differs(record: GenerationRecord, current: GenerationRecord) -> bool:
 
 
 def _show_again(
-    parts: JobParts, leases: Leases, chosen: Rollback, run: RunRecord, why: str
+    parts: JobParts, leases: Leases, footing: Footing, chosen: Rollback, run: RunRecord, why: str
 ) -> GenerationRecord:
     target = chosen.target
     old = parts.manifests.read(
         target.job, target.partition, target.number, expected_sha256=target.manifest_sha256
     )
     opened = open_generation(
-        parts, target.partition, run_id=run.run_id, token=leases.token, key=f"restores {target.number}"
+        parts, footing, run_id=run.run_id, token=leases.token, key=f"restores {target.number}"
     )
     started_at = datetime.now(UTC)
     parts.sink.recall(target.partition, kept(target), opened.files)
