@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 
+from batch_scorer.cli.main import run
 from batch_scorer.validation.gx import process as gx_process
 from batch_scorer.validation.gx.process import GxProcess
 from tests import taxi
@@ -48,6 +52,39 @@ def model_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tup
         return path, training
 
     return files
+
+
+@pytest.fixture(scope="session")
+def registries(
+    tmp_path_factory: pytest.TempPathFactory, model_files: Callable[[str], tuple[Path, Path]]
+) -> Mapping[str, Path]:
+    """For each of the three models a registry of which it is the champion, to be copied.
+
+    All at once, before any test has changed what registering depends on.
+    """
+    return {name: _registry(tmp_path_factory.mktemp(name), *model_files(name)) for name in taxi.estimators()}
+
+
+def _registry(root: Path, artefact: Path, training: Path) -> Path:
+    taxi.write_job(root, taxi.job_document())
+    told = io.StringIO()
+    with redirect_stdout(told), redirect_stderr(told):
+        code = run(
+            [
+                "-p", str(root), "models", "register", str(artefact), "--name", "taxi_tips",
+                "--reference", str(training), "--allow-pickle", "--alias", "champion",
+            ]
+        )  # fmt: skip
+    _forget_log()
+    assert code == 0, told.getvalue()
+    return root / "data" / "models"
+
+
+def _forget_log() -> None:
+    """It writes to an stderr that will be closed."""
+    logging.getLogger().handlers = [
+        handler for handler in logging.getLogger().handlers if handler.name != "batch_scorer"
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -109,14 +146,10 @@ class TaxiProject:
         return self.root / "data" / "state"
 
     def cli(self, *arguments: str) -> taxi.Result:
-        from batch_scorer.cli.main import run
-
         self._capsys.readouterr()
         code = run(["-p", str(self.root), *arguments])
         captured = self._capsys.readouterr()
-        logging.getLogger().handlers = [
-            handler for handler in logging.getLogger().handlers if handler.name != "batch_scorer"
-        ]  # it writes to this test's stderr, which will be closed
+        _forget_log()
         assert "Traceback" not in captured.err
         return _checked(taxi.Result(code, captured.out, captured.err), arguments)
 
@@ -162,7 +195,7 @@ def small_batches_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
 def make_project(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    model_files: Callable[[str], tuple[Path, Path]],
+    registries: Mapping[str, Path],
     small_batches_compiled: None,
 ) -> Callable[..., TaxiProject]:
     """`make_project(n_days, model="linear", **changes to the job)`: a lake, a registered champion, a job."""
@@ -173,12 +206,7 @@ def make_project(
         for index in range(n_days):
             project.add_day(index)
         taxi.write_job(project.root, taxi.job_document(**changes))
-        artefact, training = model_files(model)
-        registered = project.cli(
-            "models", "register", str(artefact), "--name", "taxi_tips",
-            "--reference", str(training), "--allow-pickle", "--alias", "champion",
-        )  # fmt: skip
-        assert registered.code == 0, registered.stderr
+        shutil.copytree(registries[model], project.root / "data" / "models")
         return project
 
     return make
