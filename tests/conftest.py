@@ -18,6 +18,7 @@ import joblib
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 from batch_scorer.cli.main import run
 from batch_scorer.validation.gx import process as gx_process
@@ -105,17 +106,37 @@ def database_url(postgresql_server: Server) -> Iterator[str]:
     postgresql_server.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-_ROOMS = (
-    "core", "config", "planning",
-    "month", "readme", "matrix", "life", "mlflow",  # long ones: beside the others, not after them
-    "lake", "ledger", "models", "validation", "ops", "cli", "execution",
+_HERE = Path(__file__).parent
+_ORDER = (
+    "core", "config", "planning",  # who broke something small should not wait for the clusters
+    # What takes a minute or more in one process: beside the others, not after them.
+    "month", "readme", "matrix", "life", "mlflow", "execution/test_worker_deaths.py",
+    "execution/test_clusters_of_others.py", "execution/test_cluster_classes.py", "execution/test_recovery.py",
+    "lake", "ledger", "models", "validation", "ops", "cli", "execution", "objectstore", "stores", "scripts",
+    "faults",  # each by itself: so all processes end together
 )  # fmt: skip
+_PLACES = {_HERE / name: place for place, name in enumerate(_ORDER)}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast tests first: who broke something small should not wait for the clusters."""
-    rooms = {Path(__file__).parent / room: place for place, room in enumerate(_ROOMS)}
-    items.sort(key=lambda item: rooms.get(item.path.parent, len(rooms)))
+    items.sort(key=lambda item: _place(item.path))
+
+
+class _FilesAndFaults(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """A file's tests stay together, as their fixtures are for all of them; those of faults need not."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, _ = nodeid.partition("::")
+        return nodeid if file.startswith("tests/faults/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return _FilesAndFaults(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def _place(path: Path) -> int:
+    return next((_PLACES[each] for each in (path, *path.parents) if each in _PLACES), len(_PLACES))
 
 
 def _checked(result: taxi.Result, arguments: Sequence[str]) -> taxi.Result:
