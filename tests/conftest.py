@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,9 @@ import joblib
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
+from batch_scorer.cli.main import run
 from batch_scorer.validation.gx import process as gx_process
 from batch_scorer.validation.gx.process import GxProcess
 from tests import taxi
@@ -51,6 +56,39 @@ def model_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tup
 
 
 @pytest.fixture(scope="session")
+def registries(
+    tmp_path_factory: pytest.TempPathFactory, model_files: Callable[[str], tuple[Path, Path]]
+) -> Mapping[str, Path]:
+    """For each of the three models a registry of which it is the champion, to be copied.
+
+    All at once, before any test has changed what registering depends on.
+    """
+    return {name: _registry(tmp_path_factory.mktemp(name), *model_files(name)) for name in taxi.estimators()}
+
+
+def _registry(root: Path, artefact: Path, training: Path) -> Path:
+    taxi.write_job(root, taxi.job_document())
+    told = io.StringIO()
+    with redirect_stdout(told), redirect_stderr(told):
+        code = run(
+            [
+                "-p", str(root), "models", "register", str(artefact), "--name", "taxi_tips",
+                "--reference", str(training), "--allow-pickle", "--alias", "champion",
+            ]
+        )  # fmt: skip
+    _forget_log()
+    assert code == 0, told.getvalue()
+    return root / "data" / "models"
+
+
+def _forget_log() -> None:
+    """It writes to an stderr that will be closed."""
+    logging.getLogger().handlers = [
+        handler for handler in logging.getLogger().handlers if handler.name != "batch_scorer"
+    ]
+
+
+@pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[Server]:
     """One for the whole session; a test makes a database of its own."""
     try:
@@ -68,17 +106,37 @@ def database_url(postgresql_server: Server) -> Iterator[str]:
     postgresql_server.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-_ROOMS = (
-    "core", "config", "planning",
-    "month", "readme", "matrix", "life", "mlflow",  # long ones: beside the others, not after them
-    "lake", "ledger", "models", "validation", "ops", "cli", "execution",
+_HERE = Path(__file__).parent
+_ORDER = (
+    "core", "config", "planning",  # who broke something small should not wait for the clusters
+    # What takes a minute or more in one process: beside the others, not after them.
+    "month", "readme", "matrix", "life", "mlflow", "execution/test_worker_deaths.py",
+    "execution/test_clusters_of_others.py", "execution/test_cluster_classes.py", "execution/test_recovery.py",
+    "lake", "ledger", "models", "validation", "ops", "cli", "execution", "objectstore", "stores", "scripts",
+    "faults",  # each by itself: so all processes end together
 )  # fmt: skip
+_PLACES = {_HERE / name: place for place, name in enumerate(_ORDER)}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast tests first: who broke something small should not wait for the clusters."""
-    rooms = {Path(__file__).parent / room: place for place, room in enumerate(_ROOMS)}
-    items.sort(key=lambda item: rooms.get(item.path.parent, len(rooms)))
+    items.sort(key=lambda item: _place(item.path))
+
+
+class _FilesAndFaults(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """A file's tests stay together, as their fixtures are for all of them; those of faults need not."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, _ = nodeid.partition("::")
+        return nodeid if file.startswith("tests/faults/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return _FilesAndFaults(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def _place(path: Path) -> int:
+    return next((_PLACES[each] for each in (path, *path.parents) if each in _PLACES), len(_PLACES))
 
 
 def _checked(result: taxi.Result, arguments: Sequence[str]) -> taxi.Result:
@@ -109,14 +167,10 @@ class TaxiProject:
         return self.root / "data" / "state"
 
     def cli(self, *arguments: str) -> taxi.Result:
-        from batch_scorer.cli.main import run
-
         self._capsys.readouterr()
         code = run(["-p", str(self.root), *arguments])
         captured = self._capsys.readouterr()
-        logging.getLogger().handlers = [
-            handler for handler in logging.getLogger().handlers if handler.name != "batch_scorer"
-        ]  # it writes to this test's stderr, which will be closed
+        _forget_log()
         assert "Traceback" not in captured.err
         return _checked(taxi.Result(code, captured.out, captured.err), arguments)
 
@@ -162,7 +216,7 @@ def small_batches_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
 def make_project(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    model_files: Callable[[str], tuple[Path, Path]],
+    registries: Mapping[str, Path],
     small_batches_compiled: None,
 ) -> Callable[..., TaxiProject]:
     """`make_project(n_days, model="linear", **changes to the job)`: a lake, a registered champion, a job."""
@@ -173,12 +227,7 @@ def make_project(
         for index in range(n_days):
             project.add_day(index)
         taxi.write_job(project.root, taxi.job_document(**changes))
-        artefact, training = model_files(model)
-        registered = project.cli(
-            "models", "register", str(artefact), "--name", "taxi_tips",
-            "--reference", str(training), "--allow-pickle", "--alias", "champion",
-        )  # fmt: skip
-        assert registered.code == 0, registered.stderr
+        shutil.copytree(registries[model], project.root / "data" / "models")
         return project
 
     return make

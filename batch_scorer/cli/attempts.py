@@ -60,6 +60,8 @@ def cost_lines(cost: ChunkCost, took_s: float) -> Iterator[str]:
     if cost.n_retries or cost.n_deaths:
         deaths = f", {words.count(cost.n_deaths, 'time')} because its worker died" if cost.n_deaths else ""
         yield f"retries: a chunk went out again {words.count(cost.n_retries, 'time')}{deaths}"
+    if cost.n_doubled:
+        yield f"late: {words.count(cost.n_doubled, 'chunk')} ran on a second worker as well"
 
 
 def _time(attempt: AttemptRecord) -> Iterator[str]:

@@ -36,7 +36,7 @@ _ASK_ABOVE = 50
 
 _RUN_OPTIONS = (
     click.option("--cluster", metavar="SPEC", help="auto, inline, local or tcp://host:port."),
-    click.option("--workers", type=click.IntRange(min=1), help="Local worker processes."),
+    click.option("--workers", type=click.IntRange(min=1), help="Processes, local or of a cluster class."),
     click.option("--timeout", type=DURATION, metavar="2h", help="Stop after this long (exit 124)."),
     click.option("--wait-lock", type=DURATION, metavar="10m", help="Wait this long for another run to end."),
     click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failed partition."),
@@ -224,6 +224,7 @@ def execute(
     try:
         with _telling_refusals(settings, project, job):
             parts = wiring.open_job(project, job, target=settings.target, like=like)
+            _refuse_workers_for_an_address(options, parts.job.compute.cluster)
             may_run = functools.partial(accept, parts)
             report = wiring.run_job(parts, selection, choice, options, listener, accept=may_run)
     finally:
@@ -231,6 +232,17 @@ def execute(
             listener.stop()
     conclude(settings, report)
     return report.exit_code
+
+
+def _refuse_workers_for_an_address(options: RunOptions, of_job: object) -> None:
+    """of_job: what its compute.cluster says. Raises: UsageError."""
+    spec = options.cluster or str(of_job)
+    if options.workers is not None and "://" in spec:
+        raise UsageError(
+            f"--workers is for local processes and cluster classes; {spec} has the workers that it has",
+            where="--workers",
+            fix="leave it out, and add workers there (`dask worker ADDRESS`)",
+        )
 
 
 @contextmanager

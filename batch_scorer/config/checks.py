@@ -159,6 +159,8 @@ def _state_in_store(job: Job) -> Iterator[Finding]:
 def _cluster(job: Job) -> Iterator[Finding]:
     cluster, workers = job.compute.cluster, job.compute.workers
     if not isinstance(cluster, ClusterClass):
+        if "://" in cluster and workers is not None:
+            yield ("compute", "workers"), f"{cluster} has the workers that it has; remove it, or set auto"
         return
     path: Path = ("compute", "cluster")
     if cluster.adapt is None and workers is None:

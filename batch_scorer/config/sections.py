@@ -193,7 +193,9 @@ class Compute(BaseModel):
     cluster: ClusterSpec = Field(
         "auto", description="auto, inline, local, tcp://host:port, or a Dask cluster class to start"
     )
-    workers: Workers = Field(None, description="processes; auto: as many as cores; of a class, its workers")
+    workers: Workers = Field(
+        None, description="processes; auto: as many as cores; of a class, its workers; not for an address"
+    )
     memory_per_worker: Size = 2 * GB
     chunk: Size = Field(64 * MB, description="decoded bytes per unit of parallel work")
     timeout: TimeLimit | None = Field(None, description="of a whole run; absent: no limit")

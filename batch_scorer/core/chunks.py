@@ -165,8 +165,8 @@ class ChunkCost:
     load_s … cpu_s: worker seconds by stage; cpu_s is of all of them. peak_bytes: a worker's peak resident
     memory so far. smaller: where batches were cut smaller than usual, why the smallest was.
     The driver adds, by partition: wait_s, until others gave back its lease; prepare_s; check_s, from the last
-    chunk to the last suite's verdict; publish_s; how often a chunk went out again (n_retries), and how often
-    one was lost with its worker (n_deaths).
+    chunk to the last suite's verdict; publish_s; how often a chunk went out again (n_retries), how often
+    one was lost with its worker (n_deaths), and how many ran on a second worker as well (n_doubled).
     scored_by: rows by how they were scored, `the compiled pipeline` or `the original pipeline: why`.
     """
 
@@ -183,6 +183,7 @@ class ChunkCost:
     publish_s: float = 0.0
     n_retries: int = 0
     n_deaths: int = 0
+    n_doubled: int = 0
     scored_by: Mapping[str, int] = field(default_factory=dict)
     smaller: SmallerBatches | None = None
 

@@ -224,6 +224,8 @@ class Driver:
 
     def _take(self, done: Done) -> None:
         work = self._active[done.task.chunk.partition]
+        if done.was_doubled:
+            work.add_cost(ChunkCost(n_doubled=1))
         match done.outcome:
             case ChunkScored() as scored:
                 self._window.settled(done.task)

@@ -128,7 +128,7 @@ def _look_at(
         if why is not None:
             return Concluded(work=work, outcome=_blocked(work, why, warnings), entries=entries)
         _check_all_scored(work)
-        if work.cost.n_deaths:
+        if work.cost.n_deaths or work.cost.n_doubled:
             work.prepared = _fenced(parts, work.prepared, leases.token)
         begun = time.perf_counter()
         staged = stage(

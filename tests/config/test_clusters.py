@@ -50,6 +50,8 @@ def test_a_variable_that_is_not_set_is_a_mistake_at_once(jobs: Jobs) -> None:
         ),
         ("{workers: 2, cluster: {class: a.B, kwargs: {asynchronous: true}}}", "batch-scorer decides that"),
         ("{workers: 2, cluster: {class: a.B, kwargs: {a-b: 2}}}", "is no name of a parameter"),
+        ("{workers: 2, cluster: tcp://host:1}", "compute.workers: tcp://host:1 has the workers that it has"),
+        ("{workers: 2, cluster: tls://host:1}", "remove it, or set auto"),
         ("{cluster: tcp://nohost}", "is not auto, inline, local or tcp://host:port"),
         ("{cluster: tcp://ana:pw@host:1}", "holds no user and password"),
         ("{workers: 2, cluster: [local]}", "must be auto, inline, local, tcp://host:port or {class"),
@@ -71,8 +73,8 @@ def test_a_mistake_in_a_cluster_hides_no_other(jobs: Jobs) -> None:
 
 def test_the_schema_takes_both_forms_and_no_cluster_changes_the_fingerprint(jobs: Jobs) -> None:
     fingerprints = set()
-    for cluster in ("local", "tls://host:1", _SLURM):
-        jobs.write("small", SMALLEST + f"compute: {{workers: 4, cluster: {cluster}}}\n")
+    for workers, cluster in ((4, "local"), ("auto", "tls://host:1"), (4, _SLURM)):
+        jobs.write("small", SMALLEST + f"compute: {{workers: {workers}, cluster: {cluster}}}\n")
         job = load_job(jobs.project, "small", env={"ACCOUNT": "ours"}).job
         fingerprints.add(config_fingerprint(job))
         jsonschema.validate(job.as_written(), job_schema())

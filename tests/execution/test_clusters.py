@@ -28,6 +28,12 @@ def test_a_scheduler_that_does_not_answer_is_a_cluster_that_is_away(project: Tax
     assert not list(project.predictions.rglob("*.parquet"))
 
 
+def test_a_number_of_workers_for_a_scheduler_that_has_its_own_is_a_mistake(project: TaxiProject) -> None:
+    result = project.cli("run", "taxi_tips", "--cluster", "tcp://127.0.0.1:9", "--workers", "2")
+    assert result.code == 2
+    assert "tcp://127.0.0.1:9 has the workers that it has" in result.stderr
+
+
 def test_auto_stays_in_this_process_for_small_plans_and_takes_processes_for_large_ones() -> None:
     assert choose("auto", n_rows=1000, n_chunks=50) == "inline"
     assert choose("auto", n_rows=SMALL_PLAN_ROWS + 1, n_chunks=50) == "local"

@@ -18,6 +18,7 @@ from pathlib import Path
 import joblib
 import pandas as pd
 import pytest
+from distributed import Client
 
 from tests import taxi
 from tests.conftest import TaxiProject
@@ -46,7 +47,7 @@ _MODEL = """
 
         def predict_proba(self, frame):
             time.sleep(self.pause_s)
-            while os.path.exists(self.trace + ".wait"):
+            while any(map(os.path.exists, (self.trace + ".wait", f"{self.trace}.wait.{os.getpid()}"))):
                 time.sleep(0.02)
             with open(self.trace, "a") as trace:
                 trace.write(f"{os.getpid()} {len(frame)} {__file__}\\n")
@@ -374,6 +375,40 @@ def test_a_run_outlives_a_worker_that_is_killed_and_one_that_stops_and_uses_one_
     odd.wait()
     dask.workers.remove(odd)
     dask.wait_for_workers(4)
+
+
+_IMPATIENT = """
+from batch_scorer.execution.clusters import pace
+pace.LATENESS = pace.Lateness(least_s=2.0)
+"""
+
+
+def test_what_a_slow_worker_has_runs_on_another_as_well_and_counts_once(
+    make_slow: MakeSlow, dask: DaskProcesses
+) -> None:
+    project = make_slow(8)
+    slow = dask.workers[0]  # it has a heartbeat, and does nothing else
+    stuck = project.root / f"trace.wait.{slow.pid}"
+    stuck.touch()
+    process = _start(project, dask.address, program=_IMPATIENT)
+    try:
+        stdout, stderr = process.communicate(timeout=120)
+        assert process.returncode == 0, stderr + stdout
+        assert json.loads(stdout.splitlines()[-1])["n_published"] == 8
+        assert "is late: it runs on tcp://" in _log(project)
+        assert "ran on a second worker as well" in project.cli("show", "last").stdout
+        before = project.snapshot()
+        assert slow.pid not in {pid for pid, _, _ in _trace(project)}
+    finally:
+        process.kill()
+        stuck.unlink()
+    with Client(dask.address, timeout=30, set_as_default=False) as client:
+        wait_for(lambda: slow.pid in {pid for pid, _, _ in _trace(project)})
+        wait_for(lambda: not any(client.processing().values()))  # what it had is finished after all
+    assert project.snapshot() == before
+    for index in range(8):
+        _assert_whole(project, index)
+    assert project.cli("verify", "taxi_tips", "--deep").code == 0
 
 
 def test_a_run_that_loses_its_workers_or_its_scheduler_is_exit_69_and_the_next_one_does_the_rest(

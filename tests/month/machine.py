@@ -48,10 +48,14 @@ class Morning:
 
 
 class Machine:
-    """root: of the project. Nothing in here runs by itself: tests say when it is night."""
+    """root: of the project. Nothing in here runs by itself: tests say when it is night.
 
-    def __init__(self, root: Path, output: Path, clock: Clock) -> None:
+    program: stands for the `batch-scorer` that is installed, without its start; see tests.forking.
+    """
+
+    def __init__(self, root: Path, output: Path, clock: Clock, program: Path) -> None:
         self.root = root
+        self._program = program
         self._output = output
         self._clock = clock
         self._n_log_bytes = 0
@@ -77,16 +81,18 @@ class Machine:
         """Type what an error suggested, in the project's directory. code: what it must end with."""
         words = shlex.split(line)
         assert words[0] == "batch-scorer", line
-        done = self._run([sys.executable, "-m", "batch_scorer", *words[1:]], at)
+        done = self._run([str(self._program), *words[1:]], at)
         assert done.returncode == code, f"{line}: exit {done.returncode}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr
         return taxi.Result(done.returncode, done.stdout, done.stderr)
 
     def night_after(self, day: dt.date) -> Morning:
         """The nightly run that first sees `day`."""
-        return self.morning(self.start_night_after(day))
+        line = self._cron_line.replace(self._installed, shlex.quote(str(self._program)), 1)
+        return self.morning(self._start(["/bin/sh", "-c", line], night_after(day)))
 
     def start_night_after(self, day: dt.date) -> subprocess.Popen[str]:
+        """The same by the crontab's line as it is: with every import of its own."""
         return self._start(["/bin/sh", "-c", self._cron_line], night_after(day))
 
     def morning(self, night: subprocess.Popen[str]) -> Morning:
@@ -119,11 +125,17 @@ class Machine:
     @cached_property
     def _cron_line(self) -> str:
         """What cron hands to the shell, from the entry that `schedule render` prints."""
-        rendered = self.command(
-            "batch-scorer schedule render cron taxi_tips", night_after(dt.date(2026, 1, 1))
-        )
-        entry = next(line for line in rendered.stdout.splitlines() if line.startswith(_SCHEDULE))
+        command = [sys.executable, "-m", "batch_scorer", "schedule", "render", "cron", "taxi_tips"]
+        rendered = self._run(command, night_after(dt.date(2026, 1, 1))).stdout
+        entry = next(line for line in rendered.splitlines() if line.startswith(_SCHEDULE))
         return entry.removeprefix(_SCHEDULE).strip().replace(r"\%", "%")
+
+    @property
+    def _installed(self) -> str:
+        """The program, as the crontab names it."""
+        program = self._cron_line.partition(" ")[0]
+        assert program.endswith("batch-scorer"), self._cron_line
+        return program
 
     def _start(self, command: list[str], at: dt.datetime) -> subprocess.Popen[str]:
         return subprocess.Popen(

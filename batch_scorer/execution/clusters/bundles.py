@@ -30,7 +30,8 @@ def apart(done: Done) -> tuple[Done, ...]:
     match done.outcome:
         case ChunksDone(outcomes=outcomes):
             return tuple(
-                Done(task=task, outcome=outcome) for task, outcome in zip(tasks, outcomes, strict=True)
+                replace(done, task=task, outcome=outcome)
+                for task, outcome in zip(tasks, outcomes, strict=True)
             )
-        case outcome:
-            return tuple(Done(task=task, outcome=outcome, surprise=done.surprise) for task in tasks)
+        case _:
+            return tuple(replace(done, task=task) for task in tasks)

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import logging
 import queue
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from batch_scorer.core import collector
-from batch_scorer.core.chunks import ChunkOutcome, ChunkTask
+from batch_scorer.core.chunks import ChunkFailed, ChunkOutcome, ChunkTask
 from batch_scorer.core.errors import ClusterUnavailable, ClusterUnfit, WorkerDied
+from batch_scorer.execution.clusters import deaths
+from batch_scorer.execution.clusters.bundles import members
 from batch_scorer.execution.clusters.local_workers import LocalWorkers, start_local_workers
+from batch_scorer.execution.clusters.pace import Pace
 from batch_scorer.execution.clusters.protocol import Done
 from batch_scorer.execution.clusters.remote.fleet import Fleet
 from batch_scorer.execution.clusters.watch import PATIENCE, Patience, Watch, all_of, processing
@@ -24,6 +28,7 @@ from batch_scorer.execution.clusters.worker_logs import hear_all_workers, worker
 _log = logging.getLogger(__name__)
 _RESULT_S = 10.0  # for a few hundred bytes; meanwhile the driver hears no signal
 CLOSE_S = 10
+_DOUBLE_S = 1.0  # between two looks for workers without work
 _OVER_MEMORY = "worker-restart-memory"  # the topic under which nannies tell the scheduler
 
 
@@ -33,11 +38,16 @@ class Closable(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Out:
-    """A task that is out. able: the workers that it may run on; none named: any."""
+    """A task that is out. able: the workers that it may run on; none named: any. sent_at: time.monotonic().
+
+    twin: the key of its other try, where it was late and went to a second worker as well.
+    """
 
     task: ChunkTask
     future: Any
     able: frozenset[str]
+    sent_at: float
+    twin: str | None = None
 
 
 class DaskCluster:
@@ -66,8 +76,10 @@ class DaskCluster:
         self._out: dict[str, _Out] = {}
         self._unplaced: deque[ChunkTask] = deque()
         self._finished: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._lost: deque[tuple[ChunkTask, WorkerDied]] = deque()
+        self._lost: deque[Done] = deque()
         self._has_lost_work = False
+        self._pace = Pace()
+        self._doubled_at = time.monotonic()
         self._n_own_threads = 0 if fleet else sum(client.nthreads().values())
         collector.has_started()  # a driver that has workers imports nothing heavy any more
 
@@ -83,17 +95,12 @@ class DaskCluster:
         if self._fleet is not None and not self._fleet.able:
             self._unplaced.append(task)
             return
-        able = self._fleet.able if self._fleet else None
-        # pure=False: the same chunk submitted again must run again, under a new staging name.
-        future = self._client.submit(self._run, task, pure=False, retries=0, workers=able)
-        self._out[future.key] = _Out(task=task, future=future, able=frozenset(able or ()))
-        future.add_done_callback(lambda done: self._finished.put(done.key))
+        self._send(task, self._fleet.able if self._fleet else None)
 
     def next_done(self, timeout_s: float) -> Done | None:
         self._look()
         if self._lost:
-            task, why = self._lost.popleft()
-            return Done(task=task, surprise=why)
+            return self._lost.popleft()
         try:
             key = self._finished.get(timeout=timeout_s)
         except queue.Empty:
@@ -101,7 +108,7 @@ class DaskCluster:
                 raise self._disconnected() from None
             return None
         if key not in self._out:
-            return None  # given up as lost before
+            return None  # given up as lost before, or its other try was faster
         out = self._out.pop(key)
         try:
             done = self._outcome_of(out.task, out.future)
@@ -110,7 +117,13 @@ class DaskCluster:
         if self._fleet is not None and isinstance(done.surprise, WorkerDied):
             self._fleet.look_again()
         self._has_lost_work = False
-        return done
+        if out.twin in self._out:
+            if _may_pass(done):
+                return None  # its other try is the one that comes after
+            self._out.pop(out.twin).future.release()
+        if done.surprise is None:
+            self._pace.took(time.monotonic() - out.sent_at, _n_rows(out.task))
+        return replace(done, was_doubled=out.twin is not None)
 
     def close(self) -> None:
         """Whatever the other side does: what is left of a cluster must not hide how the run ended."""
@@ -130,7 +143,7 @@ class DaskCluster:
                     fix="look whether they are paused, for want of memory, and at the scheduler's log",
                 )
             self._has_lost_work = True
-            self._take_back(tuple(self._out), _lost)
+            self._take_back(tuple(self._out), deaths.lost)
         if self._fleet is not None:
             self._follow(self._fleet)
 
@@ -141,21 +154,61 @@ class DaskCluster:
                 self.submit(self._unplaced.popleft())
         if fleet.known:
             stranded = (key for key, out in self._out.items() if not out.able & fleet.known)
-            self._take_back(tuple(stranded), _died)
+            self._take_back(tuple(stranded), deaths.died)
         if silent := fleet.silent():
             try:
                 given = processing(self._client)
             except (OSError, TimeoutError):
                 return
             held = tuple(key for address in silent for key in given.get(address, ()) if key in self._out)
-            self._take_back(held, _silent)
+            self._take_back(held, deaths.silent)
+        self._double_late(fleet)
+
+    def _double_late(self, fleet: Fleet) -> None:
+        """Late chunks go to workers that have nothing to do as well; who is back first counts."""
+        now = time.monotonic()
+        if len(self._out) >= self.slots or now - self._doubled_at < _DOUBLE_S:
+            return
+        late = [
+            key
+            for key, out in self._out.items()
+            if out.twin is None and self._pace.is_late(now - out.sent_at, _n_rows(out.task))
+        ]
+        if not late:
+            return
+        self._doubled_at = now
+        try:
+            given = processing(self._client)
+        except (OSError, TimeoutError):
+            return
+        idle = (address for address in fleet.able if not given.get(address))
+        for key, address in zip(late, idle, strict=False):
+            self._double(key, address)
+
+    def _double(self, key: str, address: str) -> None:
+        late = self._out[key]
+        chunk = late.task.chunk
+        _log.warning("chunk %s of %s is late: it runs on %s as well", chunk.index, chunk.partition, address)
+        self._out[key] = replace(late, twin=self._send(late.task, (address,), twin=key))
+
+    def _send(self, task: ChunkTask, able: Sequence[str] | None, twin: str | None = None) -> str:
+        """able: the workers that may have it; None: any. Returns: its key."""
+        # pure=False: the same chunk submitted again must run again, under a new staging name.
+        future = self._client.submit(self._run, task, pure=False, retries=0, workers=able)
+        self._out[future.key] = _Out(
+            task=task, future=future, able=frozenset(able or ()), sent_at=time.monotonic(), twin=twin
+        )
+        future.add_done_callback(lambda done: self._finished.put(done.key))
+        return str(future.key)
 
     def _take_back(self, keys: Sequence[str], why: Callable[[], WorkerDied]) -> None:
         """Whatever still comes of them is heard no more; the attempt is fenced before it is published."""
         for key in keys:
             out = self._out.pop(key)
             out.future.release()
-            self._lost.append((out.task, why()))
+            if out.twin not in self._out:
+                was_doubled = out.twin is not None
+                self._lost.append(Done(task=out.task, surprise=why(), was_doubled=was_doubled))
 
     def _outcome_of(self, task: ChunkTask, future: Any) -> Done:
         from distributed import KilledWorker
@@ -168,7 +221,7 @@ class DaskCluster:
                 raise surprise
             return Done(task=task, surprise=surprise)
         if future.status == "lost":
-            return Done(task=task, surprise=_died())  # with its result, before we could fetch it
+            return Done(task=task, surprise=deaths.died())  # with its result, before we could fetch it
         if future.status != "finished":
             # We cancel nothing, so the scheduler has let go of our work: it died or was restarted.
             raise self._disconnected()
@@ -178,7 +231,7 @@ class DaskCluster:
             # The chunk is done: what failed is to fetch what it returned.
             if self._client.status != "running":
                 raise self._disconnected() from error
-            return Done(task=task, surprise=_died())
+            return Done(task=task, surprise=deaths.died())
 
     def _death(self, worker: Any) -> WorkerDied:
         """worker: distributed's WorkerState, as the scheduler last knew it."""
@@ -187,8 +240,8 @@ class DaskCluster:
         except (OSError, TimeoutError):
             events = ()
         if any(event.get("worker") == worker.address for _, event in events):
-            return _outgrew(worker.memory_limit)
-        return _died()
+            return deaths.outgrew(worker.memory_limit)
+        return deaths.died()
 
     def _disconnected(self) -> ClusterUnavailable:
         return ClusterUnavailable(
@@ -214,30 +267,12 @@ def local_processes(
         raise
 
 
-def _died() -> WorkerDied:
-    return WorkerDied(
-        "the worker died while it scored this chunk",
-        fix="score the chunk with --cluster inline to see a crash in native code; look for the out-of-memory "
-        "killer in the kernel's log, then lower compute.chunk or raise compute.memory_per_worker",
-    )
+def _may_pass(done: Done) -> bool:
+    """What became of one try need not become of another."""
+    if isinstance(done.outcome, ChunkFailed):
+        return done.outcome.error.retryable
+    return isinstance(done.surprise, WorkerDied)
 
 
-def _outgrew(memory_limit: int) -> WorkerDied:
-    return WorkerDied(
-        f"the worker outgrew its memory of {memory_limit / 1e6:,.0f} MB while it scored this chunk",
-        fix="lower compute.chunk, or raise compute.memory_per_worker",
-    )
-
-
-def _silent() -> WorkerDied:
-    return WorkerDied(
-        "the worker went silent while it had this chunk",
-        fix="look whether its machine stands still, swaps, or lost its network; score with --cluster local",
-    )
-
-
-def _lost() -> WorkerDied:
-    return WorkerDied(
-        "this chunk was lost between the scheduler and its workers",
-        fix="look at the scheduler's log, or run with --cluster local",
-    )
+def _n_rows(task: ChunkTask) -> int:
+    return sum(member.chunk.n_rows for member in members(task))

@@ -14,11 +14,15 @@ from batch_scorer.core.chunks import ChunkOutcome, ChunkTask
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """outcome: what the task returned. surprise: what it raised instead, WorkerDied included."""
+    """outcome: what the task returned. surprise: what it raised instead, WorkerDied included.
+
+    was_doubled: it ran on a second worker as well, because the first was late; one of them may still write.
+    """
 
     task: ChunkTask
     outcome: ChunkOutcome | None = None
     surprise: BaseException | None = None
+    was_doubled: bool = False
 
 
 class Cluster(Protocol):
