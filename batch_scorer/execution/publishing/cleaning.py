@@ -162,12 +162,11 @@ def _of_partition(parts: JobParts, partition: Partition, now: datetime) -> Itera
                 age=now - (record.published_at or record.created_at),
             )
     for number in _rows_of_nobody(parts, partition, history):
-        made_at = parts.places.quarantine(partition, number).stat().st_mtime
         yield Garbage(
             kind="quarantine",
             partition=partition.path,
             name=f"generation {number}",
-            age=now - datetime.fromtimestamp(made_at, UTC),
+            age=now - quarantined.written_at(parts, partition, number),
         )
 
 
