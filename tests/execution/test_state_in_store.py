@@ -64,8 +64,11 @@ def test_every_run_may_be_on_another_machine_and_all_that_looks_at_it_too(
     table.project.add_day(0, n_rows=700)
     table.bucket.proxy.forget()
     assert table.run().code == 0
-    # As the page says: a manifest (whose DELETE names no key), a suite result, the log of the run.
-    assert table.bucket.proxy.count("state*") == {"LIST": 2, "GET": 1, "PUT": 2 + 1 + 1}
+    # As the page says: two chunks, each a file and a record; a manifest, a suite result, the log of the run.
+    # What DELETE takes away it names in its body.
+    assert table.bucket.proxy.count("state*") == {"LIST": 3 + 1, "GET": 1, "PUT": 2 * 2 + 2 + 1 + 1}
+    assert table.bucket.proxy.count("predictions/taxi_tips/ride_date=*")["PUT"] == 2  # copies, by the store
+    assert table.bucket.proxy.count("")["POST"] == 1 + 1 or table.bucket.proxy.count("")
     shutil.rmtree(machine)
     quiet = table.run()
     assert (quiet.code, quiet.stdout, quiet.stderr) == (0, "", "")

@@ -56,7 +56,8 @@ def open_generation(
     # The same number and the same one before it: nothing was published or burnt since it was opened.
     if found is not None and (found.key, found.number, found.previous_sha256) == (key, number, follows):
         return _go_on(parts, found, token, tuple(chunks))
-    discard_staging(parts, partition)
+    if found is not None:  # else `recover` has removed what was nobody's
+        discard_staging(parts, partition)
     opening = Opening(
         job=parts.job.name,
         partition=partition,
