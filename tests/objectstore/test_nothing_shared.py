@@ -1,4 +1,4 @@
-"""Workers in processes of their own that share no directory with the driver: all that is kept is in a bucket."""
+"""Workers in processes of their own that share no directory with the driver: all is kept in a bucket."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,16 +19,24 @@ def fetch_all(files: StoredFiles, names: Sequence[str], directory: Path) -> tupl
 
     Raises: InputMoved, FileUnreadable, StoreUnavailable, DiskFull, OutputUnwritable.
     """
+
+    def one(name: str) -> Path:
+        try:
+            return fetch(files, name, directory)
+        except OSError as error:
+            raise as_input_error(error, where=files.at(name)) from error
+
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return tuple(pool.map(lambda name: _fetched(files, name, directory), names))
+        return tuple(pool.map(one, names))
 
 
-def _fetched(files: StoredFiles, name: str, directory: Path) -> Path:
-    place = directory / name.rpartition("/")[2]
-    try:
-        opened = files.open_whole(name)
-    except OSError as error:
-        raise as_input_error(error, where=files.at(name)) from error
-    with opened, writing(place), place.open("xb") as file:
-        shutil.copyfileobj(opened, file, _PIECE_BYTES)
+def fetch(files: StoredFiles, name: str, directory: Path) -> Path:
+    """The same of one. Raises: OSError, StoreUnavailable, DiskFull, OutputUnwritable."""
+    place = directory / name
+    with writing(place):
+        file = place.open("xb")
+    with file, files.open_whole(name) as opened:
+        while piece := opened.read(_PIECE_BYTES):
+            with writing(place):
+                file.write(piece)
     return place

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from batch_scorer.lake.storage.fetching import fetch_all
+from batch_scorer.lake.storage.fetching import fetch
 from batch_scorer.lake.storage.object_storage import ObjectStorage
 from batch_scorer.lake.storage.stored_files import StoredFiles
 from batch_scorer.lake.storage.uploading import at_once
@@ -89,5 +89,4 @@ def _through_us(
     files = StoredFiles(ObjectStorage(options=source.options), source.url(above))
     for name in names:
         with tempfile.TemporaryDirectory(prefix="batch-scorer-") as here:
-            (file,) = fetch_all(files, (name,), Path(here))
-            target.put(f"{prefix}/{name}", file)
+            target.put(f"{prefix}/{name}", fetch(files, name, Path(here)))
