@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -30,7 +31,16 @@ from tests.objectstore.tables import TABLE, delta_table, parquet_keys
 pytestmark = pytest.mark.usefixtures("shared_judge")
 
 N_WORKERS, N_DAYS, N_ROWS = 3, 3, 600
+VALIDATE = {
+    "input": [
+        {"suite": "rides_input", "on_fail": "quarantine"},
+        {"suite": "unique", "on_fail": "block"},
+    ]
+}
 UNIQUE = expectation("expect_column_values_to_be_unique", column="ride_id")
+Z_SCORES = expectation(
+    "expect_column_value_z_scores_to_be_less_than", column="score", threshold=50, double_sided=True
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,13 +203,7 @@ def make_stored(
                 "file_size": "1MB",
             },
             storage={"timeout": "2s", "retry_for": "2s"},
-            validate={
-                "input": [
-                    {"suite": "rides_input", "on_fail": "quarantine"},
-                    {"suite": "unique", "on_fail": "block"},
-                ]
-            },
-            **{"compute": {"chunk": "20kB"}, **changes},
+            **{"compute": {"chunk": "20kB"}, "validate": VALIDATE, **changes},
         )
         write_suite(
             project,
@@ -212,6 +216,7 @@ def make_stored(
             ),
         )
         write_suite(project, UNIQUE, name="unique")
+        write_suite(project, Z_SCORES, name="scores")
         artefact, training = model_files("linear")
         registered = project.cli(
             "models", "register", str(artefact), "--name", "taxi_tips",
@@ -343,3 +348,38 @@ def test_after_a_killed_driver_one_on_another_machine_goes_on_with_what_is_stage
     wait_for(lambda: apart.left_over() == [])
     stored.ok("repair", "taxi_tips")
     stored.assert_whole()
+
+
+@pytest.mark.parametrize("repeated", [0, 1])
+def test_what_needs_all_rows_of_a_partition_is_read_back_from_the_store(
+    make_stored: MakeStored, apart: Apart, repeated: int
+) -> None:
+    """Keys in no order, spills of a suite, and an expectation that only GX itself can decide."""
+    stored = make_stored(
+        "parquet",
+        0,
+        validate={
+            "input": [{"suite": "unique", "on_fail": "warn"}],
+            "output": [{"suite": "scores", "on_fail": "warn"}],
+        },
+    )
+    n_rows = 12_000
+    rides = np.random.default_rng(3).permutation(n_rows) + 1
+    rides[-1] = rides[0] if repeated else rides[-1]
+    frame = taxi.rides(n_rows, seed=1).assign(ride_id=rides)
+    # Row groups, and so chunks, of more rows than a suite keeps in memory.
+    taxi.write_day(stored.project.root / "written", taxi.days(1)[0], frame, row_group=n_rows // 2)
+    upload(stored.bucket, stored.project.root / "written", "lake/rides")
+    stored.bucket.proxy.forget()
+    result = stored.cli("run", "taxi_tips", "--cluster", apart.address)
+    asked = stored.bucket.proxy
+    assert asked.count("state/staging/*/spills/*")["GET"] > 0, result.stderr
+    assert asked.count("state/staging/*/files/*")["GET"] > 0
+    if repeated:
+        assert (result.code, "key (ride_id) repeats in 2 rows" in result.stdout + result.stderr) == (4, True)
+        assert parquet_keys(stored.bucket) == []
+    else:
+        assert (result.code, result.stderr) == (0, "")
+        assert "not evaluated" not in stored.ok("show", "taxi_tips/2024-01-01", "--validation").stdout
+        assert sum(len(day) for day in stored.published().values()) == n_rows
+    assert stored.bucket.keys("state/staging") == []
