@@ -36,6 +36,7 @@ from batch_scorer.lake.sinks.parquet import ParquetSink
 from batch_scorer.lake.sinks.replaced import Replaced
 from batch_scorer.lake.sinks.sink import Sink
 from batch_scorer.lake.storage.roots import storage_for
+from batch_scorer.lake.storage.state_files import StateFiles, StateOnDisk
 from batch_scorer.lake.storage.storage import LakeStorage
 from batch_scorer.lake.storage.stored_files import StoredFiles
 from batch_scorer.ledger.ledger import Ledger, open_ledger, open_ledger_for_reading
@@ -94,7 +95,7 @@ def _parts(
     database = places.ledger(job.output.state_db)
     registry = open_registry(project, job)
     storage, input_root = _input_of(project, job)
-    kept = _kept(job, places)
+    kept, long = _kept(job, places), _long(job, places)
     return JobParts(
         job=job,
         places=places,
@@ -111,9 +112,10 @@ def _parts(
         ledger=open_one(database),
         database=database,
         kept=kept,
+        long=long,
         manifests=ManifestStore(kept),
         validations=ValidationStore(kept),
-        sink=_sink(job, places),
+        sink=_sink(job, places, long),
         published=StoredFiles(storage_for(places.predictions, store_options(job)), places.predictions),
         code_version=__version__,
         environment=environment(),
@@ -137,6 +139,16 @@ def _kept(job: Job, places: Places) -> KeptFiles:
 
     store, prefix = store_at(places.kept_at, store_options(job))
     return KeptInStore(store=store, prefix=prefix)
+
+
+def _long(job: Job, places: Places) -> StateFiles:
+    """Where the long files of its state are. Asks nobody yet."""
+    if not is_object_url(places.kept_at):
+        return StateOnDisk(places.state)
+    from batch_scorer.lake.storage.state_in_store import StateInStore
+    from batch_scorer.stores.objects import store_at
+
+    return StateInStore(*store_at(places.kept_at, store_options(job)))
 
 
 def _input_of(project: Project, job: Job) -> tuple[LakeStorage, str]:
@@ -199,10 +211,10 @@ def _emitters(project: Project, job: Job) -> Iterator[RunObserver]:
         )
 
 
-def _sink(job: Job, places: Places) -> Sink:
+def _sink(job: Job, places: Places, state: StateFiles) -> Sink:
     """Raises: ConfigInvalid, when the job asks for a format whose package is not there."""
     if job.output.format == "parquet":
-        return _parquet_sink(job, places)
+        return _parquet_sink(job, places, Replaced(state, places.replaced_root))
     if find_spec("deltalake") is None:
         raise ConfigInvalid(
             "output.format: delta needs the package deltalake",
@@ -216,7 +228,7 @@ def _sink(job: Job, places: Places) -> Sink:
     return DeltaSink(_delta_place(job, places.predictions), job.name, job.input.partition_by)
 
 
-def _parquet_sink(job: Job, places: Places) -> Sink:
+def _parquet_sink(job: Job, places: Places, replaced: Replaced) -> Sink:
     if is_object_url(places.predictions):
         from batch_scorer.lake.sinks.parquet_in_store import ParquetInStore
         from batch_scorer.stores.objects import store_at
@@ -225,10 +237,10 @@ def _parquet_sink(job: Job, places: Places) -> Sink:
         return ParquetInStore(
             store=store,
             prefix=prefix,
-            replaced=Replaced(places.replaced_root),
+            replaced=replaced,
             in_place=job.output.overwrite == "in_place",
         )
-    return ParquetSink(Path(places.predictions), places.replaced_root)
+    return ParquetSink(Path(places.predictions), replaced)
 
 
 def _delta_place(job: Job, predictions: str) -> DeltaPlace:

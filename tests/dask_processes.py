@@ -37,12 +37,19 @@ class DaskProcesses:
         self.address: str = json.loads(self._file.read_text())["address"]
 
     def add_worker(
-        self, *options: str, prefix: Sequence[str] = (), env: dict[str, str] | None = None
+        self,
+        *options: str,
+        prefix: Sequence[str] = (),
+        env: dict[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Without a nanny: the process is the worker. prefix: a command that runs it, such as unshare."""
+        """Without a nanny: the process is the worker. prefix: a command that runs it, such as unshare.
+
+        cwd: where it works, and has its scratch.
+        """
         arguments = ["worker", "--no-nanny", "--host", "127.0.0.1", *options]
-        scratch = ["--local-directory", str(self.directory)]
-        process = self._start([*arguments, *scratch], prefix=prefix, env=env)
+        scratch = ["--local-directory", str(cwd or self.directory)]
+        process = self._start([*arguments, *scratch], prefix=prefix, env=env, cwd=cwd)
         self.workers.append(process)
         return process
 
@@ -64,7 +71,12 @@ class DaskProcesses:
             process.wait(timeout=30)
 
     def _start(
-        self, command: Sequence[str], *, prefix: Sequence[str] = (), env: dict[str, str] | None = None
+        self,
+        command: Sequence[str],
+        *,
+        prefix: Sequence[str] = (),
+        env: dict[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> subprocess.Popen[bytes]:
         log = self.directory / f"{time.monotonic_ns()}.log"
         with log.open("wb") as output:
@@ -73,4 +85,5 @@ class DaskProcesses:
                 stdout=output,
                 stderr=output,
                 env={**self._env, **(env or {})},
+                cwd=cwd,
             )

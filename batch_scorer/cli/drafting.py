@@ -12,7 +12,7 @@ import click
 
 from batch_scorer.cli import output, words
 from batch_scorer.cli.settings import Settings, global_options
-from batch_scorer.cli.tables import Table, TableAddress, stores_of_environment
+from batch_scorer.cli.tables import Table, TableAddress, stores_for
 from batch_scorer.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def new(settings: Settings, name: str, table: Table, force: bool, file: Path | N
         )
     target = file or settings.find_project().suites / f"{name}.json"
     _check_free(target, may_replace=force)
-    drafted = draft_from_parquet(name, table, stores_of_environment())
+    stores = stores_for(table, None if file else settings.find_project(), settings.target)
+    drafted = draft_from_parquet(name, table, stores.completed(os.environ))
     write_whole(target, drafted.draft.text.encode())
     _show_draft(settings, drafted, name, target)
 

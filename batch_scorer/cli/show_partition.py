@@ -158,9 +158,9 @@ def _echo_generation(parts: JobParts, current: GenerationRecord, *, validation: 
             click.echo(f"  in   {source.path}  {words.size(source.stamp.size)}  {source.content_text}")
         for file in manifest.outputs:
             click.echo(f"  out  {place}/{file.name}  {file.n_rows:,} rows  {file.sha256}")
-        aside = parts.places.quarantine(current.partition, current.number)
+        aside = parts.long.at(parts.places.quarantine(current.partition, current.number))
         for file in manifest.quarantine:
-            click.echo(f"  aside  {aside / file.name}  {file.n_rows:,} rows  {file.sha256}")
+            click.echo(f"  aside  {aside}/{file.name}  {file.n_rows:,} rows  {file.sha256}")
 
 
 def _told(current: GenerationRecord, manifest: Manifest) -> Iterator[str]:

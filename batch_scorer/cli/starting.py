@@ -11,7 +11,7 @@ import click
 
 from batch_scorer.cli import output, words
 from batch_scorer.cli.settings import Settings, global_options
-from batch_scorer.cli.tables import Table, TableAddress, stores_of_environment
+from batch_scorer.cli.tables import Table, TableAddress, stores_for
 from batch_scorer.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _draft(settings: Settings, directory: Path, table: Table, wishes: Mapping[st
 
     project = Project(root=directory.absolute())
     registry = wiring.project_registry(project)
-    drafted = draft_job(project.root, table, registry, _checked(wishes), stores_of_environment())
+    drafted = draft_job(project.root, table, registry, _checked(wishes), stores_for(table, project, None))
     written = scaffold_drafted(directory, drafted.files)
     wiring.load_checked(project, (drafted.name,), None)  # a draft that is no valid job is a bug of ours
     there = _there(settings, directory)

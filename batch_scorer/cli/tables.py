@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from batch_scorer.core.errors import ConfigInvalid, UsageError
 from batch_scorer.core.stores import NO_OPTIONS, ObjectUrl, StoreOptions, is_object_url, parse_object_url
+
+if TYPE_CHECKING:
+    from batch_scorer.config.project import Project
 
 
 class TableAddress(click.Path):
@@ -30,6 +32,10 @@ class TableAddress(click.Path):
 Table = Path | ObjectUrl
 
 
-def stores_of_environment() -> StoreOptions:
-    """No job says yet how stores are reached. Raises: ConfigInvalid."""
-    return NO_OPTIONS.completed(os.environ)
+def stores_for(table: Table, project: Project | None, target: str | None) -> StoreOptions:
+    """How to reach it: as the jobs of the project say, if there are any. The environment is not asked yet."""
+    if project is None or not isinstance(table, ObjectUrl):
+        return NO_OPTIONS
+    from batch_scorer.config.registries import stores_said
+
+    return stores_said(project, str(table), target)

@@ -145,15 +145,12 @@ def _state_in_store(job: Job) -> Iterator[Finding]:
     output, path = job.output, ("output", "state")
     if not is_object_url(output.state) or "state" not in output.model_fields_set:
         return
-    if not is_object_url(output.path) or output.format != "delta":
-        yield path, "in an object store goes with output.format: delta in one; else use a directory"
+    if not is_object_url(output.path):
+        yield path, "in an object store goes with predictions in one; set output.path to s3://… as well"
+    if output.overwrite == "in_place":
+        yield path, "output.overwrite: in_place keeps what it replaces on a disk; use format: delta instead"
     if output.state_db == "sqlite":
         yield path, "SQLite cannot be in an object store; set output.state_db to a PostgreSQL database"
-    if any(use.on_fail is OnFail.QUARANTINE for use in job.validation.input):
-        yield path, "rows that are set aside are kept on a disk; use a directory, or on_fail: block or warn"
-    cluster = job.compute.cluster
-    if isinstance(cluster, ClusterClass) or "://" in cluster:
-        yield path, "workers of other machines stage on a disk they share; use a directory, or cluster: local"
 
 
 def _cluster(job: Job) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from batch_scorer.config.job import Job
@@ -28,8 +28,20 @@ def registry_of(project: Project, target: str | None = None) -> tuple[str, Store
             where=str(project.root / "jobs"),
             fix="let them share one: a model's versions and aliases live in one place",
         )
-    options = next((job.storage.options for job in jobs), NO_OPTIONS)
-    return project.resolve(named.pop() if named else DEFAULT_MIRROR), options.completed(os.environ)
+    return project.resolve(named.pop() if named else DEFAULT_MIRROR), _said(jobs).completed(os.environ)
+
+
+def stores_said(project: Project, table: str, target: str | None = None) -> StoreOptions:
+    """How the project's jobs say that object stores are reached: one that reads this table, or else the first
+    that says anything. The environment is not asked.
+    """
+    jobs = sorted(_whole_jobs(project, target), key=lambda job: job.input.path.rstrip("/") != table)
+    return _said(jobs)
+
+
+def _said(jobs: Sequence[Job]) -> StoreOptions:
+    said = (job.storage.options for job in jobs if job.storage.options != NO_OPTIONS)
+    return next(said, NO_OPTIONS)
 
 
 def project_tracking_uri(project: Project, target: str | None = None) -> str | None:

@@ -85,9 +85,10 @@ FILES, RECORDS, SPILLS, QUARANTINE = "files", "chunks", "spills", "quarantine"
 class OutputSpec:
     """What a chunk's file holds: carried columns, outputs, audit columns, and where it is staged.
 
-    staging: directory of this attempt; its files, what is known of finished chunks, what suites had no room
-    for in memory, and rows set aside lie in directories below it, so that the first can be published whole.
-    metadata: footer key-values that are known before scoring.
+    staging: directory of this attempt, or its URL; its files, what is known of finished chunks, what suites
+    had no room for in memory, and rows set aside lie in directories below it, so that the first can be
+    published whole.
+    metadata: footer key-values that are known before scoring. stores: how to reach staging in one.
     """
 
     staging: str
@@ -97,6 +98,7 @@ class OutputSpec:
     model_version: str
     max_file_bytes: int
     metadata: tuple[tuple[str, str], ...] = ()
+    stores: StoreOptions = NO_OPTIONS
 
     @property
     def files(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,6 +88,24 @@ def move_without_replacing(source: Path, target: Path) -> None:
         source.rename(target)
     else:
         source.unlink()
+
+
+def second_name(source: Path, target: Path) -> None:
+    """Give a file a second name, or a durable copy where there are no hard links; a name that is there
+    already is taken for it. Raises: FileNotFoundError, OSError.
+    """
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return  # of a try that was broken off, and goes on
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        beside = target.with_name(f".{target.name}")
+        shutil.copyfile(source, beside)
+        with beside.open("rb") as copied:
+            os.fsync(copied.fileno())
+        beside.rename(target)
 
 
 def make_directories(path: Path) -> None:

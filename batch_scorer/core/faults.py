@@ -30,6 +30,7 @@ class FaultPoint(StrEnum):
     CHUNK_SCORED = "chunk-scored"
     FILE_WRITTEN = "file-written"
     FILE_SYNCED = "file-synced"
+    CHUNK_HANDED_IN = "chunk-handed-in"
     CHUNK_RECORDED = "chunk-recorded"
     PARTITION_SCORED = "partition-scored"
     QUARANTINE_PLACED = "quarantine-placed"

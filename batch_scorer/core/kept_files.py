@@ -7,8 +7,9 @@ cannot tell which.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -53,6 +54,9 @@ class KeptFiles(Protocol):
     def names(self, directory: str) -> tuple[str, ...]:
         """Of the files directly in it; a prefix that is not there has none. Raises: OSError."""
 
+    def left_waiting(self, above: str) -> Mapping[str, datetime]:
+        """Files anywhere below `above` that still wait for their names beside them, and since when."""
+
     def directories(self, above: str) -> Iterator[str]:
         """Those anywhere below `above` that hold files, relative to it, each once. Raises: OSError."""
 
@@ -90,6 +94,10 @@ class KeptOnDisk:
     def names(self, directory: str) -> tuple[str, ...]:
         with os.scandir(self.root / directory) as found:
             return tuple(each.name for each in found if not (each.name.startswith(".") or each.is_dir()))
+
+    def left_waiting(self, above: str) -> Mapping[str, datetime]:  # noqa: ARG002 (a store's)
+        """They wait in the directory of their attempt, and go with it."""
+        return {}
 
     def directories(self, above: str) -> Iterator[str]:
         top = self.root / above

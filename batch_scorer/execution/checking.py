@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batch_scorer.core.chunks import SPILLS, ChunkChecked, ChunkScored
 from batch_scorer.core.lakefiles import Footer
+from batch_scorer.core.stores import StoreOptions, is_object_url
 from batch_scorer.core.validation import OnFail, SuiteScan
 from batch_scorer.core.waivers import Waived
 from batch_scorer.execution.parts import BoundSuite, JobParts
+from batch_scorer.lake.storage.roots import storage_for
+from batch_scorer.lake.storage.state_files import StateFiles
+from batch_scorer.lake.storage.stored_files import StoredFiles
 from batch_scorer.validation.request import ValidationRequest
 
 Layouts = tuple[tuple[tuple[str, str], ...], ...]
@@ -88,23 +94,73 @@ def request_for(
     *,
     label: str,
     files: tuple[str, ...],
-    staging: Path,
+    attempt: str,
 ) -> ValidationRequest:
-    """number: of the suite among the job's. chunks: all of the partition's, in row order."""
+    """number: of the suite among the job's. chunks: all of the partition's, in row order. attempt: where they
+    were staged, relative to the root of the state.
+    """
     return ValidationRequest(
         partition=label,
         suite=use.suite,
         on_fail=use.on_fail,
         stage=use.stage,
         files=files,
-        gather=partial(gather, scans[number], [chunk.scanned[number] for chunk in chunks], staging / SPILLS),
+        gather=partial(
+            _gather_staged,
+            parts.long,
+            f"{attempt}/{SPILLS}",
+            scans[number],
+            [chunk.scanned[number] for chunk in chunks],
+        ),
+        at_hand=partial(at_hand, parts.stores),
         key=scans[number].key,
         limit_rows=parts.job.input.limit_rows if use.stage == "input" else None,
     )
 
 
-def gather(one: SuiteScan, scanned: Sequence[Mapping[str, Any]], spills: Path) -> Evidence:
-    """The evidence of a partition. scanned: of each of its chunks, in row order. Raises: DamageFound."""
+@contextmanager
+def at_hand(stores: StoreOptions, files: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Paths of files, those in stores brought to this machine meanwhile.
+
+    Raises: InputMoved, FileUnreadable, StoreUnavailable, OutputError.
+    """
+    if not any(map(is_object_url, files)):
+        yield files
+        return
+    from batch_scorer.lake.storage.fetching import fetch_all
+
+    with ExitStack() as kept:
+        found: list[Path] = []
+        for url in files:
+            here = Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="batch-scorer-")))
+            root, _, name = url.rpartition("/")
+            found += fetch_all(StoredFiles(storage_for(root, stores), root), (name,), here)
+        yield tuple(map(str, found))
+
+
+def _gather_staged(
+    state: StateFiles, spills: str, one: SuiteScan, scanned: Sequence[Mapping[str, Any]]
+) -> Evidence:
+    """spills: where they are, relative to the root of the state. Raises: as gather; what fetching does."""
+    if not state.is_remote:
+        return gather(one, scanned, Path(state.at(spills)))
+    from batch_scorer.lake.storage.fetching import fetch_all
+
+    with tempfile.TemporaryDirectory(prefix="batch-scorer-") as here:
+        return gather(one, scanned, Path(here), partial(fetch_all, state.below(spills)))
+
+
+def gather(
+    one: SuiteScan,
+    scanned: Sequence[Mapping[str, Any]],
+    spills: Path,
+    bring: Callable[[Sequence[str], Path], object] | None = None,
+) -> Evidence:
+    """The evidence of a partition. scanned: of each of its chunks, in row order. bring: files into `spills`,
+    when they are not there yet.
+
+    Raises: DamageFound, and what bring does.
+    """
     from batch_scorer.validation.chunk_scan import compiled_scan, sampling_of, scan_of_nothing
     from batch_scorer.validation.evidence import gathered
     from batch_scorer.validation.streaming.scan import Scanned
@@ -113,6 +169,8 @@ def gather(one: SuiteScan, scanned: Sequence[Mapping[str, Any]], spills: Path) -
     for document in scanned:
         total += Scanned.from_json(document)
     compiled = compiled_scan(one)
+    if bring is not None:
+        bring([file.name for file in total.spills_to_read], spills)
     expectations = json.loads(one.expectations)
     return gathered(expectations, compiled.schema, sampling_of(one), total, spills, compiled)
 

@@ -16,23 +16,27 @@ from pathlib import Path
 import pyarrow as pa
 
 from batch_scorer.core.chunks import (
+    FILES,
     NO_ROWS,
+    QUARANTINE,
+    SPILLS,
     Accounting,
     ChunkChecked,
     ChunkCost,
     ChunkFailed,
     ChunkScored,
     ChunkTask,
+    OutputSpec,
     StagedFile,
 )
 from batch_scorer.core.errors import BatchScorerError, ScoringError
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.execution.setting_aside import AsideRows
 from batch_scorer.lake.reading.reader import Batch, read_chunk
-from batch_scorer.lake.staging.chunk_records import write_record
 from batch_scorer.lake.staging.key_order import KeyOrder
 from batch_scorer.lake.staging.quarantine import AsideWriter
 from batch_scorer.lake.staging.staged_files import StagedWriter
+from batch_scorer.lake.staging.workplaces import working_at
 from batch_scorer.models.scoring.compiled.reasons import Differs
 from batch_scorer.models.scoring.loader import load_model
 from batch_scorer.models.scoring.output_values import evaluate_outputs
@@ -54,15 +58,18 @@ def score_chunk(task: ChunkTask) -> ChunkScored | ChunkChecked | ChunkFailed:
 
 
 def _check(task: ChunkTask, clock: _Clock) -> ChunkChecked:
-    suites, n_read = _suites(task), 0
-    for batch in clock.drawn_from(
-        read_chunk(task.chunk, replace(task.read, features=(), carried=(), key=()))
-    ):
+    n_read = 0
+    with working_at(task.output) as place:
+        suites = _suites(task, place.output)
+        for batch in clock.drawn_from(
+            read_chunk(task.chunk, replace(task.read, features=(), carried=(), key=()))
+        ):
+            with clock.stage("validate_s"):
+                suites.take("input", batch.raw)
+            n_read += batch.n_read
         with clock.stage("validate_s"):
-            suites.take("input", batch.raw)
-        n_read += batch.n_read
-    with clock.stage("validate_s"):
-        scanned, spills = suites.finish()
+            scanned, spills = suites.finish()
+            place.hand_in({SPILLS: _staged(spills)})
     return ChunkChecked(
         chunk=task.chunk,
         n_read=n_read,
@@ -86,11 +93,12 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
         make_importable(task.code)
         model = load_model(task.model)
         scorer = scorer_for(model, task.method, task.compiled)
-    suites = _suites(task)
     with (
-        StagedWriter(task.output, task.chunk.index) as writer,
-        AsideWriter(task.output, task.chunk.index, task.chunk.file.path) as quarantine,
+        working_at(task.output) as place,
+        StagedWriter(place.output, task.chunk.index) as writer,
+        AsideWriter(place.output, task.chunk.index, task.chunk.file.path) as quarantine,
     ):
+        suites = _suites(task, place.output)
         aside = AsideRows(suites, quarantine, clock.stage)
         order = KeyOrder(task.read.key)
         rows = _score_rows(task, scorer, clock, writer, suites, aside, order)
@@ -113,8 +121,9 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
         )
         with clock.stage("write_s"):
             writer.synced()
-            # Last: what has a record is finished, and a later run may go on from it.
-            write_record(Path(task.output.records), scored)
+            place.hand_in({FILES: files, QUARANTINE: set_aside, SPILLS: scored.spills})
+            fault_point(FaultPoint.CHUNK_HANDED_IN)
+            place.record(scored)
         fault_point(FaultPoint.CHUNK_RECORDED)
     return replace(scored, cost=replace(clock.cost(), scored_by=scorer.scored_by))
 
@@ -155,10 +164,10 @@ def _staged(spills: Sequence[SpillFile]) -> tuple[StagedFile, ...]:
     )
 
 
-def _suites(task: ChunkTask) -> ChunkScan:
+def _suites(task: ChunkTask, output: OutputSpec) -> ChunkScan:
     """With files of their own for every try: what one try writes, another may be read of."""
     name = f"{task.chunk.index:05d}-{secrets.token_hex(4)}"
-    return ChunkScan(task.scans, Path(task.output.spills), name)
+    return ChunkScan(task.scans, Path(output.spills), name)
 
 
 def _outputs(task: ChunkTask, scorer: Scorer, batch: Batch) -> pa.Table:

@@ -40,6 +40,7 @@ from batch_scorer.execution.clusters.window import Window
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.prepare import prepare
 from batch_scorer.execution.publishing.leases import Leases
+from batch_scorer.execution.publishing.publish import staged_files
 from batch_scorer.execution.queue import Queue
 from batch_scorer.execution.settle import VerdictEntries, conclude, failed
 from batch_scorer.execution.stop import StopRequest
@@ -193,13 +194,14 @@ class Driver:
     def _send_checks(self, work: PartitionWork) -> None:
         """When scoring was stopped, predictions are not there to be checked."""
         prepared, chunks = work.prepared, work.scanned
-        staged = tuple(str(prepared.files / file.name) for chunk in work.chunks for file in chunk.files)
+        place = staged_files(self._parts, prepared.attempt).where
+        staged = tuple(f"{place}/{file.name}" for chunk in work.chunks for file in chunk.files)
         files = {"input": prepared.input_paths, "output": staged}
         work.checks = [
             self._judge.submit(
                 request_for(
                     self._parts, use, number, prepared.scans, chunks,
-                    label=prepared.entry.label, files=files[use.stage], staging=prepared.staging,
+                    label=prepared.entry.label, files=files[use.stage], attempt=prepared.attempt,
                 )
             )
             for number, use in enumerate(self._parts.suites)

@@ -16,6 +16,7 @@ from batch_scorer.core.urls import without_password
 from batch_scorer.core.validation import OnFail, Suite
 from batch_scorer.execution.places import Places
 from batch_scorer.lake.sinks.sink import Sink
+from batch_scorer.lake.storage.state_files import StateFiles
 from batch_scorer.lake.storage.storage import LakeStorage
 from batch_scorer.lake.storage.stored_files import StoredFiles
 from batch_scorer.ledger.ledger import Ledger
@@ -51,7 +52,8 @@ class ModelSource(Protocol):
 class JobParts:
     """input_root: absolute. code: absolute directories for sys.path. config: the job file as resolved.
 
-    kept: small files of the state, manifests and suite results among them.
+    kept: small files of the state, manifests and suite results among them. long: its long ones, staged or set
+    aside.
     published: what readers see, to look at; `sink` is what changes it.
     registry: where model versions lie. models: what `model.uri` and `--model` are asked of.
     keys: the directory of the public keys whose signatures of models count.
@@ -76,6 +78,7 @@ class JobParts:
     ledger: Ledger
     database: str | Path = field(repr=False)
     kept: KeptFiles
+    long: StateFiles
     manifests: ManifestStore
     validations: ValidationStore
     sink: Sink

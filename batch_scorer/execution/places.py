@@ -18,7 +18,7 @@ from batch_scorer.core.stores import is_object_url
 class Places:
     """kept_at: the root of the state, which jobs may share, a path or a URL. predictions: this job's
     published table, likewise. state: a directory; that root, or else what of it is on this machine only:
-    staging, locks, and the log of a run that goes on.
+    locks, and the log of a run that goes on. What is told as text is relative to the root.
     """
 
     job: str
@@ -44,32 +44,29 @@ class Places:
         return self.state / "meetings"
 
     @property
-    def staging_root(self) -> Path:
-        return self.state / "staging" / self.job
+    def staging_root(self) -> str:
+        return f"staging/{self.job}"
+
+    def staging(self, partition: Partition) -> str:
+        """Of all attempts at a partition."""
+        return f"{self.staging_root}/{partition.path}"
 
     def attempt(self, partition: Partition, name: str) -> str:
-        """Its directory, relative to the root of the state.
-
-        name: unique per attempt, so a late writer of an older one finds nothing of ours.
-        """
-        return f"staging/{self.job}/{partition.path}/{name}"
-
-    def staging(self, partition: Partition, attempt: str) -> Path:
-        """attempt: its name."""
-        return self.state / self.attempt(partition, attempt)
+        """name: unique per attempt, so a late writer of an older one finds nothing of ours."""
+        return f"{self.staging(partition)}/{name}"
 
     @property
-    def quarantine_root(self) -> Path:
-        return self.state / "quarantine" / self.job
+    def quarantine_root(self) -> str:
+        return f"quarantine/{self.job}"
 
-    def quarantine(self, partition: Partition, generation: int) -> Path:
+    def quarantine(self, partition: Partition, generation: int) -> str:
         """Rows that a generation set aside."""
-        return self.quarantine_root / partition.path / str(generation)
+        return f"{self.quarantine_root}/{partition.path}/{generation}"
 
     @property
-    def replaced_root(self) -> Path:
+    def replaced_root(self) -> str:
         """Where the files of generations go that a newer one replaced."""
-        return self.state / "replaced" / self.job
+        return f"replaced/{self.job}"
 
 
 def places_of(project: Project, job: Job) -> Places:

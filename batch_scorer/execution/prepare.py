@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from batch_scorer.core.chunks import (
-    FILES,
     Chunk,
     ChunkScored,
     ChunkTask,
@@ -41,6 +39,7 @@ from batch_scorer.planning.chunks import cut_chunks
 class Prepared:
     """A partition ready to be scored. columns: (name, Arrow type) of its output, in order.
 
+    attempt: its directory, relative to the root of the state.
     tasks: the chunks that must be scored. reused: those that an earlier run of this generation had scored.
     """
 
@@ -51,7 +50,7 @@ class Prepared:
     found: PartitionFiles  # every file with its content's sha256
     input_root: str
     input_fingerprint: str
-    staging: Path
+    attempt: str
     tasks: tuple[ChunkTask, ...]
     reused: tuple[ChunkScored, ...]
     columns: tuple[tuple[str, str], ...]
@@ -61,10 +60,6 @@ class Prepared:
     waived: tuple[Waived, ...]
     started_at: datetime
     warnings: tuple[str, ...] = ()
-
-    @property
-    def files(self) -> Path:
-        return self.staging / FILES
 
     @property
     def input_paths(self) -> tuple[str, ...]:
@@ -124,7 +119,7 @@ def prepare(
         found=found,
         input_root=parts.input_root,
         input_fingerprint=fingerprint,
-        staging=opened.staging,
+        attempt=opened.attempt,
         tasks=_tasks(parts, model, chunks, opened, read, output, scans, foregone is not None),
         reused=opened.scored,
         scans=scans,
@@ -178,13 +173,14 @@ def _output_spec(
 ) -> OutputSpec:
     opening = opened.opening
     return OutputSpec(
-        staging=str(opened.staging),
+        staging=parts.long.at(opened.attempt),
         run_id=opening.run_id,
         carried=read.carried,
         outputs=parts.job.model.output,
         model_version=model.reference,
         max_file_bytes=parts.job.output.file_size,
         metadata=_footer_metadata(parts, model, opening, input_fingerprint),
+        stores=parts.stores,
     )
 
 

@@ -28,7 +28,7 @@ from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.prepare import Prepared
 from batch_scorer.execution.publishing.leases import Leases
 from batch_scorer.execution.publishing.openings import take_staging
-from batch_scorer.execution.publishing.publish import Staged, begin, show, stage, store_verdict
+from batch_scorer.execution.publishing.publish import Staged, begin, show, stage, staged_files, store_verdict
 from batch_scorer.execution.publishing.recovery import settle
 from batch_scorer.execution.work import PartitionWork
 from batch_scorer.lake.sinks.sink import holds
@@ -160,14 +160,13 @@ def _shown(parts: JobParts, ready: _Ready, why_not: BatchScorerError | None, lea
 
 
 def _fenced(parts: JobParts, prepared: Prepared, token: str) -> Prepared:
-    """A worker that was given up may still live, and write: under the old name it finds nothing.
+    """A worker that was given up may still live, and write: on a disk it finds nothing under the old name.
 
     Raises: LeaseLost, OutputUnwritable.
     """
     opening = take_staging(parts, prepared.opening, token)
-    return replace(
-        prepared, opening=opening, staging=parts.places.staging(prepared.partition, opening.staging)
-    )
+    attempt = parts.places.attempt(prepared.partition, opening.staging)
+    return replace(prepared, opening=opening, attempt=attempt)
 
 
 def _check_all_scored(work: PartitionWork) -> None:
@@ -224,9 +223,10 @@ def _duplicates(parts: JobParts, work: PartitionWork) -> str | None:
 
     if are_apart(chunk.keys for chunk in work.chunks if chunk.rows.n_scored):
         return None
-    staged = work.prepared.files
-    files = [staged / file.name for chunk in work.chunks for file in chunk.files]
-    with reading_back(staged):
+    staged = staged_files(parts, work.prepared.attempt)
+    names = [file.name for chunk in work.chunks for file in chunk.files]
+    with reading_back(staged.where):
+        files = staged.opened(names) if parts.long.is_remote else [staged.path / name for name in names]
         found = duplicate_keys(files, parts.job.input.key, n_rows=work.rows.n_scored)
     if not found.n_rows:
         return None

@@ -12,7 +12,7 @@ from batch_scorer.core.chunks import ReadSpec
 from batch_scorer.core.errors import UsageError
 from batch_scorer.core.lakefiles import Footer, PartitionFiles
 from batch_scorer.core.validation import OnFail, Suite, SuiteScan, SuiteVerdict
-from batch_scorer.execution.checking import gather, layouts_of, scan_of
+from batch_scorer.execution.checking import at_hand, gather, layouts_of, scan_of
 from batch_scorer.execution.parts import BoundSuite, JobParts
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def check_one(parts: JobParts, suite: Suite, partition: str) -> SuiteVerdict:
             stage=use.stage,
             files=tuple(f"{parts.input_root}/{file.path}" for file in found.files),
             gather=partial(_gather, parts, found, footers, one, Path(spills)),
+            at_hand=partial(at_hand, parts.stores),
             key=one.key,
             limit_rows=parts.job.input.limit_rows,
         )

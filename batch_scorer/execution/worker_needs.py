@@ -30,7 +30,7 @@ def worker_needs(
 
     files = (*_models(models), *_inputs(parts, partitions))
     code = pack(parts.code) if parts.code else None
-    meeting = MeetingPlace.below(parts.places.meetings) if _is_a_disk(parts.places.state) else None
+    meeting = MeetingPlace.below(parts.places.meetings) if not parts.long.is_remote else None
     return WorkerNeeds(files=files, meeting=meeting, code=code)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from batch_scorer.core.durable import NewNames, writing
 from batch_scorer.core.errors import StoreUnavailable
 from batch_scorer.stores.objects import ObjectStore
+
+_WAITING = re.compile(r"\..+\.[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,18 @@ class KeptInStore:
             level = self.store.level(prefix)
         names = [each.key.rpartition("/")[2] for each in level.objects if each.key != prefix]
         return tuple(name for name in names if not name.startswith("."))
+
+    def left_waiting(self, above: str) -> Mapping[str, datetime]:
+        top = self._key(above)
+        with self._listing(above):
+            return {
+                f"{above}/{each.key.removeprefix(f'{top}/')}": datetime.fromtimestamp(
+                    each.stamp.modified_ns / 1e9, UTC
+                )
+                for page in self.store.pages(top)
+                for each in page
+                if _WAITING.fullmatch(each.key.rpartition("/")[2])
+            }
 
     def directories(self, above: str) -> Iterator[str]:
         """As they are listed, a page at a time: who needs to know only whether there is one asks once."""

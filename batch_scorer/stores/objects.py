@@ -110,12 +110,12 @@ class ObjectStore:
             )
         return data
 
-    def put(self, key: str, data: bytes | Path) -> None:
+    def put(self, key: str, data: bytes | Path) -> str:
         """Write an object, whatever was there; a local file in several parts at once when it is long.
 
-        Raises: PermissionError, StoreUnavailable.
+        Returns: its ETag, as the store answers it. Raises: PermissionError, StoreUnavailable.
         """
-        self._put(key, data, "overwrite")
+        return self._put(key, data, "overwrite")
 
     def put_new(self, key: str, data: bytes) -> None:
         """Write an object that must not be there yet; one that holds the same bytes is taken for ours.
@@ -192,9 +192,10 @@ class ObjectStore:
             answer = _client().get(self._connection, key, options=options)
             return Got(data=answer.bytes().to_bytes(), stamp=_stamp(answer.meta))
 
-    def _put(self, key: str, data: bytes | Path, mode: PutMode) -> None:
+    def _put(self, key: str, data: bytes | Path, mode: PutMode) -> str:
         with asking(self.url(key)):
-            _client().put(self._connection, key, data, mode=mode, max_concurrency=_PARTS_AT_ONCE)
+            found = _client().put(self._connection, key, data, mode=mode, max_concurrency=_PARTS_AT_ONCE)
+            return str(found["e_tag"])
 
     def _holds(self, key: str, data: bytes) -> bool:
         try:

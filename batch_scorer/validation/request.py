@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,8 @@ DEFAULT_FORMAT: Mapping[str, Any] = {"result_format": "SUMMARY"}
 class ValidationRequest:
     """partition: its label, for messages. stage: input | output. files: absolute paths, in row order.
 
-    gather: the evidence of all rows; called once, off the driver's thread. key: columns that name a row in
+    gather: the evidence of all rows; called once, off the driver's thread. at_hand: gives the files as paths
+    that GX can open, while it does. key: columns that name a row in
     the examples. limit_rows: only the first rows of the partition. result_format: as GX defines it, a dict.
     """
 
@@ -31,6 +33,7 @@ class ValidationRequest:
     stage: str
     files: tuple[str, ...]
     gather: Callable[[], Evidence]
+    at_hand: Callable[[tuple[str, ...]], AbstractContextManager[tuple[str, ...]]] = nullcontext
     key: tuple[str, ...] = ()
     limit_rows: int | None = None
     result_format: Mapping[str, Any] = field(default_factory=lambda: DEFAULT_FORMAT)

@@ -589,22 +589,16 @@ def test_a_wrong_method_is_the_only_mistake_of_outputs_that_name_another_ones_re
 @pytest.mark.parametrize(
     ("found", "instead", "said"),
     [
-        ("format: delta", "format: parquet", "goes with output.format: delta in one"),
-        ("path: s3://lake/predictions", "path: data/predictions", "goes with output.format: delta in one"),
+        ("path: s3://lake/predictions", "path: data/predictions", "goes with predictions in one"),
         ("postgresql://db/ledger", "sqlite", "set output.state_db to a PostgreSQL database"),
-        (
-            "rides_schema, on_fail: block",
-            "rides_schema, on_fail: quarantine",
-            "rows that are set aside are kept on a disk",
-        ),
-        ("cluster: auto", "cluster: tcp://scheduler:8786", "stage on a disk they share"),
+        ("overwrite: refuse", "overwrite: in_place", "keeps what it replaces on a disk"),
     ],
 )
 def test_a_state_in_a_store_says_what_it_cannot_do(jobs: Jobs, found: str, instead: str, said: str) -> None:
     jobs.change("path: ${LAKE:-data}/predictions/taxi_tips", "path: s3://lake/predictions/taxi_tips")
     jobs.change("state: ${LAKE:-data}/state", "state: s3://lake/state")
     jobs.change("state_db: sqlite", "state_db: postgresql://db/ledger")
-    jobs.change("format: parquet", "format: delta")
+    jobs.change("format: parquet", "format: parquet\n  overwrite: refuse")
     assert jobs.load().job.output.state == "s3://lake/state"
     jobs.change(found, instead)
     (told,) = jobs.mistakes()

@@ -64,8 +64,11 @@ def test_every_run_may_be_on_another_machine_and_all_that_looks_at_it_too(
     table.project.add_day(0, n_rows=700)
     table.bucket.proxy.forget()
     assert table.run().code == 0
-    # As the page says: a manifest (whose DELETE names no key), a suite result, the log of the run.
-    assert table.bucket.proxy.count("state*") == {"LIST": 2, "GET": 1, "PUT": 2 + 1 + 1}
+    # As the page says: two chunks, each a file and a record; a manifest, a suite result, the log of the run.
+    # What DELETE takes away it names in its body.
+    assert table.bucket.proxy.count("state*") == {"LIST": 3 + 1, "GET": 1, "PUT": 2 * 2 + 2 + 1 + 1}
+    assert table.bucket.proxy.count("predictions/taxi_tips/ride_date=*")["PUT"] == 2  # copies, by the store
+    assert table.bucket.proxy.count("") == {"POST": 2}  # the waiting manifest, what was staged
     shutil.rmtree(machine)
     quiet = table.run()
     assert (quiet.code, quiet.stdout, quiet.stderr) == (0, "", "")
@@ -87,6 +90,18 @@ def test_every_run_may_be_on_another_machine_and_all_that_looks_at_it_too(
         table.ok(*call)
     table.ok("gc", "taxi_tips", "--older-than", "0d")
     assert_settled(table, machine, {DAY: 700})
+
+
+def test_gc_removes_a_manifest_that_never_got_its_name_and_no_other(table: StoreProject) -> None:
+    assert table.run().code == 0
+    hidden = f"state/manifests/taxi_tips/ride_date={DAY}/.2.json.{'ab' * 32}"
+    table.bucket.direct.put(hidden, b"{}")
+    would = table.ok("gc", "taxi_tips", "--older-than", "0d", "--dry-run").stdout
+    assert f"would remove manifest .2.json.{'ab' * 32} of taxi_tips/ride_date={DAY}" in would
+    table.ok("gc", "taxi_tips", "--older-than", "30d")
+    assert hidden in table.bucket.keys("state/manifests")
+    table.ok("gc", "taxi_tips", "--older-than", "0d")
+    assert table.bucket.keys("state/manifests") == [f"state/manifests/taxi_tips/ride_date={DAY}/1.json"]
 
 
 def test_a_lost_ledger_is_told_again_by_the_manifests_in_the_store(

@@ -16,7 +16,7 @@ from tests.faults.conftest import TALLY, Drivers, Run, wait_until_stopped
 from tests.faults.lake import N_ROWS, Lake
 from tests.objectstore.fixtures import Bucket, environment_of
 from tests.objectstore.proxy import Fault, Kind
-from tests.objectstore.tables import TABLE, delta_rows
+from tests.objectstore.tables import TABLE, delta_rows, parquet_rows
 from tests.taxi import Result
 
 DAY = "2024-01-01"
@@ -67,16 +67,24 @@ class Machines:
         assert not list(Path(self.lake.root / machine).rglob("*.parquet"))
 
 
-@pytest.fixture
-def machines(make_lake: Callable[..., Lake], drivers: Drivers, bucket: Bucket, database_url: str) -> Machines:
+def started(
+    make_lake: Callable[..., Lake],
+    drivers: Drivers,
+    bucket: Bucket,
+    database_url: str,
+    format: str,
+    **output: object,
+) -> Machines:
+    """One day is published, by the first machine."""
     lake = make_lake(
         1,
-        format="delta",
+        format=format,
         output={
             "path": f"{bucket.url}/{TABLE}",
             "state": f"{bucket.url}/state",
             "state_db": "${LEDGER_URL}",
             "keep_generations": 1,
+            **output,
         },
         storage={"timeout": "2s", "retry_for": "2s"},
         compute={"chunk": "64MB"},
@@ -84,7 +92,13 @@ def machines(make_lake: Callable[..., Lake], drivers: Drivers, bucket: Bucket, d
     found = Machines(lake=lake, bucket=bucket, drivers=drivers, database=database_url)
     result = found.run("first")
     assert result.code == 0, result.stderr
-    lake.write_day(0, 1)
+    return found
+
+
+@pytest.fixture
+def machines(make_lake: Callable[..., Lake], drivers: Drivers, bucket: Bucket, database_url: str) -> Machines:
+    found = started(make_lake, drivers, bucket, database_url, "delta")
+    found.lake.write_day(0, 1)
     return found
 
 
@@ -153,6 +167,73 @@ def test_a_manifest_of_the_dead_that_arrives_late_is_of_a_number_that_nobody_use
         assert time.monotonic() < deadline
         time.sleep(0.02)
     machines.assert_completed_on("second")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewDay:
+    """Plain Parquet: one day is published, another is due."""
+
+    machines: Machines
+    SECOND = "2024-01-02"
+
+    def seen(self) -> dict[str, int]:
+        return parquet_rows(self.machines.bucket)
+
+    def assert_completed_on(self, machine: str) -> None:
+        result = self.machines.run(machine)
+        assert result.code == 0, result.stderr
+        assert self.seen() == {**OLD, self.SECOND: N_ROWS}
+        verified = self.machines.start(machine, "verify", "taxi_tips", "--deep").wait()
+        assert verified.code == 0, verified.stdout + verified.stderr
+        assert self.machines.bucket.keys("state/staging") == []
+        marked = [key for key in self.machines.bucket.keys(TABLE) if key.endswith("_SUCCESS")]
+        assert len(marked) == len(self.seen())
+
+
+@pytest.fixture
+def new_day(make_lake: Callable[..., Lake], drivers: Drivers, bucket: Bucket, database_url: str) -> NewDay:
+    found = started(make_lake, drivers, bucket, database_url, "parquet", success_marker=True)
+    found.lake.write_day(1)
+    return NewDay(machines=found)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "chunk-handed-in",
+        "publishing-recorded",
+        "after-exchange",
+        *(
+            pytest.param(point, marks=pytest.mark.long)
+            for point in ("chunk-recorded", "after-manifest", "manifest-in-place", "before-published")
+        ),
+    ],
+)
+def test_a_new_partition_of_plain_parquet_is_whole_on_another_machine_wherever_the_first_was_killed(
+    new_day: NewDay, point: str
+) -> None:
+    new_day.machines.kill("first", f"kill:{point}:1")
+    assert new_day.seen() in (OLD, {**OLD, new_day.SECOND: N_ROWS})
+    new_day.assert_completed_on("second")
+
+
+@pytest.mark.parametrize("point", ["publishing-recorded", "manifest-in-place", "chunk-handed-in"])
+def test_a_silent_machine_has_nothing_left_to_show_of_plain_parquet(new_day: NewDay, point: str) -> None:
+    machines = new_day.machines
+    silent = machines.start(
+        "first", "run", "taxi_tips", "--cluster", "inline", faults=f"stop:{point}:1,{_LEASE}"
+    )
+    wait_until_stopped(silent.pid)
+    time.sleep(_LEASE_S + 0.5)
+    assert machines.run("second", _LEASE).code == 0
+    both = {**OLD, new_day.SECOND: N_ROWS}
+    assert new_day.seen() == both
+    os.kill(silent.pid, signal.SIGCONT)
+    ended = silent.wait()
+    assert (ended.code, "Traceback" in ended.stderr) == (75, False), ended.stderr
+    assert new_day.seen() == both
+    assert machines.start("second", "repair", "taxi_tips").wait().code == 0
+    new_day.assert_completed_on("second")
 
 
 @pytest.mark.long

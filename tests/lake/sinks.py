@@ -12,6 +12,7 @@ from batch_scorer.core.chunks import StagedFile
 from batch_scorer.core.partitions import KeyType, Partition, PartitionKey
 from batch_scorer.lake.arrow_types import arrow_type_name
 from batch_scorer.lake.sinks.sink import Kept, Publication, Sink
+from batch_scorer.lake.storage.state_files import StagedDirectory, StateOnDisk
 
 KEYS = (PartitionKey(name="region", type=KeyType.STRING),)
 N_FILES, N_ROWS = 2, 5
@@ -43,11 +44,17 @@ def stage(
         partition=partition,
         generation=generation,
         run_id=f"01RUN{generation}",
-        staged=staged,
+        staged=on_disk(staged),
         files=tuple(files),
         columns=tuple((name, arrow_type_name(kind)) for name, kind in columns),
         base=base,
     )
+
+
+def on_disk(directory: Path) -> StagedDirectory:
+    """Of the state above it, if there is one of that name."""
+    root = next((each for each in directory.parents if each.name == "state"), directory.parent)
+    return StagedDirectory(StateOnDisk(root), directory.relative_to(root).as_posix())
 
 
 def kept(publication: Publication) -> Kept:

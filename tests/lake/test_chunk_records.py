@@ -12,6 +12,7 @@ from batch_scorer.core.chunks import FILES, RECORDS, SPILLS, Accounting, Chunk, 
 from batch_scorer.core.lakefiles import FileStamp, LakeFile
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.staging.chunk_records import recorded_chunks, write_record
+from batch_scorer.lake.storage.stored_files import local_files
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def _staged(path: Path) -> StagedFile:
 
 
 def test_a_finished_chunk_comes_back_with_its_partials(tmp_path: Path, scored: ChunkScored) -> None:
-    assert list(recorded_chunks(tmp_path, (scored.chunk,))) == [scored]
+    assert list(recorded_chunks(local_files(tmp_path), (scored.chunk,))) == [scored]
 
 
 @pytest.mark.parametrize("gone", [f"{FILES}/part-0.parquet", f"{SPILLS}/00000.arrow"])
@@ -49,12 +50,12 @@ def test_a_chunk_that_lost_a_file_or_a_spill_is_scored_again(
     tmp_path: Path, scored: ChunkScored, gone: str
 ) -> None:
     (tmp_path / gone).unlink()
-    assert list(recorded_chunks(tmp_path, (scored.chunk,))) == []
+    assert list(recorded_chunks(local_files(tmp_path), (scored.chunk,))) == []
 
 
 def test_a_spill_that_changed_is_not_trusted(tmp_path: Path, scored: ChunkScored) -> None:
     (tmp_path / SPILLS / "00000.arrow").write_bytes(b"00000.arroW")
-    assert list(recorded_chunks(tmp_path, (scored.chunk,))) == []
+    assert list(recorded_chunks(local_files(tmp_path), (scored.chunk,))) == []
 
 
 @pytest.mark.parametrize("lacking", ["scanned", "spills"])
@@ -65,7 +66,7 @@ def test_a_record_of_before_suites_were_scanned_counts_as_none(
     record = json.loads(path.read_bytes())
     del record["chunk"][lacking]
     path.write_text(json.dumps(record))
-    assert list(recorded_chunks(tmp_path, (scored.chunk,))) == []
+    assert list(recorded_chunks(local_files(tmp_path), (scored.chunk,))) == []
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_a_record_of_before_suites_were_scanned_counts_as_none(
 )
 def test_a_record_that_is_none_is_scored_again(tmp_path: Path, scored: ChunkScored, content: bytes) -> None:
     (tmp_path / RECORDS / "00000.json").write_bytes(content)
-    assert list(recorded_chunks(tmp_path, (scored.chunk,))) == []
+    assert list(recorded_chunks(local_files(tmp_path), (scored.chunk,))) == []
 
 
 @pytest.mark.parametrize(("name", "value"), [("scanned", []), ("warnings", ["odd"]), ("set_aside", [])])
@@ -92,4 +93,4 @@ def test_a_record_that_was_edited_is_not_trusted(
     record = json.loads(path.read_bytes())
     record["chunk"][name] = value
     path.write_text(json.dumps(record))
-    assert list(recorded_chunks(tmp_path, (scored.chunk,))) == []
+    assert list(recorded_chunks(local_files(tmp_path), (scored.chunk,))) == []

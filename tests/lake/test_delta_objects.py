@@ -15,7 +15,7 @@ from batch_scorer.lake.sinks.delta.objects import InStore
 from batch_scorer.lake.sinks.delta.sink import DeltaSink
 from batch_scorer.lake.sinks.delta.table import open_table
 from batch_scorer.lake.sinks.sink import holds
-from tests.lake.sinks import KEYS, N_FILES, N_ROWS, kept, publish, region, stage
+from tests.lake.sinks import KEYS, N_FILES, N_ROWS, kept, on_disk, publish, region, stage
 from tests.objectstore.fixtures import Bucket
 from tests.objectstore.proxy import Fault, Kind
 
@@ -95,7 +95,7 @@ def test_undo_of_a_rollback_leaves_the_earlier_generation_where_it_is(
 ) -> None:
     first = publish(sink, tmp_path, 1, EU)
     second = publish(sink, tmp_path, 2, EU, kept(first))
-    again = replace(first, generation=3, staged=tmp_path / "again", base=kept(second))
+    again = replace(first, generation=3, staged=on_disk(tmp_path / "again"), base=kept(second))
     sink.recall(EU, kept(first), again.staged)
     assert sink.fence(again, may_live=False) is True
     sink.undo(again)

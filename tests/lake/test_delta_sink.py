@@ -33,8 +33,10 @@ from batch_scorer.lake.sinks.delta.disk import OnDisk
 from batch_scorer.lake.sinks.delta.sink import DeltaSink
 from batch_scorer.lake.sinks.delta.table import Added, commit_nothing, replace_partition
 from batch_scorer.lake.sinks.parquet import ParquetSink
+from batch_scorer.lake.sinks.replaced import Replaced
 from batch_scorer.lake.sinks.sink import holds
-from tests.lake.sinks import KEYS, N_FILES, N_ROWS, kept, publish, region, stage
+from batch_scorer.lake.storage.state_files import StateOnDisk
+from tests.lake.sinks import KEYS, N_FILES, N_ROWS, kept, on_disk, publish, region, stage
 
 EU = region("eu")
 N_GENERATIONS = 8
@@ -131,7 +133,7 @@ def test_a_commit_that_raised_and_is_not_in_leaves_what_was_there(
             sink.publish(second)
     assert holds(sink, EU, first.names)
     sink.undo(second)
-    assert sorted(os.listdir(second.staged)) == sorted(second.names)
+    assert sorted(os.listdir(second.staged.path)) == sorted(second.names)
     assert sorted(os.listdir(Path(sink.place.address.url) / EU.path)) == sorted(first.names)
     sink.publish(second)
     assert holds(sink, EU, second.names)
@@ -189,7 +191,7 @@ def test_a_commit_from_before_the_fence_fails_and_so_does_a_new_publish(
     for _ in range(2):
         assert sink.fence(late, may_live=True) is False
     for name in late.names:
-        (late.staged / name).rename(Path(sink.place.address.url) / EU.path / name)
+        (late.staged.path / name).rename(Path(sink.place.address.url) / EU.path / name)
     added = [Added(path=f"{EU.path}/{f.name}", n_bytes=f.n_bytes, n_rows=f.n_rows) for f in late.files]
     with pytest.raises(CommitFailedError):
         replace_partition(stale, EU, added, delta_commits.properties("app", late))
@@ -197,7 +199,7 @@ def test_a_commit_from_before_the_fence_fails_and_so_does_a_new_publish(
     sink.undo(late)
     with pytest.raises(OutputUnwritable, match="another run fenced this publish of region=eu"):
         sink.publish(late)
-    assert sorted(os.listdir(late.staged)) == sorted(late.names)
+    assert sorted(os.listdir(late.staged.path)) == sorted(late.names)
     third = publish(sink, tmp_path, 3, EU, kept(first))
     assert holds(sink, EU, third.names)
 
@@ -215,8 +217,8 @@ def test_undo_of_a_rollback_leaves_the_earlier_generation_where_it_is(
 ) -> None:
     first = publish(sink, tmp_path, 1, EU)
     second = publish(sink, tmp_path, 2, EU, kept(first))
-    again = replace(first, generation=3, staged=tmp_path / "again", base=kept(second))
-    again.staged.mkdir()
+    again = replace(first, generation=3, staged=on_disk(tmp_path / "again"), base=kept(second))
+    again.staged.path.mkdir()
     sink.recall(EU, kept(first), again.staged)
     with monkeypatch.context() as patch:
         patch.setattr(delta_sink, "replace_partition", _raising)
@@ -234,8 +236,8 @@ def test_the_current_files_shown_again_are_never_removed_and_added_at_once(
     sink: DeltaSink, tmp_path: Path
 ) -> None:
     first = publish(sink, tmp_path, 1, EU)
-    again = replace(first, generation=2, staged=tmp_path / "again", base=kept(first))
-    again.staged.mkdir()
+    again = replace(first, generation=2, staged=on_disk(tmp_path / "again"), base=kept(first))
+    again.staged.path.mkdir()
     sink.recall(EU, kept(first), again.staged)
     sink.publish(again)
     assert holds(sink, EU, first.names)
@@ -318,7 +320,7 @@ def test_a_column_of_another_type_is_refused(sink: DeltaSink, tmp_path: Path) ->
 
 def test_no_table_begins_among_plain_parquet_nor_parquet_in_a_table(tmp_path: Path) -> None:
     delta = DeltaSink(OnDisk(tmp_path / "predictions"), "taxi_tips", KEYS)
-    parquet = ParquetSink(tmp_path / "predictions", tmp_path / "state" / "replaced")
+    parquet = ParquetSink(tmp_path / "predictions", Replaced(StateOnDisk(tmp_path / "state"), "replaced"))
     first = publish(parquet, tmp_path, 1, EU)
     with pytest.raises(OutputOccupied, match="where a Delta table would begin"):
         delta.publish(stage(tmp_path, 2, EU))

@@ -22,10 +22,13 @@ from batch_scorer.core.errors import DamageFound, OutputUnwritable
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.sinks import parquet as parquet_sink
 from batch_scorer.lake.sinks.parquet import ParquetSink, same_filesystem
+from batch_scorer.lake.sinks.replaced import Replaced
 from batch_scorer.lake.sinks.sink import Kept, Publication, holds
 from batch_scorer.lake.storage import exchange
 from batch_scorer.lake.storage.exchange import Guarantee, move_new, probe
 from batch_scorer.lake.storage.preflight import check_writable, free_bytes, nearest_existing
+from batch_scorer.lake.storage.state_files import StateOnDisk
+from tests.lake.sinks import on_disk
 
 PARTITION = Partition(names=("day",), values=("a day",))
 N_FILES, N_ROWS = 3, 50
@@ -40,7 +43,7 @@ def sink(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setattr(exchange, "_renameat2", None)
     elif probe(tmp_path) is not request.param:
         pytest.skip("this file system has no atomic exchange")
-    found = ParquetSink(tmp_path / "predictions", tmp_path / "state" / "replaced")
+    found = ParquetSink(tmp_path / "predictions", Replaced(StateOnDisk(tmp_path / "state"), "replaced"))
     assert found.guarantee is request.param
     return found
 
@@ -64,7 +67,7 @@ def publication(
         partition=partition,
         generation=generation,
         run_id="01RUN",
-        staged=staged,
+        staged=on_disk(staged),
         files=tuple(StagedFile(name=name, n_rows=N_ROWS, n_bytes=1, sha256="s") for name in names),
         columns=(("generation", "int64"),),
         base=Kept(generation=generation - 1, names=before) if generation > 1 else None,
@@ -210,7 +213,7 @@ def test_a_replaced_generation_is_recalled_published_again_and_forgotten(
     staged = tmp_path / "state" / "staging" / "again"
     staged.mkdir(parents=True)
     for _ in range(2):
-        sink.recall(PARTITION, first, staged)
+        sink.recall(PARTITION, first, on_disk(staged))
     sink.publish(publication(staged, first.names, 3))
     assert holds(sink, PARTITION, first.names)
     assert sink.is_kept(PARTITION, first)  # linked, not moved
@@ -219,7 +222,7 @@ def test_a_replaced_generation_is_recalled_published_again_and_forgotten(
     assert not sink.is_kept(PARTITION, first)
     assert holds(sink, PARTITION, first.names)
     with pytest.raises(DamageFound, match="is gone"):
-        sink.recall(PARTITION, first, tmp_path)
+        sink.recall(PARTITION, first, on_disk(tmp_path))
     assert sink.forget(PARTITION, first, needed=frozenset()) == 0
 
 
@@ -234,7 +237,7 @@ def test_partition_names_with_odd_characters_are_published_and_read_back(
     tmp_path: Path, text: str, unique: int
 ) -> None:
     root = tmp_path / f"{unique}-{len(os.listdir(tmp_path))}"
-    sink = ParquetSink(root / "predictions", root / "state" / "replaced")
+    sink = ParquetSink(root / "predictions", Replaced(StateOnDisk(root / "state"), "replaced"))
     partition = Partition(names=("city", "n"), values=(text, 7))
     root.mkdir()
     publish(sink, 1, partition)
@@ -300,7 +303,7 @@ def test_a_looping_reader_sees_only_whole_generations(
 ) -> None:
     if probe(tmp_path) is not Guarantee.ATOMIC_EXCHANGE:
         pytest.skip("this file system has no atomic exchange")
-    sink = ParquetSink(tmp_path / "predictions", tmp_path / "state" / "replaced")
+    sink = ParquetSink(tmp_path / "predictions", Replaced(StateOnDisk(tmp_path / "state"), "replaced"))
     publish(sink, 1)
     context = mp.get_context("spawn")
     ready, stop, seen = context.Event(), context.Event(), context.SimpleQueue()

@@ -21,7 +21,8 @@ from batch_scorer.lake.sinks.replaced import Replaced
 from batch_scorer.lake.sinks.sink import Sink, holds
 from batch_scorer.lake.storage import exchange
 from batch_scorer.lake.storage.exchange import Guarantee, probe
-from tests.lake.sinks import KEYS, kept, publish, region, stage
+from batch_scorer.lake.storage.state_files import StateOnDisk
+from tests.lake.sinks import KEYS, kept, on_disk, publish, region, stage
 from tests.objectstore.fixtures import Bucket
 
 EU = region("eu")
@@ -38,7 +39,7 @@ def sink(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
         return ParquetInStore(
             store=request.getfixturevalue("bucket").direct,
             prefix="predictions",
-            replaced=Replaced(tmp_path / "state" / "replaced"),
+            replaced=Replaced(StateOnDisk(tmp_path / "state"), "replaced"),
             in_place=True,
         )
     parquet_sink._probed.cache_clear()
@@ -46,7 +47,7 @@ def sink(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setattr(exchange, "_renameat2", None)
     elif probe(tmp_path) is not Guarantee.ATOMIC_EXCHANGE:
         pytest.skip("this file system has no atomic exchange")
-    return ParquetSink(tmp_path / "predictions", tmp_path / "state" / "replaced")
+    return ParquetSink(tmp_path / "predictions", Replaced(StateOnDisk(tmp_path / "state"), "replaced"))
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def test_a_generation_without_files_is_visible_as_one(sink: Sink, tmp_path: Path
 def test_a_staged_file_that_is_gone_stops_the_publish(sink: Sink, tmp_path: Path) -> None:
     first = publish(sink, tmp_path, 1, EU)
     second = stage(tmp_path, 2, EU, base=kept(first))
-    (second.staged / second.names[1]).unlink()
+    (second.staged.path / second.names[1]).unlink()
     with pytest.raises(OutputUnwritable, match="is gone"):
         sink.publish(second)
     assert holds(sink, EU, first.names)
@@ -127,7 +128,7 @@ def test_a_staged_file_that_is_gone_stops_the_publish(sink: Sink, tmp_path: Path
 def test_a_publish_whose_staging_was_renamed_finds_nothing(sink: Sink, tmp_path: Path) -> None:
     first = publish(sink, tmp_path, 1, EU)
     second = stage(tmp_path, 2, EU, base=kept(first))
-    second.staged.rename(second.staged.with_name("taken over"))
+    second.staged.path.rename(second.staged.path.with_name("taken over"))
     with pytest.raises(OutputUnwritable):
         sink.publish(second)
     assert holds(sink, EU, first.names)
@@ -148,7 +149,7 @@ def test_undo_of_a_publish_that_moved_nothing_is_repeatable(sink: Sink, tmp_path
     second = stage(tmp_path, 2, EU, base=kept(first))
     for _ in range(2):
         sink.undo(second)
-    assert sorted(os.listdir(second.staged)) == sorted(second.names)
+    assert sorted(os.listdir(second.staged.path)) == sorted(second.names)
     assert holds(sink, EU, first.names)
     sink.publish(second)
     assert holds(sink, EU, second.names)
@@ -157,15 +158,17 @@ def test_undo_of_a_publish_that_moved_nothing_is_repeatable(sink: Sink, tmp_path
 def test_an_earlier_generation_is_recalled_and_published_again(sink: Sink, tmp_path: Path) -> None:
     first = publish(sink, tmp_path, 1, EU)
     second = publish(sink, tmp_path, 2, EU, kept(first))
-    again = replace(first, generation=3, staged=tmp_path / "state" / "staging" / "3", base=kept(second))
-    again.staged.mkdir()
+    again = replace(
+        first, generation=3, staged=on_disk(tmp_path / "state" / "staging" / "3"), base=kept(second)
+    )
+    again.staged.path.mkdir()
     for _ in range(2):
         sink.recall(EU, kept(first), again.staged)
     assert holds(sink, EU, second.names)
     sink.publish(again)
     assert holds(sink, EU, first.names)
     assert sink.is_kept(EU, kept(second))
-    assert not again.staged.exists() or not os.listdir(again.staged)
+    assert not again.staged.path.exists() or not os.listdir(again.staged.path)
 
 
 def test_a_recall_of_files_that_are_gone_is_damage(sink: Sink, tmp_path: Path, vandal: Vandal) -> None:
@@ -175,7 +178,7 @@ def test_a_recall_of_files_that_are_gone_is_damage(sink: Sink, tmp_path: Path, v
     assert not sink.is_kept(EU, kept(first))
     (tmp_path / "staged").mkdir()
     with pytest.raises(DamageFound, match="of generation 1 is gone"):
-        sink.recall(EU, kept(first), tmp_path / "staged")
+        sink.recall(EU, kept(first), on_disk(tmp_path / "staged"))
 
 
 def test_a_forgotten_generation_frees_its_bytes_and_no_others(sink: Sink, tmp_path: Path) -> None:

@@ -159,6 +159,22 @@ def test_a_project_is_drafted_from_a_table_in_a_bucket(project: TaxiProject, buc
     assert (nothing.code, "no such object" in nothing.stderr) == (2, True)
 
 
+def test_a_draft_reaches_the_store_as_the_other_jobs_of_the_project_say(
+    make_project: MakeProject, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(DAYS)
+    move_lake(project, bucket, storage={**STORAGE, "endpoint": bucket.proxy.url})
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    table = f"{bucket.url}/lake/rides"
+    assert project.cli("suites", "new", "drafted", "--from-parquet", table).code == 0
+    drafted = project.cli("init", str(project.root), "--from-parquet", table, "--name", "second")
+    assert drafted.code == 0, drafted.stderr
+    text = (project.root / "jobs" / "second.yml").read_text()
+    assert f'endpoint: "{bucket.proxy.url}"' in text
+    assert "retry_for: 1s" in text
+    assert project.cli("plan", "second").code == 0
+
+
 def test_a_table_that_is_not_there_is_said_to_be(project: TaxiProject, bucket: Bucket) -> None:
     move_again = {"path": f"{bucket.url}/nowhere", "partition_by": {"ride_date": "date"}, "key": ["ride_id"]}
     write_job(project.root, job_document(input=move_again, storage=STORAGE))

@@ -41,6 +41,6 @@ class Garbage(TypedDict):
 
     job: str
     partition: str | None
-    kind: Literal["replaced", "unfinished", "quarantine", "log"]
+    kind: Literal["replaced", "unfinished", "quarantine", "manifest", "log"]
     name: str
     age_s: int

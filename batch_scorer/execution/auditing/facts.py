@@ -12,6 +12,7 @@ from batch_scorer.core.partitions import Partition, parse_partition_path
 from batch_scorer.core.records import GenerationRecord, RunRecord
 from batch_scorer.core.stores import is_object_url
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.publishing import quarantined
 
 NONSENSE = (ValueError, KeyError, TypeError)  # what records raise when a row was edited into the impossible
 
@@ -54,7 +55,6 @@ def look_around(parts: JobParts, keep: Callable[[Partition], bool]) -> Surroundi
 def look_at(parts: JobParts, path: str, partition: Partition | None) -> PartitionFacts:
     """One look at one partition. Raises: StoreUnavailable, DamageFound."""
     from batch_scorer.lake.published.looking import list_published
-    from batch_scorer.lake.storage.stored_files import local_files
     from batch_scorer.ledger.manifest_files import manifest_files
     from batch_scorer.ledger.manifests import directory_of
 
@@ -91,9 +91,9 @@ def look_at(parts: JobParts, path: str, partition: Partition | None) -> Partitio
     file = recorded_manifest(facts, current)
     if current is None or file is None or file.manifest is None or not file.manifest.quarantine:
         return facts
-    quarantine = parts.places.quarantine(current.partition, current.number)
-    kept = list_published(local_files(quarantine), "", wants_footer=lambda _: False)
-    return replace(facts, quarantine_at=str(quarantine), quarantine=kept or ())
+    quarantine = quarantined.rows_at(parts, current.partition, current.number)
+    kept = list_published(quarantine, "", wants_footer=lambda _: False)
+    return replace(facts, quarantine_at=quarantine.root, quarantine=kept or ())
 
 
 def _seen_by_readers(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from batch_scorer.core.chunks import Accounting
@@ -21,6 +20,7 @@ from batch_scorer.core.records import (
 from batch_scorer.core.waivers import Waived, rules_set_aside
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing import quarantined
+from batch_scorer.lake.storage.stored_files import StoredFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class RowsAside:
     """What one generation set aside; or, when generation is None, what a blocked attempt would have.
 
     rows: its whole account. by_rule: `suite: rule in words` and how many rows break it. files: where the rows
-    are; none of a blocked attempt.
+    are, by name in `kept`; none of a blocked attempt.
     """
 
     partition: Partition
@@ -37,7 +37,8 @@ class RowsAside:
     run_id: str
     rows: Accounting
     by_rule: Mapping[str, int]
-    files: tuple[Path, ...] = ()
+    kept: StoredFiles | None = None
+    files: tuple[str, ...] = ()
     waivers: tuple[Waived, ...] = ()
 
 
@@ -140,7 +141,6 @@ def _of_generation(parts: JobParts, record: GenerationRecord, *, is_current: boo
     manifest = parts.manifests.read(
         record.job, record.partition, record.number, expected_sha256=record.manifest_sha256
     )
-    directory = parts.places.quarantine(record.partition, record.number)
     return RowsAside(
         partition=record.partition,
         generation=record.number,
@@ -148,7 +148,8 @@ def _of_generation(parts: JobParts, record: GenerationRecord, *, is_current: boo
         run_id=manifest.published_run_id or manifest.run_id,
         rows=manifest.rows,
         by_rule=rules_set_aside(manifest.verdicts),
-        files=tuple(directory / file.name for file in manifest.quarantine),
+        kept=quarantined.rows_at(parts, record.partition, record.number),
+        files=tuple(file.name for file in manifest.quarantine),
         waivers=manifest.waivers,
     )
 
@@ -165,7 +166,7 @@ def _of_attempt(partition: Partition, attempt: AttemptRecord) -> RowsAside:
 
 
 def rows_in(aside: RowsAside, rule: str | None) -> Iterator[dict[str, Any]]:
-    """Raises: FileUnreadable."""
+    """Raises: FileUnreadable, StoreUnavailable."""
     from batch_scorer.lake.staging.quarantine import read_rows
 
-    return read_rows(aside.files, rule)
+    return iter(()) if aside.kept is None else read_rows(aside.kept, aside.files, rule)

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -21,6 +20,7 @@ from batch_scorer.execution.chunk import make_importable
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.pinning import trusted_pin
 from batch_scorer.execution.prepare import read_spec
+from batch_scorer.execution.publishing import quarantined
 from batch_scorer.execution.survey import hashed
 from batch_scorer.lake.published.lookup import ScoreDifference, compare_scores
 from batch_scorer.lake.reading.footers import read_footer
@@ -100,7 +100,7 @@ def _compared(
     names = tuple(column.name for column in parts.job.model.output)
     n_done, differences = 0, list[ScoreDifference]()
     chunks = _sample(parts, found, footers, manifest)
-    for batch, scores in _scored(parts, pin, spec, chunks, _set_aside(facts, manifest)):
+    for batch, scores in _scored(parts, pin, spec, chunks, _set_aside(parts, manifest)):
         if n_done >= n_rows:
             break
         table = _beside(batch.carried.select(list(parts.job.input.key)), scores)
@@ -133,10 +133,10 @@ def _sample(
     return sorted(chunks, key=lambda chunk: hashlib.sha256(f"{seed}/{chunk.index}".encode()).digest())
 
 
-def _set_aside(facts: PartitionFacts, manifest: Manifest) -> dict[str, set[int]]:
+def _set_aside(parts: JobParts, manifest: Manifest) -> dict[str, set[int]]:
     """By input file, the rows that were quarantined: the run scored its batches without them."""
-    files = [Path(facts.quarantine_at) / file.name for file in manifest.quarantine]
-    return rows_of(files)
+    kept = quarantined.rows_at(parts, manifest.partition, manifest.generation)
+    return rows_of(kept, [file.name for file in manifest.quarantine])
 
 
 def _scored(

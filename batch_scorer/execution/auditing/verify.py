@@ -25,6 +25,7 @@ from batch_scorer.execution.auditing.facts import (
     records_of,
 )
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.publishing import quarantined
 from batch_scorer.planning.selection import is_ranged, keep_predicate
 
 _MAX_LOOKS = 8
@@ -92,9 +93,8 @@ def _report(parts: JobParts, facts: PartitionFacts, depth: Depth) -> PartitionRe
     if current is not None and file is not None and file.manifest is not None:
         if depth.deep:
             from batch_scorer.execution.auditing.verify_deep import look_deep
-            from batch_scorer.lake.storage.stored_files import local_files
 
-            aside = local_files(parts.places.quarantine(current.partition, current.number))
+            aside = quarantined.rows_at(parts, current.partition, current.number)
             findings += look_deep(parts.published.below(facts.path), aside, facts, file.manifest)
         if depth.n_rescored_rows:
             from batch_scorer.execution.auditing.rescore import rescore

@@ -46,7 +46,7 @@ def leftovers(parts: JobParts) -> str:
     if nobodys := _staging_of_nobody(parts):
         raise BatchScorerError(
             f"{len(nobodys)} directories in staging that no open generation names, such as {nobodys[0]}",
-            where=str(parts.places.staging_root),
+            where=parts.long.at(parts.places.staging_root),
             fix="nothing reads them: remove them while no run is at work",
         )
     at_work = ", ".join(f"{each.holder.verb} {each.holder.run_id or ''}".strip() for each in held)
@@ -64,9 +64,8 @@ def _staging_of_nobody(parts: JobParts) -> list[str]:
         if name
     }
     depth = len(parts.job.input.partition_by)
-    root = parts.places.staging_root
-    attempts = root.glob("/".join(["*"] * (depth + 1))) if root.is_dir() else ()
-    return sorted(path for each in attempts if (path := each.relative_to(root).as_posix()) not in known)
+    attempts = parts.long.directories(parts.places.staging_root, depth + 1)
+    return [path for path in attempts if path not in known]
 
 
 def _and_more(lines: tuple[str, ...]) -> str:

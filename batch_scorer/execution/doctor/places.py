@@ -39,6 +39,8 @@ def room(parts: JobParts, plan: Plan | None) -> str:
     """Bytes and inodes for everything that is to be scored. What it replaces is kept, and frees nothing."""
     from batch_scorer.lake.storage.preflight import free_bytes, free_inodes
 
+    if parts.long.is_remote:
+        return f"{parts.places.kept_at} has what room there is"
     state = parts.places.state
     to_score = [entry for entry in plan.to_score if entry.found is not None] if plan else []
     n_bytes = sum(entry.found.n_bytes for entry in to_score if entry.found)

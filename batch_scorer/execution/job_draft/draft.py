@@ -45,7 +45,8 @@ class DraftedJob:
 def draft_job(
     root: Path, table: Path | ObjectUrl, registry: FileRegistry, wishes: Wishes, stores: StoreOptions
 ) -> DraftedJob:
-    """root: the project's, absolute; nothing is written. stores: how to reach a table that is a URL.
+    """root: the project's, absolute; nothing is written. stores: how to reach a table that is a URL,
+    as far as other jobs say.
 
     Raises: UsageError, InputError, ModelError, StoreUnavailable.
     """
@@ -55,7 +56,7 @@ def draft_job(
             f'"{name}" is no name for a job', fix="use letters, digits, _ and -, beginning with no - or _"
         )
     suite = f"{name[:_LONGEST_STEM]}_input"
-    seen = look_at_table(table, suite, stores)
+    seen = look_at_table(table, suite, stores.completed(os.environ))
     _refuse_around(root, seen.path)
     key = choose_key(seen, wishes.key)
     model = choose_model(registry, seen, wishes.model, default_name=name.lower())
@@ -63,6 +64,7 @@ def draft_job(
         name=name,
         path=_path_in(root, seen.path),
         registry=_path_in(root, registry.root),
+        stores=stores,
         timezone=wishes.timezone,
         keys=seen.hive.keys,
         example=seen.newest.directory,

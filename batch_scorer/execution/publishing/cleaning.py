@@ -21,6 +21,7 @@ from batch_scorer.execution.publishing.leases import Leases, at_work
 from batch_scorer.execution.publishing.openings import discard_staging
 from batch_scorer.execution.publishing.publish import kept
 from batch_scorer.execution.publishing.recovery import recover, take_settled
+from batch_scorer.ledger.manifests import directory_of
 from batch_scorer.ops.run_logs import logs_of
 
 _LATEST_RUNS = 1000  # no older one is at work
@@ -29,7 +30,8 @@ _LATEST_RUNS = 1000  # no older one is at work
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Garbage:
     """kind: replaced, unfinished, or quarantine: rows set aside by a generation that readers never saw, or
-    that is not kept; log: of a run, and of no partition. name: `generation 3`, or the run. age: since then.
+    that is not kept; manifest: one that never got its name; log: of a run, and of no partition. name:
+    `generation 3`, the file, or the run. age: since then.
     """
 
     kind: str
@@ -44,6 +46,7 @@ def garbage(parts: JobParts, older_than: timedelta) -> tuple[Garbage, ...]:
     found = [
         *(_unfinished(opening, now) for opening in _left_behind(parts)),
         *(g for p in _partitions(parts) for g in _of_partition(parts, p, now)),
+        *(garbage for _, _, garbage in _unnamed(parts, now)),
         *(_log(run_id, file, now) for run_id, file in _ended_logs(parts).items()),
     ]
     return tuple(each for each in found if each.age > older_than)
@@ -69,6 +72,7 @@ def collect(parts: JobParts, older_than: timedelta) -> tuple[Garbage, ...]:
                 leases.give_back(opening.partition)
         for partition in _partitions(parts):
             done += _collect_partition(parts, leases, partition, older_than, now)
+        done += _collect_unnamed(parts, leases, older_than, now)
         done += _collect_logs(parts, older_than, now)
     return tuple(done)
 
@@ -96,6 +100,32 @@ def _collect_partition(
             quarantined.forget(parts, partition, number)
     leases.give_back(partition)
     return old
+
+
+def _unnamed(parts: JobParts, now: datetime) -> Iterator[tuple[Partition, str, Garbage]]:
+    """(partition, path, …) of manifests that a killed run left hidden beside their places in a store."""
+    above = directory_of(parts.job.name)
+    for path, since in parts.kept.left_waiting(above).items():
+        directory, _, name = path.removeprefix(f"{above}/").rpartition("/")
+        with suppress(PartitionPathRefused):
+            partition = parse_partition_path(parts.job.input.partition_by, directory)
+            yield (
+                partition,
+                path,
+                Garbage(kind="manifest", partition=directory, name=name, age=now - since),
+            )
+
+
+def _collect_unnamed(
+    parts: JobParts, leases: Leases, older_than: timedelta, now: datetime
+) -> Iterator[Garbage]:
+    """Under the lease of its partition, where nothing is half published, nobody goes on with one."""
+    for partition, path, garbage in _unnamed(parts, now):
+        if garbage.age > older_than and not isinstance(take_settled(parts, leases, partition), Holder):
+            with suppress(FileNotFoundError):  # settling may have given it its name
+                parts.kept.remove(path)
+                yield garbage
+            leases.give_back(partition)
 
 
 def _collect_logs(parts: JobParts, older_than: timedelta, now: datetime) -> Iterator[Garbage]:
@@ -162,12 +192,11 @@ def _of_partition(parts: JobParts, partition: Partition, now: datetime) -> Itera
                 age=now - (record.published_at or record.created_at),
             )
     for number in _rows_of_nobody(parts, partition, history):
-        made_at = parts.places.quarantine(partition, number).stat().st_mtime
         yield Garbage(
             kind="quarantine",
             partition=partition.path,
             name=f"generation {number}",
-            age=now - datetime.fromtimestamp(made_at, UTC),
+            age=now - quarantined.written_at(parts, partition, number),
         )
 
 

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from ulid import ULID
 
 from batch_scorer.core.chunks import FILES, QUARANTINE, RECORDS, SPILLS, Chunk, ChunkScored
-from batch_scorer.core.durable import fsync_directory, remove_empty, writing
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.footing import Footing
 from batch_scorer.core.lakefiles import PartitionFiles, content_fingerprint
@@ -31,15 +28,14 @@ from batch_scorer.execution.parts import JobParts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """opening: as the ledger has it. staging: its directory. scored: chunks that need not be scored again."""
+    """opening: as the ledger has it. attempt: its directory, relative to the root of the state.
+
+    scored: chunks that need not be scored again.
+    """
 
     opening: Opening
-    staging: Path
+    attempt: str
     scored: tuple[ChunkScored, ...] = ()
-
-    @property
-    def files(self) -> Path:
-        return self.staging / FILES
 
 
 def open_generation(
@@ -62,7 +58,8 @@ def open_generation(
     # The same number and the same one before it: nothing was published or burnt since it was opened.
     if found is not None and (found.key, found.number, found.previous_sha256) == (key, number, follows):
         return _go_on(parts, found, token, tuple(chunks))
-    discard_staging(parts, partition)
+    if found is not None:  # else `recover` has removed what was nobody's
+        discard_staging(parts, partition)
     opening = Opening(
         job=parts.job.name,
         partition=partition,
@@ -76,10 +73,9 @@ def open_generation(
     # The ledger first: a directory that it does not know is nobody's.
     parts.ledger.open_generation(opening, token)
     fault_point(FaultPoint.GENERATION_OPENED)
-    staging = parts.places.staging(partition, opening.staging)
-    _make(staging)
+    attempt = _made(parts, opening)
     fault_point(FaultPoint.STAGING_MADE)
-    return Opened(opening=opening, staging=staging)
+    return Opened(opening=opening, attempt=attempt)
 
 
 def opening_of(parts: JobParts, partition: Partition) -> Opening | None:
@@ -119,31 +115,29 @@ def take_staging(parts: JobParts, opening: Opening, token: str) -> Opening:
     """Give its staging a name that only we know: whoever still writes to, or publishes from, the old one
     finds nothing.
 
+    In a store nothing is renamed. Who still writes there does so under names of its own, which no outcome of
+    ours tells; who would publish from there has lost its lease, and else is kept from it by the sink's fence.
     Raises: LeaseLost, OutputUnwritable.
     """
-    root = parts.places.staging_root / opening.partition.path
+    if parts.long.is_remote:
+        parts.ledger.open_generation(opening, token)  # asks for our lease
+        return opening
+    root = parts.places.staging(opening.partition)
+    there = set(parts.long.directories(root, 1))
     # One that was taken over half-way lies under its older name still.
-    names = [name for name in (opening.staging, opening.renamed_from) if name and (root / name).is_dir()]
+    names = [name for name in (opening.staging, opening.renamed_from) if name in there]
     renamed = replace(opening, staging=str(ULID()), renamed_from=names[0] if names else None)
     # The ledger first, which asks for our lease; a crash in between loses nothing, as it knows both names.
     parts.ledger.open_generation(renamed, token)
     fault_point(FaultPoint.RECOVERY_RENAMING)
     if renamed.renamed_from:
-        with writing(root):
-            (root / renamed.renamed_from).rename(root / renamed.staging)
-            fsync_directory(root)
+        parts.long.rename(f"{root}/{renamed.renamed_from}", renamed.staging)
     return renamed
 
 
 def discard_staging(parts: JobParts, partition: Partition, *, but: str | None = None) -> None:
     """Remove every attempt's directory of a partition whose lease we hold."""
-    root = parts.places.staging_root / partition.path
-    if not root.is_dir():
-        return
-    for directory in root.iterdir():
-        if directory.name != but:
-            shutil.rmtree(directory, ignore_errors=True)
-    remove_empty(root, below=parts.places.staging_root)
+    parts.long.remove(parts.places.staging(partition), but=but)
 
 
 def _go_on(parts: JobParts, found: Opening, token: str, chunks: tuple[Chunk, ...]) -> Opened:
@@ -151,16 +145,16 @@ def _go_on(parts: JobParts, found: Opening, token: str, chunks: tuple[Chunk, ...
 
     opening = take_staging(parts, found, token)
     discard_staging(parts, found.partition, but=opening.staging)
-    staging = parts.places.staging(found.partition, opening.staging)
-    _make(staging)
-    scored = tuple(recorded_chunks(staging, chunks))
-    return Opened(opening=opening, staging=staging, scored=scored)
+    attempt = _made(parts, opening)
+    scored = tuple(recorded_chunks(parts.long.below(attempt), chunks))
+    return Opened(opening=opening, attempt=attempt, scored=scored)
 
 
-def _make(staging: Path) -> None:
+def _made(parts: JobParts, opening: Opening) -> str:
     """A power cut may take it away again, with all it holds: then its chunks are scored anew. What is
     published from it is made durable by the sink.
     """
-    with writing(staging):
-        for part in (FILES, RECORDS, SPILLS, QUARANTINE):
-            (staging / part).mkdir(parents=True, exist_ok=True)
+    attempt = parts.places.attempt(opening.partition, opening.staging)
+    for part in (FILES, RECORDS, SPILLS, QUARANTINE):
+        parts.long.make(f"{attempt}/{part}")
+    return attempt

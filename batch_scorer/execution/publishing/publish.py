@@ -29,6 +29,7 @@ from batch_scorer.execution.prepare import Prepared, moved
 from batch_scorer.execution.publishing import quarantined
 from batch_scorer.execution.publishing.place import check_place
 from batch_scorer.lake.sinks.sink import Kept, Publication
+from batch_scorer.lake.storage.state_files import StagedDirectory
 from batch_scorer.planning.plan import ingredients_for
 
 
@@ -85,12 +86,12 @@ def stage_manifest(
     check_place(parts, partition, current)
     attempt = parts.places.attempt(partition, staging)
     if manifest.restores is None:  # else a rollback has given them their place
-        quarantined.place(parts, manifest, parts.places.staging(partition, staging) / QUARANTINE)
+        quarantined.place(parts, manifest, f"{attempt}/{QUARANTINE}")
     fault_point(FaultPoint.QUARANTINE_PLACED)
     publication = publication_of(parts, _record(manifest, ""), staging, manifest, current)
     if parts.job.output.success_marker:
-        with writing(publication.staged):
-            (publication.staged / SUCCESS_MARKER).touch()
+        with writing(publication.staged.where):
+            publication.staged.mark(SUCCESS_MARKER)
     fault_point(FaultPoint.BEFORE_MANIFEST)
     record = _record(manifest, parts.manifests.stage(manifest, attempt))
     fault_point(FaultPoint.AFTER_MANIFEST)
@@ -179,11 +180,16 @@ def publication_of(
         partition=record.partition,
         generation=record.number,
         run_id=record.run_id,
-        staged=parts.places.staging(record.partition, staging) / FILES,
+        staged=staged_files(parts, parts.places.attempt(record.partition, staging)),
         files=manifest.outputs if manifest else named,
         columns=manifest.columns if manifest else (),
         base=kept(current) if current else None,
     )
+
+
+def staged_files(parts: JobParts, attempt: str) -> StagedDirectory:
+    """attempt: its directory, relative to the root of the state."""
+    return StagedDirectory(parts.long, f"{attempt}/{FILES}")
 
 
 def kept(record: GenerationRecord | VisibleGeneration) -> Kept:
@@ -248,6 +254,8 @@ def forget_old_generations(parts: JobParts, current: Manifest, *, has_replaced: 
     needed = frozenset(name for each in (*published[:1], *there[:n_kept]) for name in each.names)
     for each in there[n_kept:]:
         parts.sink.forget(partition, each, needed=needed)
+    if parts.long.is_remote and not any(r.rows.n_quarantined for r in history):
+        return  # there is nothing to list; what a crash left is gc's
     quarantined.forget_all_but(parts, current, frozenset(each.generation for each in there[:n_kept]))
 
 

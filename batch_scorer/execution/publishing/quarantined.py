@@ -7,70 +7,72 @@ without its lease still does here can hurt a published generation.
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from datetime import UTC, datetime
 
-from batch_scorer.core.durable import make_directories, remove_empty, writing
+from batch_scorer.core.durable import writing
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import Manifest
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.lake.sinks.linking import link_all, link_those_there
+from batch_scorer.lake.sinks.linking import linking
 from batch_scorer.lake.sinks.sink import Kept
+from batch_scorer.lake.storage.stored_files import StoredFiles
 
 
-def place(parts: JobParts, manifest: Manifest, staged: Path) -> None:
-    """Give the files that a manifest lists their lasting names. Repeatable. staged: where workers wrote them.
+def place(parts: JobParts, manifest: Manifest, staged: str) -> None:
+    """Give the files that a manifest lists their lasting names. Repeatable. staged: where workers put them,
+    relative to the root of the state.
 
-    Raises: OutputUnwritable, DiskFull, DamageFound.
+    Raises: OutputUnwritable, DiskFull, DamageFound, StoreUnavailable.
     """
     if manifest.quarantine:
         target = parts.places.quarantine(manifest.partition, manifest.generation)
-        with writing(target):
-            make_directories(target)
-        link_all(staged, _named(manifest), target)
+        named = _named(manifest)
+        with linking(named, parts.long.at(target)):
+            parts.long.link(staged, named.names, target)
 
 
 def show_again(parts: JobParts, manifest: Manifest, of: int) -> None:
     """The same for a rollback to generation `of`.
 
     A file that is gone stays gone, and `verify` names it: it is no reason to keep readers from the
-    predictions they had. Raises: OutputUnwritable, DiskFull.
+    predictions they had. Raises: OutputUnwritable, DiskFull, StoreUnavailable.
     """
     if manifest.quarantine:
+        source = parts.places.quarantine(manifest.partition, of)
         target = parts.places.quarantine(manifest.partition, manifest.generation)
-        with writing(target):
-            make_directories(target)
-        link_those_there(parts.places.quarantine(manifest.partition, of), _named(manifest), target)
+        with writing(parts.long.at(target)):
+            there = parts.long.below(source).sizes()
+            parts.long.link(source, [name for name in _named(manifest).names if name in there], target)
 
 
 def numbers(parts: JobParts, partition: Partition) -> tuple[int, ...]:
     """The generations that have a directory, oldest first."""
-    try:
-        names = os.listdir(parts.places.quarantine_root / partition.path)
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
+    names = parts.long.directories(f"{parts.places.quarantine_root}/{partition.path}", 1)
     return tuple(sorted(int(name) for name in names if name.isdecimal()))
 
 
 def partitions_with_some(parts: JobParts) -> Iterator[str]:
     """Hive paths below which rows are kept, sorted."""
-    root, depth = parts.places.quarantine_root, len(parts.job.input.partition_by)
-    if root.is_dir():
-        for directory in sorted(root.glob("/".join("*" * depth))):
-            yield directory.relative_to(root).as_posix()
+    return parts.long.directories(parts.places.quarantine_root, len(parts.job.input.partition_by))
+
+
+def rows_at(parts: JobParts, partition: Partition, number: int) -> StoredFiles:
+    """The files with the rows that a generation set aside."""
+    return parts.long.below(parts.places.quarantine(partition, number))
+
+
+def written_at(parts: JobParts, partition: Partition, number: int) -> datetime:
+    """When the last of them came. Now, when there are none."""
+    stamps = [entry.stamp for entry in rows_at(parts, partition, number).files() if entry.stamp]
+    if not stamps:
+        return datetime.now(UTC)
+    return datetime.fromtimestamp(max(stamp.mtime_ns for stamp in stamps) / 1e9, UTC)
 
 
 def forget(parts: JobParts, partition: Partition, number: int) -> int:
     """Remove the rows that a generation set aside. Returns bytes freed."""
-    directory = parts.places.quarantine(partition, number)
-    if not directory.is_dir():
-        return 0
-    n_bytes = sum(file.stat().st_size for file in directory.iterdir() if file.stat().st_nlink == 1)
-    shutil.rmtree(directory, ignore_errors=True)
-    remove_empty(directory.parent, below=parts.places.quarantine_root)
-    return n_bytes
+    return parts.long.remove(parts.places.quarantine(partition, number))
 
 
 def forget_all_but(parts: JobParts, current: Manifest, keep: frozenset[int]) -> None:
@@ -78,16 +80,18 @@ def forget_all_but(parts: JobParts, current: Manifest, keep: frozenset[int]) -> 
 
     A higher number is somebody's who is at work by now.
     """
-    partition = current.partition
-    for number in numbers(parts, partition):
+    partition, there = current.partition, numbers(parts, current.partition)
+    for number in there:
         if number < current.generation and number not in keep:
             forget(parts, partition, number)
+    if current.generation not in there:
+        return
     if not current.quarantine:
         forget(parts, partition, current.generation)
         return
-    directory = parts.places.quarantine(partition, current.generation)
-    for name in set(os.listdir(directory)) - set(_named(current).names):
-        (directory / name).unlink(missing_ok=True)
+    unlisted = rows_at(parts, partition, current.generation).sizes().keys() - set(_named(current).names)
+    if unlisted:
+        parts.long.remove_files(parts.places.quarantine(partition, current.generation), sorted(unlisted))
 
 
 def _named(manifest: Manifest) -> Kept:

@@ -110,12 +110,9 @@ def _touched(parts: JobParts) -> Iterator[Partition]:
 
 
 def _with_staging(parts: JobParts) -> Iterator[Partition]:
-    root, depth = parts.places.staging_root, len(parts.job.input.partition_by)
-    if not root.is_dir():
-        return
-    for directory in sorted(root.glob("/".join("*" * depth))):
+    depth = len(parts.job.input.partition_by)
+    for path in parts.long.directories(parts.places.staging_root, depth):
         try:
-            path = directory.relative_to(root).as_posix()
             yield parse_partition_path(parts.job.input.partition_by, path)
         except PartitionPathRefused:
             continue  # of a job file that had other keys: nobody can go on with it, and it may be deleted

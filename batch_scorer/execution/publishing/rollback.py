@@ -30,7 +30,7 @@ from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing import quarantined
 from batch_scorer.execution.publishing.leases import Leases, Taken, at_work
 from batch_scorer.execution.publishing.openings import open_generation
-from batch_scorer.execution.publishing.publish import kept, publish_manifest
+from batch_scorer.execution.publishing.publish import kept, publish_manifest, staged_files
 from batch_scorer.execution.publishing.recovery import settle, take_settled_or_refuse
 from batch_scorer.execution.publishing.run_records import new_run, record_end
 
@@ -149,7 +149,7 @@ def _show_again(
         parts, footing, run_id=run.run_id, token=leases.token, key=f"restores {target.number}"
     )
     started_at = datetime.now(UTC)
-    parts.sink.recall(target.partition, kept(target), opened.files)
+    parts.sink.recall(target.partition, kept(target), staged_files(parts, opened.attempt))
     fault_point(FaultPoint.ROLLBACK_STAGED)
     manifest = replace(
         old,

@@ -25,14 +25,18 @@ from batch_scorer.lake.storage.exchange import (
     probe,
 )
 from batch_scorer.lake.storage.preflight import nearest_existing
+from batch_scorer.lake.storage.state_files import StagedDirectory
 
 
 @dataclass(frozen=True, slots=True)
 class ParquetSink:
-    """predictions: the table's root, one directory per partition below it. replaced: where old ones go."""
+    """predictions: the table's root, one directory per partition below it. replaced: where old ones go.
+
+    Both are on one file system.
+    """
 
     predictions: Path
-    replaced: Path
+    replaced: Replaced
 
     @property
     def guarantee(self) -> Guarantee:
@@ -56,20 +60,20 @@ class ParquetSink:
         A crash behind an atomic exchange leaves the old generation at staged, one between two renames at
         replaced: whole in both cases, for `finish` and `undo`.
         """
-        target = self._place(publication.partition)
+        target, staged = self._place(publication.partition), publication.staged.path
         replaced = self._replaced(publication)
         with writing(target):
             _refuse_delta(self.predictions)
-            _refuse_obstacles(target, publication.staged, replaced, publication.names)
-            _strip(publication.staged, publication.names)
-            fsync_directory(publication.staged)
+            _refuse_obstacles(target, staged, replaced, publication.names)
+            _strip(staged, publication.names)
+            fsync_directory(staged)
             make_directories(target.parent)
             fault_point(FaultPoint.BEFORE_EXCHANGE)
             if replaced is not None and target.exists():
                 make_directories(replaced.parent)
-                self._replace(target, publication.staged, replaced)
+                self._replace(target, staged, replaced)
             else:
-                move_new(publication.staged, target)
+                move_new(staged, target)
                 fault_point(FaultPoint.AFTER_EXCHANGE)
             fsync_directory(target.parent)
 
@@ -91,7 +95,7 @@ class ParquetSink:
         if holds_exactly(publication.staged, base.names):
             with writing(replaced):
                 make_directories(replaced.parent)
-                move_new(publication.staged, replaced)
+                move_new(publication.staged.path, replaced)
                 fsync_directory(replaced.parent)
 
     def undo(self, publication: Publication) -> None:
@@ -103,7 +107,7 @@ class ParquetSink:
         )
         if replaced is None or base is None or os.path.lexists(target):
             return
-        if holds_exactly(replaced, base.names):
+        if holds_exactly(self.replaced.place(publication.partition, base.generation), base.names):
             with writing(target):
                 move_new(replaced, target)
                 fsync_directory(target.parent)
@@ -112,17 +116,17 @@ class ParquetSink:
         """See Sink. The staging directory was renamed: a late exchange finds nothing."""
         return True
 
-    def recall(self, partition: Partition, kept: Kept, staged: Path) -> None:
+    def recall(self, partition: Partition, kept: Kept, staged: StagedDirectory) -> None:
         """See Sink."""
-        Replaced(self.replaced).recall(partition, kept, staged)
+        self.replaced.recall(partition, kept, staged)
 
     def is_kept(self, partition: Partition, kept: Kept) -> bool:
         """See Sink."""
-        return Replaced(self.replaced).is_kept(partition, kept)
+        return self.replaced.is_kept(partition, kept)
 
     def forget(self, partition: Partition, kept: Kept, *, needed: frozenset[str]) -> int:  # noqa: ARG002
         """See Sink."""
-        return Replaced(self.replaced).forget(partition, kept)
+        return self.replaced.forget(partition, kept)
 
     def _place(self, partition: Partition) -> Path:
         return self.predictions / partition.path
@@ -130,7 +134,7 @@ class ParquetSink:
     def _replaced(self, publication: Publication) -> Path | None:
         if publication.base is None:
             return None
-        return Replaced(self.replaced).place(publication.partition, publication.base.generation)
+        return self.replaced.place(publication.partition, publication.base.generation).path
 
     def _replace(self, target: Path, staged: Path, replaced: Path) -> None:
         if self.guarantee is Guarantee.ATOMIC_EXCHANGE:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from batch_scorer.core.durable import make_directories, write_whole, writing
 from batch_scorer.core.errors import DamageFound, OutputUnwritable
@@ -18,7 +17,8 @@ from batch_scorer.core.holdings import DELTA_LOG, SUCCESS_MARKER
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.sinks.replaced import Replaced, holds_exactly
 from batch_scorer.lake.sinks.sink import Kept, Publication
-from batch_scorer.lake.storage.uploading import sizes_below, upload
+from batch_scorer.lake.storage.state_files import StagedDirectory
+from batch_scorer.lake.storage.uploading import sizes_below
 from batch_scorer.stores.objects import ObjectStore
 
 NEW_ONLY = "new partitions only, file by file"
@@ -27,9 +27,9 @@ IN_PLACE = "in place, file by file: incomplete or missing meanwhile"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParquetInStore:
-    """prefix: of the table, without a slash at its ends. replaced: the local directory where old files go.
+    """prefix: of the table, without a slash at its ends. replaced: where old files go.
 
-    in_place: whether a partition that is published may be replaced.
+    in_place: whether a partition that is published may be replaced; then old files go to a disk.
     """
 
     store: ObjectStore
@@ -60,7 +60,7 @@ class ParquetInStore:
                 fault_point(FaultPoint.BEFORE_EXCHANGE)
                 self._delete(place, (*base.names, SUCCESS_MARKER))
                 fault_point(FaultPoint.BETWEEN_RENAMES)
-            self._show(place, publication.staged, publication.names)
+            publication.staged.send(publication.names, self.store, place)
             self._check_shown(publication)
             fault_point(FaultPoint.AFTER_EXCHANGE)
             self.finish(publication)
@@ -73,10 +73,9 @@ class ParquetInStore:
     def finish(self, publication: Publication) -> None:
         """See Sink. The run may have died before its marker was there."""
         staged = publication.staged
-        if (staged / SUCCESS_MARKER).exists():
+        if SUCCESS_MARKER in staged.sizes():
             self.store.put(f"{self._place(publication.partition)}/{SUCCESS_MARKER}", b"")
-        for name in (*publication.names, SUCCESS_MARKER):
-            (staged / name).unlink(missing_ok=True)
+        staged.remove((*publication.names, SUCCESS_MARKER))
 
     def undo(self, publication: Publication) -> None:
         """See Sink. New files go first: they and those of the base must not be seen together."""
@@ -88,14 +87,20 @@ class ParquetInStore:
             self._delete(place, sorted(set(publication.names) - set(base.names if base else ())))
             if base is not None and (missing := sorted(set(base.names) - seen)):
                 self._bring_back(partition, base, missing)
-                if (publication.staged / SUCCESS_MARKER).exists():
+                if SUCCESS_MARKER in publication.staged.sizes():
                     self.store.put(f"{place}/{SUCCESS_MARKER}", b"")
 
-    def fence(self, publication: Publication, *, may_live: bool) -> bool:  # noqa: ARG002 (the protocol's)
-        """See Sink. The staging directory was renamed: there is nothing left to upload from."""
-        return True
+    def fence(self, publication: Publication, *, may_live: bool) -> bool:
+        """See Sink. On a disk the staging directory was renamed: there is nothing left to upload from. In a
+        store nothing can be: of whoever may live the files are deleted that it would copy.
+        """
+        if not publication.staged.state.is_remote:
+            return True
+        if may_live:
+            publication.staged.remove(publication.names)
+        return not may_live
 
-    def recall(self, partition: Partition, kept: Kept, staged: Path) -> None:
+    def recall(self, partition: Partition, kept: Kept, staged: StagedDirectory) -> None:
         """See Sink."""
         self.replaced.recall(partition, kept, staged)
 
@@ -114,7 +119,8 @@ class ParquetInStore:
             raise self._obstacle(place, "the partition is published, and may not be replaced in place")
         if not publication.names:
             raise self._obstacle(place, "a partition without files cannot be told from one that is missing")
-        gone = [name for name in publication.names if not (staged / name).is_file()]
+        there = staged.sizes()
+        gone = [name for name in publication.names if name not in there]
         if gone:
             raise self._obstacle(place, f'the staged file "{gone[0]}" is gone')
         if self.store.level(f"{self.prefix}/{DELTA_LOG}").objects:
@@ -126,7 +132,7 @@ class ParquetInStore:
 
     def _keep(self, partition: Partition, base: Kept) -> None:
         """Local copies of the files that are about to be replaced."""
-        kept, place = self.replaced.place(partition, base.generation), self._place(partition)
+        kept, place = self.replaced.place(partition, base.generation).path, self._place(partition)
         make_directories(kept)
         for name in base.names:
             if not (kept / name).exists():
@@ -140,10 +146,7 @@ class ParquetInStore:
                 where=self.store.url(self._place(partition)),
                 fix="move the partition's predictions away, to have it scored anew",
             )
-        self._show(self._place(partition), kept, names)
-
-    def _show(self, place: str, directory: Path, names: Sequence[str]) -> None:
-        upload(self.store, place, [directory / name for name in names])
+        kept.send(names, self.store, self._place(partition))
 
     def _check_shown(self, publication: Publication) -> None:
         sizes = sizes_below(self.store, self._place(publication.partition))

@@ -1,53 +1,50 @@
-"""Directories of local files that a newer generation replaced, kept for a rollback."""
+"""Files that a newer generation replaced, kept in the state for a rollback."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.holdings import SUCCESS_MARKER
 from batch_scorer.core.partitions import Partition
-from batch_scorer.lake.sinks.linking import link_all
+from batch_scorer.lake.sinks.linking import linking
 from batch_scorer.lake.sinks.sink import Kept
+from batch_scorer.lake.storage.state_files import StagedDirectory, StateFiles
 
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """root: one directory for each partition below it, and in that one for each generation."""
+    """root: in the state; one directory for each partition below it, and in that one for each generation."""
 
-    root: Path
+    state: StateFiles
+    root: str
 
-    def place(self, partition: Partition, generation: int) -> Path:
-        return self.root / partition.path / str(generation)
+    def place(self, partition: Partition, generation: int) -> StagedDirectory:
+        return StagedDirectory(self.state, f"{self.root}/{partition.path}/{generation}")
 
-    def recall(self, partition: Partition, kept: Kept, staged: Path) -> None:
+    def recall(self, partition: Partition, kept: Kept, staged: StagedDirectory) -> None:
         """The files are linked, not moved: until they are published everything stays where it is.
 
         Raises: DamageFound, OutputUnwritable, DiskFull.
         """
-        link_all(self.place(partition, kept.generation), kept, staged)
+        with linking(kept, staged.where):
+            place = self.place(partition, kept.generation)
+            self.state.link(place.directory, kept.names, staged.directory)
 
     def is_kept(self, partition: Partition, kept: Kept) -> bool:
         return holds_exactly(self.place(partition, kept.generation), kept.names)
 
     def forget(self, partition: Partition, kept: Kept) -> int:
-        """What others need has links of its own. Returns bytes freed."""
-        directory = self.place(partition, kept.generation)
-        if not directory.is_dir():
+        """What others need has names of its own. Returns bytes freed."""
+        place = self.place(partition, kept.generation)
+        if place.names() is None:
             return 0
-        n_bytes = sum(file.stat().st_size for file in directory.iterdir() if file.stat().st_nlink == 1)
         fault_point(FaultPoint.BEFORE_CLEANUP)
-        shutil.rmtree(directory, ignore_errors=True)
-        return n_bytes
+        return self.state.remove(place.directory)
 
 
-def holds_exactly(directory: Path, names: Sequence[str]) -> bool:
+def holds_exactly(directory: StagedDirectory, names: Sequence[str]) -> bool:
     """These files, and but for a marker no others."""
-    try:
-        return set(os.listdir(directory)) - {SUCCESS_MARKER} == set(names)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+    found = directory.names()
+    return found is not None and found - {SUCCESS_MARKER} == set(names)

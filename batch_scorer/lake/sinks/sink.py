@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from batch_scorer.core.chunks import StagedFile
 from batch_scorer.core.partitions import Partition
+from batch_scorer.lake.storage.state_files import StagedDirectory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +22,14 @@ class Kept:
 class Publication:
     """One generation on its way to readers.
 
-    staged: the directory that holds `files`, on the file system of the table; nobody else writes into it.
+    staged: holds `files`, on the file system of the table; of a table in a store, wherever they are.
     columns: (name, Arrow type) of the files. base: the generation that is current now, and is replaced.
     """
 
     partition: Partition
     generation: int
     run_id: str
-    staged: Path
+    staged: StagedDirectory
     files: tuple[StagedFile, ...]
     columns: tuple[tuple[str, str], ...]
     base: Kept | None = None
@@ -80,7 +80,7 @@ class Sink(Protocol):
         still arrive there. Returns: whether this number may be published again.
         """
 
-    def recall(self, partition: Partition, kept: Kept, staged: Path) -> None:
+    def recall(self, partition: Partition, kept: Kept, staged: StagedDirectory) -> None:
         """Make an earlier generation's files ready to be published once more from `staged`, which exists.
 
         Raises: DamageFound, when they are not there any more.

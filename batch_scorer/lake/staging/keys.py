@@ -54,14 +54,14 @@ def duplicate_keys(
 
 
 @contextmanager
-def reading_back(staged: Path) -> Iterator[None]:
+def reading_back(staged: str) -> Iterator[None]:
     """Around reading staged files: a take-over may have renamed them. Raises: OutputUnwritable."""
     try:
         yield
     except (OSError, pa.ArrowException) as error:
         raise OutputUnwritable(
             f"staged predictions cannot be read back: {' '.join(str(error).split())}",
-            where=str(staged),
+            where=staged,
             fix="look at the disk, then run again; what was published before is untouched",
         ) from error
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from batch_scorer.core.chunks import OutputSpec, StagedFile
 from batch_scorer.lake.staging.staged_files import OpenFile, fill_a_row_group
 from batch_scorer.lake.storage.failures import damaged
+from batch_scorer.lake.storage.stored_files import StoredFiles
 
 RULES, FILE, ROW, RUN = "_rules", "_file", "_row", "_run_id"
 _BATCH_ROWS = 8_192
@@ -71,28 +72,38 @@ class AsideWriter:
         return OpenFile(Path(self._spec.quarantine) / name, schema, dict(self._spec.metadata))
 
 
-def read_rows(files: Iterable[Path], rule: str | None = None) -> Iterator[dict[str, Any]]:
-    """Rows by column name, as they were written. rule: only those that break it. Raises: FileUnreadable."""
-    for path in files:
+def read_rows(kept: StoredFiles, names: Iterable[str], rule: str | None = None) -> Iterator[dict[str, Any]]:
+    """Rows by column name, as they were written. rule: only those that break it.
+
+    Raises: FileUnreadable, StoreUnavailable.
+    """
+    for name in names:
         try:
-            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            with (
+                kept.open_whole(name) as opened,
+                pq.ParquetFile(opened, page_checksum_verification=True) as file,
+            ):
                 for batch in file.iter_batches(_BATCH_ROWS, use_threads=False):
                     rules = batch.column(RULES).to_pylist()
                     for position, broken in enumerate(rules):
                         if rule is None or rule in broken:
                             yield batch.slice(position, 1).to_pylist()[0]
         except (pa.ArrowException, OSError) as error:
-            raise damaged(str(path), f"quarantined rows cannot be read: {error}") from error
+            raise damaged(kept.at(name), f"quarantined rows cannot be read: {error}") from error
 
 
-def rows_of(files: Iterable[Path]) -> dict[str, set[int]]:
-    """By input file, the positions of its rows in a generation's quarantine. Raises: FileUnreadable."""
+def rows_of(kept: StoredFiles, names: Iterable[str]) -> dict[str, set[int]]:
+    """By input file, the positions of its rows in a generation's quarantine.
+
+    Raises: FileUnreadable, StoreUnavailable.
+    """
     found: dict[str, set[int]] = {}
-    for path in files:
+    for name in names:
         try:
-            table = pq.read_table(path, columns=[FILE, ROW], partitioning=None)
+            with kept.open(name) as opened:
+                table = pq.read_table(opened, columns=[FILE, ROW])
         except (pa.ArrowException, OSError) as error:
-            raise damaged(str(path), f"quarantined rows cannot be read: {error}") from error
+            raise damaged(kept.at(name), f"quarantined rows cannot be read: {error}") from error
         for file, row in zip(table[FILE].to_pylist(), table[ROW].to_pylist(), strict=True):
             found.setdefault(file, set()).add(row)
     return found

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from batch_scorer.core.models import Method
 from batch_scorer.core.partitions import KeyType, PartitionKey
+from batch_scorer.core.stores import NO_OPTIONS, StoreOptions
 
 _COMMENTS_AT = 42
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@-]*")
@@ -20,6 +21,7 @@ _WORDS = frozenset({"true", "false", "null"})  # which YAML takes for something 
 class JobDraft:
     """path, registry: relative to the project where they are inside of it. timezone: None is to be reviewed.
 
+    stores: as other jobs of the project say that they are reached.
     example: a directory of the table. min_rows: for the volume gate; fewest_rows: of a partition seen.
     model_is_known: it is registered, and method and output are its own.
     """
@@ -27,6 +29,7 @@ class JobDraft:
     name: str
     path: str
     registry: str
+    stores: StoreOptions
     timezone: str | None
     keys: tuple[PartitionKey, ...]
     example: str
@@ -53,8 +56,9 @@ def job_text(draft: JobDraft) -> str:
         _validate(draft, is_dated=is_dated),
         _model(draft),
         _output(draft),
+        _storage(draft.stores),
     )
-    return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
 
 def _head(draft: JobDraft) -> list[str]:
@@ -126,6 +130,18 @@ def _output(draft: JobDraft) -> list[str]:
         _line("  state: data/state", "on the same file system as path"),
         _line("  # keep_columns: []", "input columns to carry along, besides the key"),
     ]
+
+
+def _storage(stores: StoreOptions) -> list[str]:
+    said = {
+        "endpoint": None if stores.endpoint is None else _text(stores.endpoint),
+        "region": None if stores.region is None else _text(stores.region),
+        "allow_http": "true" if stores.allow_http else None,
+        "timeout": None if stores.timeout_s == NO_OPTIONS.timeout_s else f"{stores.timeout_s:g}s",
+        "retry_for": None if stores.retry_s == NO_OPTIONS.retry_s else f"{stores.retry_s:g}s",
+    }
+    lines = [f"  {name}: {value}" for name, value in said.items() if value is not None]
+    return [_line("storage:", "as the other jobs of this project"), *lines] if lines else []
 
 
 def _line(text: str, comment: str) -> str:

@@ -91,16 +91,18 @@ class GxProcess:
             return verdict_without_answer(error.what, request, time.perf_counter() - start)
         if all(evidence.holds()):
             return verdict_that_holds(evidence, request, time.perf_counter() - start)
-        message = gx_message(
-            request.suite.document,
-            evidence,
-            request.format,
-            files=request.files,
-            limit_rows=request.limit_rows,
-        )
+        needed = request.files if evidence.compiled.left_to_gx else ()
         try:
-            result = self._rendered(message)
-        except _Unanswered as why:
+            with request.at_hand(needed) as files:
+                message = gx_message(
+                    request.suite.document,
+                    evidence,
+                    request.format,
+                    files=files,
+                    limit_rows=request.limit_rows,
+                )
+                result = self._rendered(message)
+        except (_Unanswered, BatchScorerError) as why:
             return verdict_without_answer(str(why), request, time.perf_counter() - start)
         from batch_scorer.validation.aside import rules_setting_aside
 

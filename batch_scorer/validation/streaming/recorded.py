@@ -90,6 +90,8 @@ class RecordedKeys:
 
     @classmethod
     def of(cls, keys: KeyRows, directory: Path, n_first: int) -> RecordedKeys:
+        if keys.rows.runs and keys.rows.differ():
+            return cls(n_rows=keys.rows.n_rows, n_repeated=0, first=None)
         found = keys.duplicates(directory, n_first)
         first = found.rows if found.n_rows else None
         return cls(n_rows=keys.rows.n_rows, n_repeated=found.n_rows, first=first)

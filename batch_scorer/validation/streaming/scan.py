@@ -66,6 +66,13 @@ class Scanned:
         return tuple(file for partial in self._spilling for file in partial.rows.files)
 
     @property
+    def spills_to_read(self) -> tuple[SpillFile, ...]:
+        """Those of them that any question may need: of keys that are known to differ none."""
+        return tuple(
+            file for partial in self._spilling if not partial.rows.differ() for file in partial.rows.files
+        )
+
+    @property
     def in_memory_bytes(self) -> int:
         """Of what grows with the rows until it is settled."""
         return sum(partial.rows.in_memory_bytes for partial in self._spilling)

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch_scorer.core.durable import fsync_directory, make_directories, remove_empty
+from batch_scorer.core.durable import fsync_directory, make_directories, remove_empty, second_name
 from batch_scorer.core.holdings import DELTA_LOG
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.published.looking import footer_metadata
 from batch_scorer.lake.sinks.delta.places import TableAddress, obstacle
-from batch_scorer.lake.sinks.linking import link_all
+from batch_scorer.lake.sinks.linking import linking
 from batch_scorer.lake.sinks.sink import Kept, Publication
+from batch_scorer.lake.storage.state_files import StagedDirectory
 from batch_scorer.lake.storage.stored_files import local_files
 
 
@@ -31,7 +32,7 @@ class OnDisk:
         return sorted(set(os.listdir(self.root)) - {DELTA_LOG}) if self.root.is_dir() else []
 
     def move_in(self, publication: Publication) -> None:
-        place, staged = self.root / publication.partition.path, publication.staged
+        place, staged = self.root / publication.partition.path, publication.staged.path
         missing = [name for name in publication.names if not (staged / name).is_file()]
         if missing:
             raise obstacle(str(staged / missing[0]), f'the staged file "{missing[0]}" is gone')
@@ -43,7 +44,7 @@ class OnDisk:
         fsync_directory(place)
 
     def take_back(self, publication: Publication, active: frozenset[str] | None) -> None:
-        place, staged = self.root / publication.partition.path, publication.staged
+        place, staged = self.root / publication.partition.path, publication.staged.path
         moved = [
             name
             for name in publication.names
@@ -68,8 +69,11 @@ class OnDisk:
         except (FileNotFoundError, NotADirectoryError):
             return {}
 
-    def recall(self, partition: Partition, kept: Kept, staged: Path) -> None:
-        link_all(self.root / partition.path, kept, staged)
+    def recall(self, partition: Partition, kept: Kept, staged: StagedDirectory) -> None:
+        with linking(kept, staged.where):
+            for name in kept.names:
+                second_name(self.root / partition.path / name, staged.path / name)
+            fsync_directory(staged.path)
 
     def sync_log(self, since: int) -> None:
         """deltalake syncs nothing: without this a power cut could take back, or tear, what was committed."""
@@ -86,8 +90,7 @@ class OnDisk:
 
     def clear(self, publication: Publication) -> None:
         """The second names that recalled files have."""
-        for name in publication.names:
-            (publication.staged / name).unlink(missing_ok=True)
+        publication.staged.remove(publication.names)
 
     def remove(self, partition: Partition, names: list[str]) -> None:
         for name in names:

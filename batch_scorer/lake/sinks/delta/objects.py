@@ -1,14 +1,14 @@
-"""A Delta table in an object store: staged files are uploaded, and nobody sees them until the commit.
+"""A Delta table in an object store: staged files come to it, and nobody sees them until the commit.
 
-An upload goes to a name that no other attempt ever has, so to repeat one does no harm, nor does one that
-comes late. Staged files stay until the commit is in.
+They are uploaded, or copied by the store itself where they are staged in it: to names that no other attempt
+ever has, so to repeat that does no harm, nor does one that comes late. Staged files stay until the commit is
+in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from batch_scorer.core.errors import DamageFound
 from batch_scorer.core.holdings import DELTA_LOG
@@ -17,8 +17,9 @@ from batch_scorer.lake.published.looking import footer_metadata
 from batch_scorer.lake.sinks.delta.places import TableAddress, obstacle
 from batch_scorer.lake.sinks.sink import Kept, Publication
 from batch_scorer.lake.storage.object_storage import ObjectStorage
+from batch_scorer.lake.storage.state_files import StagedDirectory
 from batch_scorer.lake.storage.stored_files import StoredFiles
-from batch_scorer.lake.storage.uploading import sizes_below, upload
+from batch_scorer.lake.storage.uploading import sizes_below
 from batch_scorer.stores.connecting import plain_settings
 from batch_scorer.stores.objects import ObjectStore
 
@@ -49,19 +50,22 @@ class InStore:
     def move_in(self, publication: Publication) -> None:
         """One that a rollback shows again is there, and not staged."""
         staged, there = publication.staged, self.sizes(publication.partition)
-        missing = [staged / file.name for file in publication.files if there.get(file.name) != file.n_bytes]
-        gone = [file for file in missing if not file.is_file()]
-        if gone:
-            raise obstacle(str(gone[0]), f'the staged file "{gone[0].name}" is gone')
-        upload(self.store, self._place(publication.partition), missing)
+        missing = [file.name for file in publication.files if there.get(file.name) != file.n_bytes]
+        try:
+            staged.send(missing, self.store, self._place(publication.partition))
+        except FileNotFoundError as error:
+            where = str(error.filename)
+            raise obstacle(where, f'the staged file "{where.rpartition("/")[2]}" is gone') from None
 
     def take_back(self, publication: Publication, active: frozenset[str] | None) -> None:
         """What is staged stays so: it is enough to delete what was uploaded, and surely by this publish."""
         partition, there = publication.partition, self.sizes(publication.partition)
         table = StoredFiles(ObjectStorage(options=self.store.options), self.address.url).below(partition.path)
 
+        staged = publication.staged.sizes()
+
         def is_ours(name: str) -> bool:
-            if (publication.staged / name).is_file():
+            if name in staged:
                 return True
             return footer_metadata(table, name).get("generation") == str(publication.generation)
 
@@ -71,7 +75,7 @@ class InStore:
     def sizes(self, partition: Partition) -> Mapping[str, int]:
         return sizes_below(self.store, self._place(partition))
 
-    def recall(self, partition: Partition, kept: Kept, staged: Path) -> None:  # noqa: ARG002 (the protocol's)
+    def recall(self, partition: Partition, kept: Kept, staged: StagedDirectory) -> None:  # noqa: ARG002 (the protocol's)
         """They are where they will be published."""
         gone = sorted(set(kept.names) - self.sizes(partition).keys())
         if gone:
@@ -85,8 +89,7 @@ class InStore:
         """What a store has taken it keeps."""
 
     def clear(self, publication: Publication) -> None:
-        for name in publication.names:
-            (publication.staged / name).unlink(missing_ok=True)
+        """They were copied, and go with the attempt."""
 
     def remove(self, partition: Partition, names: list[str]) -> None:
         self.store.delete(*(f"{self._place(partition)}/{name}" for name in names))

@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from batch_scorer.core.errors import (
@@ -21,6 +20,7 @@ from batch_scorer.core.errors import (
 from batch_scorer.core.holdings import DELTA_LOG
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.sinks.sink import Kept, Publication
+from batch_scorer.lake.storage.state_files import StagedDirectory
 
 _BACKTRACE = re.compile(r"\n\s*\d+: .*", re.DOTALL)
 _DECORATION = re.compile(r"\x1b\[\d*m|↳")
@@ -100,7 +100,7 @@ class DeltaPlace(Protocol):
     def sizes(self, partition: Partition) -> Mapping[str, int]:
         """Bytes of each file in the partition's directory, by name."""
 
-    def recall(self, partition: Partition, kept: Kept, staged: Path) -> None:
+    def recall(self, partition: Partition, kept: Kept, staged: StagedDirectory) -> None:
         """An earlier generation's files can be published from `staged`. Raises: DamageFound."""
 
     def sync_log(self, since: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batch_scorer.core.durable import writing
@@ -24,6 +23,7 @@ from batch_scorer.lake.sinks.delta.table import (
     table_schema,
 )
 from batch_scorer.lake.sinks.sink import Kept, Publication
+from batch_scorer.lake.storage.state_files import StagedDirectory
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -82,7 +82,7 @@ class DeltaSink:
 
     def undo(self, publication: Publication) -> None:
         """See Sink. Files that a rollback only showed again belong to an earlier generation, and stay."""
-        with writing(publication.staged):
+        with writing(publication.staged.where):
             self.place.take_back(publication, self.visible(publication.partition))
 
     def fence(self, publication: Publication, *, may_live: bool) -> bool:
@@ -94,7 +94,7 @@ class DeltaSink:
                 self._outrun(publication)
         return not may_live
 
-    def recall(self, partition: Partition, kept: Kept, staged: Path) -> None:
+    def recall(self, partition: Partition, kept: Kept, staged: StagedDirectory) -> None:
         """See Sink. They stay in the table, and are there when they are published."""
         self.place.recall(partition, kept, staged)
 
