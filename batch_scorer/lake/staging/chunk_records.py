@@ -46,8 +46,9 @@ def write_record(directory: Path, scored: ChunkScored) -> None:
         "set_aside": {suite: asdict(found) for suite, found in scored.set_aside.items()},
         "keys": scored.keys,
     }
-    content = json.dumps({"sha256": _digest(document), "chunk": document}, sort_keys=True).encode()
-    write_unsynced(directory / f"{scored.chunk.index:05d}.json", content)
+    text = _canonical(document)
+    content = f'{{"chunk": {text}, "sha256": "{_digest(text)}"}}'
+    write_unsynced(directory / f"{scored.chunk.index:05d}.json", content.encode())
 
 
 def recorded_chunks(staging: Path, chunks: tuple[Chunk, ...]) -> Iterator[ChunkScored]:
@@ -70,7 +71,7 @@ def recorded_chunks(staging: Path, chunks: tuple[Chunk, ...]) -> Iterator[ChunkS
                 keys=None if found["keys"] is None else (found["keys"][0], found["keys"][1]),
             )
             kept = {FILES: scored.files, SPILLS: scored.spills, QUARANTINE: scored.aside}
-            intact = (found["index"], record["sha256"]) == (chunk.index, _digest(found)) and all(
+            intact = (found["index"], record["sha256"]) == (chunk.index, _digest(_canonical(found))) and all(
                 _is_intact(staging / part, file) for part, files in kept.items() for file in files
             )
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
@@ -79,8 +80,12 @@ def recorded_chunks(staging: Path, chunks: tuple[Chunk, ...]) -> Iterator[ChunkS
             yield scored
 
 
-def _digest(document: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+def _canonical(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, sort_keys=True)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _is_intact(directory: Path, file: StagedFile) -> bool:
