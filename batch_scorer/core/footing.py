@@ -17,6 +17,7 @@ class VisibleGeneration:
     number: int
     run_id: str
     output_names: tuple[str, ...]
+    n_quarantined: int  # rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,16 @@ import secrets
 import socket
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
+from batch_scorer.core.batches import SmallerBatches, smallest
 from batch_scorer.core.chunks import (
     FILES,
     NO_ROWS,
@@ -209,7 +212,8 @@ class _Clock:
     """Wall seconds by stage, and the CPU seconds of this task. A stage within another counts as itself."""
 
     def __init__(self) -> None:
-        self._cost = ChunkCost()
+        self._spent_s: dict[str, Any] = defaultdict(float)  # by stage
+        self._smaller: SmallerBatches | None = None
         self._within_s = 0.0  # spent in stages within the one that goes on
         self._cpu_start = time.process_time()
 
@@ -221,8 +225,7 @@ class _Clock:
             yield
         finally:
             spent = time.perf_counter() - start
-            so_far = getattr(self._cost, name)
-            self._cost = replace(self._cost, **{name: so_far + spent - self._within_s})
+            self._spent_s[name] += spent - self._within_s
             self._within_s = outer + spent
 
     def drawn_from(self, batches: Iterator[Batch]) -> Iterator[Batch]:
@@ -232,9 +235,12 @@ class _Clock:
                 batch = next(batches, None)
             if batch is None:
                 return
-            self._cost += ChunkCost(smaller=batch.smaller)
+            self._smaller = smallest((self._smaller, batch.smaller))
             yield batch
 
     def cost(self) -> ChunkCost:
         peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return replace(self._cost, cpu_s=time.process_time() - self._cpu_start, peak_bytes=peak_kib * 1024)
+        cost = ChunkCost(
+            cpu_s=time.process_time() - self._cpu_start, peak_bytes=peak_kib * 1024, smaller=self._smaller
+        )
+        return replace(cost, **self._spent_s)

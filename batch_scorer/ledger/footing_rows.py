@@ -23,6 +23,7 @@ _CURRENT = (
         generations.c.number,
         generations.c.run_id,
         generations.c.output_names,
+        generations.c.n_quarantined,
         generations.c.manifest_sha256,
     )
     .join(currents, currents.c.generation_id == generations.c.id)
@@ -37,12 +38,14 @@ def read(connection: Connection, job: str, partition: Partition) -> Footing:
     row = connection.execute(_CURRENT, this).first() if last else None
     current = None
     if row is not None:
-        current = VisibleGeneration(number=row[0], run_id=row[1], output_names=tuple(row[2]))
+        current = VisibleGeneration(
+            number=row[0], run_id=row[1], output_names=tuple(row[2]), n_quarantined=row[3]
+        )
     found = opening_rows.find(connection, job, partition) if opened else ()
     return Footing(
         partition=partition,
         current=current,
-        end=ChainEnd(last_number=last or 0, manifest_sha256=None if row is None else row[3]),
+        end=ChainEnd(last_number=last or 0, manifest_sha256=None if row is None else row[4]),
         half_published=bool(half_published),
         opening=found[0] if found else None,
         waivers=waiver_rows.find(connection, job, partition) if waived else (),

@@ -38,7 +38,9 @@ _END = (
     .returning(generations.c.id, generations.c.run_id)
 )
 _PUBLISHED = (
-    select(generations.c.number, generations.c.run_id, generations.c.output_names)
+    select(
+        generations.c.number, generations.c.run_id, generations.c.output_names, generations.c.n_quarantined
+    )
     .where(*of_partition(generations), IS_PUBLISHED)
     .order_by(generations.c.number.desc())
 )
@@ -96,8 +98,8 @@ def unfinished(connection: Connection, job: str) -> tuple[GenerationRecord, ...]
 def published(connection: Connection, job: str, partition: Partition) -> tuple[VisibleGeneration, ...]:
     """Newest first, without their inputs."""
     return tuple(
-        VisibleGeneration(number=number, run_id=run_id, output_names=tuple(names))
-        for number, run_id, names in connection.execute(_PUBLISHED, which(job, partition))
+        VisibleGeneration(number=number, run_id=run_id, output_names=tuple(names), n_quarantined=n)
+        for number, run_id, names, n in connection.execute(_PUBLISHED, which(job, partition))
     )
 
 

@@ -254,7 +254,7 @@ def forget_old_generations(parts: JobParts, current: Manifest, *, has_replaced: 
     needed = frozenset(name for each in (*published[:1], *there[:n_kept]) for name in each.names)
     for each in there[n_kept:]:
         parts.sink.forget(partition, each, needed=needed)
-    if parts.long.is_remote and not any(r.rows.n_quarantined for r in history):
+    if parts.long.is_remote and not any(each.n_quarantined for each in history):
         return  # there is nothing to list; what a crash left is gc's
     quarantined.forget_all_but(parts, current, frozenset(each.generation for each in there[:n_kept]))
 

@@ -62,7 +62,8 @@ def record_of(scored: ChunkScored, etags: ETags) -> bytes:
         "keys": scored.keys,
         **({"etags": dict(etags)} if etags else {}),
     }
-    return json.dumps({"sha256": _digest(document), "chunk": document}, sort_keys=True).encode()
+    text = _canonical(document)
+    return f'{{"chunk": {text}, "sha256": "{_digest(text)}"}}'.encode()
 
 
 def recorded_chunks(attempt: StoredFiles, chunks: tuple[Chunk, ...]) -> Iterator[ChunkScored]:
@@ -92,7 +93,7 @@ def recorded_chunks(attempt: StoredFiles, chunks: tuple[Chunk, ...]) -> Iterator
             )
             kept = {FILES: scored.files, SPILLS: scored.spills, QUARANTINE: scored.aside}
             etags = found.get("etags", {})
-            intact = (found["index"], record["sha256"]) == (chunk.index, _digest(found)) and all(
+            intact = (found["index"], record["sha256"]) == (chunk.index, _digest(_canonical(found))) and all(
                 _is_intact(attempt, f"{part}/{file.name}", file, stamps(part), etags)
                 for part, files in kept.items()
                 for file in files
@@ -103,8 +104,12 @@ def recorded_chunks(attempt: StoredFiles, chunks: tuple[Chunk, ...]) -> Iterator
             yield scored
 
 
-def _digest(document: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+def _canonical(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, sort_keys=True)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _stamps(attempt: StoredFiles) -> Callable[[str], Mapping[str, FileStamp]]:

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from batch_scorer.arrow.whole import integers_under, is_whole
 from batch_scorer.core.errors import OutputUnwritable
 from batch_scorer.core.visible import visible
 
@@ -94,23 +95,14 @@ def _batches(files: Sequence[Path | BinaryIO], key: Sequence[str]) -> Iterator[p
 def _bits_of(batch: pa.RecordBatch) -> np.ndarray:
     """(n_rows,) uint64."""
     column = batch.column(0)
-    if batch.num_columns == 1 and _is_whole(column.type):
-        width = column.type.bit_width
-        whole = column.view(pa.int64() if width == 64 else pa.int32()) if _is_time(column.type) else column
+    if batch.num_columns == 1 and is_whole(column.type):
+        whole = column.view(integers_under(column.type))
         numbers: np.ndarray = whole.to_numpy(zero_copy_only=False).astype("i8", copy=False)
         return numbers.view("u8")
     from pandas.util import hash_pandas_object
 
     hashed: np.ndarray = hash_pandas_object(batch.to_pandas(), index=False).to_numpy()
     return hashed
-
-
-def _is_whole(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or _is_time(kind))
-
-
-def _is_time(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
 
 
 def _repeated(bits: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import datetime as dt
-import hashlib
 import os
 import secrets
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from types import TracebackType
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from batch_scorer.arrow.hashed_file import HashedFile
 from batch_scorer.core.chunks import AUDIT_COLUMNS, OutputSpec, StagedFile
 from batch_scorer.core.durable import writing
 from batch_scorer.core.faults import FaultPoint, fault_point
@@ -56,6 +56,7 @@ class StagedWriter:
         self._schema = output_schema(spec)
         self._first_id = secrets.randbits(31)  # counted up, so that names sort in the order of the rows
         self._pending: list[pa.Table] = []
+        self._coded: dict[str, pa.DictionaryArray] = {}  # audit texts, for the longest table so far
         self._finished: list[StagedFile] = []
         self._open: OpenFile | None = None
         self._syncer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fsync")
@@ -108,12 +109,21 @@ class StagedWriter:
             "_scored_at": dt.datetime.now(dt.UTC),
         }
         columns = [
-            _everywhere(audit[field.name], field.type, table.num_rows)
+            self._everywhere(audit[field.name], field, table.num_rows)
             if field.name in audit
             else table.column(field.name)
             for field in self._schema
         ]
         return pa.table(columns, names=self._schema.names)
+
+    def _everywhere(self, value: str | dt.datetime, field: pa.Field, n_rows: int) -> pa.Array:
+        """One value in every row; of text the code alone: a text a row costs more than to compress it."""
+        if not pa.types.is_string(field.type):
+            return pa.repeat(pa.scalar(value, field.type), n_rows)
+        if field.name not in self._coded or len(self._coded[field.name]) < n_rows:
+            codes = pa.repeat(pa.scalar(0, pa.int32()), n_rows)
+            self._coded[field.name] = pa.DictionaryArray.from_arrays(codes, pa.array([value], field.type))
+        return self._coded[field.name].slice(0, n_rows)
 
     def _flush(self) -> None:
         pending = [table for table in self._pending if table.num_rows]
@@ -148,7 +158,8 @@ class OpenFile:
     ) -> None:
         self._path = path
         with writing(path):
-            self._bytes = _HashedFile(path)
+            self._file = path.open("xb")
+        self._bytes = HashedFile(self._file)
         self._writer = pq.ParquetWriter(
             self._bytes,
             _with_codes(schema, coded),
@@ -185,82 +196,31 @@ class OpenFile:
         """The whole file, in the system's hands; `sync` is to come, in another thread perhaps."""
         with writing(self._path):
             self._writer.close()
-            self._bytes.hand_over()
+            self._file.flush()
+            fault_point(FaultPoint.FILE_WRITTEN)
         return StagedFile(
             name=self._path.name, n_rows=self._n_rows, n_bytes=self._bytes.tell(), sha256=self._bytes.sha256
         )
 
     def sync(self) -> None:
         with writing(self._path):
-            self._bytes.sync_and_close()
+            with self._file:
+                os.fsync(self._file.fileno())
+            fault_point(FaultPoint.FILE_SYNCED)
 
     def discard(self) -> None:
         self._bytes.discard()
+        with contextlib.suppress(OSError):
+            self._file.close()
         with contextlib.suppress(OSError, pa.ArrowException):  # it may have failed before
             self._writer.close()
         _remove(self._path)
-
-
-class _HashedFile:
-    """A new file that takes its sha256 as bytes pass, for Arrow to write to."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("xb")
-        self._digest = hashlib.sha256()
-        self._n_bytes = 0
-        self._is_discarded = False
-        self.closed = False
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
-
-    def write(self, data: bytes | memoryview) -> int:
-        n_bytes = memoryview(data).nbytes
-        if not self._is_discarded:
-            self._digest.update(data)
-            self._file.write(data)
-        self._n_bytes += n_bytes
-        return n_bytes
-
-    def tell(self) -> int:
-        return self._n_bytes
-
-    def flush(self) -> None:
-        """Once, in hand_over."""
-
-    def close(self) -> None:
-        """Arrow's wish; ours is sync_and_close."""
-
-    def hand_over(self) -> None:
-        self._file.flush()
-        fault_point(FaultPoint.FILE_WRITTEN)
-
-    def sync_and_close(self) -> None:
-        with self._file:
-            os.fsync(self._file.fileno())
-        fault_point(FaultPoint.FILE_SYNCED)
-        self.closed = True
-
-    def discard(self) -> None:
-        """Let Arrow write its footer into nothing, so that it closes in peace."""
-        self._is_discarded = True
-        with contextlib.suppress(OSError):
-            self._file.close()
 
 
 def _remove(path: Path) -> None:
     """What cannot be removed now stays in staging as junk; it must not hide why the chunk failed."""
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
-
-
-def _everywhere(value: str | dt.datetime, kind: pa.DataType, n_rows: int) -> pa.Array:
-    """One value in every row; of text the code alone, since a text a row costs more than to compress it."""
-    one = pa.array([value], kind)
-    if not pa.types.is_string(kind):
-        return pa.repeat(one[0], n_rows)
-    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), n_rows), one)
 
 
 def _with_codes(schema: pa.Schema, coded: Sequence[str]) -> pa.Schema:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -34,7 +35,7 @@ class Check:
     measures: tuple[Measure, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: its measures are wanted for every batch
 class Compiled:
     """A suite for a table of one schema. sample_columns: kept with each failing row, besides the rule's."""
 
@@ -42,7 +43,7 @@ class Compiled:
     schema: pa.Schema
     sample_columns: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def measures(self) -> tuple[Measure, ...]:
         """Each once, and the null counts that say how pandas types a column."""
         wanted = dict.fromkeys(measure for check in self.checks for measure in check.measures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -32,7 +33,7 @@ def held(condition: str | None, rows: Rows) -> Mask | None:
         return None
     cached = rows.conditions
     if condition not in cached:
-        cached[condition] = condition_mask(json.loads(condition), rows)
+        cached[condition] = condition_mask(parsed(condition), rows)
     return cached[condition]
 
 
@@ -43,7 +44,8 @@ def without_nulls(mask: Mask | None, columns: Sequence[Column], ignore: Ignore) 
     masks = [column.valid for column in columns if column.valid is not None]
     if not masks or (ignore is Ignore.ALL and len(masks) < len(columns)):
         return mask
-    kept: Mask = (np.logical_or if ignore is Ignore.ALL else np.logical_and).reduce(masks)
+    joint = np.logical_or if ignore is Ignore.ALL else np.logical_and
+    kept: Mask = masks[0] if len(masks) == 1 else joint.reduce(masks)
     return kept if mask is None else mask & kept
 
 
@@ -62,5 +64,7 @@ def columns_in(condition: object) -> tuple[str, ...]:
             return ()
 
 
-def parsed(condition: str | None) -> Any:
-    return None if condition is None else json.loads(condition)
+@functools.lru_cache(maxsize=1_024)
+def parsed(text: str | None) -> Any:
+    """What `canonical` gave, as it was; to be read only."""
+    return None if text is None else json.loads(text)

@@ -13,8 +13,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from batch_scorer.arrow.whole import integers_under
 from batch_scorer.validation.streaming.failing import POSITION
-from batch_scorer.validation.streaming.hashing import hashes_of, integers_under
+from batch_scorer.validation.streaming.hashing import hashes_of
 from batch_scorer.validation.streaming.runs import RowRuns
 from batch_scorer.validation.streaming.spill_files import SpillFile
 
@@ -97,7 +98,7 @@ class KeyRows:
 
     def _no_rows(self, directory: Path) -> pa.Table:
         """With the columns that rows would have."""
-        return next(self.rows.tables(directory)).slice(0, 0)
+        return self.rows.no_rows(directory)
 
     def as_json(self) -> dict[str, Any]:
         return {"shifts": list(self.shifts), "rows": self.rows.as_json()}

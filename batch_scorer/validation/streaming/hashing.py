@@ -14,6 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from batch_scorer.arrow.whole import integers_under
+
 N_BUCKETS = 64
 _TOP_BITS = np.uint64(58)  # 64 - log2(N_BUCKETS)
 _WORD = 8
@@ -62,15 +64,6 @@ def plain(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
         if pc.any(is_nan).as_py():
             column = pc.if_else(is_nan, pa.scalar(float("nan"), column.type), column)
     return column
-
-
-def integers_under(kind: pa.DataType) -> pa.DataType:
-    """What an integer or temporal type is stored as. Raises: TypeError, when it is another type."""
-    if pa.types.is_integer(kind):
-        return kind
-    if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
-        return pa.int32() if kind.bit_width == 32 else pa.int64()
-    raise TypeError(f"values of type {kind} are neither integers nor points in time")
 
 
 def _hashes(values: pa.Array) -> Hashes:

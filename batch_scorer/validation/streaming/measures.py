@@ -5,7 +5,6 @@ Each gives a partial of one batch. Partials add up in row order, so any cut of t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -62,7 +61,7 @@ class RowsThatFail:
     ignore: Ignore = Ignore.ANY
 
     def of(self, rows: Rows, sampling: Sampling) -> FailingRows:
-        held_rows, domain = self._domain(rows)
+        held_rows = held(self.condition, rows)
         failing = self.mask(rows)
         n_failing = int(np.count_nonzero(failing))
         first = None
@@ -70,7 +69,7 @@ class RowsThatFail:
             first = sample(rows, np.flatnonzero(failing)[: sampling.keep], (*self.columns, *sampling.columns))
         return FailingRows(
             n_rows=count(held_rows, rows.n_rows),
-            n_tested=count(domain, rows.n_rows),
+            n_tested=count(self._domain(rows), rows.n_rows),
             n_failing=n_failing,
             keep=sampling.keep,
             first=first,
@@ -84,21 +83,20 @@ class RowsThatFail:
 
     def _mask(self, rows: Rows) -> Mask:
         columns = tuple(rows.column(name) for name in self.columns)
-        _, domain = self._domain(rows)
-        kernel, kwargs = KERNELS[self.metric], json.loads(self.kwargs)
+        domain = self._domain(rows)
+        kernel, kwargs = KERNELS[self.metric], parsed(self.kwargs)
         if domain is None:
             return ~kernel.meets(columns, kwargs)
         if not kernel.raises:
-            return ~kernel.meets(columns, kwargs) & domain
+            return domain > kernel.meets(columns, kwargs)  # in it, and not met
         within = tuple(Column(column.arrow.filter(pa.array(domain))) for column in columns)
         failing = np.zeros(rows.n_rows, dtype=bool)
         failing[domain] = ~kernel.meets(within, kwargs)
         return failing
 
-    def _domain(self, rows: Rows) -> tuple[Mask | None, Mask | None]:
+    def _domain(self, rows: Rows) -> Mask | None:
         columns = [rows.column(name) for name in self.columns]
-        held_rows = held(self.condition, rows)
-        return held_rows, without_nulls(held_rows, columns, self.ignore)
+        return without_nulls(held(self.condition, rows), columns, self.ignore)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from batch_scorer.validation.streaming.hashing import integers_under
+from batch_scorer.arrow.whole import integers_under
 
 _SIGN = np.uint64(1 << 63)
 _DIGIT_BITS = 16

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from enum import StrEnum
 from functools import cached_property
@@ -66,6 +67,9 @@ class Column:
         self._given = values
         self.kind = kind_of(type_ or values.type)
 
+    def __len__(self) -> int:
+        return len(self._given)
+
     @cached_property
     def arrow(self) -> pa.Array:
         """In the declared type."""
@@ -81,14 +85,10 @@ class Column:
     @cached_property
     def valid(self) -> Mask | None:
         """Rows that hold a value; None: all of them."""
-        mask: Mask | None = None
-        if self._given.null_count:
-            mask = to_numpy(self._given.is_valid())
         if pa.types.is_floating(self._given.type):
-            numbers = ~np.isnan(self.numbers)
-            if not numbers.all():
-                mask = numbers if mask is None else mask & numbers
-        return mask
+            absent = np.isnan(self.numbers)  # nulls among them
+            return np.logical_not(absent, out=absent) if absent.any() else None
+        return to_numpy(self._given.is_valid()) if self._given.null_count else None
 
     @property
     def n_null(self) -> int:
@@ -97,7 +97,7 @@ class Column:
     @cached_property
     def numbers(self) -> np.ndarray[Any, Any]:
         """Of numbers, booleans, dates (days) and times (datetime64). What stands where `valid` is False is
-        some number that means nothing.
+        NaN in a column of floats, and else some number that means nothing.
         """
         values = self.arrow
         if pa.types.is_timestamp(values.type):
@@ -107,7 +107,8 @@ class Column:
         if pa.types.is_boolean(values.type):
             return to_numpy(pc.fill_null(values, False))
         if values.null_count:
-            values = pc.fill_null(values, pa.scalar(0, values.type))
+            nothing = math.nan if pa.types.is_floating(values.type) else 0
+            values = pc.fill_null(values, pa.scalar(nothing, values.type))
         return to_numpy(values)
 
     def _integers(self, type_: pa.DataType) -> np.ndarray[Any, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
+from batch_scorer.arrow.spans import ascending_span
 from batch_scorer.core.key_spans import KeySpan, are_apart
 from batch_scorer.validation.streaming.arrow_text import (
     table_as_bytes,
@@ -17,7 +18,6 @@ from batch_scorer.validation.streaming.arrow_text import (
     table_from_text,
 )
 from batch_scorer.validation.streaming.hashing import N_BUCKETS, plain
-from batch_scorer.validation.streaming.spans import ascending_span
 from batch_scorer.validation.streaming.spill_files import (
     SpillFile,
     by_bucket,
@@ -126,6 +126,11 @@ class RowRuns:
         """One table for each run, in order."""
         for run in self.runs:
             yield run.table(directory) if isinstance(run, SpillFile) else run
+
+    def no_rows(self, directory: Path) -> pa.Table:
+        """With the columns that rows have, of which there must be some."""
+        first = self.runs[0]
+        return first.no_rows(directory) if isinstance(first, SpillFile) else first.slice(0, 0)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Arrow would pickle the whole of a table that a run is a slice of."""

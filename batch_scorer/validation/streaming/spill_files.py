@@ -7,7 +7,6 @@ asked, whether two chunks can have a key in common, is told by the first and the
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,9 +16,11 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
-from batch_scorer.core.durable import fsync_directory, make_directories, writing
+from batch_scorer.arrow.hashed_file import HashedFile
+from batch_scorer.core.durable import writing
 from batch_scorer.core.errors import DamageFound
 from batch_scorer.core.key_spans import KeySpan
+from batch_scorer.validation.streaming.differences import as_differences, from_differences
 from batch_scorer.validation.streaming.hashing import N_BUCKETS, buckets_of
 
 _FIX = "have the partition validated anew"
@@ -57,7 +58,11 @@ class SpillFile:
 
     def table(self, directory: Path) -> pa.Table:
         """All rows. Raises: DamageFound."""
-        return self._read(directory, lambda reader: reader.read_all())
+        return from_differences(self._read(directory, lambda reader: reader.read_all()))
+
+    def no_rows(self, directory: Path) -> pa.Table:
+        """With the columns that rows have. Raises: DamageFound."""
+        return from_differences(self._read(directory, lambda reader: reader.schema.empty_table()))
 
     def verify(self, directory: Path) -> None:
         """Raises: DamageFound, when the file is gone or not the one that was written."""
@@ -104,8 +109,9 @@ class SpillFile:
 
 
 def write_spill_file(table: pa.Table, keys: Sequence[str], path: Path) -> SpillFile:
-    """Write rows durably, sorted by the bucket of their keys, else in the order they came.
+    """Write rows sorted by the bucket of their keys, else in the order they came.
 
+    Not fsynced: after a power cut its sha256 tells whether a later run can go on from it.
     A file of that name is replaced: a chunk that is tried again writes the same rows.
     Raises: DiskFull, OutputUnwritable, TypeError.
     """
@@ -115,8 +121,9 @@ def write_spill_file(table: pa.Table, keys: Sequence[str], path: Path) -> SpillF
 
 
 def write_ascending_file(table: pa.Table, span: KeySpan, path: Path) -> SpillFile:
-    """Write rows whose keys ascend, as they are; else as write_spill_file. span: of their keys."""
-    return _written(table.to_batches(), table, path, span)
+    """Write rows whose keys ascend, in few bytes; else as write_spill_file. span: of their keys."""
+    rows = as_differences(table)
+    return _written(rows.to_batches(), rows, path, span)
 
 
 def _written(
@@ -124,25 +131,18 @@ def _written(
 ) -> SpillFile:
     beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     with writing(path):
-        make_directories(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with beside.open("wb") as file:
-                hashed = _HashedFile(file)
+                hashed = HashedFile(file)
                 with pa.ipc.new_file(hashed, table.schema) as writer:
                     for batch in batches:
                         writer.write_batch(batch)
-                file.flush()
-                os.fsync(file.fileno())
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
-        fsync_directory(path.parent)
     return SpillFile(
-        name=path.name,
-        n_rows=table.num_rows,
-        n_bytes=hashed.tell(),
-        sha256=hashed.digest.hexdigest(),
-        span=span,
+        name=path.name, n_rows=table.num_rows, n_bytes=hashed.tell(), sha256=hashed.sha256, span=span
     )
 
 
@@ -168,29 +168,3 @@ def _one_batch(rows: pa.Table) -> pa.RecordBatch:
     if not batches:
         return pa.RecordBatch.from_pylist([], schema=rows.schema)
     return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
-
-
-class _HashedFile:
-    """Takes the sha256 as bytes pass, for Arrow to write to."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self._n_bytes = 0
-        self.digest = hashlib.sha256()
-        self.closed = False
-
-    def write(self, data: bytes | memoryview) -> int:
-        n_bytes = memoryview(data).nbytes
-        self.digest.update(data)
-        self._file.write(data)
-        self._n_bytes += n_bytes
-        return n_bytes
-
-    def tell(self) -> int:
-        return self._n_bytes
-
-    def flush(self) -> None:
-        """Once, by who opened the file."""
-
-    def close(self) -> None:
-        """Arrow's wish; who opened the file closes it."""

@@ -13,7 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_scorer.validation.streaming.hashing import integers_under, plain
+from batch_scorer.arrow.whole import integers_under
+from batch_scorer.validation.streaming.hashing import plain
 from batch_scorer.validation.streaming.order_keys import order_keys, smallest, values_of
 from batch_scorer.validation.streaming.runs import RowRuns
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batch_scorer.arrow.spans import ascending_span
 from batch_scorer.core.key_spans import are_apart
 from batch_scorer.validation.streaming.duplicates import KeyRows
-from batch_scorer.validation.streaming.spans import ascending_span
 from batch_scorer.validation.streaming.spill_files import SpillFile
 from tests.validation.streaming.conftest import SPILLING, cuts, merged, spilling, typed_lists
 

@@ -13,7 +13,7 @@ from batch_scorer.validation.streaming.rows import Column, Mask
 
 def _is_valid(columns: tuple[Column, ...], _: Kwargs) -> Mask:
     (column,) = columns
-    return np.ones(len(column.arrow), dtype=bool) if column.valid is None else column.valid
+    return np.ones(len(column), dtype=bool) if column.valid is None else column.valid
 
 
 _NOT_NULL = Kernel(streams=lambda *_: True, meets=_is_valid)

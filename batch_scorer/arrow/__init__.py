@@ -1,0 +1,1 @@
+"""What siblings do with Arrow's columns and files, once: they may not import each other, nor core pyarrow."""
