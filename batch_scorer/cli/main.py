@@ -87,10 +87,10 @@ complete_names(cli)
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point. Exit codes are CLI.md's; a bug of ours is told like any other error and exits 1."""
+    collector.owns_process()
     try:
         sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
     finally:
-        collector.stays()  # ending searches for garbage three times, and all of it goes anyway
         if "multiprocessing.forkserver" in sys.modules:
             from batch_scorer.execution.clusters.local_workers import stop_fork_server
 

@@ -11,7 +11,8 @@ from batch_scorer.core import collector
 
 
 @pytest.fixture(autouse=True)
-def _nothing_stays_frozen() -> Iterator[None]:
+def _is_ours(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(collector, "_is_ours", True)
     yield
     gc.unfreeze()
 
@@ -39,6 +40,10 @@ def test_a_process_that_was_not_said_to_start_is_left_alone() -> None:
     gc.unfreeze()
     usual = gc.get_threshold()
     collector.has_started()
+    assert (gc.get_freeze_count(), gc.get_threshold()) == (0, usual)
+    collector._is_ours = False
+    with collector.starting_up():
+        assert gc.get_threshold() == usual
     assert (gc.get_freeze_count(), gc.get_threshold()) == (0, usual)
 
 

@@ -217,11 +217,28 @@ def note(phase, info):
     if collector._usual is not None and phase == "start":
         searches.append(info["generation"])
 gc.callbacks.append(note)
+collector.owns_process()
 assert run(["-p", {str(project.root)!r}, "-q", "run", "taxi_tips", "--cluster", "inline"]) == 0
 print("searches", *searches, "frozen" if gc.get_freeze_count() > 100_000 else "-", gc.get_threshold()[0])
 """
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["searches", "frozen", str(gc.get_threshold()[0])]
+
+
+def test_libraries_that_a_models_code_brings_do_not_complain_at_the_end(project: TaxiProject) -> None:
+    """Such as those made with nanobind, of which DuckDB is one: what stays at the end they call leaked."""
+    program = f"""
+from batch_scorer.cli.main import main
+from batch_scorer.execution import chunk
+load_model = chunk.load_model
+def with_code(pin):
+    import duckdb
+    return load_model(pin)
+chunk.load_model = with_code
+main(["-p", {str(project.root)!r}, "-q", "run", "taxi_tips", "--cluster", "inline"])
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stderr == ""
 
 
 def test_workers_inherit_a_heap_that_no_search_goes_through() -> None:

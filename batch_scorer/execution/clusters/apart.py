@@ -17,4 +17,5 @@ for _number in (signal.SIGINT, signal.SIGTERM):
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {_number})
     signal.signal(_number, _before)
 
+collector.owns_process()
 collector.starts()  # and every worker with it, until its first chunk
