@@ -179,6 +179,8 @@ class Plan:
     agreed_columns: tuple[tuple[str, str], ...] = ()
     choice: ModelChoice = JOBS_OWN
     refreshed: tuple[tuple[Partition, tuple[LakeFile, ...]], ...] = field(default=(), repr=False)
+    # Once it was asked for: of a large plan that is long, and often asked.
+    _to_score: tuple[PartitionPlan, ...] | None = field(default=None, init=False, repr=False, compare=False)
 
     def model_of(self, entry: PartitionPlan) -> ModelPin:
         """What scores it, or would."""
@@ -223,7 +225,9 @@ class Plan:
     @property
     def to_score(self) -> tuple[PartitionPlan, ...]:
         """In working order."""
-        if not self.order:
-            return ()
-        by_partition = {entry.partition: entry for entry in self.entries}
-        return tuple(by_partition[partition] for partition in self.order)
+        if self._to_score is None:
+            by_partition = {e.partition: e for e in self.entries if e.action is Action.SCORE}
+            entries = tuple([by_partition[partition] for partition in self.order])
+            object.__setattr__(self, "_to_score", entries)
+        assert self._to_score is not None  # noqa: S101
+        return self._to_score

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +28,7 @@ from batch_scorer.planning.training import with_training_told
 # Of more partitions than these nobody looks at each line of a plan; they are opened when their turn comes.
 _MOST_FOOTERS = 1_000
 _AT_ONCE = 500  # partitions in one query
+_MANY = 10_000  # partitions of a plan that takes most of its process's memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ def decided(parts: JobParts, choice: ModelChoice, selection: Selection, now: dat
     if selection.since_last_success:
         selection = since_success(selection, parts.ledger.succeeded(job.name))
         check_selection(job, selection)  # --to may lie before the beginning that was found
-    with _no_collector():
+    with _no_collector() as all_stays:
         records = parts.ledger.pasts(job.name)
         inventory = _inventory(parts, selection)
         moved = _moved(records, inventory)
@@ -85,16 +86,21 @@ def decided(parts: JobParts, choice: ModelChoice, selection: Selection, now: dat
             selection=selection,
             now=now,
         )
+        if len(plan.entries) > _MANY:
+            all_stays()
     return Survey(plan=plan, records=records, now=now)
 
 
 @contextmanager
-def _no_collector() -> Iterator[None]:
-    """Millions of values that all stay and form no cycle: looking for cycles is a fifth of a large plan."""
+def _no_collector() -> Iterator[Callable[[], None]]:
+    """Millions of values that all stay and form no cycle: looking for cycles is a fifth of a large plan.
+
+    Gives: what keeps the collector from looking at them later, too, as long as this process lives.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
-        yield
+        yield gc.freeze
     finally:
         if was_on:
             gc.enable()
@@ -124,6 +130,8 @@ def _inventory(parts: JobParts, selection: Selection) -> Inventory:
 
 def _moved(records: Mapping[Partition, PartitionPast], inventory: Inventory) -> list[PartitionFiles]:
     """Of a quiet night, none."""
+    if not records:
+        return []
     return [each for each in inventory.partitions if needs_inputs(records.get(each.partition), each)]
 
 

@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, insert, select, update
 
 from batch_scorer.core.errors import DamageFound
 from batch_scorer.core.footing import VisibleGeneration
 from batch_scorer.core.lakefiles import LakeFile, PartitionFiles, content_fingerprint
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.records import ChainEnd, GenerationRecord, GenerationState, Pin
+from batch_scorer.core.records import GenerationRecord, GenerationState, Pin
 from batch_scorer.ledger import current_rows, opening_rows
 from batch_scorer.ledger.asking import of_partition, which
 from batch_scorer.ledger.encoding import (
@@ -105,18 +105,6 @@ def published(connection: Connection, job: str, partition: Partition) -> tuple[V
 
 def history(connection: Connection, job: str, partition: Partition) -> tuple[GenerationRecord, ...]:
     return find(connection, *_is(job, partition))[::-1]
-
-
-def chain_end(connection: Connection, job: str, partition: Partition) -> ChainEnd:
-    """However long the history is, in one query."""
-    last = select(func.max(generations.c.number)).where(*_is(job, partition))
-    current = (
-        select(generations.c.manifest_sha256)
-        .join(currents, currents.c.generation_id == generations.c.id)
-        .where(*current_rows.is_of(job, partition.path), IS_PUBLISHED)
-    )
-    number, sha256 = connection.execute(select(last.scalar_subquery(), current.scalar_subquery())).one()
-    return ChainEnd(last_number=number or 0, manifest_sha256=sha256)
 
 
 def one(

@@ -22,7 +22,6 @@ from batch_scorer.core.leases import Holder, Lease, Opening
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import (
     AttemptRecord,
-    ChainEnd,
     GenerationRecord,
     PartitionPast,
     PartitionRecord,
@@ -172,9 +171,6 @@ class GenerationLog(Protocol):
 
     def generation(self, job: str, partition: Partition, number: int | None) -> GenerationRecord | None:
         """number None: the current one."""
-
-    def chain_end(self, job: str, partition: Partition) -> ChainEnd:
-        """Without a look at the generations before."""
 
     def set_pin(self, job: str, partition: Partition, number: int, pin: Pin | None) -> None: ...
 

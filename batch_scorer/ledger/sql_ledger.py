@@ -13,7 +13,6 @@ from batch_scorer.core.leases import Holder, Lease, Opening
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import (
     AttemptRecord,
-    ChainEnd,
     GenerationRecord,
     PartitionPast,
     PartitionRecord,
@@ -198,10 +197,6 @@ class SqlLedger:
     def generation(self, job: str, partition: Partition, number: int | None) -> GenerationRecord | None:
         with self._database.reading() as connection:
             return generation_rows.one(connection, job, partition, number)
-
-    def chain_end(self, job: str, partition: Partition) -> ChainEnd:
-        with self._database.reading() as connection:
-            return generation_rows.chain_end(connection, job, partition)
 
     def set_pin(self, job: str, partition: Partition, number: int, pin: Pin | None) -> None:
         with self._database.writing() as connection:

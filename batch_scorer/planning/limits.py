@@ -39,13 +39,13 @@ def with_limits(night: Night, plan: Plan) -> Plan:
 
 
 def _in_working_order(night: Night, entries: Iterable[PartitionPlan]) -> dict[Partition, tuple[Reason, ...]]:
-    """By date, then by path; without a range catchup.order has a say, and what failed before comes last.
+    """By date, then by path, as they come; without a range catchup.order has a say, and what failed before
+    comes last.
 
     Else old failures would use up --limit, compute.max_failed_partitions, and with a new model each night
     even catchup.max_partitions, night after night.
     """
     pairs = [(entry.partition, entry.reasons) for entry in entries if entry.partition is not None]
-    pairs.sort(key=lambda pair: pair[0].path)
     ranged = is_ranged(night.selection)
     oldest_first = night.job.schedule.catchup.order == "oldest_first" and not ranged
     newest_first = night.selection.newest_first and not oldest_first

@@ -33,7 +33,7 @@ from batch_scorer.planning.selection import (
     not_found,
     overlap_predicate,
 )
-from batch_scorer.planning.staleness import assess
+from batch_scorer.planning.staleness import NEVER_SEEN, assess
 from batch_scorer.planning.volume import with_baselines
 
 if TYPE_CHECKING:
@@ -150,8 +150,12 @@ def _with_found(
     entries: list[PartitionPlan] = []
     refreshed: list[tuple[Partition, tuple[LakeFile, ...]]] = []
     for files in found:
-        record, model = records.get(files.partition), models.get(files.partition) if models else None
-        assessment = assess(record, files, ingredients_for(plan, model or plan.model, files))
+        record = records.get(files.partition) if records else None  # hashing takes its time, too
+        model = models.get(files.partition) if models else None
+        if record is None:
+            assessment = NEVER_SEEN
+        else:
+            assessment = assess(record, files, ingredients_for(plan, model or plan.model, files))
         decision = decide(night, files, assessment)
         entries.append(_entry(files.partition, decision, assessment.current, files, model))
         if assessment.refreshed:

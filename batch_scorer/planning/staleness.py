@@ -49,12 +49,18 @@ class Assessment:
         return any(reason.cause is cause for reason in self.reasons)
 
 
+# Of a partition that the ledger knows nothing of, whatever its files and a run's ingredients are.
+NEVER_SEEN = Assessment(status=Status.MISSING, current=None, reasons=(_MISSING,))
+
+
 def assess(record: PartitionPast | None, found: PartitionFiles, now: Ingredients) -> Assessment:
     """record: what the ledger knows. now: what a run would use; its stamps are those of found.
 
     Files that `needs_content` named have their sha256 by now, or they count as changed.
     """
-    current = record.current if record else None
+    if record is None:
+        return NEVER_SEEN
+    current = record.current
     if current is None:
         released = _released(record, None, now, same_input=False)
         tried = _tried(record, now, since=released)

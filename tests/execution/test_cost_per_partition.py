@@ -25,6 +25,7 @@ from tests.conftest import TaxiProject
 
 _N = 48
 _MOST_FSYNCS = 10
+_MOST_STATEMENTS = 40  # of the ledger, those that begin and end transactions included
 
 
 class _Counts:
@@ -95,6 +96,7 @@ def test_a_tiny_partition_costs_few_fsyncs_and_as_many_statements_as_the_ones_be
     assert sum(counts.fsyncs.values()) + counts.n_lasting <= _MOST_FSYNCS * n
     assert counts.fsyncs["file"] >= 2 * n  # data and manifest of each, for how else would they last?
     assert counts.n_statements / n <= first.n_statements / n_first
+    assert counts.n_statements <= _MOST_STATEMENTS * n
 
 
 def test_what_becomes_visible_was_recorded_by_a_transaction_that_lasts(

@@ -13,7 +13,7 @@ import pytest
 from batch_scorer.core.batches import SmallerBatches
 from batch_scorer.core.chunks import Accounting, ChunkCost
 from batch_scorer.core.lakefiles import FileStamp, LakeFile, PartitionFiles
-from batch_scorer.core.leases import Holder
+from batch_scorer.core.leases import Holder, Opening
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.processes import ProcessIdentity
 from batch_scorer.core.records import (
@@ -131,6 +131,14 @@ def make_holder(token: str = TOKEN, **changes: Any) -> Holder:
         run_id="01JQ8ZAAAA",
     )  # fmt: skip
     return replace(holder, **changes)
+
+
+def make_opening(number: int = 1, **changes: Any) -> Opening:
+    opening = Opening(
+        job="tips", partition=DAY, number=number, run_id="01JQ8ZAAAA", key="k", staging="01ATTEMPT",
+        opened_at=NOW, previous_sha256="beef",
+    )  # fmt: skip
+    return replace(opening, **changes)
 
 
 def enter(ledger: Ledger, token: str = TOKEN, **changes: Any) -> None:

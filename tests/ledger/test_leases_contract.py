@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from batch_scorer.core.errors import DamageFound, LeaseLost
-from batch_scorer.core.leases import Opening
 from batch_scorer.core.processes import Fate
 from batch_scorer.core.records import Pin
 from batch_scorer.ledger.ledger import Ledger
@@ -19,21 +18,15 @@ from tests.ledger.conftest import (
     TWIN,
     begin,
     enter,
+    make_attempt,
     make_generation,
     make_holder,
+    make_opening,
     publish,
 )
 
 LATER = NOW + dt.timedelta(seconds=30)
 SILENCE = dt.timedelta(seconds=60)
-
-
-def make_opening(number: int = 1, **changes: object) -> Opening:
-    opening = Opening(
-        job="tips", partition=DAY, number=number, run_id="01JQ8ZAAAA", key="k", staging="01ATTEMPT",
-        opened_at=NOW, previous_sha256="beef",
-    )  # fmt: skip
-    return replace(opening, **changes)  # type: ignore[arg-type]
 
 
 def take(ledger: Ledger, token: str = TOKEN, instead_of: str | None = None) -> bool:
@@ -96,6 +89,16 @@ def test_who_lost_the_lease_cannot_open_close_or_publish(ledger: Ledger) -> None
         ledger.close_opening("tips", DAY, TOKEN)
     assert ledger.openings("tips") == (make_opening(),)
     assert ledger.unfinished_publishes("tips") == ()
+
+
+def test_a_lease_ends_with_the_attempt_of_who_has_it(ledger: Ledger) -> None:
+    assert take(ledger)
+    assert ledger.take_lease("tips", TWIN, TOKEN, NOW, instead_of=None)
+    ledger.record_attempt(make_attempt(), "somebody else")
+    ledger.record_attempt(make_attempt())
+    assert {lease.partition for lease in ledger.leases("tips")} == {DAY, TWIN}
+    ledger.record_attempt(make_attempt(), TOKEN)
+    assert [lease.partition for lease in ledger.leases("tips")] == [TWIN]
 
 
 def test_an_opening_is_one_per_partition_and_is_closed_by_the_end_of_its_publish(ledger: Ledger) -> None:

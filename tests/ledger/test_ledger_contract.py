@@ -11,6 +11,7 @@ from sqlalchemy.exc import StatementError
 
 from batch_scorer.core.chunks import NO_ROWS, Accounting, ChunkCost
 from batch_scorer.core.errors import DamageFound, LeaseLost, UsageError
+from batch_scorer.core.footing import Footing, VisibleGeneration
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import (
     AttemptState,
@@ -32,6 +33,7 @@ from tests.ledger.conftest import (
     begin,
     make_attempt,
     make_generation,
+    make_opening,
     make_run,
     make_waiver,
     publish,
@@ -283,18 +285,18 @@ def _without_inputs(past: PartitionPast) -> PartitionPast:
 def test_the_next_generation_follows_the_current_one_under_a_number_that_nobody_ever_had(
     ledger: Ledger,
 ) -> None:
-    assert ledger.chain_end("tips", DAY) == ChainEnd(last_number=0, manifest_sha256=None)
+    assert ledger.footing("tips", DAY).end == ChainEnd(last_number=0, manifest_sha256=None)
     begin(ledger, make_generation(1))
     ledger.abandon_publish("tips", DAY, 1)
-    assert ledger.chain_end("tips", DAY) == ChainEnd(last_number=1, manifest_sha256=None)
+    assert ledger.footing("tips", DAY).end == ChainEnd(last_number=1, manifest_sha256=None)
     publish(ledger, 2, manifest_sha256="aa" * 32)
     publish(ledger, 3, manifest_sha256="bb" * 32)
     publish(ledger, 7, partition=TWIN)
     publish(ledger, 9, job="fares")
-    assert ledger.chain_end("tips", DAY) == ChainEnd(last_number=3, manifest_sha256="bb" * 32)
+    assert ledger.footing("tips", DAY).end == ChainEnd(last_number=3, manifest_sha256="bb" * 32)
     begin(ledger, make_generation(4))
     ledger.abandon_publish("tips", DAY, 4)
-    assert ledger.chain_end("tips", DAY) == ChainEnd(last_number=4, manifest_sha256="bb" * 32)
+    assert ledger.footing("tips", DAY).end == ChainEnd(last_number=4, manifest_sha256="bb" * 32)
 
 
 def test_attempts_count_since_the_current_generation_newest_first(ledger: Ledger) -> None:
@@ -348,6 +350,64 @@ def test_output_columns_keep_their_order_and_the_run_they_are_from(ledger: Ledge
     ledger.record_output_columns("tips", columns[::-1], "01JQ8ZAAAA")
     assert ledger.output_columns("tips") == columns[::-1]
     assert ledger.output_columns("fares") is None
+
+
+def test_the_end_of_a_publish_tells_the_columns_of_the_output_with_it(ledger: Ledger) -> None:
+    columns = (("ride_id", "int64"), ("a_score", "float64"))
+    begin(ledger, make_generation(1))
+    ledger.finish_publish("tips", DAY, 1, NOW, columns)
+    assert ledger.output_columns("tips") == columns
+    begin(ledger, make_generation(2))
+    ledger.finish_publish("tips", DAY, 2, NOW)
+    assert ledger.output_columns("tips") == columns
+    begin(ledger, make_generation(3))
+    ledger.finish_publish("tips", DAY, 3, NOW, columns[::-1])
+    assert ledger.output_columns("tips") == columns[::-1]
+
+
+def test_what_is_known_of_a_partition_when_work_begins_is_what_its_parts_say(ledger: Ledger) -> None:
+    nothing = Footing(
+        partition=DAY,
+        current=None,
+        end=ChainEnd(last_number=0, manifest_sha256=None),
+        half_published=False,
+        opening=None,
+        waivers=(),
+        columns=None,
+    )
+    assert ledger.footing("tips", DAY) == nothing
+    ledger.record_output_columns("tips", (("ride_id", "int64"),), "01JQ8ZAAAA")
+    first = publish(ledger, 1, manifest_sha256="aa" * 32)
+    waiver = make_waiver()
+    ledger.record_waiver(waiver, TOKEN)
+    ledger.open_generation(make_opening(2), TOKEN)
+    begin(ledger, make_generation(2))
+    publish(ledger, 5, partition=TWIN)
+    known = ledger.footing("tips", DAY)
+    assert known == replace(
+        nothing,
+        current=VisibleGeneration(number=1, run_id=first.run_id, output_names=first.output_names),
+        end=ChainEnd(last_number=2, manifest_sha256="aa" * 32),
+        half_published=True,
+        opening=make_opening(2),
+        waivers=(waiver,),
+        columns=(("ride_id", "int64"),),
+    )
+    ledger.finish_publish("tips", DAY, 2, NOW)
+    after = ledger.footing("tips", DAY)
+    assert (after.half_published, after.opening, after.current and after.current.number) == (False, None, 2)
+
+
+def test_what_readers_saw_of_a_partition_is_told_newest_first(ledger: Ledger) -> None:
+    published = [publish(ledger, number) for number in (1, 2)]
+    begin(ledger, make_generation(3))
+    ledger.abandon_publish("tips", DAY, 3)
+    publish(ledger, 4, partition=TWIN)
+    begin(ledger, make_generation(5))
+    assert ledger.published("tips", DAY) == tuple(
+        VisibleGeneration(number=each.number, run_id=each.run_id, output_names=each.output_names)
+        for each in reversed(published)
+    )
 
 
 def test_waivers_come_back_as_they_were_given_oldest_first(ledger: Ledger) -> None:

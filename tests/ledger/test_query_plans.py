@@ -24,7 +24,8 @@ _ASKED: dict[str, Callable[[Ledger], object]] = {
     "one partition": lambda ledger: ledger.partition_records("tips", [DAY.path]),
     "its attempts": lambda ledger: ledger.attempts_on("tips", DAY.path, 10),
     "its current generation": lambda ledger: ledger.generation("tips", DAY, None),
-    "the end of its chain": lambda ledger: ledger.chain_end("tips", DAY),
+    "its footing": lambda ledger: ledger.footing("tips", DAY),
+    "what was visible": lambda ledger: ledger.published("tips", DAY),
     "its generations": lambda ledger: ledger.generations("tips", DAY),
     "unfinished": lambda ledger: ledger.unfinished_publishes("tips"),
 }

@@ -117,7 +117,7 @@ class _Walk:
     def _named(self, above: str, entries: Sequence[Entry]) -> Iterator[_Directory | RefusedDirectory]:
         keys = self.keys[: above.count("/") + 2] if above else self.keys[:1]
         for entry in entries:
-            if entry.name.startswith(("_", ".")) or _is_harmless(entry):
+            if entry.name[0] in "_." or _is_harmless(entry):
                 continue
             path = f"{above}/{entry.name}" if above else entry.name
             try:
@@ -136,9 +136,10 @@ class _Walk:
 def _files(
     directory: _Directory, entries: Sequence[Entry], marker: str | None
 ) -> PartitionFiles | RefusedDirectory:
-    visible = [entry for entry in entries if not entry.name.startswith(("_", ".")) and entry.name != marker]
     files, ignored = [], []
-    for entry in visible:
+    for entry in entries:
+        if entry.name[0] in "_." or entry.name == marker:
+            continue
         if entry.kind is Kind.LINK or entry.kind is Kind.DIRECTORY or _is_misnamed(entry):
             return directory.refused(_intruder(directory.path, entry))
         if not entry.name.endswith(_SUFFIX):
@@ -148,9 +149,9 @@ def _files(
     return PartitionFiles(
         partition=directory.partition,
         directory=directory.path,
-        files=tuple(sorted(files, key=_BY_PATH)),
+        files=tuple(sorted(files, key=_BY_PATH) if len(files) > 1 else files),
         has_marker=marker is None or any(e.name == marker and e.kind is Kind.FILE for e in entries),
-        ignored=tuple(sorted(ignored)),
+        ignored=tuple(sorted(ignored)) if ignored else (),
     )
 
 
@@ -175,11 +176,15 @@ def _list_root(storage: LakeStorage, root: str) -> Sequence[Entry]:
 
 def _is_harmless(entry: Entry) -> bool:
     """A README beside the partitions; a Parquet file there would be rows that nobody scores."""
-    return entry.kind in (Kind.FILE, Kind.OTHER) and not _looks_like_parquet(entry)
+    if entry.kind is Kind.DIRECTORY or entry.kind is Kind.LINK:
+        return False
+    return not _looks_like_parquet(entry)
 
 
 def _is_misnamed(entry: Entry) -> bool:
     """Rows that another reader would find, under a name that is not ours."""
+    if entry.name.isascii() and entry.name.endswith(_SUFFIX):  # as nearly all are
+        return False
     return _looks_like_parquet(entry) and not (entry.name.endswith(_SUFFIX) and _is_utf8(entry.name))
 
 

@@ -106,21 +106,24 @@ def check_unmoved(now: FileStamp, file: LakeFile) -> None:
         )
 
 
-def _entries(found: Iterator[os.DirEntry[str]]) -> Iterator[Entry]:
+def _entries(found: Iterator[os.DirEntry[str]]) -> list[Entry]:
+    entries = []
     for entry in found:
         try:
-            yield _entry(entry)
+            entries.append(_entry(entry))
         except FileNotFoundError:
             continue  # renamed or removed while we listed: a writer's temporary file
+    return entries
 
 
 def _entry(entry: os.DirEntry[str]) -> Entry:
-    if entry.is_symlink():
-        return Entry(name=entry.name, kind=Kind.LINK)
-    if entry.is_dir(follow_symlinks=False):
-        return Entry(name=entry.name, kind=Kind.DIRECTORY)
+    """What most entries are is asked first."""
     if entry.is_file(follow_symlinks=False):
         return Entry(name=entry.name, kind=Kind.FILE, stamp=_stamp(entry.stat(follow_symlinks=False)))
+    if entry.is_dir(follow_symlinks=False):
+        return Entry(name=entry.name, kind=Kind.DIRECTORY)
+    if entry.is_symlink():
+        return Entry(name=entry.name, kind=Kind.LINK)
     return Entry(name=entry.name, kind=Kind.OTHER)
 
 
