@@ -12,10 +12,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from batch_scorer.arrow.hashed_file import HashedFile
+from batch_scorer.arrow.whole import integers_under
 from batch_scorer.core.chunks import AUDIT_COLUMNS, OutputSpec, StagedFile
 from batch_scorer.core.durable import writing
 from batch_scorer.core.faults import FaultPoint, fault_point
@@ -56,7 +58,6 @@ class StagedWriter:
         self._schema = output_schema(spec)
         self._first_id = secrets.randbits(31)  # counted up, so that names sort in the order of the rows
         self._pending: list[pa.Table] = []
-        self._coded: dict[str, pa.DictionaryArray] = {}  # audit texts, for the longest table so far
         self._finished: list[StagedFile] = []
         self._open: OpenFile | None = None
         self._syncer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fsync")
@@ -109,21 +110,12 @@ class StagedWriter:
             "_scored_at": dt.datetime.now(dt.UTC),
         }
         columns = [
-            self._everywhere(audit[field.name], field, table.num_rows)
+            _everywhere(audit[field.name], field.type, table.num_rows)
             if field.name in audit
             else table.column(field.name)
             for field in self._schema
         ]
         return pa.table(columns, names=self._schema.names)
-
-    def _everywhere(self, value: str | dt.datetime, field: pa.Field, n_rows: int) -> pa.Array:
-        """One value in every row; of text the code alone: a text a row costs more than to compress it."""
-        if not pa.types.is_string(field.type):
-            return pa.repeat(pa.scalar(value, field.type), n_rows)
-        if field.name not in self._coded or len(self._coded[field.name]) < n_rows:
-            codes = pa.repeat(pa.scalar(0, pa.int32()), n_rows)
-            self._coded[field.name] = pa.DictionaryArray.from_arrays(codes, pa.array([value], field.type))
-        return self._coded[field.name].slice(0, n_rows)
 
     def _flush(self) -> None:
         pending = [table for table in self._pending if table.num_rows]
@@ -221,6 +213,15 @@ def _remove(path: Path) -> None:
     """What cannot be removed now stays in staging as junk; it must not hide why the chunk failed."""
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
+
+
+def _everywhere(value: str | dt.datetime, kind: pa.DataType, n_rows: int) -> pa.Array:
+    """One value in every row; of text the code alone, since a text a row costs more than to compress it."""
+    one = pa.array([value], kind)
+    if pa.types.is_string(kind):
+        return pa.DictionaryArray.from_arrays(np.zeros(n_rows, np.int32), one)
+    # Arrow's own way to repeat a number takes eight times as long.
+    return pa.array(np.full(n_rows, one.view(integers_under(kind))[0].as_py())).view(kind)
 
 
 def _with_codes(schema: pa.Schema, coded: Sequence[str]) -> pa.Schema:
