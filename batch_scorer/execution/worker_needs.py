@@ -26,12 +26,14 @@ def worker_needs(
     """
     from batch_scorer.execution.clusters.remote.delivery import pack
     from batch_scorer.execution.clusters.remote.needs import WorkerNeeds
-    from batch_scorer.execution.clusters.remote.sights import MeetingPlace
+    from batch_scorer.execution.clusters.remote.sights import MeetingPlace, StateStore
 
     files = (*_models(models), *_inputs(parts, partitions))
     code = pack(parts.code) if parts.code else None
-    meeting = MeetingPlace.below(parts.places.meetings) if not parts.long.is_remote else None
-    return WorkerNeeds(files=files, meeting=meeting, code=code)
+    if parts.long.is_remote:
+        store = StateStore(url=parts.places.kept_at, options=parts.stores)
+        return WorkerNeeds(files=files, store=store, code=code)
+    return WorkerNeeds(files=files, meeting=MeetingPlace.below(parts.places.meetings), code=code)
 
 
 def _models(models: Sequence[ModelPin]) -> Iterator[KnownFile]:

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from batch_scorer.core.errors import BatchScorerError, OutputOccupied, OutputUnwritable
@@ -15,6 +18,8 @@ from batch_scorer.lake.sinks.delta.objects import InStore
 from batch_scorer.lake.sinks.delta.sink import DeltaSink
 from batch_scorer.lake.sinks.delta.table import open_table
 from batch_scorer.lake.sinks.sink import holds
+from batch_scorer.lake.storage.state_files import StagedDirectory
+from batch_scorer.lake.storage.state_in_store import StateInStore
 from tests.lake.sinks import KEYS, N_FILES, N_ROWS, kept, on_disk, publish, region, stage
 from tests.objectstore.fixtures import Bucket
 from tests.objectstore.proxy import Fault, Kind
@@ -102,6 +107,39 @@ def test_undo_of_a_rollback_leaves_the_earlier_generation_where_it_is(
     assert holds(sink, EU, second.names)
     sink.publish(again)
     assert holds(sink, EU, first.names)
+
+
+@pytest.mark.parametrize("staged_in", ["disk", "store"])
+def test_a_file_of_several_parts_is_whole_in_the_table_though_requests_fail(
+    sink: DeltaSink, tmp_path: Path, bucket: Bucket, staged_in: str
+) -> None:
+    """Its upload is begun, sent in parts of 5 MB and ended; a copy is one request whatever its size."""
+    publication = stage(tmp_path, 1, EU)
+    name, n_rows = publication.names[0], 1_000_000
+    values = np.random.default_rng(1).integers(1 << 62, size=n_rows)  # nothing to compress
+    pq.write_table(pa.table({"generation": values}), publication.staged.path / name)
+    n_bytes = (publication.staged.path / name).stat().st_size
+    assert n_bytes > 5 << 20
+    long = replace(publication.files[0], n_bytes=n_bytes, n_rows=n_rows)
+    publication = replace(publication, files=(long, *publication.files[1:]))
+    if staged_in == "store":
+        publication.staged.send(publication.names, bucket.store, "state/staging/1/files")
+        there = StagedDirectory(StateInStore(bucket.store, "state"), "staging/1/files")
+        publication = replace(publication, staged=there)
+    bucket.proxy.forget()
+    place = f"predictions/region=eu/{name}"
+    bucket.proxy.inject(
+        Fault(kind=Kind.FAILED_AFTER, method="PUT", key=place, times=2),
+        Fault(kind=Kind.DROPPED, method="PUT", key=place, times=1),
+    )
+    sink.publish(publication)
+    n_begun_and_ended = bucket.proxy.count(place)["POST"]
+    assert n_begun_and_ended == (2 if staged_in == "disk" else 0)
+    table = open_table(sink.place.address)
+    assert table is not None
+    found = table.to_pyarrow_table()["generation"].to_numpy()
+    assert sorted(found[found > 1]) == sorted(values)
+    assert len(found) == n_rows + N_ROWS
 
 
 def test_a_table_never_begins_among_other_files(sink: DeltaSink, tmp_path: Path, bucket: Bucket) -> None:

@@ -282,6 +282,23 @@ def test_a_store_that_fails_by_chance_loses_nothing_and_doubles_nothing(
     stored.assert_whole()
 
 
+def test_a_worker_that_may_not_write_to_the_state_is_named_before_anything_is_scored(
+    make_stored: MakeStored, apart: Apart
+) -> None:
+    stored = make_stored("delta", 1)
+    stored.bucket.proxy.inject(Fault(kind=Kind.FORBIDDEN, method="PUT", key="state/meetings/*", times=1))
+    refused = stored.cli("run", "taxi_tips", "--cluster", apart.address)
+    assert refused.code == 78
+    n_workers = len(apart.processes.workers)
+    assert f"1 of {n_workers} workers cannot score this job" in refused.stderr
+    assert f"the state cannot be written: {stored.bucket.url}/state" in refused.stderr
+    assert stored.bucket.keys("state/staging") == []
+    stored.ok("doctor", "taxi_tips")
+    stored.ok("run", "taxi_tips", "--cluster", apart.address)
+    stored.assert_whole()
+    assert stored.bucket.keys("state/meetings") == []
+
+
 class Background:
     """A run in a process of its own, on the workers; it is killed at the end if it is there still."""
 

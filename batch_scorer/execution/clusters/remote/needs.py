@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from batch_scorer.execution.clusters.remote.delivery import Archive, receive
-from batch_scorer.execution.clusters.remote.sights import KnownFile, MeetingPlace
+from batch_scorer.execution.clusters.remote.sights import KnownFile, MeetingPlace, StateStore
 
 _LOOK_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerNeeds:
-    """files: that it reads as we do. meeting: below the directory it stages into; None on an object store.
+    """files: that it reads as we do. It stages below a directory where we meet, or into a store.
 
     code: the job's own modules, if it has any.
     """
 
     files: tuple[KnownFile, ...] = ()
     meeting: MeetingPlace | None = None
+    store: StateStore | None = None
     code: Archive | None = None
 
     def close(self, timeout: float) -> None:  # noqa: ARG002 (as everything that is closed with a cluster)
@@ -54,6 +55,8 @@ def _look(needs: WorkerNeeds, scratch: Path) -> Report:
     if needs.meeting is not None:
         problem, signed = needs.meeting.sign()
         problems += [problem] if problem else []
+    if needs.store is not None and (problem := needs.store.refuses()):
+        problems.append(problem)
     if needs.code is not None and (problem := receive(needs.code, scratch)):
         problems.append(problem)
     return Report(problems=tuple(problems), signed=signed)

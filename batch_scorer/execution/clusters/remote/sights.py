@@ -1,4 +1,6 @@
-"""What driver and worker must see alike, and how each of them finds out. Object stores need none of it."""
+"""What driver and worker must see alike, and how each of them finds out. An object store is the same from
+everywhere, but not everybody may write there.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,13 @@ import os
 import secrets
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch_scorer.core.errors import OutputUnwritable
+from batch_scorer.core.errors import BatchScorerError, OutputUnwritable
+from batch_scorer.core.stores import StoreOptions
+from batch_scorer.stores.objects import store_at
 
 _TAIL_BYTES = 64 << 10  # of Parquet the footer, which has the sizes and places of everything
 _FORGOTTEN_S = 86_400.0  # a meeting place of a run that was killed
@@ -100,6 +105,28 @@ class MeetingPlace:
     @property
     def _root(self) -> str:
         return str(Path(self.directory).parent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateStore:
+    """The state, where it is in an object store: workers stage there with credentials of their own."""
+
+    url: str
+    options: StoreOptions
+
+    def refuses(self) -> str | None:
+        """On a worker: why it cannot write there. Tried with an empty object, which is taken away again."""
+        try:
+            store, prefix = store_at(self.url, self.options)
+            key = f"{prefix}/meetings/worker-{secrets.token_hex(8)}".lstrip("/")
+            store.put(key, b"")
+            with suppress(OSError):  # it needs no other right than to write
+                store.delete(key)
+        except OSError as error:
+            return f"the state cannot be written: {self.url}: {error.strerror or error}"
+        except BatchScorerError as error:
+            return f"the state cannot be written: {self.url}: {error.what}"
+        return None
 
 
 def _facts(path: str) -> tuple[int, str]:
