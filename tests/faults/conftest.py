@@ -161,6 +161,47 @@ def make_lake(tmp_path: Path, drivers: Drivers, templates: Callable[[str], Path]
     return make
 
 
+@pytest.fixture(scope="session")
+def published(
+    tmp_path_factory: pytest.TempPathFactory, drivers: Drivers, templates: Callable[[str], Path]
+) -> Callable[[str], Path]:
+    """A project whose two days are published, for each output format, made once."""
+    made: dict[str, Path] = {}
+
+    def root_of(format: str) -> Path:
+        if format not in made:
+            root = tmp_path_factory.mktemp(f"published-{format}") / "project"
+            shutil.copytree(templates(format), root)
+            lake = Lake(root, drivers)
+            for index in range(2):
+                lake.write_day(index)
+            assert lake.run().code == 0
+            made[format] = root
+        return made[format]
+
+    return root_of
+
+
+@pytest.fixture
+def make_replacing(tmp_path: Path, drivers: Drivers, published: Callable[[str], Path]) -> Callable[..., Lake]:
+    """`make_replacing(format="parquet")`: two days are published, and have arrived in another version."""
+
+    def make(format: str = "parquet") -> Lake:
+        shutil.copytree(published(format), tmp_path / "project")
+        lake = Lake(tmp_path / "project", drivers)
+        lake.versions = {0: [0], 1: [0]}
+        for index in lake.versions:
+            lake.write_day(index, 1)
+        return lake
+
+    return make
+
+
+@pytest.fixture
+def replacing(make_replacing: Callable[..., Lake]) -> Lake:
+    return make_replacing()
+
+
 @pytest.fixture
 def lake(make_lake: Callable[..., Lake]) -> Lake:
     return make_lake()

@@ -51,37 +51,27 @@ def test_a_first_publish_killed_anywhere_is_whole_and_completed(lake: Lake, poin
 
 @pytest.mark.parametrize("point", PARQUET)
 def test_a_replacing_publish_killed_anywhere_shows_old_or_new_and_is_completed(
-    lake: Lake, point: FaultPoint
+    replacing: Lake, point: FaultPoint
 ) -> None:
-    assert lake.run().code == 0
-    for index in lake.versions:
-        lake.write_day(index, 1)
-    _kill_and_complete(lake, point)
+    _kill_and_complete(replacing, point)
 
 
 @pytest.mark.parametrize(
     "point", [FaultPoint.BEFORE_EXCHANGE, FaultPoint.BETWEEN_RENAMES, FaultPoint.AFTER_REPLACED]
 )
 def test_without_an_atomic_exchange_a_kill_leaves_both_generations_to_decide_from(
-    lake: Lake, point: FaultPoint
+    replacing: Lake, point: FaultPoint
 ) -> None:
-    assert lake.run().code == 0
-    for index in lake.versions:
-        lake.write_day(index, 1)
-    _kill_and_complete(lake, point, extra=",no-exchange")
+    _kill_and_complete(replacing, point, extra=",no-exchange")
 
 
 @pytest.mark.parametrize("kind", ["first", "replacing"])
 @pytest.mark.parametrize("point", DELTA)
 def test_a_publish_to_a_delta_table_killed_anywhere_is_whole_and_completed(
-    make_lake: Callable[..., Lake], point: FaultPoint, kind: str
+    make_lake: Callable[..., Lake], make_replacing: Callable[..., Lake], point: FaultPoint, kind: str
 ) -> None:
-    lake = make_lake(format="delta")
-    if kind == "replacing":
-        assert lake.run().code == 0
-        for index in lake.versions:
-            lake.write_day(index, 1)
-    _kill_and_complete(lake, point)
+    make = make_replacing if kind == "replacing" else make_lake
+    _kill_and_complete(make(format="delta"), point)
 
 
 QUARANTINE = [
@@ -112,13 +102,10 @@ def test_a_publish_with_quarantined_rows_killed_anywhere_counts_every_row_once(
 @pytest.mark.parametrize("before", [FaultPoint.PUBLISHING_RECORDED, FaultPoint.AFTER_EXCHANGE])
 @pytest.mark.parametrize("point", sorted(_RECOVERY))
 def test_a_recovery_that_is_killed_itself_is_begun_anew(
-    lake: Lake, point: FaultPoint, before: FaultPoint
+    replacing: Lake, point: FaultPoint, before: FaultPoint
 ) -> None:
-    assert lake.run().code == 0
-    for index in lake.versions:
-        lake.write_day(index, 1)
-    assert lake.run(faults=f"kill:{before}:1").code == -signal.SIGKILL
-    _kill_and_complete(lake, point)
+    assert replacing.run(faults=f"kill:{before}:1").code == -signal.SIGKILL
+    _kill_and_complete(replacing, point)
 
 
 @pytest.mark.parametrize(
