@@ -93,9 +93,8 @@ def start_fork_server() -> None:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     mp.set_start_method("forkserver", force=True)
-    mp.set_forkserver_preload(
-        ["batch_scorer.execution.clusters.apart", "batch_scorer.execution.clusters.preload"]
-    )
+    rooms = ("apart", "one_pool", "preload")
+    mp.set_forkserver_preload([f"batch_scorer.execution.clusters.{name}" for name in rooms])
     resource_tracker.ensure_running()  # it unblocks what the next line blocks
     with _signals_blocked():
         forkserver.ensure_running()

@@ -32,6 +32,7 @@ from batch_scorer.lake.reading.filters import row_mask
 from batch_scorer.lake.reading.footers import column_ranges, footer_of
 from batch_scorer.lake.reading.row_sizes import coded_texts, declared_row_size, pieces, refuse_too_wide
 from batch_scorer.lake.reading.schema import carried_types, check_features
+from batch_scorer.lake.reading.streamed import Streamed
 from batch_scorer.lake.storage.failures import as_input_error, damaged
 from batch_scorer.lake.storage.roots import storage_for
 from batch_scorer.lake.storage.storage import LakeStorage, check_still, check_unmoved
@@ -95,8 +96,9 @@ def read_chunk(chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None = None) 
             metadata = pq.read_metadata(opened)
             footer = footer_of(metadata, where=where)
             _check_columns(chunk.file, footer, spec)
+            streamed = Streamed(opened)
             with pq.ParquetFile(
-                opened,
+                streamed,
                 metadata=metadata,
                 read_dictionary=_coded(metadata, footer, spec),
                 pre_buffer=False,
@@ -104,15 +106,22 @@ def read_chunk(chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None = None) 
                 page_checksum_verification=True,
                 arrow_extensions_enabled=False,
             ) as file:
-                announce = partial(_announce, storage, opened, metadata, _needed(spec))
+                announce = partial(_announce, storage, opened, streamed, metadata, _needed(spec))
                 yield from _batches(file, footer, chunk, spec, leave_out, announce)
     check_still(storage, spec.root, chunk.file)
 
 
 def _announce(
-    storage: LakeStorage, file: BinaryIO, metadata: pq.FileMetaData, columns: Sequence[str], row_group: int
+    storage: LakeStorage,
+    file: BinaryIO,
+    streamed: Streamed,
+    metadata: pq.FileMetaData,
+    columns: Sequence[str],
+    row_group: int,
 ) -> None:
-    storage.will_need(file, column_ranges(metadata, row_group, columns))
+    ranges = tuple(column_ranges(metadata, row_group, columns))
+    storage.will_need(file, ranges)
+    streamed.stream(ranges)
 
 
 def _batches(
