@@ -30,6 +30,7 @@ from batch_scorer.lake.arrow_types import parse_arrow_type
 from batch_scorer.lake.reading.casts import Origin, cast_column
 from batch_scorer.lake.reading.filters import row_mask
 from batch_scorer.lake.reading.footers import column_ranges, footer_of
+from batch_scorer.lake.reading.page_sizes import refuse_too_large_pages
 from batch_scorer.lake.reading.row_sizes import coded_texts, declared_row_size, pieces, refuse_too_wide
 from batch_scorer.lake.reading.schema import carried_types, check_features
 from batch_scorer.lake.reading.streamed import Streamed
@@ -85,7 +86,7 @@ def read_chunk(chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None = None) 
     batch that reaches the limit. leave_out: asked once for each batch, before a value is cast: a row that is
     set aside may have no key, or a number that the model cannot take.
     Raises: FileUnreadable, InputMoved, ColumnMissing, ColumnTypeMismatch, LossyCast, RowsTooWide,
-    StoreUnavailable.
+    PagesTooLarge, StoreUnavailable.
     """
     storage = storage_for(spec.root, spec.stores)
     where = chunk.file.path
@@ -96,6 +97,8 @@ def read_chunk(chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None = None) 
             metadata = pq.read_metadata(opened)
             footer = footer_of(metadata, where=where)
             _check_columns(chunk.file, footer, spec)
+            for index in chunk.row_groups:
+                refuse_too_large_pages(opened, metadata, index, _needed(spec), spec, where)
             streamed = Streamed(opened)
             with pq.ParquetFile(
                 streamed,
