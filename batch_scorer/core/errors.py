@@ -13,7 +13,8 @@
     │   ├── ColumnTypeMismatch
     │   ├── KeyNull
     │   ├── LossyCast
-    │   └── RowsTooWide
+    │   ├── RowsTooWide
+    │   └── PagesTooLarge
     ├── ScoringError                         1  the model raised, or gave null, NaN or infinity
     ├── WorkerDied                           1  a chunk that took its worker down every time
     ├── InternalError                        1  a bug of ours
@@ -195,6 +196,14 @@ class RowsTooWide(InputError):
 
     Fix: raise `compute.memory_per_worker` to what the message says, or keep the column that it names out of
     `output.keep_columns` and the suites.
+    """
+
+
+class PagesTooLarge(InputError):
+    """A row group whose pages, each decoded whole, do not fit a worker's memory.
+
+    Fix: write the file again with pages of about 1 MB, as most writers do, or with row groups of about a
+    million rows; or raise `compute.memory_per_worker` to what the message says.
     """
 
 

@@ -243,4 +243,4 @@ class _Clock:
         cost = ChunkCost(
             cpu_s=time.process_time() - self._cpu_start, peak_bytes=peak_kib * 1024, smaller=self._smaller
         )
-        return replace(cost, **self._spent_s)  # type: ignore[arg-type]  # stages are seconds
+        return replace(cost, **self._spent_s)

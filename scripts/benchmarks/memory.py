@@ -52,7 +52,7 @@ def _options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", default="1000000,10000000", help="sizes of the partition, smallest first")
-    parser.add_argument("--layouts", default="one file,many files,large row groups")
+    parser.add_argument("--layouts", default="one file,many files,large row groups,skewed row groups")
     parser.add_argument("--model", default="linear", choices=["linear", "boosted"])
     parser.add_argument("--work", type=Path, required=True)
     return parser.parse_args()

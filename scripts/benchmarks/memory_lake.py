@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,14 @@ _PIECE_ROWS = 1_000_000  # made once, written again and again
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """How the rows of the partition lie in files. row_group: rows. note_bytes: of a wide text per row."""
+    """How the rows of the partition lie in files. row_groups: rows of the first, the second …, over and over.
+
+    note_bytes: of a wide text per row, one of n_notes.
+    """
 
     name: str
     file_rows: int
-    row_group: int
+    row_groups: tuple[int, ...]
     note_bytes: int = 0
     n_notes: int = 1
 
@@ -43,10 +47,11 @@ class Layout:
 LAYOUTS = {
     layout.name: layout
     for layout in (
-        Layout(name="one file", file_rows=1 << 60, row_group=131_072),
-        Layout(name="many files", file_rows=100_000, row_group=50_000),
-        Layout(name="large row groups", file_rows=1 << 60, row_group=4_000_000),
-        Layout(name="wide text", file_rows=1 << 60, row_group=131_072, note_bytes=2_000, n_notes=100_000),
+        Layout(name="one file", file_rows=1 << 60, row_groups=(131_072,)),
+        Layout(name="many files", file_rows=100_000, row_groups=(50_000,)),
+        Layout(name="large row groups", file_rows=1 << 60, row_groups=(4_000_000,)),
+        Layout(name="skewed row groups", file_rows=1 << 60, row_groups=(1, 1_000, 600_000, 3_000_000)),
+        Layout(name="wide text", file_rows=1 << 60, row_groups=(131_072,), note_bytes=2_000, n_notes=100_000),
     )
 }
 
@@ -78,10 +83,11 @@ def _write_partition(directory: Path, n_rows: int, layout: Layout) -> None:
 def _write_file(path: Path, first_key: int, n_rows: int, layout: Layout) -> None:
     piece = _piece(layout)
     with pq.ParquetWriter(path, piece.schema, compression="zstd", write_page_checksum=True) as writer:
-        for first in range(0, n_rows, layout.row_group):
-            rows = min(layout.row_group, n_rows - first)
-            parts = list(_repeated(piece, first_key + first, rows))
-            writer.write_table(pa.concat_tables(parts), row_group_size=layout.row_group)
+        sizes = cycle(layout.row_groups)
+        while n_rows:
+            rows = min(next(sizes), n_rows)
+            writer.write_table(pa.concat_tables(_repeated(piece, first_key, rows)), row_group_size=rows)
+            first_key, n_rows = first_key + rows, n_rows - rows
 
 
 def _repeated(piece: pa.Table, first_key: int, n_rows: int) -> Iterator[pa.Table]:
@@ -94,7 +100,7 @@ def _repeated(piece: pa.Table, first_key: int, n_rows: int) -> Iterator[pa.Table
 
 
 def _piece(layout: Layout) -> pa.Table:
-    table = pa.Table.from_pandas(_frame(min(_PIECE_ROWS, max(layout.row_group, 1))), preserve_index=False)
+    table = pa.Table.from_pandas(_frame(min(_PIECE_ROWS, max(layout.row_groups))), preserve_index=False)
     if layout.note_bytes:
         rng = np.random.default_rng(2)
         notes = [rng.bytes(layout.note_bytes // 2).hex() for _ in range(layout.n_notes)]

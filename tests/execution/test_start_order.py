@@ -277,6 +277,17 @@ if __name__ == "__main__":
     assert told.stdout == "done\n", told.stderr
 
 
+def test_all_of_arrow_takes_memory_from_one_pool_in_a_worker() -> None:
+    program = (
+        "import batch_scorer.execution.clusters.one_pool, batch_scorer.execution.clusters.preload\n"
+        "import pyarrow as pa\n"
+        "print(pa.default_memory_pool().backend_name)\n"
+        "pa.BufferOutputStream().write(b'x' * 1_000_000)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (told.stdout, told.stderr) == ("jemalloc\n", "")
+
+
 def _scored(keys: tuple[int, int] | None, n_scored: int = 2) -> Any:
     return SimpleNamespace(
         keys=keys, rows=SimpleNamespace(n_scored=n_scored), files=[SimpleNamespace(name="a")]

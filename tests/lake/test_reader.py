@@ -257,3 +257,31 @@ def peak_bytes_while_reading(root: Path, n_rows: int) -> int:
 def test_a_row_group_four_times_as_large_takes_no_more_memory(tmp_path: Path) -> None:
     small, large = (peak_bytes_while_reading(tmp_path, n_rows) for n_rows in (200_000, 800_000))
     assert large < 1.1 * small
+
+
+def test_columns_whose_pages_are_small_are_not_kept_until_their_row_group_ends(tmp_path: Path) -> None:
+    n_rows = 2_000_000
+    hours = {f"h{i}": np.random.default_rng(i).integers(0, 200, n_rows) for i in range(4)}
+    content = pa.table({"ride_id": np.arange(n_rows), **hours})
+    file = put(
+        tmp_path, "a.parquet", content, row_group_size=n_rows, data_page_size=4_000, compression="none"
+    )
+    features = tuple(spec(name, "int64") for name in hours)
+    wanted = read_spec(tmp_path, features=features, carried=(), max_batch_rows=100_000)
+    held, before = [], pa.total_allocated_bytes()
+    for batch in read_chunk(chunk_of(tmp_path, file), wanted):
+        assert batch.features.column("h3").to_numpy().sum() == hours["h3"][batch.first_row :][:100_000].sum()
+        held.append(pa.total_allocated_bytes() - before)
+    assert len(held) == 20
+    assert max(held[10:]) - held[1] < 500_000  # of 8 MB that they take in the file
+
+
+@pytest.mark.parametrize(
+    "shape", [{"data_page_size": 100}, {"use_dictionary": False}, {"row_group_size": 70_000}]
+)
+def test_every_value_is_read_whatever_its_pages_look_like(tmp_path: Path, shape: dict[str, Any]) -> None:
+    content = table(rides(200_000))
+    file = put(tmp_path, "a.parquet", content, **shape)
+    batches = read(tmp_path, file, max_batch_rows=30_000)
+    found = pa.concat_tables([batch.carried for batch in batches])
+    assert found.equals(content.select(found.column_names).cast(found.schema))

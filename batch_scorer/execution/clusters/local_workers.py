@@ -43,6 +43,7 @@ _SETTINGS: Mapping[str, Any] = {
 # What the fork server imports, in this order.
 _PRELOADED = (
     "batch_scorer.execution.clusters.apart",
+    "batch_scorer.execution.clusters.one_pool",
     "batch_scorer.models.scipy_start",
     "batch_scorer.execution.clusters.preload",
 )

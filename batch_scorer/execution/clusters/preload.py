@@ -5,7 +5,6 @@ It may import and never read: Arrow starts threads at its first read, and thread
 
 import distributed.nanny
 import pandas
-import pyarrow as pa
 import pyarrow.parquet
 import sklearn.compose
 import sklearn.linear_model
@@ -16,9 +15,5 @@ import batch_scorer.execution.chunk
 import batch_scorer.execution.clusters.task
 import batch_scorer.execution.clusters.worker_logs
 from batch_scorer.core import collector
-
-if "jemalloc" in pa.supported_memory_backends():
-    # It gives back what a batch no longer needs; the default pool keeps a tenth of a worker's peak more.
-    pa.set_memory_pool(pa.jemalloc_memory_pool())
 
 collector.stays()  # and its pages are shared: a search in a worker would write to them

@@ -30,8 +30,10 @@ from batch_scorer.lake.arrow_types import parse_arrow_type
 from batch_scorer.lake.reading.casts import Origin, cast_column
 from batch_scorer.lake.reading.filters import row_mask
 from batch_scorer.lake.reading.footers import column_ranges, footer_of
+from batch_scorer.lake.reading.page_sizes import refuse_too_large_pages
 from batch_scorer.lake.reading.row_sizes import coded_texts, declared_row_size, pieces, refuse_too_wide
 from batch_scorer.lake.reading.schema import carried_types, check_features
+from batch_scorer.lake.reading.streamed import Streamed
 from batch_scorer.lake.storage.failures import as_input_error, damaged
 from batch_scorer.lake.storage.roots import storage_for
 from batch_scorer.lake.storage.storage import LakeStorage, check_still, check_unmoved
@@ -84,7 +86,7 @@ def read_chunk(chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None = None) 
     batch that reaches the limit. leave_out: asked once for each batch, before a value is cast: a row that is
     set aside may have no key, or a number that the model cannot take.
     Raises: FileUnreadable, InputMoved, ColumnMissing, ColumnTypeMismatch, LossyCast, RowsTooWide,
-    StoreUnavailable.
+    PagesTooLarge, StoreUnavailable.
     """
     storage = storage_for(spec.root, spec.stores)
     where = chunk.file.path
@@ -95,8 +97,11 @@ def read_chunk(chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None = None) 
             metadata = pq.read_metadata(opened)
             footer = footer_of(metadata, where=where)
             _check_columns(chunk.file, footer, spec)
+            for index in chunk.row_groups:
+                refuse_too_large_pages(opened, metadata, index, _needed(spec), spec, where)
+            streamed = Streamed(opened)
             with pq.ParquetFile(
-                opened,
+                streamed,
                 metadata=metadata,
                 read_dictionary=_coded(metadata, footer, spec),
                 pre_buffer=False,
@@ -104,15 +109,22 @@ def read_chunk(chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None = None) 
                 page_checksum_verification=True,
                 arrow_extensions_enabled=False,
             ) as file:
-                announce = partial(_announce, storage, opened, metadata, _needed(spec))
+                announce = partial(_announce, storage, opened, streamed, metadata, _needed(spec))
                 yield from _batches(file, footer, chunk, spec, leave_out, announce)
     check_still(storage, spec.root, chunk.file)
 
 
 def _announce(
-    storage: LakeStorage, file: BinaryIO, metadata: pq.FileMetaData, columns: Sequence[str], row_group: int
+    storage: LakeStorage,
+    file: BinaryIO,
+    streamed: Streamed,
+    metadata: pq.FileMetaData,
+    columns: Sequence[str],
+    row_group: int,
 ) -> None:
-    storage.will_need(file, column_ranges(metadata, row_group, columns))
+    ranges = tuple(column_ranges(metadata, row_group, columns))
+    storage.will_need(file, ranges)
+    streamed.stream(ranges)
 
 
 def _batches(

@@ -31,7 +31,7 @@ def declared_row_size(group: pq.RowGroupMetaData, columns: Sequence[str]) -> Row
     """
     wanted = set(columns)
     sizes = dict.fromkeys(columns, 0.0)
-    for chunk in _chunks(group):
+    for chunk in column_chunks(group):
         name = chunk.path_in_schema.split(".", 1)[0]
         if name not in wanted:
             name = chunk.path_in_schema  # a name with a dot in it
@@ -50,7 +50,7 @@ def coded_texts(metadata: pq.FileMetaData, names: Sequence[str]) -> list[str]:
     group = metadata.row_group(0)
     return [
         chunk.path_in_schema
-        for chunk in _chunks(group)
+        for chunk in column_chunks(group)
         if chunk.path_in_schema in names
         and chunk.has_dictionary_page
         and chunk.total_uncompressed_size < _CODED_BYTES * group.num_rows
@@ -84,12 +84,13 @@ def refuse_too_wide(row: RowSize, n_rows: int, memory_bytes: int | None, where: 
         f'a row takes {row.n_bytes:,.0f} bytes decoded, of which column "{row.widest}" '
         f"{row.by_column[row.widest]:,.0f}",
         where=where,
-        fix=f"set compute.memory_per_worker to {_round_up(needed)} or more, or leave that column out of "
+        fix=f"set compute.memory_per_worker to {round_up(needed)} or more, or leave that column out of "
         "output.keep_columns and the suites",
     )
 
 
-def _chunks(group: pq.RowGroupMetaData) -> Iterator[pq.ColumnChunkMetaData]:
+def column_chunks(group: pq.RowGroupMetaData) -> Iterator[pq.ColumnChunkMetaData]:
+    """Of every column, in the file's order."""
     return (group.column(position) for position in range(group.num_columns))
 
 
@@ -120,5 +121,6 @@ def _of_codes(values: pa.DictionaryArray) -> float:
     return float(n_bytes + len(values) * _OFFSET_BYTES)
 
 
-def _round_up(n_bytes: int) -> str:
+def round_up(n_bytes: int) -> str:
+    """As a job file has it."""
     return f"{-(-n_bytes // 100_000_000) / 10:g}GB"

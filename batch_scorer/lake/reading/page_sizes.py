@@ -1,0 +1,92 @@
+"""What the pages of a row group take while they are decoded: of every column one at a time, and whole.
+
+No footer tells how large pages are; the first three numbers of a page's own header do.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+import pyarrow.parquet as pq
+
+from batch_scorer.core.batches import bytes_needed, rows_per_batch
+from batch_scorer.core.chunks import ReadSpec
+from batch_scorer.core.errors import PagesTooLarge
+from batch_scorer.lake.reading.row_sizes import column_chunks, declared_row_size, round_up
+
+_HEAD_BYTES = 32
+_INT_FIELD = 0x15  # of Thrift's compact protocol: the field after the last one, a 32 bit integer
+
+
+def refuse_too_large_pages(
+    file: BinaryIO,
+    metadata: pq.FileMetaData,
+    row_group: int,
+    columns: Sequence[str],
+    spec: ReadSpec,
+    path: str,
+) -> None:
+    """The file is looked into only where all columns together, each in one page, would not fit a worker.
+
+    Rows too wide for it in pages of any size are not our matter. path: of the file, for messages.
+    Raises: PagesTooLarge, OSError.
+    """
+    group = metadata.row_group(row_group)
+    row = declared_row_size(group, columns)
+    n_rows = min(rows_per_batch(row, spec.max_batch_rows), group.num_rows)
+    free = (spec.memory_bytes or sys.maxsize) - bytes_needed(row, n_rows)
+    chunks = [chunk for chunk in column_chunks(group) if chunk.path_in_schema.split(".", 1)[0] in columns]
+    if not 0 <= free < sum(chunk.total_uncompressed_size + chunk.total_compressed_size for chunk in chunks):
+        return
+    pages = {chunk.path_in_schema: page_bytes(file, chunk) for chunk in chunks}
+    n_bytes = sum(pages.values())
+    beyond = n_bytes - round(row.n_bytes * n_rows)  # a batch, as it is read, is counted already
+    if beyond <= free:
+        return
+    largest = max(pages, key=lambda name: pages[name])
+    needed = bytes_needed(row, n_rows) + beyond
+    raise PagesTooLarge(
+        f"{group.num_rows:,} rows lie in pages that are decoded whole: about {n_bytes:,} bytes at a "
+        f'time, of which column "{largest}" {pages[largest]:,}; a worker would need {needed:,}, and '
+        f"compute.memory_per_worker is {spec.memory_bytes:,}",
+        where=f"{path}, row group {row_group}",
+        fix="write the file again with pages of about 1 MB (the usual size of most writers) or with row "
+        f"groups of about a million rows, or set compute.memory_per_worker to {round_up(needed)} or more",
+    )
+
+
+def page_bytes(file: BinaryIO, chunk: pq.ColumnChunkMetaData) -> int:
+    """Of its dictionary and its first page of data, as they lie in the file and decompressed.
+
+    0 for what is no page: the reader will say what is wrong with it.
+    """
+    starts = {chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset}
+    return sum(_declared(file, start) for start in starts)
+
+
+def _declared(file: BinaryIO, start: int) -> int:
+    if start < 0:
+        return 0
+    file.seek(start)
+    numbers = list(_leading_integers(file.read(_HEAD_BYTES)))
+    if len(numbers) < 3:
+        return 0
+    _kind, decompressed, compressed = numbers[:3]
+    return max(decompressed, 0) + max(compressed, 0)
+
+
+def _leading_integers(head: bytes) -> Iterator[int]:
+    """The first fields, as long as they are integers: zigzag, seven bits a byte, lowest first."""
+    at = 0
+    while at < len(head) and head[at] == _INT_FIELD:
+        value = shift = 0
+        for byte in head[at + 1 :]:
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        at += 1
+        yield (value >> 1) ^ -(value & 1)
