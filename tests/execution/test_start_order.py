@@ -22,6 +22,7 @@ from batch_scorer.execution import settle
 from batch_scorer.execution.clusters import head_start, local_workers
 from batch_scorer.execution.clusters.protocol import Done
 from batch_scorer.execution.clusters.starting import StartingCluster
+from batch_scorer.lake.storage.state_files import StateOnDisk
 from tests.conftest import TaxiProject
 
 _HEAVY = ("pandas", "pyarrow", "numpy", "sklearn", "dask", "distributed", "skops", "great_expectations")
@@ -295,12 +296,14 @@ def _scored(keys: tuple[int, int] | None, n_scored: int = 2) -> Any:
 
 
 def test_keys_apart_are_unique_without_a_look_at_the_files_and_others_are_looked_at(tmp_path: Path) -> None:
-    parts: Any = SimpleNamespace(job=SimpleNamespace(input=SimpleNamespace(key=("ride_id",))))
+    parts: Any = SimpleNamespace(
+        job=SimpleNamespace(input=SimpleNamespace(key=("ride_id",))), long=StateOnDisk(tmp_path)
+    )
 
     def why(*chunks: Any) -> str | None:
         work: Any = SimpleNamespace(
             chunks=chunks,
-            prepared=SimpleNamespace(files=tmp_path / "gone"),
+            prepared=SimpleNamespace(attempt="gone"),
             rows=SimpleNamespace(n_scored=2 * len(chunks)),
         )
         return settle._duplicates(parts, work)
