@@ -9,13 +9,14 @@ import logging
 import queue
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from batch_scorer.core import collector
 from batch_scorer.core.chunks import ChunkFailed, ChunkOutcome, ChunkTask
 from batch_scorer.core.errors import ClusterUnavailable, ClusterUnfit, WorkerDied
+from batch_scorer.core.partitions import Partition
 from batch_scorer.execution.clusters import deaths
 from batch_scorer.execution.clusters.bundles import members
 from batch_scorer.execution.clusters.local_workers import LocalWorkers, start_local_workers
@@ -80,6 +81,7 @@ class DaskCluster:
         self._has_lost_work = False
         self._pace = Pace()
         self._doubled_at = time.monotonic()
+        self._suspects: set[tuple[Partition, int]] = set()
         self._n_own_threads = 0 if fleet else sum(client.nthreads().values())
         collector.has_started()  # a driver that has workers imports nothing heavy any more
 
@@ -100,7 +102,7 @@ class DaskCluster:
     def next_done(self, timeout_s: float) -> Done | None:
         self._look()
         if self._lost:
-            return self._lost.popleft()
+            return self._noted(self._lost.popleft())
         try:
             key = self._finished.get(timeout=timeout_s)
         except queue.Empty:
@@ -123,7 +125,7 @@ class DaskCluster:
             self._out.pop(out.twin).future.release()
         if done.surprise is None:
             self._pace.took(time.monotonic() - out.sent_at, _n_rows(out.task))
-        return replace(done, was_doubled=out.twin is not None)
+        return self._noted(replace(done, was_doubled=out.twin is not None))
 
     def close(self) -> None:
         """Whatever the other side does: what is left of a cluster must not hide how the run ended."""
@@ -164,15 +166,26 @@ class DaskCluster:
             self._take_back(held, deaths.silent)
         self._double_late(fleet)
 
+    def _noted(self, done: Done) -> Done:
+        if _may_have_killed(done):
+            self._suspects.update(_keys(done.task))
+        return done
+
     def _double_late(self, fleet: Fleet) -> None:
-        """Late chunks go to workers that have nothing to do as well; who is back first counts."""
+        """Late chunks go to workers that have nothing to do as well; who is back first counts.
+
+        But never one that may have killed its worker: it must be alone, for two of it may be too much for a
+        machine that has room for one.
+        """
         now = time.monotonic()
         if len(self._out) >= self.slots or now - self._doubled_at < _DOUBLE_S:
             return
         late = [
             key
             for key, out in self._out.items()
-            if out.twin is None and self._pace.is_late(now - out.sent_at, _n_rows(out.task))
+            if out.twin is None
+            and self._suspects.isdisjoint(_keys(out.task))
+            and self._pace.is_late(now - out.sent_at, _n_rows(out.task))
         ]
         if not late:
             return
@@ -271,7 +284,16 @@ def _may_pass(done: Done) -> bool:
     """What became of one try need not become of another."""
     if isinstance(done.outcome, ChunkFailed):
         return done.outcome.error.retryable
-    return isinstance(done.surprise, WorkerDied)
+    return _may_have_killed(done)
+
+
+def _may_have_killed(done: Done) -> bool:
+    """Its worker died, or had not enough memory for it: from now on it is a suspect."""
+    return isinstance(done.surprise, WorkerDied | MemoryError)
+
+
+def _keys(task: ChunkTask) -> Iterator[tuple[Partition, int]]:
+    return ((member.chunk.partition, member.chunk.index) for member in members(task))
 
 
 def _n_rows(task: ChunkTask) -> int:
