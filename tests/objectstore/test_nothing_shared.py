@@ -22,7 +22,7 @@ import pytest
 from tests import taxi
 from tests.conftest import TaxiProject
 from tests.dask_processes import DaskProcesses, wait_for
-from tests.execution.dirty import FARE_RULE, expectation, rules_by_ride, soil, write_suite
+from tests.execution.dirty import FARE_RULE, PAID, expectation, rules_by_ride, soil, write_suite
 from tests.objectstore.fixtures import Bucket, environment_of
 from tests.objectstore.projects import upload
 from tests.objectstore.proxy import Fault, Kind
@@ -400,3 +400,46 @@ def test_what_needs_all_rows_of_a_partition_is_read_back_from_the_store(
         assert "not evaluated" not in stored.ok("show", "taxi_tips/2024-01-01", "--validation").stdout
         assert sum(len(day) for day in stored.published().values()) == n_rows
     assert stored.bucket.keys("state/staging") == []
+
+
+def test_rows_set_aside_in_a_store_are_released_and_come_back_with_a_rollback(
+    make_stored: MakeStored, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stored = make_stored("delta", 1)
+    day, release = "2024-01-01", ("quarantine", "release", "taxi_tips/2024-01-01", "--reason")
+    frame = stored.frames[day]
+    aside = rules_by_ride(frame)
+    stored.ok("run", "taxi_tips", "--cluster", "inline")
+    assert stored.set_aside(day) == aside
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another machine"))
+    stored.ok(*release, "shells are money now", "--rule", PAID)
+    stored.ok("run", "taxi_tips", "--cluster", "inline")
+    others = {ride: [rule for rule in rules if rule != PAID] for ride, rules in aside.items()}
+    others = {ride: rules for ride, rules in others.items() if rules}
+    assert stored.set_aside(day) == others
+    assert set(stored.published()[day].ride_id) == set(frame.ride_id) - others.keys()
+    stored.ok("verify", "taxi_tips", "--deep", "--rescore", "100")
+    stored.ok("rollback", "taxi_tips", "--partition", day, "--reason", "as it was")
+    assert stored.set_aside(day) == aside
+    assert set(stored.published()[day].ride_id) == set(frame.ride_id) - aside.keys()
+    pinned = stored.cli(*release, "all of it")
+    assert (pinned.code, "is pinned" in pinned.stderr) == (2, True)
+    stored.ok("unpin", "taxi_tips", "--partition", day)
+    stored.ok(*release, "all of it")
+    stored.ok("run", "taxi_tips", "--cluster", "inline")
+    assert set(stored.published()[day].ride_id) == set(frame.ride_id)
+    stored.ok("verify", "taxi_tips", "--deep", "--rescore", "100")
+    stored.ok("gc", "taxi_tips", "--older-than", "0d")
+    assert stored.bucket.keys("state/quarantine") == []
+    assert stored.bucket.keys("state/staging") == []
+
+
+def test_what_a_release_could_not_replace_is_not_released(make_stored: MakeStored) -> None:
+    """Else it would be due in every run, and fail."""
+    stored = make_stored("parquet", 1)
+    stored.ok("run", "taxi_tips", "--cluster", "inline")
+    for more in ((), ("--dry-run",)):
+        refused = stored.cli("quarantine", "release", "taxi_tips/2024-01-01", "--reason", "shells", *more)
+        assert (refused.code, "cannot be replaced unseen" in refused.stderr) == (1, True), refused.stderr
+    assert stored.ok("run", "taxi_tips", "--cluster", "inline").stderr == ""
+    stored.assert_whole()

@@ -15,15 +15,10 @@ def check_place(parts: JobParts, partition: Partition, current: VisibleGeneratio
     Raises: OutputUnwritable (the sink replaces nothing), OutputOccupied (nothing of ours was published here,
     yet something is there), DamageFound (what is there is not the generation that the ledger calls current).
     """
+    if current is not None:
+        check_replaceable(parts, partition)
     visible = parts.sink.visible(partition)
     where = parts.places.published(partition)
-    if current is not None and not parts.sink.can_replace:
-        raise OutputUnwritable(
-            f"{partition} is published, and plain Parquet in an object store cannot be replaced unseen",
-            where=where,
-            fix="use output.format: delta, with an output.path of its own; or output.overwrite: in_place, if "
-            "readers can do without a partition for a while",
-        )
     if visible is None:
         return
     if current is None:
@@ -37,4 +32,15 @@ def check_place(parts: JobParts, partition: Partition, current: VisibleGeneratio
             f"the files of {partition} are not generation {current.number}, its current one",
             where=where,
             fix="see who changed them; move the directory away to have the partition scored anew",
+        )
+
+
+def check_replaceable(parts: JobParts, partition: Partition) -> None:
+    """Of one that is published. Raises: OutputUnwritable (the sink replaces nothing)."""
+    if not parts.sink.can_replace:
+        raise OutputUnwritable(
+            f"{partition} is published, and plain Parquet in an object store cannot be replaced unseen",
+            where=parts.places.published(partition),
+            fix="use output.format: delta, with an output.path of its own; or output.overwrite: in_place, if "
+            "readers can do without a partition for a while",
         )

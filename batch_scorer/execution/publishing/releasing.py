@@ -19,6 +19,7 @@ from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.auditing.quarantine import blocked_by_quarantine, chosen_rule, named
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing.leases import at_work
+from batch_scorer.execution.publishing.place import check_replaceable
 from batch_scorer.execution.publishing.recovery import take_settled_or_refuse
 from batch_scorer.execution.survey import hashed
 
@@ -47,7 +48,8 @@ class _Source:
 def choose(parts: JobParts, partition: str, rule: str | None, why: str) -> Release:
     """What a release would record; reads only.
 
-    Raises: UsageError: nothing is set aside, no such rule, the input changed since, or a pin is in the way.
+    Raises: UsageError: nothing is set aside, no such rule, the input changed since, or a pin is in the way;
+    OutputUnwritable: it is published, and could not be replaced.
     """
     record = named(parts, partition)
     current = record.current
@@ -59,6 +61,8 @@ def choose(parts: JobParts, partition: str, rule: str | None, why: str) -> Relea
             f"--partition {shlex.quote(record.partition.label)}",
         )
     source = _source(parts, record)
+    if current is not None:  # else every run would try to, and fail, and nobody could take the waiver back
+        check_replaceable(parts, record.partition)
     older = [each.waived for each in record.waivers if each.input_fingerprint == source.input_fingerprint]
     waived = {rule for each in older for rule in each.rules}
     if not source.by_rule and not waived:
