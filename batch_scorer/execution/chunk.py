@@ -34,6 +34,7 @@ from batch_scorer.core.chunks import (
 )
 from batch_scorer.core.errors import BatchScorerError, ScoringError
 from batch_scorer.core.faults import FaultPoint, fault_point
+from batch_scorer.execution.clusters.scratch import own_directory
 from batch_scorer.execution.setting_aside import AsideRows
 from batch_scorer.lake.reading.reader import Batch, read_chunk
 from batch_scorer.lake.staging.key_order import KeyOrder
@@ -62,7 +63,7 @@ def score_chunk(task: ChunkTask) -> ChunkScored | ChunkChecked | ChunkFailed:
 
 def _check(task: ChunkTask, clock: _Clock) -> ChunkChecked:
     n_read = 0
-    with working_at(task.output) as place:
+    with working_at(task.output, own_directory()) as place:
         suites = _suites(task, place.output)
         for batch in clock.drawn_from(
             read_chunk(task.chunk, replace(task.read, features=(), carried=(), key=()))
@@ -97,7 +98,7 @@ def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
         model = load_model(task.model)
         scorer = scorer_for(model, task.method, task.compiled)
     with (
-        working_at(task.output) as place,
+        working_at(task.output, own_directory()) as place,
         StagedWriter(place.output, task.chunk.index) as writer,
         AsideWriter(place.output, task.chunk.index, task.chunk.file.path) as quarantine,
     ):

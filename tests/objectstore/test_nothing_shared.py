@@ -52,10 +52,10 @@ class Apart:
     hidden: Path
     _of: dict[Path, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def add_worker(self) -> None:
-        """Its scratch, its temporary files and its working directory are its own."""
-        own = Path(tempfile.mkdtemp(dir=self.home, prefix="worker-"))
-        (own / "tmp").mkdir()
+    def add_worker(self, own: Path | None = None) -> None:
+        """Its scratch, its temporary files and its working directory are its own. own: of one that died."""
+        own = own or Path(tempfile.mkdtemp(dir=self.home, prefix="worker-"))
+        (own / "tmp").mkdir(exist_ok=True)
         env = {name: text for name, text in environment_of("").items() if name != "AWS_ENDPOINT_URL"}
         env |= {"TMPDIR": str(own / "tmp"), "HOME": str(own), "XDG_STATE_HOME": str(own / "state")}
         prefix = ("unshare", "-m", "sh", "-c", f'mount -t tmpfs tmpfs "{self.hidden}" && exec "$@"', "sh")
@@ -70,18 +70,20 @@ class Apart:
     def address(self) -> str:
         return self.processes.address
 
-    def kill_one_at_work(self) -> None:
-        """The process of a worker that has files of its own at the moment."""
-        busy = next(path.parents[1] for path in self.home.glob("worker-*/tmp/batch-scorer-*"))
+    def kill_one_at_work(self) -> Path:
+        """The process of a worker that has files of its own at the moment. Returns: its directory."""
+        busy = self.home / self.left_over()[0].relative_to(self.home).parts[0]
         process = self._of[busy]
         process.kill()
         process.wait()
         self.processes.workers.remove(process)
-        shutil.rmtree(busy)  # with its disk, for that is what happens to a machine
+        return busy
 
     def left_over(self) -> list[Path]:
-        """What tries at chunks left in the workers' temporary directories."""
-        return list(self.home.glob("worker-*/tmp/batch-scorer-*"))
+        """What tries at chunks left, or are at work at, on the workers' disks."""
+        assert not list(self.home.glob("worker-*/tmp/batch-scorer-*"))  # which nobody would look through
+        found = self.home.glob("worker-*/dask-scratch-space/worker-*/batch-scorer-*")
+        return [path for path in found if path.name != "batch-scorer-code"]
 
 
 @pytest.fixture(scope="module")
@@ -334,12 +336,14 @@ def test_a_worker_that_is_killed_while_it_hands_in_costs_its_chunk_and_nothing_e
     run = Background(stored, apart.address)
     with run:
         stored.bucket.proxy.wait_for_held()
-        apart.kill_one_at_work()
-        apart.add_worker()
+        killed = apart.kill_one_at_work()
+        assert killed in {path.parents[2] for path in apart.left_over()}
+        apart.add_worker(killed)
         stored.bucket.proxy.let_go()
         ended = run.wait()
     assert ended.code == 0, ended.stderr
     stored.assert_whole()
+    assert apart.left_over() == []  # what the dead had there, too
 
 
 @pytest.mark.parametrize("format", ["delta", "parquet"])

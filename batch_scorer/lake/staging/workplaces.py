@@ -42,17 +42,19 @@ class Workplace(Protocol):
 
 
 @contextmanager
-def working_at(output: OutputSpec) -> Iterator[Workplace]:
+def working_at(output: OutputSpec, above: str | None = None) -> Iterator[Workplace]:
     """What was not handed in is gone afterwards, where that is not the attempt's own directory.
 
+    above: where a temporary directory is made, if there is to be one; None: where the system has them.
     Raises: ConfigInvalid, DiskFull, OutputUnwritable.
     """
     if not is_object_url(output.staging):
         yield _OnDisk(output)
         return
     store, prefix = store_at(output.staging, output.stores)
-    with writing(tempfile.gettempdir()):
-        place = tempfile.TemporaryDirectory(prefix="batch-scorer-")
+    above = above or tempfile.gettempdir()
+    with writing(above):
+        place = tempfile.TemporaryDirectory(prefix="batch-scorer-", dir=above)
     with place as here:
         with writing(here):
             for part in (FILES, SPILLS, QUARANTINE):
