@@ -227,16 +227,11 @@ class WaiverLog(Protocol):
     def record_waiver(self, waiver: Waiver, token: str) -> None:
         """Raises: LeaseLost."""
 
-    def waivers(self, job: str, partition: Partition) -> tuple[Waiver, ...]:
-        """Of any input that the partition ever had, oldest first."""
-
 
 class OutputColumnsLog(Protocol):
     """(name, Arrow type) of a job's output, in order, as readers know it."""
 
     def output_columns(self, job: str) -> tuple[tuple[str, str], ...] | None: ...
-
-    def record_output_columns(self, job: str, columns: tuple[tuple[str, str], ...], run_id: str) -> None: ...
 
 
 class Ledger(

@@ -261,10 +261,6 @@ class SqlLedger:
             lease_rows.check(connection, waiver.job, waiver.partition, token)
             waiver_rows.write(connection, waiver)
 
-    def waivers(self, job: str, partition: Partition) -> tuple[Waiver, ...]:
-        with self._database.reading() as connection:
-            return waiver_rows.find(connection, job, partition)
-
     def refresh_inputs(self, job: str, partition: Partition, files: Sequence[LakeFile]) -> None:
         with self._database.writing_soon() as connection:
             generation_rows.refresh_inputs(connection, job, partition, files)
@@ -272,7 +268,3 @@ class SqlLedger:
     def output_columns(self, job: str) -> tuple[tuple[str, str], ...] | None:
         with self._database.reading() as connection:
             return run_rows.columns_of(connection, job)
-
-    def record_output_columns(self, job: str, columns: tuple[tuple[str, str], ...], run_id: str) -> None:
-        with self._database.writing_soon() as connection:
-            run_rows.record_columns(connection, job, columns, run_id)

@@ -156,11 +156,13 @@ def begin(ledger: Ledger, generation: GenerationRecord) -> None:
     ledger.begin_publishes([generation], TOKEN)
 
 
-def publish(ledger: Ledger, number: int = 1, **changes: Any) -> GenerationRecord:
-    """Begin and finish; the generation as the ledger should give it back."""
+def publish(
+    ledger: Ledger, number: int = 1, *, columns: tuple[tuple[str, str], ...] | None = None, **changes: Any
+) -> GenerationRecord:
+    """Begin and finish; the generation as the ledger should give it back. columns: see `finish_publish`."""
     generation = make_generation(number, **changes)
     begin(ledger, generation)
-    ledger.finish_publish(generation.job, generation.partition, number, NOW)
+    ledger.finish_publish(generation.job, generation.partition, number, NOW, columns)
     return replace(generation, state=GenerationState.PUBLISHED, published_at=NOW)
 
 

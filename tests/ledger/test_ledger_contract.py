@@ -342,18 +342,9 @@ def test_inputs_of_what_was_never_published_cannot_be_refreshed(ledger: Ledger) 
         ledger.refresh_inputs("tips", DAY, FILES)
 
 
-def test_output_columns_keep_their_order_and_the_run_they_are_from(ledger: Ledger) -> None:
-    assert ledger.output_columns("tips") is None
-    columns = (("ride_id", "int64"), ("a_score", "float64"))
-    ledger.record_output_columns("tips", columns, "01JQ8ZAAAA")
-    assert ledger.output_columns("tips") == columns
-    ledger.record_output_columns("tips", columns[::-1], "01JQ8ZAAAA")
-    assert ledger.output_columns("tips") == columns[::-1]
-    assert ledger.output_columns("fares") is None
-
-
 def test_the_end_of_a_publish_tells_the_columns_of_the_output_with_it(ledger: Ledger) -> None:
-    columns = (("ride_id", "int64"), ("a_score", "float64"))
+    assert ledger.output_columns("tips") is None
+    columns = (("ride_id", "int64"), ("a_score", "float64"))  # in this order
     begin(ledger, make_generation(1))
     ledger.finish_publish("tips", DAY, 1, NOW, columns)
     assert ledger.output_columns("tips") == columns
@@ -363,6 +354,7 @@ def test_the_end_of_a_publish_tells_the_columns_of_the_output_with_it(ledger: Le
     begin(ledger, make_generation(3))
     ledger.finish_publish("tips", DAY, 3, NOW, columns[::-1])
     assert ledger.output_columns("tips") == columns[::-1]
+    assert ledger.output_columns("fares") is None
 
 
 def test_what_is_known_of_a_partition_when_work_begins_is_what_its_parts_say(ledger: Ledger) -> None:
@@ -376,8 +368,7 @@ def test_what_is_known_of_a_partition_when_work_begins_is_what_its_parts_say(led
         columns=None,
     )
     assert ledger.footing("tips", DAY) == nothing
-    ledger.record_output_columns("tips", (("ride_id", "int64"),), "01JQ8ZAAAA")
-    first = publish(ledger, 1, manifest_sha256="aa" * 32)
+    first = publish(ledger, 1, manifest_sha256="aa" * 32, columns=(("ride_id", "int64"),))
     waiver = make_waiver()
     ledger.record_waiver(waiver, TOKEN)
     ledger.open_generation(make_opening(2), TOKEN)
@@ -415,10 +406,10 @@ def test_waivers_come_back_as_they_were_given_oldest_first(ledger: Ledger) -> No
     first, second = make_waiver(), make_waiver(after_generation=2, input_fingerprint="other")
     for waiver in (first, second):
         ledger.record_waiver(waiver, TOKEN)
-    assert ledger.waivers("tips", DAY) == (first, second)
+    assert ledger.footing("tips", DAY).waivers == (first, second)
     assert ledger.partition_records("tips")[DAY].waivers == (first, second)
-    assert ledger.waivers("tips", TWIN) == ()
-    assert ledger.waivers("fares", DAY) == ()
+    assert ledger.footing("tips", TWIN).waivers == ()
+    assert ledger.footing("fares", DAY).waivers == ()
 
 
 def test_a_waiver_of_a_partition_that_was_only_blocked_comes_with_its_record(ledger: Ledger) -> None:
@@ -433,7 +424,7 @@ def test_a_waiver_of_a_partition_that_was_only_blocked_comes_with_its_record(led
 def test_a_waiver_needs_the_partitions_lease(ledger: Ledger) -> None:
     with pytest.raises(LeaseLost):
         ledger.record_waiver(make_waiver(), TOKEN)
-    assert ledger.waivers("tips", DAY) == ()
+    assert ledger.footing("tips", DAY).waivers == ()
 
 
 def finish(ledger: Ledger, run_id: str, **ended: Any) -> None:

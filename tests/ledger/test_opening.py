@@ -260,7 +260,7 @@ def test_a_ledger_of_version_1_is_brought_up_to_date_with_what_it_holds(path: Pa
     assert current.input_fingerprint == generation.input_fingerprint
     assert ledger.leases("tips") == ()
     assert publish(ledger, 2, pin=Pin(by="ana", at=NOW, why="good")).pinned
-    assert ledger.waivers("tips", DAY) == ()
+    assert ledger.footing("tips", DAY).waivers == ()
     ledger.close()
 
 

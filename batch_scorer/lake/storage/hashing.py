@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from io import FileIO
-from pathlib import Path
 from typing import BinaryIO
 
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.lake.storage.failures import as_input_error
 from batch_scorer.lake.storage.storage import LakeStorage, check_still
-
-
-def sha256_of_file(path: Path | str) -> str:
-    """Hex digest of a local file's bytes. Raises: OSError."""
-    with open(path, "rb", buffering=0) as file:
-        return sha256_of_open(file)
 
 
 def sha256_of_input(storage: LakeStorage, root: str, file: LakeFile) -> str:
@@ -34,7 +26,7 @@ def sha256_of_input(storage: LakeStorage, root: str, file: LakeFile) -> str:
     return digest
 
 
-def sha256_of_open(file: BinaryIO | FileIO) -> str:
+def sha256_of_open(file: BinaryIO) -> str:
     """From where it stands to its end. Raises: OSError."""
     digest = hashlib.sha256()
     while block := file.read(1 << 20):
