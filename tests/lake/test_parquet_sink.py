@@ -261,7 +261,7 @@ def test_probing_leaves_nothing_and_never_looks_into_the_table(tmp_path: Path) -
     predictions = tmp_path / "predictions"
     predictions.mkdir(mode=0o500)
     before = predictions.stat().st_mtime_ns
-    assert ParquetSink(predictions, tmp_path / "replaced").guarantee in Guarantee
+    assert ParquetSink(predictions, Replaced(StateOnDisk(tmp_path), "replaced")).guarantee in Guarantee
     assert predictions.stat().st_mtime_ns == before
     assert os.listdir(tmp_path) == ["predictions"]
 

@@ -25,7 +25,7 @@ class Lake:
 
     storage: LakeStorage
     root: str
-    write: Callable[[str, bytes], None]
+    write: Callable[[str, bytes], object]
 
 
 @pytest.fixture(params=["local", "objects"])

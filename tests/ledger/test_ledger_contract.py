@@ -377,7 +377,12 @@ def test_what_is_known_of_a_partition_when_work_begins_is_what_its_parts_say(led
     known = ledger.footing("tips", DAY)
     assert known == replace(
         nothing,
-        current=VisibleGeneration(number=1, run_id=first.run_id, output_names=first.output_names),
+        current=VisibleGeneration(
+            number=1,
+            run_id=first.run_id,
+            output_names=first.output_names,
+            n_quarantined=first.rows.n_quarantined,
+        ),
         end=ChainEnd(last_number=2, manifest_sha256="aa" * 32),
         half_published=True,
         opening=make_opening(2),
@@ -396,7 +401,12 @@ def test_what_readers_saw_of_a_partition_is_told_newest_first(ledger: Ledger) ->
     publish(ledger, 4, partition=TWIN)
     begin(ledger, make_generation(5))
     assert ledger.published("tips", DAY) == tuple(
-        VisibleGeneration(number=each.number, run_id=each.run_id, output_names=each.output_names)
+        VisibleGeneration(
+            number=each.number,
+            run_id=each.run_id,
+            output_names=each.output_names,
+            n_quarantined=each.rows.n_quarantined,
+        )
         for each in reversed(published)
     )
 

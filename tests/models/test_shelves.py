@@ -30,7 +30,7 @@ class Standing:
 
     registry: FileRegistry
     again: Callable[[], FileRegistry]
-    write: Callable[[str, bytes], None]
+    write: Callable[[str, bytes], object]
     remove: Callable[[str], None]
 
 

@@ -154,7 +154,7 @@ class Stored:
         whole = table if isinstance(table, pd.DataFrame) else table.to_pandas()
         whole["ride_date"] = whole.ride_date.astype(str)
         return {
-            day: frame.sort_values("ride_id", ignore_index=True)[["ride_id", "score", "big_tip"]]
+            str(day): frame.sort_values("ride_id", ignore_index=True)[["ride_id", "score", "big_tip"]]
             for day, frame in whole.groupby("ride_date")
         }
 

@@ -67,7 +67,7 @@ class Keeping:
     """A state, and how to write into it behind its back."""
 
     files: KeptFiles
-    write: Callable[[str, bytes], None]
+    write: Callable[[str, bytes], object]
 
     @property
     def manifests(self) -> ManifestStore:
