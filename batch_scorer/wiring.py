@@ -39,8 +39,9 @@ from batch_scorer.lake.storage.roots import storage_for
 from batch_scorer.lake.storage.state_files import StateFiles, StateOnDisk
 from batch_scorer.lake.storage.storage import LakeStorage
 from batch_scorer.lake.storage.stored_files import StoredFiles
-from batch_scorer.ledger.ledger import Ledger, open_ledger, open_ledger_for_reading
+from batch_scorer.ledger.ledger import Ledger
 from batch_scorer.ledger.manifests import ManifestStore
+from batch_scorer.ledger.opening import open_ledger, open_ledger_for_reading
 from batch_scorer.ledger.shared import SharedLedger
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.registry.opening import shelf_at

@@ -151,7 +151,7 @@ def _show_holder(settings: Settings, each: Any, *, dry_run: bool) -> None:
 def cancel(settings: Settings, run: str, dry_run: bool) -> None:
     """Ask a run to stop, wherever it runs; what it published stays."""
     from batch_scorer.execution.publishing import mending
-    from batch_scorer.ledger.ledger import open_ledger
+    from batch_scorer.ledger.opening import open_ledger
 
     shared, found = find_run(settings, run)
     holder = mending.cancellable(shared.ledger, found)

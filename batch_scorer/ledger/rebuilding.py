@@ -19,7 +19,7 @@ from batch_scorer.core.records import (
 from batch_scorer.core.waivers import Waived, Waiver
 from batch_scorer.ledger import generation_rows, run_rows, waiver_rows
 from batch_scorer.ledger.database import connect
-from batch_scorer.ledger.ledger import open_ledger
+from batch_scorer.ledger.opening import open_ledger
 from batch_scorer.ledger.schema import generations, runs
 
 

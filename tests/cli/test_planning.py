@@ -129,7 +129,7 @@ def test_explain_tells_earlier_tries_and_who_holds_a_partition(
 ) -> None:
     from batch_scorer.core.partitions import Partition
     from batch_scorer.execution.publishing.leases import at_work
-    from batch_scorer.ledger.ledger import open_ledger
+    from batch_scorer.ledger.opening import open_ledger
 
     project = make_project(1, validate={"volume": {"min_rows": 9999}}, **INLINE)
     assert project.cli("run", "taxi_tips").code == 4

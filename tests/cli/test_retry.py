@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from batch_scorer.core.records import RunRecord, RunState
-from batch_scorer.ledger.ledger import open_ledger
+from batch_scorer.ledger.opening import open_ledger
 from tests import taxi
 from tests.conftest import TaxiProject
 

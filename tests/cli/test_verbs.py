@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from batch_scorer.core.chunks import ChunkCost
-from batch_scorer.ledger.ledger import open_ledger
+from batch_scorer.ledger.opening import open_ledger
 from batch_scorer.models.scoring import loader
 from tests import taxi
 from tests.conftest import TaxiProject

@@ -18,7 +18,8 @@ from batch_scorer.core.leases import Holder
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.processes import ProcessIdentity, this_process
 from batch_scorer.core.records import GenerationState
-from batch_scorer.ledger.ledger import Ledger, open_ledger
+from batch_scorer.ledger.ledger import Ledger
+from batch_scorer.ledger.opening import open_ledger
 from tests import taxi
 from tests.conftest import TaxiProject
 from tests.faults.conftest import start

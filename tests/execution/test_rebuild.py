@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from batch_scorer.ledger.ledger import open_ledger
+from batch_scorer.ledger.opening import open_ledger
 from tests import taxi
 from tests.conftest import TaxiProject
 

@@ -16,7 +16,7 @@ import pytest
 
 from batch_scorer.core.partitions import Partition
 from batch_scorer.execution.publishing.leases import Taken, at_work
-from batch_scorer.ledger.ledger import open_ledger
+from batch_scorer.ledger.opening import open_ledger
 from tests import taxi
 from tests.conftest import TaxiProject
 

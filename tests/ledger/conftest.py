@@ -26,7 +26,8 @@ from batch_scorer.core.records import (
     RunState,
 )
 from batch_scorer.core.waivers import Waived, Waiver
-from batch_scorer.ledger.ledger import Ledger, open_ledger
+from batch_scorer.ledger.ledger import Ledger
+from batch_scorer.ledger.opening import open_ledger
 
 NOW = dt.datetime(2024, 4, 10, 4, 30, 12, 345678, tzinfo=dt.UTC)
 DAY = Partition(names=("ds",), values=(dt.date(2024, 4, 9),))

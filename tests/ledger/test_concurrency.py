@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from batch_scorer.ledger.ledger import open_ledger
+from batch_scorer.ledger.opening import open_ledger
 
 WRITER = """
 import sys
 from tests.ledger.conftest import make_attempt, make_run
-from batch_scorer.ledger.ledger import open_ledger
+from batch_scorer.ledger.opening import open_ledger
 
 path, name, n_rows = sys.argv[1], sys.argv[2], int(sys.argv[3])
 ledger = open_ledger(path)

@@ -9,7 +9,7 @@ import pytest
 from batch_scorer.core.errors import ConfigInvalid
 from batch_scorer.ledger import disks
 from batch_scorer.ledger.disks import file_system_of
-from batch_scorer.ledger.ledger import open_ledger, open_ledger_for_reading
+from batch_scorer.ledger.opening import open_ledger, open_ledger_for_reading
 from tests.ledger.conftest import make_run
 
 MOUNTS = r"""22 27 0:21 / /proc rw,relatime - proc proc rw

@@ -20,8 +20,8 @@ from batch_scorer.core.plans import ModelChoice
 from batch_scorer.core.processes import this_process
 from batch_scorer.core.records import Pin
 from batch_scorer.ledger.database import connect
-from batch_scorer.ledger.ledger import open_ledger, open_ledger_for_reading
 from batch_scorer.ledger.migrations import STEPS, bring_up_to_date, newest_version, version_of
+from batch_scorer.ledger.opening import open_ledger, open_ledger_for_reading
 from tests.ledger.conftest import DAY, NOW, make_attempt, make_holder, make_run, publish
 
 
@@ -221,7 +221,7 @@ def test_a_reader_never_passes_over_a_log_it_cannot_read(path: Path, read_only: 
 
 def test_the_ledger_loads_no_data_library() -> None:
     program = (
-        "import sys, batch_scorer.ledger.ledger;"
+        "import sys, batch_scorer.ledger.opening;"
         "roots = {name.partition('.')[0] for name in sys.modules};"
         "print(sorted(roots & {'pandas','pyarrow','numpy','dask','sklearn','click','pydantic'}))"
     )

@@ -25,7 +25,8 @@ from batch_scorer.core.errors import (
 from batch_scorer.ledger import postgresql
 from batch_scorer.ledger.database import Database, connect
 from batch_scorer.ledger.engines import begun
-from batch_scorer.ledger.ledger import Ledger, open_ledger, open_ledger_for_reading
+from batch_scorer.ledger.ledger import Ledger
+from batch_scorer.ledger.opening import open_ledger, open_ledger_for_reading
 from tests.ledger.conftest import DAY, NOW, TOKEN, enter, make_attempt, make_generation, make_run
 from tests.postgresql import PASSWORD, USER, Server, free_port
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from batch_scorer.ledger.ledger import Ledger, open_ledger
+from batch_scorer.ledger.ledger import Ledger
+from batch_scorer.ledger.opening import open_ledger
 from tests.ledger.conftest import DAY, make_attempt, make_run, publish
 
 _ASKED: dict[str, Callable[[Ledger], object]] = {
