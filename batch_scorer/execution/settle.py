@@ -27,8 +27,9 @@ from batch_scorer.execution.gates import volume_warnings, warnings_of, why_block
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.prepare import Prepared
 from batch_scorer.execution.publishing.leases import Leases
+from batch_scorer.execution.publishing.manifests import store_verdict
 from batch_scorer.execution.publishing.openings import take_staging
-from batch_scorer.execution.publishing.publish import Staged, begin, show, stage, staged_files, store_verdict
+from batch_scorer.execution.publishing.publish import Staged, begin, show, stage, staged_files
 from batch_scorer.execution.publishing.recovery import settle
 from batch_scorer.execution.work import PartitionWork
 from batch_scorer.lake.sinks.sink import holds

@@ -9,7 +9,7 @@ share its fsyncs; each becomes visible alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,15 +22,14 @@ from batch_scorer.core.holdings import SUCCESS_MARKER
 from batch_scorer.core.lakefiles import PartitionFiles
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Plan
-from batch_scorer.core.records import GenerationRecord, GenerationState, Ingredients, Manifest, Pin
-from batch_scorer.core.validation import NONE_ASIDE, OnFail, SetAside, SuiteVerdict
+from batch_scorer.core.records import GenerationRecord, Manifest, Pin
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.prepare import Prepared, moved
 from batch_scorer.execution.publishing import quarantined
+from batch_scorer.execution.publishing.manifests import manifest_of, record_of
 from batch_scorer.execution.publishing.place import check_place
 from batch_scorer.lake.sinks.sink import Kept, Publication
 from batch_scorer.lake.storage.state_files import StagedDirectory
-from batch_scorer.planning.plan import ingredients_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +66,7 @@ def stage(
     Raises: InputMoved, OutputError, DamageFound.
     """
     check_input_unmoved(parts, prepared)
-    manifest = _manifest(
+    manifest = manifest_of(
         parts, plan, prepared, chunks, verdicts, run_id=run_id, rows=rows, pin=pin, warnings=warnings
     )
     return stage_manifest(parts, manifest, prepared.footing.current, staging=prepared.opening.staging)
@@ -88,12 +87,12 @@ def stage_manifest(
     if manifest.restores is None:  # else a rollback has given them their place
         quarantined.place(parts, manifest, f"{attempt}/{QUARANTINE}")
     fault_point(FaultPoint.QUARANTINE_PLACED)
-    publication = publication_of(parts, _record(manifest, ""), staging, manifest, current)
+    publication = publication_of(parts, record_of(manifest, ""), staging, manifest, current)
     if parts.job.output.success_marker:
         with writing(publication.staged.where):
             publication.staged.mark(SUCCESS_MARKER)
     fault_point(FaultPoint.BEFORE_MANIFEST)
-    record = _record(manifest, parts.manifests.stage(manifest, attempt))
+    record = record_of(manifest, parts.manifests.stage(manifest, attempt))
     fault_point(FaultPoint.AFTER_MANIFEST)
     return Staged(manifest=manifest, record=record, attempt=attempt, publication=publication)
 
@@ -210,37 +209,6 @@ def check_input_unmoved(parts: JobParts, prepared: Prepared) -> None:
         raise moved(prepared.found, ", ".join(changed[:3]))
 
 
-def store_verdict(
-    parts: JobParts,
-    prepared: Prepared,
-    verdict: SuiteVerdict,
-    run_id: str,
-    set_aside: Mapping[str, SetAside] | None,
-    names: NewNames,
-) -> Mapping[str, Any]:
-    """Keep GX's own result as a file, durable once `names` are synced, and a line about it for the manifest
-    and the ledger.
-
-    set_aside: by input suite; told of those that set rows aside, zero rows included. None: not counted.
-    """
-    file = parts.validations.write(parts.job.name, prepared.partition.path, run_id, verdict, names)
-    found = None
-    if set_aside is not None and verdict.on_fail is OnFail.QUARANTINE and verdict.stage == "input":
-        found = set_aside.get(verdict.suite, NONE_ASIDE)
-    return {
-        "suite": verdict.suite,
-        "stage": verdict.stage,
-        "on_fail": str(verdict.on_fail),
-        "fingerprint": verdict.fingerprint,
-        "success": verdict.success,
-        "not_evaluated": verdict.not_evaluated,
-        "failed": [failure.summary for failure in verdict.failed],
-        "file": file,
-        "seconds": round(verdict.seconds, 3),
-        **({} if found is None else {"set_aside": asdict(found)}),
-    }
-
-
 def forget_old_generations(parts: JobParts, current: Manifest, *, has_replaced: bool) -> None:
     """Keep the newest `output.keep_generations` replaced ones of a partition, and the rows they set aside.
 
@@ -273,66 +241,3 @@ def _check_accounting(manifest: Manifest) -> None:
                 where=manifest.partition.path,
                 fix="nothing was published; please report this as a bug",
             )
-
-
-def _manifest(
-    parts: JobParts,
-    plan: Plan,
-    prepared: Prepared,
-    chunks: Sequence[ChunkScored],
-    verdicts: tuple[Mapping[str, Any], ...],
-    *,
-    run_id: str,
-    rows: Accounting,
-    pin: Pin | None,
-    warnings: Sequence[str],
-) -> Manifest:
-    names: dict[str, None] = {}
-    for footer in prepared.entry.footers:
-        names.update(dict.fromkeys(name for name, _ in footer.columns))
-    opening, model = prepared.opening, plan.model_of(prepared.entry)
-    return Manifest(
-        job=parts.job.name,
-        partition=prepared.partition,
-        generation=opening.number,
-        run_id=opening.run_id,
-        published_run_id=None if opening.run_id == run_id else run_id,
-        ingredients=Ingredients(**asdict(ingredients_for(plan, model, prepared.found))),
-        input_fingerprint=prepared.input_fingerprint,
-        inputs=prepared.found.files,
-        outputs=tuple(file for chunk in chunks for file in chunk.files),
-        columns=prepared.columns,
-        input_columns=tuple(names),
-        rows=rows,
-        model_alias=model.alias,
-        model_manifest_sha256=model.manifest_sha256,
-        model_signed_by=model.signed_by,
-        verdicts=verdicts,
-        code_version=parts.code_version,
-        environment=dict(parts.environment),
-        created_at=datetime.now(UTC),
-        previous_sha256=opening.previous_sha256,
-        guarantee=str(parts.sink.guarantee),
-        warnings=tuple(warnings),
-        pin=pin,
-        quarantine=tuple(file for chunk in chunks for file in chunk.aside),
-        waivers=prepared.waived,
-    )
-
-
-def _record(manifest: Manifest, manifest_sha256: str) -> GenerationRecord:
-    return GenerationRecord(
-        job=manifest.job,
-        partition=manifest.partition,
-        number=manifest.generation,
-        run_id=manifest.run_id,
-        state=GenerationState.PUBLISHING,
-        ingredients=manifest.ingredients,
-        inputs=manifest.inputs,
-        output_names=tuple(file.name for file in manifest.outputs),
-        rows=manifest.rows,
-        manifest_sha256=manifest_sha256,
-        created_at=manifest.created_at,
-        restores=manifest.restores,
-        pin=manifest.pin,
-    )
