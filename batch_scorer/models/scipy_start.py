@@ -18,6 +18,10 @@ class _AsWritten(dict[str, list[str]]):
         super().__init__(Notes=[])
         self._text = str(function.__doc__ or "")
 
+    def __missing__(self, section: str) -> list[str]:
+        """Of a SciPy that notes more than ours does."""
+        return self.setdefault(section, [])
+
     def __str__(self) -> str:
         return f"\n{self._text}"  # its first line is left for a signature
 
@@ -33,8 +37,9 @@ def _import_undocumented(decorators: Any) -> None:
 
 
 if "scipy.stats" not in sys.modules:
-    # A SciPy that works in another way is imported as it is, by whoever needs it.
-    with suppress(ImportError, AttributeError, KeyError, TypeError):
+    # A SciPy that works in another way, or not at all, is imported as it is, by whoever needs it: whatever it
+    # raised here, it has its parser back, and what it began is imported anew.
+    with suppress(Exception):
         from scipy._lib import _array_api
 
         _import_undocumented(_array_api)

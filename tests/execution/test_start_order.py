@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -287,6 +287,48 @@ def test_all_of_arrow_takes_memory_from_one_pool_in_a_worker() -> None:
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert (told.stdout, told.stderr) == ("jemalloc\n", "")
+
+
+def _one_pool(before: str, environment: Mapping[str, str]) -> tuple[str, str]:
+    """(stdout, stderr) of a process that imports it, then shows Arrow's pool and what it would pass on."""
+    program = f"""
+import os, sys
+{before}
+import batch_scorer.execution.clusters.one_pool
+import pyarrow as pa
+print("heard", file=sys.stderr)
+print(pa.default_memory_pool().backend_name, os.environ.get("ARROW_DEFAULT_MEMORY_POOL"))
+"""
+    given = {k: v for k, v in os.environ.items() if k != "ARROW_DEFAULT_MEMORY_POOL"} | environment
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=given
+    )
+    return told.stdout.strip(), told.stderr.strip()
+
+
+def test_what_a_models_code_starts_is_not_told_of_our_pool() -> None:
+    assert _one_pool("", {}) == ("jemalloc None", "heard")
+
+
+def test_a_pool_that_a_user_chose_stays() -> None:
+    assert _one_pool("", {"ARROW_DEFAULT_MEMORY_POOL": "system"}) == ("system system", "heard")
+
+
+def test_an_arrow_that_was_built_without_the_pool_says_nothing_and_takes_its_own() -> None:
+    """As such a build does: it complains to file 2 while it is imported."""
+    complains = """
+import importlib.abc
+class Complains(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "pyarrow":
+            os.write(2, b"Unsupported backend 'jemalloc'")
+sys.meta_path.insert(0, Complains())
+"""
+    assert _one_pool(complains, {}) == ("jemalloc None", "heard")
+
+
+def test_a_worker_without_stderr_starts_all_the_same() -> None:
+    assert _one_pool("os.close(2); sys.stderr = open(os.devnull, 'w')", {}) == ("jemalloc None", "")
 
 
 def _scored(keys: tuple[int, int] | None, n_scored: int = 2) -> Any:

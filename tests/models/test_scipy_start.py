@@ -58,3 +58,36 @@ _array_api._make_capabilities_note = note
 """
     assert _said(without_parser + _NAMES) == _said(_NAMES)
     assert _said(wants_more + _NAMES) == ["False", *_said(_NAMES)]
+
+
+def test_a_scipy_that_cannot_be_imported_half_way_is_imported_by_whoever_needs_it() -> None:
+    """Whatever it raised: nothing is left half imported, and nothing is said."""
+    breaks = """
+from scipy._lib import _array_api
+note, n_left = _array_api._make_capabilities_note, [40]
+def breaking(*given):
+    n_left[0] -= 1
+    if not n_left[0]:
+        raise RuntimeError("half way")
+    return note(*given)
+_array_api._make_capabilities_note = breaking
+import sys
+import batch_scorer.models.scipy_start
+print("scipy.stats" in sys.modules, n_left[0] <= 0)
+"""
+    assert _said(breaks + _NAMES) == ["False True", *_said(_NAMES)]
+
+
+def test_a_scipy_that_notes_more_than_ours_is_imported_without_it() -> None:
+    notes = """
+from scipy._lib import _array_api
+note = _array_api._make_capabilities_note
+def noting(*given):
+    _array_api.FunctionDoc(print)["Warnings"].append("odd")
+    return note(*given)
+_array_api._make_capabilities_note = noting
+import sys
+import batch_scorer.models.scipy_start
+print("scipy.stats" in sys.modules)
+"""
+    assert _said(notes + _NAMES) == ["True", *_said(_NAMES)]

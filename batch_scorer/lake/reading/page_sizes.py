@@ -6,15 +6,20 @@ No footer tells how large pages are; the first three numbers of a page's own hea
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO, NamedTuple
 
 import pyarrow.parquet as pq
 
 from batch_scorer.core.batches import bytes_needed, rows_per_batch
 from batch_scorer.core.chunks import ReadSpec
 from batch_scorer.core.errors import PagesTooLarge
-from batch_scorer.lake.reading.row_sizes import column_chunks, declared_row_size, round_up
+from batch_scorer.lake.reading.row_sizes import (
+    column_chunks,
+    column_of,
+    declared_row_size,
+    round_up,
+)
 
 _HEAD_BYTES = 32
 _INT_FIELD = 0x15  # of Thrift's compact protocol: the field after the last one, a 32 bit integer
@@ -37,11 +42,12 @@ def refuse_too_large_pages(
     row = declared_row_size(group, columns)
     n_rows = min(rows_per_batch(row, spec.max_batch_rows), group.num_rows)
     free = (spec.memory_bytes or sys.maxsize) - bytes_needed(row, n_rows)
-    chunks = [chunk for chunk in column_chunks(group) if chunk.path_in_schema.split(".", 1)[0] in columns]
-    if not 0 <= free < sum(chunk.total_uncompressed_size + chunk.total_compressed_size for chunk in chunks):
+    chunks = [chunk for chunk in column_chunks(group) if column_of(chunk, columns) in columns]
+    whole = [PageBytes(chunk.total_uncompressed_size, chunk.total_compressed_size) for chunk in chunks]
+    if not 0 <= free < _at_once(whole):
         return
     pages = {chunk.path_in_schema: page_bytes(file, chunk) for chunk in chunks}
-    n_bytes = sum(pages.values())
+    n_bytes = _at_once(pages.values())
     beyond = n_bytes - round(row.n_bytes * n_rows)  # a batch, as it is read, is counted already
     if beyond <= free:
         return
@@ -49,7 +55,7 @@ def refuse_too_large_pages(
     needed = bytes_needed(row, n_rows) + beyond
     raise PagesTooLarge(
         f"{group.num_rows:,} rows lie in pages that are decoded whole: about {n_bytes:,} bytes at a "
-        f'time, of which column "{largest}" {pages[largest]:,}; a worker would need {needed:,}, and '
+        f'time, of which column "{largest}" {pages[largest].decoded:,}; a worker would need {needed:,}, and '
         f"compute.memory_per_worker is {spec.memory_bytes:,}",
         where=f"{path}, row group {row_group}",
         fix="write the file again with pages of about 1 MB (the usual size of most writers) or with row "
@@ -57,24 +63,38 @@ def refuse_too_large_pages(
     )
 
 
-def page_bytes(file: BinaryIO, chunk: pq.ColumnChunkMetaData) -> int:
-    """Of its dictionary and its first page of data, as they lie in the file and decompressed.
+class PageBytes(NamedTuple):
+    """decoded: of a column's pages, kept until the next one's turn. stored: of the largest in the file."""
+
+    decoded: int
+    stored: int
+
+
+def _at_once(columns: Iterable[PageBytes]) -> int:
+    """A page of every column, and the one that is being decoded as it was read: by Python, and by Arrow."""
+    pages = list(columns)
+    return sum(page.decoded for page in pages) + 2 * max((page.stored for page in pages), default=0)
+
+
+def page_bytes(file: BinaryIO, chunk: pq.ColumnChunkMetaData) -> PageBytes:
+    """Of its dictionary and its first page of data.
 
     0 for what is no page: the reader will say what is wrong with it.
     """
     starts = {chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset}
-    return sum(_declared(file, start) for start in starts)
+    pages = [_declared(file, start) for start in starts]
+    return PageBytes(sum(page.decoded for page in pages), max(page.stored for page in pages))
 
 
-def _declared(file: BinaryIO, start: int) -> int:
-    if start < 0:
-        return 0
-    file.seek(start)
-    numbers = list(_leading_integers(file.read(_HEAD_BYTES)))
+def _declared(file: BinaryIO, start: int) -> PageBytes:
+    numbers: list[int] = []
+    if start >= 0:
+        file.seek(start)
+        numbers = list(_leading_integers(file.read(_HEAD_BYTES)))
     if len(numbers) < 3:
-        return 0
+        return PageBytes(0, 0)
     _kind, decompressed, compressed = numbers[:3]
-    return max(decompressed, 0) + max(compressed, 0)
+    return PageBytes(max(decompressed, 0), max(compressed, 0))
 
 
 def _leading_integers(head: bytes) -> Iterator[int]:

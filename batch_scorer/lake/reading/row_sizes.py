@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,9 +32,7 @@ def declared_row_size(group: pq.RowGroupMetaData, columns: Sequence[str]) -> Row
     wanted = set(columns)
     sizes = dict.fromkeys(columns, 0.0)
     for chunk in column_chunks(group):
-        name = chunk.path_in_schema.split(".", 1)[0]
-        if name not in wanted:
-            name = chunk.path_in_schema  # a name with a dot in it
+        name = column_of(chunk, wanted)
         if name in wanted:
             sizes[name] += _decoded_bytes(chunk) / max(group.num_rows, 1)
     return RowSize(by_column=sizes)
@@ -92,6 +90,13 @@ def refuse_too_wide(row: RowSize, n_rows: int, memory_bytes: int | None, where: 
 def column_chunks(group: pq.RowGroupMetaData) -> Iterator[pq.ColumnChunkMetaData]:
     """Of every column, in the file's order."""
     return (group.column(position) for position in range(group.num_columns))
+
+
+def column_of(chunk: pq.ColumnChunkMetaData, wanted: Collection[str]) -> str:
+    """The name of the column that it is, or is a part of."""
+    path: str = chunk.path_in_schema
+    name = path.split(".", 1)[0]
+    return name if name in wanted else path  # a name with a dot in it
 
 
 def _decoded_bytes(chunk: pq.ColumnChunkMetaData) -> int:
