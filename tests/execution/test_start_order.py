@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -289,7 +289,7 @@ def test_all_of_arrow_takes_memory_from_one_pool_in_a_worker() -> None:
     assert (told.stdout, told.stderr) == ("jemalloc\n", "")
 
 
-def _one_pool(before: str, environment: Mapping[str, str]) -> tuple[str, str]:
+def _one_pool(before: str, environment: dict[str, str]) -> tuple[str, str]:
     """(stdout, stderr) of a process that imports it, then shows Arrow's pool and what it would pass on."""
     program = f"""
 import os, sys

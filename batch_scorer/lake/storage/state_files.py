@@ -10,6 +10,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -65,9 +66,10 @@ class StateFiles(Protocol):
         """An empty file. Raises: OSError."""
 
     def remove(self, directory: str, *, but: str | None = None) -> int:
-        """All that is in a directory, but for the directory in it of that name.
+        """All that is in a directory, but for the directory in it of that name. What a disk does not let go
+        of stays as junk.
 
-        Returns: bytes freed by files directly in it. Raises: OSError.
+        Returns: bytes freed by files directly in it.
         """
 
     def remove_files(self, directory: str, names: Sequence[str]) -> None:
@@ -167,7 +169,7 @@ class StateOnDisk:
         (self.root / path).touch()
 
     def remove(self, directory: str, *, but: str | None = None) -> int:
-        """A directory in it that cannot be removed stays as junk."""
+        """What cannot be removed stays as junk."""
         place, n_bytes = self.root / directory, 0
         if not place.is_dir():
             return 0
@@ -177,9 +179,10 @@ class StateOnDisk:
                     if each.name != but:
                         shutil.rmtree(each.path, ignore_errors=True)
                     continue
-                seen = each.stat(follow_symlinks=False)
-                n_bytes += seen.st_size if seen.st_nlink == 1 else 0  # else somebody else has these bytes
-                Path(each.path).unlink()
+                with suppress(OSError):
+                    seen = each.stat(follow_symlinks=False)
+                    Path(each.path).unlink()
+                    n_bytes += seen.st_size if seen.st_nlink == 1 else 0  # else somebody else has these bytes
         remove_empty(place, below=self.root.joinpath(*Path(directory).parts[:2]))
         return n_bytes
 
