@@ -1,9 +1,9 @@
-"""The memory of a worker, and of the driver, as ONE partition grows: it should not.
+"""The memory of a worker as ONE partition grows: it should not.
 
     python scripts/benchmarks/memory.py --rows 1000000,10000000,50000000 --work DIR
 
 Every cell is a whole run in a process of its own: one local worker, a suite with a unique key, a published
-partition. The worker's peak is the one that the run recorded, the driver's is the system's. Between two
+partition. The peak is the one that the run recorded. Between two
 sizes only the number of row groups (or their size) differs: the rows are the same million again and again,
 with keys of their own.
 """
@@ -16,7 +16,6 @@ import os
 import platform
 import subprocess
 import sys
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,24 +25,16 @@ MAKER = Path(__file__).with_name("memory_lake.py")
 MB = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Peaks:
-    """Resident bytes at most, of one process."""
-
-    worker: int
-    driver: int
-
-
 def main() -> None:
     options = _options()
     sizes = [int(size) for size in options.rows.split(",")]
-    print(_heading(options), "", _header(sizes), "|---" * (2 * len(sizes) + 2) + "|", sep="\n")
+    print(_heading(options), "", _header(sizes), "|---" * (len(sizes) + 2) + "|", sep="\n")
     for name in options.layouts.split(","):
         peaks = []
         for n_rows in sizes:
             project = options.work / "memory"
             _make(project, n_rows, name, options.model)
-            peaks.append(_peaks(project))
+            peaks.append(_peak(project))
         print(_row(name, peaks), flush=True)
 
 
@@ -65,18 +56,17 @@ def _make(project: Path, n_rows: int, layout: str, model: str) -> None:
     )
 
 
-def _peaks(project: Path) -> Peaks:
+def _peak(project: Path) -> int:
+    """Resident bytes of the worker, at most."""
     command = [BATCH_SCORER, "-p", project, "-q", "run", "memory", "--cluster", "local", "--workers", "1"]
-    process = subprocess.Popen([str(part) for part in command], env={**os.environ, **ONE_THREAD})
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"the run exited with {process.returncode}")
+    run = subprocess.run([str(part) for part in command], env={**os.environ, **ONE_THREAD}, check=False)
+    if run.returncode:
+        sys.exit(f"the run exited with {run.returncode}")
     shown = subprocess.run(
         [BATCH_SCORER, "-p", project, "--json", "show", "last"], capture_output=True, text=True, check=True
     )
-    cost = json.loads(shown.stdout.splitlines()[0])["cost"]
-    return Peaks(worker=cost["peak_bytes"], driver=usage.ru_maxrss * 1024)
+    n_bytes: int = json.loads(shown.stdout.splitlines()[0])["cost"]["peak_bytes"]
+    return n_bytes
 
 
 def _heading(options: argparse.Namespace) -> str:
@@ -87,14 +77,13 @@ def _heading(options: argparse.Namespace) -> str:
 
 
 def _header(sizes: list[int]) -> str:
-    cells = [f"worker, {size / MB:g} M rows | driver, {size / MB:g} M rows" for size in sizes]
-    return f"| layout | {' | '.join(cells)} | worker, largest / smallest |"
+    cells = [f"{size / MB:g} M rows" for size in sizes]
+    return f"| layout | {' | '.join(cells)} | largest / smallest |"
 
 
-def _row(name: str, peaks: list[Peaks]) -> str:
-    cells = [f"{peak.worker / MB:.0f} MB | {peak.driver / MB:.0f} MB" for peak in peaks]
-    workers = [peak.worker for peak in peaks]
-    return f"| {name} | {' | '.join(cells)} | {max(workers) / min(workers):.2f}× |"
+def _row(name: str, peaks: list[int]) -> str:
+    cells = [f"{peak / MB:.0f} MB" for peak in peaks]
+    return f"| {name} | {' | '.join(cells)} | {max(peaks) / min(peaks):.2f}× |"
 
 
 if __name__ == "__main__":
