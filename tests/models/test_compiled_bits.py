@@ -12,13 +12,16 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 
 from batch_scorer.core.models import Method, Signature, Takes
 from batch_scorer.models.scoring.compiled.comparing import same_bits
 from batch_scorer.models.scoring.compiled.compiling import compile_pipeline
+from batch_scorer.models.scoring.compiled.finals import forests
 from batch_scorer.models.scoring.compiled.finals.boosted import Boosted
 from batch_scorer.models.scoring.compiled.finals.forests import InOrder
 from batch_scorer.models.scoring.compiled.finals.linear import Linear
@@ -113,6 +116,26 @@ def test_the_fast_way_is_taken_and_gives_the_same_bits(preparation: str, final: 
         assert isinstance(plan.final, kind)
         frame = pipelines.frame(2500, seed=9, unseen=0.02)
         assert expect_the_same(plan, frame, [1200], encoded=True) == 2
+
+
+@pytest.mark.parametrize(("n_trees", "n_leading"), [(10, 2), (100, 5), (300, 5)])
+@pytest.mark.parametrize("most_keys", [forests._MOST_KEYS, 40])
+def test_a_forest_of_any_size_is_asked_in_the_order_of_its_first_leaves(
+    n_trees: int, n_leading: int, most_keys: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forests, "_MOST_KEYS", most_keys)
+    frame, target = _numbers()
+    forest = RandomForestClassifier(n_trees, max_depth=3, random_state=0)
+    plan = _whole(make_pipeline(SimpleImputer(), forest).fit(frame, target), frame)
+    final = plan.final
+    assert isinstance(final, InOrder)
+    features = frame.to_numpy(np.float32)
+    order = final._order(features)
+    assert sorted(order) == list(range(len(frame)))
+    trees = final.estimator.estimators_[: n_leading if most_keys > 40 else 1]
+    ways = [tuple(tree.tree_.apply(features[[row]])[0] for tree in trees) for row in order]
+    assert ways == sorted(ways)
+    assert expect_the_same(plan, frame, [200], encoded=False) == 2
 
 
 def _whole(estimator: Any, frame: pd.DataFrame, takes: Takes = Takes.FRAME) -> CompiledPipeline:

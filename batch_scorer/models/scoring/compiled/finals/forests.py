@@ -32,7 +32,10 @@ _KNOWN = (
     RandomForestRegressor,
 )
 _METHODS = (Method.PREDICT, Method.PREDICT_PROBA, Method.DECISION_FUNCTION)
-_N_LEADING = 2  # trees whose leaves give the order
+# Trees whose leaves give the order: more put more rows beside their like, and each is asked once more.
+_FEWEST_LEADING, _MOST_LEADING = 2, 5
+_ONE_IN = 20
+_MOST_KEYS = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,16 @@ class InOrder:
         return result
 
     def _order(self, features: np.ndarray) -> np.ndarray:
-        """(n_rows,): by the leaf of the first tree; where that is the same, of the second."""
-        trees = [tree.tree_ for tree in np.ravel(self.estimator.estimators_)[:_N_LEADING]]
-        key = np.zeros(len(features), dtype=np.int64)
-        for tree in trees:
-            key = key * tree.node_count + tree.apply(features)
-        return np.argsort(key)
+        """(n_rows,): by the leaf of the first tree; where that is the same, of the second; and so on."""
+        trees = [tree.tree_ for tree in np.ravel(self.estimator.estimators_)]
+        n_leading = min(_MOST_LEADING, max(_FEWEST_LEADING, len(trees) // _ONE_IN))
+        keys, n_keys = np.zeros(len(features), dtype=np.int64), 1
+        for tree in trees[:n_leading]:
+            n_keys *= tree.node_count
+            if n_keys > _MOST_KEYS:
+                break
+            keys = keys * tree.node_count + tree.apply(features)
+        return np.argsort(keys)
 
 
 def in_order(estimator: Any, method: Method) -> InOrder | None:
