@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import tracemalloc
 from pathlib import Path
@@ -22,7 +23,7 @@ from batch_scorer.core.errors import (
 from batch_scorer.core.expressions.trees import Comparison, Expression, Literal, Name, NullTest
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.lake.reading.reader import Batch, read_chunk
-from tests.lake.lakes import chunk_of, put, spec
+from tests.lake.lakes import chunk_of, footer, put, spec
 
 FEATURES = (spec("fare", "float64"), spec("hour", "int64", nullable=False), spec("company", "string"))
 CARRIED = (("ride_id", "int64"), ("started_at", "timestamp[us]"), ("company", "string"))
@@ -285,3 +286,22 @@ def test_every_value_is_read_whatever_its_pages_look_like(tmp_path: Path, shape:
     batches = read(tmp_path, file, max_batch_rows=30_000)
     found = pa.concat_tables([batch.carried for batch in batches])
     assert found.equals(content.select(found.column_names).cast(found.schema))
+
+
+def test_no_footer_waits_for_the_garbage_collector(tmp_path: Path) -> None:
+    """One of a file with many row groups takes megabytes, and every chunk of the file reads it."""
+    file = put(tmp_path, "a.parquet", table(rides()), row_group_size=50)
+    read(tmp_path, file)
+    gc.collect()
+    gc.disable()
+    try:
+        before = _footers()
+        footer(tmp_path, file)
+        read(tmp_path, file)
+        assert _footers() == before
+    finally:
+        gc.enable()
+
+
+def _footers() -> int:
+    return sum(isinstance(each, pq.FileMetaData) for each in gc.get_objects())

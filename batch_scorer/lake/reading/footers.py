@@ -22,6 +22,7 @@ __all__ = [
     "arrow_type_name",
     "column_ranges",
     "footer_of",
+    "metadata_of",
     "parse_arrow_type",
     "read_footer",
 ]
@@ -45,21 +46,30 @@ def read_footer(
         opened, _ = storage.open(root, file.path)
         with opened:
             try:
-                metadata = pq.read_metadata(opened)
+                metadata, schema = metadata_of(opened)
             except (pa.ArrowException, OSError) as error:
                 if isinstance(error, OSError) and error.errno is not None:
                     raise
                 raise _no_footer(opened, file.path, str(error)) from error
     except OSError as error:
         raise as_input_error(error, where=file.path) from error
-    footer = footer_of(metadata, where=file.path)
+    footer = footer_of(metadata, schema, where=file.path)
     _refuse_bombs(footer, file, max_row_group_bytes)
     return footer
 
 
-def footer_of(metadata: pq.FileMetaData, *, where: str) -> Footer:
+def metadata_of(opened: BinaryIO) -> tuple[pq.FileMetaData, pa.Schema]:
+    """What Arrow knows of a file. Raises: pa.ArrowException, OSError.
+
+    Never by `metadata.schema`: the two would hold each other, and a footer of thousands of column chunks be
+    kept until somebody looks for garbage.
+    """
+    with pq.ParquetFile(opened, pre_buffer=False, arrow_extensions_enabled=False) as file:
+        return file.metadata, file.schema_arrow
+
+
+def footer_of(metadata: pq.FileMetaData, schema: pa.Schema, *, where: str) -> Footer:
     """A Parquet footer in our own words. Raises: FileUnreadable, when it contradicts itself."""
-    schema = metadata.schema.to_arrow_schema()
     twice = [name for name, count in Counter(schema.names).items() if count > 1]
     if twice:
         raise damaged(where, f'it has more than one column named "{twice[0]}"')

@@ -29,7 +29,7 @@ from batch_scorer.core.lakefiles import Footer, LakeFile
 from batch_scorer.lake.arrow_types import parse_arrow_type
 from batch_scorer.lake.reading.casts import Origin, cast_column
 from batch_scorer.lake.reading.filters import row_mask
-from batch_scorer.lake.reading.footers import column_ranges, footer_of
+from batch_scorer.lake.reading.footers import column_ranges, footer_of, metadata_of
 from batch_scorer.lake.reading.page_sizes import refuse_too_large_pages
 from batch_scorer.lake.reading.row_sizes import coded_texts, declared_row_size, pieces, refuse_too_wide
 from batch_scorer.lake.reading.schema import carried_types, check_features
@@ -94,8 +94,8 @@ def read_chunk(chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None = None) 
         opened, stamp = storage.open(spec.root, where)
         with opened:
             check_unmoved(stamp, chunk.file)
-            metadata = pq.read_metadata(opened)
-            footer = footer_of(metadata, where=where)
+            metadata, schema = metadata_of(opened)
+            footer = footer_of(metadata, schema, where=where)
             _check_columns(chunk.file, footer, spec)
             for index in chunk.row_groups:
                 refuse_too_large_pages(opened, metadata, index, _needed(spec), spec, where)
