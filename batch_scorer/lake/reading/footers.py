@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from batch_scorer.core.errors import FileUnreadable
 from batch_scorer.core.lakefiles import Footer, LakeFile, RowGroup
 from batch_scorer.lake.arrow_types import arrow_type_name, parse_arrow_type
-from batch_scorer.lake.reading.row_sizes import PHYSICAL_WIDTHS
+from batch_scorer.lake.reading.row_sizes import PHYSICAL_WIDTHS, chunks_of, column_chunks
 from batch_scorer.lake.storage.failures import as_input_error, damaged
 from batch_scorer.lake.storage.storage import LakeStorage
 
@@ -84,20 +84,17 @@ def column_ranges(
     metadata: pq.FileMetaData, row_group: int, columns: Collection[str]
 ) -> Iterator[tuple[int, int]]:
     """(start, end) of the bytes of some columns of a row group, as far as the footer can be believed."""
-    group = metadata.row_group(row_group)
-    for index in range(group.num_columns):
-        chunk = group.column(index)
-        path = chunk.path_in_schema  # of a nested column: with what is below it
-        if path in columns or any(path.startswith(f"{name}.") for name in columns):
-            start = min(chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset)
-            if start >= 0 and chunk.total_compressed_size > 0:
-                yield start, start + chunk.total_compressed_size
+    for _, chunk in chunks_of(metadata.row_group(row_group), columns):
+        start = min(chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset)
+        if start >= 0 and chunk.total_compressed_size > 0:
+            yield start, start + chunk.total_compressed_size
 
 
 def _row_group(group: pq.RowGroupMetaData) -> RowGroup:
     """n_bytes: the declared size, or what its fixed-width values need: run lengths hide billions of rows."""
-    columns = (group.column(i) for i in range(group.num_columns))
-    decoded = sum(column.num_values * PHYSICAL_WIDTHS.get(column.physical_type, 4) for column in columns)
+    decoded = sum(
+        column.num_values * PHYSICAL_WIDTHS.get(column.physical_type, 4) for column in column_chunks(group)
+    )
     return RowGroup(n_rows=group.num_rows, n_bytes=max(group.total_byte_size, decoded))
 
 

@@ -15,8 +15,7 @@ from batch_scorer.core.batches import bytes_needed, rows_per_batch
 from batch_scorer.core.chunks import ReadSpec
 from batch_scorer.core.errors import PagesTooLarge
 from batch_scorer.lake.reading.row_sizes import (
-    column_chunks,
-    column_of,
+    chunks_of,
     declared_row_size,
     round_up,
 )
@@ -42,7 +41,7 @@ def refuse_too_large_pages(
     row = declared_row_size(group, columns)
     n_rows = min(rows_per_batch(row, spec.max_batch_rows), group.num_rows)
     free = (spec.memory_bytes or sys.maxsize) - bytes_needed(row, n_rows)
-    chunks = [chunk for chunk in column_chunks(group) if column_of(chunk, columns) in columns]
+    chunks = [chunk for _, chunk in chunks_of(group, columns)]
     whole = [PageBytes(chunk.total_uncompressed_size, chunk.total_compressed_size) for chunk in chunks]
     if not 0 <= free < _at_once(whole):
         return

@@ -97,8 +97,9 @@ def read_chunk(chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None = None) 
             metadata, schema = metadata_of(opened)
             footer = footer_of(metadata, schema, where=where)
             _check_columns(chunk.file, footer, spec)
+            needed = _needed(spec)
             for index in chunk.row_groups:
-                refuse_too_large_pages(opened, metadata, index, _needed(spec), spec, where)
+                refuse_too_large_pages(opened, metadata, index, needed, spec, where)
             streamed = Streamed(opened)
             with pq.ParquetFile(
                 streamed,
@@ -109,7 +110,7 @@ def read_chunk(chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None = None) 
                 page_checksum_verification=True,
                 arrow_extensions_enabled=False,
             ) as file:
-                announce = partial(_announce, storage, opened, streamed, metadata, _needed(spec))
+                announce = partial(_announce, storage, opened, streamed, metadata, needed)
                 yield from _batches(file, footer, chunk, spec, leave_out, announce)
     check_still(storage, spec.root, chunk.file)
 

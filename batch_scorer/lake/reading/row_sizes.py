@@ -29,12 +29,9 @@ def declared_row_size(group: pq.RowGroupMetaData, columns: Sequence[str]) -> Row
 
     What dictionaries expand to no footer tells: see `pieces`. A list counts with all of its elements.
     """
-    wanted = set(columns)
     sizes = dict.fromkeys(columns, 0.0)
-    for chunk in column_chunks(group):
-        name = column_of(chunk, wanted)
-        if name in wanted:
-            sizes[name] += _decoded_bytes(chunk) / max(group.num_rows, 1)
+    for name, chunk in chunks_of(group, sizes.keys()):
+        sizes[name] += _decoded_bytes(chunk) / max(group.num_rows, 1)
     return RowSize(by_column=sizes)
 
 
@@ -92,11 +89,24 @@ def column_chunks(group: pq.RowGroupMetaData) -> Iterator[pq.ColumnChunkMetaData
     return (group.column(position) for position in range(group.num_columns))
 
 
-def column_of(chunk: pq.ColumnChunkMetaData, wanted: Collection[str]) -> str:
-    """The name of the column that it is, or is a part of."""
-    path: str = chunk.path_in_schema
-    name = path.split(".", 1)[0]
-    return name if name in wanted else path  # a name with a dot in it
+def chunks_of(
+    group: pq.RowGroupMetaData, wanted: Collection[str]
+) -> Iterator[tuple[str, pq.ColumnChunkMetaData]]:
+    """Those that are, or are a part of, a column of that name, and its name."""
+    for chunk in column_chunks(group):
+        name = _column_of(chunk.path_in_schema, wanted)
+        if name is not None:
+            yield name, chunk
+
+
+def _column_of(path: str, wanted: Collection[str]) -> str | None:
+    """path: of a nested column with what is below it. A name may have a dot in it."""
+    first = path.split(".", 1)[0]
+    if first in wanted:
+        return first
+    if path in wanted:
+        return path
+    return next((name for name in wanted if path.startswith(f"{name}.")), None)
 
 
 def _decoded_bytes(chunk: pq.ColumnChunkMetaData) -> int:
