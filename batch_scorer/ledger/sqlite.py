@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +21,7 @@ from batch_scorer.core.errors import (
     StoreUnavailable,
 )
 from batch_scorer.ledger.disks import is_full
-from batch_scorer.ledger.engines import WRITES, WRITES_SOON, BackEnd, lasts_later, to_json, will_write
+from batch_scorer.ledger.engines import WRITES, WRITES_SOON, BackEnd, begun, lasts_later, to_json, will_write
 
 _BUSY_TIMEOUT_MS = 30_000
 _LAST_WAS_LATER = "last_was_later"  # of a connection: what its last writing transaction was
@@ -77,13 +78,13 @@ def _driver(connection: PoolProxiedConnection) -> sqlite3.Connection:
 
 
 def _back_end(engine: Engine, where: str) -> BackEnd:
-    event.listen(engine, "begin", _begin)
     return BackEnd(
         where=where,
         reader=engine,
         writer=engine.execution_options(**WRITES),
         soon=engine.execution_options(**WRITES_SOON),
         in_words=in_words,
+        begin=partial(begun, then=_begin),
     )
 
 
