@@ -44,13 +44,14 @@ from batch_scorer.execution.publishing.publish import staged_files
 from batch_scorer.execution.queue import Queue
 from batch_scorer.execution.settle import VerdictEntries, conclude, failed
 from batch_scorer.execution.stop import StopRequest
+from batch_scorer.execution.tempo import Tempo
 from batch_scorer.execution.work import PartitionWork
-from batch_scorer.planning.bundles import BUNDLE_BYTES, goes_along
+from batch_scorer.planning.bundles import goes_along
 from batch_scorer.validation.gx.process import GxProcess
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2
-# Partitions in hand, unless told, or as many small ones as weigh the same: scored and waiting for their
+# Partitions in hand, unless told, or as many short ones as fill so many bundles: scored and waiting for their
 # suites; more would only fill the staging disk.
 _MAX_ACTIVE = 6
 
@@ -84,6 +85,7 @@ class Driver:
         self._queue = Queue(parts, plan, leases, options.wait_lock)
         self._active: dict[Partition, PartitionWork] = {}
         self._warned: list[str] = []
+        self._tempo = Tempo()
         self._window = Window(slots=cluster.slots, retries=parts.job.compute.retries)
         self._outcomes = outcomes  # appended to as partitions end, so that a stop loses none
         self._n_failed = sum(isinstance(outcome, Failed) for outcome in outcomes)
@@ -106,15 +108,16 @@ class Driver:
             self._cluster.submit(task)
 
     def _fresh_task(self) -> ChunkTask | None:
-        """The next chunk that was never out, of a partition in hand or of one more; small ones together."""
+        """The next chunk that was never out, of a partition in hand or of one more; short ones together."""
         tasks: list[ChunkTask] = []
-        total = 0
+        filled = 0.0
         while (work := self._next_work()) is not None:
-            n_left = len(tasks) + len(self._queue) + sum(each.has_more for each in self._active.values())
-            if not goes_along(len(tasks), total, work.weight, n_left=n_left, slots=self._cluster.slots):
+            more = work.share(self._tempo)
+            n_left = len(tasks) + len(self._queue) + sum(each.n_waiting for each in self._active.values())
+            if not goes_along(len(tasks), filled, more, n_left=n_left, slots=self._cluster.slots):
                 break
             tasks.append(work.next_task())
-            total += work.weight
+            filled += more
         return together(tasks) if tasks else None
 
     def _next_work(self) -> PartitionWork | None:
@@ -129,7 +132,7 @@ class Driver:
         """For one more partition in hand."""
         if self._options.max_parallel is not None:
             return len(self._active) < self._options.max_parallel
-        return sum(work.weight for work in self._active.values()) < _MAX_ACTIVE * BUNDLE_BYTES
+        return sum(work.size(self._tempo) for work in self._active.values()) < _MAX_ACTIVE
 
     def _gave_up(self) -> bool:
         """--fail-fast or compute.max_failed_partitions: finish what has started, start nothing more."""
@@ -232,11 +235,13 @@ class Driver:
             case ChunkScored() as scored:
                 self._window.settled(done.task)
                 work.take_scored(scored)
+                self._tempo.took(scored.cost, scored.rows.n_read)
                 self._warn_once(scored.warnings)
                 self._listener.rows_read(work.prepared.entry.label, scored.rows.n_read)
             case ChunkChecked() as checked:
                 self._window.settled(done.task)
                 work.take_checked(checked)
+                self._tempo.took(checked.cost, checked.n_read)
                 self._listener.rows_read(work.prepared.entry.label, checked.n_read)
             case ChunkFailed() as failed:
                 self._take_failed(work, done.task, failed)

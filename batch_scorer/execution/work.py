@@ -19,7 +19,8 @@ from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.validation import NONE_ASIDE, SetAside, SuiteVerdict
 from batch_scorer.execution.foregone import Foregone
 from batch_scorer.execution.prepare import Prepared
-from batch_scorer.planning.bundles import weight
+from batch_scorer.execution.tempo import Tempo
+from batch_scorer.planning.bundles import share
 
 
 class PartitionWork:
@@ -30,6 +31,7 @@ class PartitionWork:
         self.checks: list[Future[SuiteVerdict]] | None = None  # sent when all its chunks are in
         self.all_in_at = 0.0  # when that was, in seconds of time.perf_counter
         self._waiting = deque(prepared.tasks)
+        self._most_rows = max((task.chunk.n_rows for task in prepared.tasks), default=0)
         self._n_out = 0
         self.foregone: str | None = prepared.foregone
         chunks = [task.chunk for task in prepared.tasks] + [scored.chunk for scored in prepared.reused]
@@ -39,10 +41,22 @@ class PartitionWork:
         self._failures: dict[int, BatchScorerError] = {}
         self._own_cost = ChunkCost()
 
+    def share(self, tempo: Tempo) -> float:
+        """How much of a bundle each of its chunks fills, by the largest; see planning.bundles."""
+        return share(
+            seconds=tempo.seconds(self._most_rows),
+            n_bytes=self.prepared.found.n_bytes,
+            n_chunks=len(self.prepared.tasks),
+        )
+
+    def size(self, tempo: Tempo) -> float:
+        """How much of a bundle all of it fills, at most one; with nothing left to score it fills one, too."""
+        return min(1.0, len(self.prepared.tasks) * self.share(tempo)) or 1.0
+
     @property
-    def weight(self) -> int:
-        """How much of a bundle it fills; see planning.bundles."""
-        return weight(self.prepared.found.n_bytes, len(self.prepared.tasks))
+    def n_waiting(self) -> int:
+        """Chunks that have not gone out."""
+        return len(self._waiting)
 
     @property
     def has_more(self) -> bool:

@@ -1,15 +1,21 @@
-"""Small chunks that go to a worker together: each has an outcome of its own."""
+"""Short chunks that go to a worker together: each has an outcome of its own."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+
+import pandas as pd
 import pytest
 
-from batch_scorer.core.chunks import ChunkFailed, ChunksDone, ChunkTask
+from batch_scorer.core.chunks import ChunkFailed, ChunkOutcome, ChunksDone, ChunkTask
 from batch_scorer.core.errors import FileUnreadable, InternalError, WorkerDied
 from batch_scorer.execution import chunk
 from batch_scorer.execution.clusters.bundles import apart, members, together
 from batch_scorer.execution.clusters.protocol import Done
 from batch_scorer.execution.clusters.task import run_chunk
+from batch_scorer.execution.tempo import Tempo
+from tests.conftest import TaxiProject
 from tests.execution.test_window import make_task
 
 
@@ -51,3 +57,59 @@ def test_the_death_of_a_bundle_s_worker_comes_back_for_each_of_its_chunks(tasks:
     assert [(each.task, each.surprise) for each in apart(Done(task=bundle, surprise=died))] == [
         (task, died) for task in tasks
     ]
+
+
+Sent = list[tuple[tuple[str, int], ...]]
+_OF_ITS_RUN = ["_run_id", "_scored_at"]
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
+    """The (day, chunk) of each task that runs from now on, in this process."""
+    tasks: Sent = []
+
+    def noted(task: ChunkTask) -> ChunkOutcome:
+        tasks.append(tuple((each.chunk.partition.label, each.chunk.index) for each in members(task)))
+        return run_chunk(task)
+
+    monkeypatch.setattr("batch_scorer.execution.run.run_chunk", noted)
+    return tasks
+
+
+@pytest.fixture
+def eight_days(make_project: Callable[..., TaxiProject]) -> TaxiProject:
+    """Of two files, each a chunk."""
+    return make_project(8, compute={"chunk": "1KB"})
+
+
+def _predictions(project: TaxiProject) -> list[pd.DataFrame]:
+    return [project.published(index).drop(columns=_OF_ITS_RUN) for index in range(8)]
+
+
+def test_once_one_is_back_short_chunks_go_together_those_of_one_partition_too(
+    eight_days: TaxiProject, sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Tempo, "took", lambda self, _cost, n_rows: self._known.append(0.05 / n_rows))
+    assert eight_days.cli("run", "taxi_tips").code == 0
+    assert [len(task) for task in sent[:2]] == [1, 1], "nobody knew how long they take"
+    assert max(map(len, sent)) > 2
+    assert any(len({day for day, _ in task}) < len(task) for task in sent)
+    chunks = [chunk for task in sent for chunk in task]
+    assert len(chunks) == len(set(chunks)), "none is scored twice"
+
+
+def test_long_chunks_go_alone_and_the_result_is_the_same(
+    eight_days: TaxiProject, sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert eight_days.cli("run", "taxi_tips").code == 0
+    assert max(map(len, sent)) > 1
+    together, n_together = _predictions(eight_days), len(sent)
+    sent.clear()
+    monkeypatch.setattr(Tempo, "seconds", lambda _self, _n_rows: 5.0)
+    again = eight_days.cli("run", "taxi_tips", "--reprocess", "all", "--json")
+    assert again.code == 0
+    assert set(map(len, sent)) == {1}
+    assert len(sent) > n_together
+    assert json.loads(again.stdout.splitlines()[-1])["n_published"] == 8
+    for before, after in zip(together, _predictions(eight_days), strict=True):
+        pd.testing.assert_frame_equal(before, after)
