@@ -213,6 +213,9 @@ class Driver:
 
     def _next_done(self) -> Done | None:
         if self._window.n_in_flight:
+            done = self._cluster.next_done(0.0)
+            if done is not None or self._queue.look_ahead():
+                return done  # while workers start, most of what a night has is looked at
             return self._cluster.next_done(_POLL_S)
         pending = [check for work in self._active.values() for check in work.checks or () if not check.done()]
         if pending:
