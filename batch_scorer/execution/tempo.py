@@ -20,14 +20,16 @@ class Tempo:
 
     def __init__(self) -> None:
         self._known: deque[float] = deque(maxlen=_REMEMBERED)
+        self._usual: float | None = None  # seconds a row
 
     def took(self, cost: ChunkCost, n_rows: int) -> None:
         """Loading a model is no part of it: each worker does it once."""
         seconds = cost.read_s + cost.validate_s + cost.score_s + cost.write_s
         self._known.append(max(cost.cpu_s - cost.load_s, seconds / _WAITING) / max(1, n_rows))
+        self._usual = median(self._known)
 
     def seconds(self, n_rows: int) -> float | None:
         """That a chunk of so many rows will keep a processor busy, or a third of what it will last, if that
         is more; None before any came back.
         """
-        return median(self._known) * n_rows if self._known else None
+        return None if self._usual is None else self._usual * n_rows

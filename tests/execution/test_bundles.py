@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from batch_scorer.core.chunks import ChunkFailed, ChunkOutcome, ChunksDone, ChunkTask
+from batch_scorer.core.chunks import ChunkCost, ChunkFailed, ChunkOutcome, ChunksDone, ChunkTask
 from batch_scorer.core.errors import FileUnreadable, InternalError, WorkerDied
 from batch_scorer.execution import chunk
 from batch_scorer.execution.clusters.bundles import apart, members, together
@@ -89,7 +89,9 @@ def _predictions(project: TaxiProject) -> list[pd.DataFrame]:
 def test_once_one_is_back_short_chunks_go_together_those_of_one_partition_too(
     eight_days: TaxiProject, sent: Sent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Tempo, "took", lambda self, _cost, n_rows: self._known.append(0.05 / n_rows))
+    took = Tempo.took
+    short = ChunkCost(cpu_s=0.05)
+    monkeypatch.setattr(Tempo, "took", lambda self, _cost, n_rows: took(self, short, n_rows))
     assert eight_days.cli("run", "taxi_tips").code == 0
     assert [len(task) for task in sent[:2]] == [1, 1], "nobody knew how long they take"
     assert max(map(len, sent)) > 2

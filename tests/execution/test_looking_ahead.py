@@ -98,7 +98,7 @@ def test_a_file_that_cannot_be_hashed_ahead_is_told_when_it_is_its_turn(
 ) -> None:
     project = make_project(6)
     gone = project.day(0) / "part-1.parquet"
-    ahead = queue.hashed
+    ahead: Any = vars(queue)["hashed"]
 
     def goes(*given: Any) -> Any:
         gone.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Several small chunks as one task of a cluster, and what became of each.
+"""Several short chunks as one task of a cluster, and what became of each.
 
 The cluster sees a task like any other. What a bundle's worker dies of is not known to be any one of its
 chunks: each comes back as lost, and goes out again alone, as the window decides.
