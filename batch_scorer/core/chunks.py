@@ -134,8 +134,8 @@ class ChunkTask:
     """Everything a worker needs for one chunk. code: directories put on sys.path first.
 
     scans: the suites whose partials it computes on the way. only_checks: nothing else is wanted, because its
-    partition is certain to be blocked. along: short chunks, of other partitions or of its own, that the worker
-    scores after it, one by one; see ChunksDone.
+    partition is certain to be blocked. along: short chunks, of any partitions, that the worker scores after
+    it, one by one; see ChunksDone.
     """
 
     chunk: Chunk
