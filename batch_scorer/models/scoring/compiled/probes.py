@@ -13,6 +13,8 @@ from batch_scorer.core.models import ColumnSpec, Signature
 from batch_scorer.models.estimators import fitted_parts, learned_categories
 from batch_scorer.models.signature.arrow_types import arrow_type
 
+EXTREMES = "extremes"  # numbers at the edge of their type, which the original may refuse
+
 _N_ROWS = 64
 _N_LEARNED = 200  # of a column: categories beyond are as good as those
 _UNSEEN = "\x00 no model ever saw this"
@@ -25,7 +27,7 @@ def probes(estimator: Any, signature: Signature) -> Iterator[tuple[str, pa.Table
     learned = learned_categories(estimator)
     centres = _centres(estimator)
     random = np.random.default_rng(0)
-    for what in ("known values", "nulls", "values never seen", "extremes"):
+    for what in ("known values", "nulls", "values never seen", EXTREMES):
         columns = {
             spec.name: _column(spec, _pool(spec, learned.get(spec.name, ()), centres, what), random)
             for spec in signature.columns
@@ -49,7 +51,7 @@ def _pool(spec: ColumnSpec, learned: tuple[Any, ...], centres: list[float], what
             return [*known, _UNSEEN, ""]
         case "values never seen":
             return _plain(kind, centres)
-        case "extremes":
+        case _ if what == EXTREMES:
             return [*known, *_extremes(kind)]
     return known
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,11 @@ class Linear:
 
     def _sums(self, table: Table) -> np.ndarray:
         """(n_rows, n_targets)."""
-        terms = {run: self._terms(run, table) for run in table.plan.runs if table.is_looked_up(run)}
+        terms = {
+            run: table.made_once(run, partial(self._terms, run))
+            for run in table.plan.runs
+            if table.is_looked_up(run)
+        }
         sums = np.empty((table.n_rows, len(self.coefficients)))
         for rows in table.blocks():
             sums[rows] = self._block(table, rows, terms).T
@@ -72,12 +77,12 @@ class Linear:
                     sums[target] += values * coefficient
         return sums
 
-    def _terms(self, run: Run, table: Table) -> list[np.ndarray]:
+    def _terms(self, run: Run, made: Any) -> list[np.ndarray]:
         """What each distinct value adds, one after the other: (n_targets, n_values) each.
 
         One term where a value is not 0 in at most one column, as of an encoder; else as many as it has.
         """
-        made = table.made(run).tocsr()
+        made = made.tocsr()
         made.sort_indices()
         lengths = np.diff(made.indptr)
         value_of = np.repeat(np.arange(made.shape[0]), lengths)
