@@ -22,7 +22,7 @@ from batch_scorer.models.scoring.compiled.comparing import same_bits
 from batch_scorer.models.scoring.compiled.compiling import compile_pipeline
 from batch_scorer.models.scoring.compiled.pipeline import CompiledChunk, CompiledPipeline
 from batch_scorer.models.scoring.compiled.reasons import Differs
-from batch_scorer.models.scoring.compiled.running.sources import ABSENT, _a_row_of_each
+from batch_scorer.models.scoring.compiled.running.sources import ABSENT, a_row_of_each
 from batch_scorer.models.scoring.proofs import Proofs
 from tests.models import pipelines
 
@@ -234,7 +234,7 @@ def test_values_that_come_one_by_one_are_each_learned_once(compiled: CompiledPip
 @given(st.integers(1, 9_000), st.integers(1, 400), st.integers(0, 2**32 - 1))
 def test_each_value_has_a_row_that_holds_it(n_rows: int, n_values: int, seed: int) -> None:
     codes = np.random.default_rng(seed).geometric(0.02, n_rows) % n_values
-    a_row = _a_row_of_each(codes, n_values)
+    a_row = a_row_of_each(codes, n_values)
     held = np.flatnonzero(a_row != ABSENT)
     assert set(held) == set(codes)
     assert np.array_equal(codes[a_row[held]], held)

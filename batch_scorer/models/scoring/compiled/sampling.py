@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from batch_scorer.models.scoring.compiled.reasons import Unusual
-from batch_scorer.models.scoring.compiled.running.sources import ABSENT, Codes, Sources
+from batch_scorer.models.scoring.compiled.running.sources import ABSENT, Codes, Sources, a_row_of_each
 
 _N_AT_RANDOM = 16
 _LARGEST_SHARE = 4  # a sample above a quarter of the rows costs what compiling saves
@@ -72,21 +72,18 @@ def _masks(sources: Sources) -> dict[int, np.ndarray]:
 
 def _a_row_of_each(masks: Sequence[np.ndarray], n_rows: int) -> np.ndarray:
     """Rows of which every combination of the masks is some one's."""
-    holed = np.zeros(n_rows, dtype=bool)
-    for mask in masks:
-        holed |= mask
-    whole = np.flatnonzero(~holed)[:1]
-    # Among those with a null: they are few, and only they differ.
-    rows = np.flatnonzero(holed)
-    patterns, n_patterns = np.zeros(len(rows), dtype=np.int64), 1
+    # In a byte where there is room: an eighth of the memory to go through, for each mask.
+    patterns: np.ndarray = np.zeros(n_rows, dtype=np.uint8 if len(masks) <= 8 else np.int64)
+    n_patterns = 1
     for mask in masks:
         if n_patterns >= _MANY_PATTERNS:
             patterns, n_patterns = _renumbered(patterns)
-        patterns = patterns << 1 | mask[rows]
+        np.add(patterns, patterns, out=patterns)
+        np.bitwise_or(patterns, mask.view(np.uint8), out=patterns)
         n_patterns *= 2
-    a_row = np.full(n_patterns, ABSENT, dtype=np.intp)
-    a_row[patterns] = rows
-    return np.concatenate([whole, a_row[a_row != ABSENT]])
+    a_row = a_row_of_each(patterns, n_patterns)
+    held: np.ndarray = a_row[a_row != ABSENT]
+    return held
 
 
 def _renumbered(patterns: np.ndarray) -> tuple[np.ndarray, int]:

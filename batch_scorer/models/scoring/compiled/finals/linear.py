@@ -43,9 +43,12 @@ class Linear:
         return True
 
     def score(self, table: Table) -> np.ndarray:
-        sums = self._sums(table) + self.intercepts
+        sums = self._sums(table)
+        sums += self.intercepts
         if not np.isfinite(sums).all():
-            raise Unusual("a row gives no finite decision")  # the original refuses NaN among the features
+            # The original refuses NaN among the features, and infinity: either is seen in the sum, for not
+            # even a coefficient of 0 makes it a number.
+            raise Unusual("a row gives no finite decision")
         decision: np.ndarray = sums.ravel() if self.flat else sums
         if self.method.value == self.question:
             return decision
@@ -72,7 +75,7 @@ class Linear:
                 for term in terms[run]:
                     sums += term.take(codes, axis=1)
             else:
-                values = table.column(run.first, rows)
+                values = table.numbers(run.first, rows)
                 for target, coefficient in enumerate(self.coefficients[:, run.first]):
                     sums[target] += values * coefficient
         return sums

@@ -97,16 +97,16 @@ def _codes(array: pa.Array) -> Codes:
         indices = indices.cast(pa.int64()).fill_null(len(values))
         values = pa.concat_arrays([values, pa.nulls(1, type=values.type)])
     codes = indices.to_numpy(zero_copy_only=False).astype(np.intp, copy=False)
-    return Codes(codes=codes, values=values, a_row=_a_row_of_each(codes, len(values)))
+    return Codes(codes=codes, values=values, a_row=a_row_of_each(codes, len(values)))
 
 
-def _a_row_of_each(codes: np.ndarray, n_values: int) -> np.ndarray:
-    """(n_values,): some row with that code, ABSENT where there is none."""
-    a_row = np.full(n_values, ABSENT, dtype=np.intp)
-    # Often every value is among a few rows, wherever one looks: a tenth of what all rows cost.
+def a_row_of_each(codes: np.ndarray, n_codes: int) -> np.ndarray:
+    """(n_codes,): some row with that code, ABSENT where there is none. codes: (n_rows,), from 0 on."""
+    a_row = np.full(n_codes, ABSENT, dtype=np.intp)
+    # Nearly every code is among a few rows, wherever one looks: a quarter of what it costs to note all rows.
     start = random.randrange(max(1, len(codes) - _FEW_ROWS))  # noqa: S311 (no secret)
     few = codes[start : start + _FEW_ROWS]
     a_row[few] = np.arange(start, start + len(few))
-    if (a_row == ABSENT).any():
-        a_row[codes] = np.arange(len(codes))
+    others = np.flatnonzero((a_row == ABSENT).take(codes))
+    a_row[codes[others]] = others
     return a_row

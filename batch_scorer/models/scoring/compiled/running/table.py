@@ -10,6 +10,7 @@ from scipy import sparse
 
 from batch_scorer.models.scoring.compiled.plan import Plan, Run
 from batch_scorer.models.scoring.compiled.recognising.operations import require_no_infinity
+from batch_scorer.models.scoring.compiled.recognising.tracks import Track
 from batch_scorer.models.scoring.compiled.running.lookups import Found, Lookup
 from batch_scorer.models.scoring.compiled.running.sources import Sources
 
@@ -87,12 +88,15 @@ class Table:
         if track.looked_up:
             looked_up: np.ndarray = self.values(at).take(self.codes(at)[rows])
             return looked_up
-        values = self._numbers[track.source][rows]
-        for operation in track.operations:
-            values = operation(values)
+        values = self._calculated(track, rows)
         if track.operations:
             require_no_infinity(values)
         return values.astype(self.plan.form.dtype, copy=False)
+
+    def numbers(self, at: int, rows: Rows) -> np.ndarray:
+        """Of a column that is calculated, as `column`; infinity, which the original refuses, is let through:
+        for those who see it in what they make of it."""
+        return self._calculated(self.plan.tracks[at], rows).astype(self.plan.form.dtype, copy=False)
 
     def is_looked_up(self, run: Run) -> bool:
         return self.plan.tracks[run.first].looked_up
@@ -135,6 +139,12 @@ class Table:
             for at in range(self.n_columns):
                 whole[rows, at] = self.column(at, rows)
         return whole
+
+    def _calculated(self, track: Track, rows: Rows) -> np.ndarray:
+        values = self._numbers[track.source][rows]
+        for operation in track.operations:
+            values = operation(values)
+        return values
 
     def _lookup(self, at: int) -> tuple[Lookup, np.ndarray]:
         return self._found[self.plan.tracks[at].source]
