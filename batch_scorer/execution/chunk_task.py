@@ -49,11 +49,18 @@ def _own(task: ChunkTask, step: Callable[[], Step]) -> Step | ChunkFailed | Exce
     try:
         return step()
     except BatchScorerError as error:
-        traceback.clear_frames(error.__traceback__)
+        _let_go(error)
         return ChunkFailed(chunk=task.chunk, error=error, worker=worker_name())
     except Exception as surprise:
-        traceback.clear_frames(surprise.__traceback__)  # they hold batches, and others are to come
+        _let_go(surprise)
         return surprise
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Of what is held where it came by: batches, and those of other chunks are to come."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _begun(task: ChunkTask, proofs: Proofs, places: ExitStack) -> Written | ChunkChecked:

@@ -53,8 +53,7 @@ class Debt:
         samples = [own for _, own in self._owed]
         if sum(own.n_rows for own in samples) > MOST_ROWS or sum(own.n_bytes for own in samples) > MOST_BYTES:
             self.settle()
-        if self.pipeline.known.difference is not None:
-            raise Differs(str(self.pipeline.known.difference))
+        self.pipeline.require_right()
 
     def settle(self) -> None:
         owed, self._owed = self._owed, []

@@ -54,6 +54,11 @@ class CompiledPipeline:
         is proven at once."""
         return CompiledChunk(self, owe)
 
+    def require_right(self) -> None:
+        """Raises: Differs: it was found wrong, in whichever chunk."""
+        if self.known.difference is not None:
+            raise Differs(str(self.known.difference))
+
     def prove(self, sample: Sample) -> None:
         """Raises: Unusual: the original has no answer; Differs: it has another one."""
         with quiet(), np.errstate(all="ignore"):
@@ -110,13 +115,13 @@ class CompiledChunk:
     def require_proven(self) -> None:
         """Once all that was owed is settled. Raises: Differs, Unusual: none of the results may be used; or
         whatever else the proof raised."""
-        if self.pipeline.known.difference is not None:
-            raise Differs(str(self.pipeline.known.difference))
+        self.pipeline.require_right()
         if self.doubt is not None:
             raise self.doubt
 
     def _score(self, features: pa.Table) -> np.ndarray:
         pipeline = self.pipeline
+        pipeline.require_right()
         sources = Sources.of(features, pipeline.plan)
         lookups = pipeline.known.lookups_of_now()
         with quiet(), np.errstate(all="ignore"):
