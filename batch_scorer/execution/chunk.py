@@ -1,23 +1,18 @@
-"""The worker's one task: read a chunk's row groups, score them, stage the file. One pass, no publishing."""
+"""One try at a chunk: read its row groups, score them, stage the file. One pass, no publishing."""
 
 from __future__ import annotations
 
 import os
-import resource
 import secrets
 import socket
 import sys
-import time
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
-from batch_scorer.core.batches import SmallerBatches, smallest
 from batch_scorer.core.chunks import (
     FILES,
     NO_ROWS,
@@ -25,45 +20,49 @@ from batch_scorer.core.chunks import (
     SPILLS,
     Accounting,
     ChunkChecked,
-    ChunkCost,
-    ChunkFailed,
     ChunkScored,
     ChunkTask,
     OutputSpec,
     StagedFile,
 )
-from batch_scorer.core.errors import BatchScorerError, ScoringError
+from batch_scorer.core.errors import ScoringError
 from batch_scorer.core.faults import FaultPoint, fault_point
+from batch_scorer.core.models import Compiled, Method
+from batch_scorer.execution.clock import Clock
 from batch_scorer.execution.clusters.scratch import own_directory
 from batch_scorer.execution.setting_aside import AsideRows
 from batch_scorer.lake.reading.reader import Batch, read_chunk
 from batch_scorer.lake.staging.key_order import KeyOrder
 from batch_scorer.lake.staging.quarantine import AsideWriter
 from batch_scorer.lake.staging.staged_files import StagedWriter
-from batch_scorer.lake.staging.workplaces import working_at
-from batch_scorer.models.scoring.compiled.reasons import Differs
-from batch_scorer.models.scoring.loader import load_model
+from batch_scorer.lake.staging.workplaces import Workplace, working_at
+from batch_scorer.models.scoring.loader import LoadedModel, load_model
 from batch_scorer.models.scoring.output_values import evaluate_outputs
-from batch_scorer.models.scoring.scorer import Scorer, scorer_for
+from batch_scorer.models.scoring.scorer import Scorer
 from batch_scorer.validation.chunk_scan import ChunkScan
 from batch_scorer.validation.streaming.spill_files import SpillFile
 
 
-def score_chunk(task: ChunkTask) -> ChunkScored | ChunkChecked | ChunkFailed:
-    """Score one chunk; an expected failure comes back as data, a surprise propagates.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A chunk whose files are written and on their way to the disk. It has no record, nor is it proven.
 
-    Idempotent: every call stages files under new names, and only the driver publishes.
+    leaving: removes what was written, unless it was recorded before. Nothing here holds a batch.
     """
-    clock = _Clock()
-    try:
-        return _check(task, clock) if task.only_checks else _score_as_proven(task, clock)
-    except BatchScorerError as error:
-        return ChunkFailed(chunk=task.chunk, error=error, worker=_worker_name())
+
+    task: ChunkTask
+    clock: Clock
+    scorer: Scorer
+    place: Workplace
+    writer: StagedWriter
+    scored: ChunkScored
+    leaving: ExitStack
 
 
-def _check(task: ChunkTask, clock: _Clock) -> ChunkChecked:
+def checked(task: ChunkTask, clock: Clock) -> ChunkChecked:
+    """Validate a chunk whose partition is certain to be blocked."""
     n_read = 0
-    with working_at(task.output, own_directory()) as place:
+    with clock.running(), working_at(task.output, own_directory()) as place:
         suites = _suites(task, place.output)
         for batch in clock.drawn_from(
             read_chunk(task.chunk, replace(task.read, features=(), carried=(), key=()))
@@ -77,65 +76,92 @@ def _check(task: ChunkTask, clock: _Clock) -> ChunkChecked:
     return ChunkChecked(
         chunk=task.chunk,
         n_read=n_read,
-        worker=_worker_name(),
+        worker=worker_name(),
         cost=clock.cost(),
         scanned=scanned,
         spills=_staged(spills),
     )
 
 
-def _score_as_proven(task: ChunkTask, clock: _Clock) -> ChunkScored:
-    try:
-        return _score(task, clock)
-    except Differs:
-        # From its first row, by the original: what the compiled pipeline gave for it is worth nothing.
-        return _score(task, clock)
+def written_by(
+    scorer_of: Callable[[LoadedModel, Method, Compiled], Scorer],
+    task: ChunkTask,
+    clock: Clock,
+    places: ExitStack,
+) -> Written:
+    """Score a chunk until its files are written. places: leaves, at the latest, what is written to.
 
-
-def _score(task: ChunkTask, clock: _Clock) -> ChunkScored:
+    Raises: as scorer_of and Scorer.predict; then nothing of it is left.
+    """
     with clock.stage("load_s"):
         make_importable(task.code)
         model = load_model(task.model)
-        scorer = scorer_for(model, task.method, task.compiled)
-    with (
-        working_at(task.output, own_directory()) as place,
-        StagedWriter(place.output, task.chunk.index) as writer,
-        AsideWriter(place.output, task.chunk.index, task.chunk.file.path) as quarantine,
-    ):
-        suites = _suites(task, place.output)
-        aside = AsideRows(suites, quarantine, clock.stage)
-        order = KeyOrder(task.read.key)
-        rows = _score_rows(task, scorer, clock, writer, suites, aside, order)
-        fault_point(FaultPoint.CHUNK_SCORED)
-        with clock.stage("write_s"):
-            files, set_aside = writer.finish(), quarantine.finish()
-        with clock.stage("validate_s"):
-            scanned, spills = suites.finish()
-        scored = ChunkScored(
-            chunk=task.chunk,
-            rows=rows,
-            files=files,
-            worker=_worker_name(),
-            warnings=(*model.warnings, *scorer.warnings),
-            scanned=scanned,
-            spills=_staged(spills),
-            aside=set_aside,
-            set_aside=aside.by_suite,
-            keys=order.span,
+        scorer = scorer_of(model, task.method, task.compiled)
+    with ExitStack() as leaving:
+        place = leaving.enter_context(working_at(task.output, own_directory()))
+        writer = leaving.enter_context(StagedWriter(place.output, task.chunk.index))
+        quarantine = leaving.enter_context(AsideWriter(place.output, task.chunk.index, task.chunk.file.path))
+        scored = _score(task, scorer, clock, _suites(task, place.output), writer, quarantine)
+        return Written(
+            task=task,
+            clock=clock,
+            scorer=scorer,
+            place=place,
+            writer=writer,
+            scored=replace(scored, warnings=(*model.warnings, *scorer.warnings)),
+            leaving=places.enter_context(leaving.pop_all()),
         )
-        with clock.stage("write_s"):
-            writer.synced()
-            place.hand_in({FILES: files, QUARANTINE: set_aside, SPILLS: scored.spills})
-            fault_point(FaultPoint.CHUNK_HANDED_IN)
-            place.record(scored)
-        fault_point(FaultPoint.CHUNK_RECORDED)
-    return replace(scored, cost=replace(clock.cost(), scored_by=scorer.scored_by))
+
+
+def _score(
+    task: ChunkTask,
+    scorer: Scorer,
+    clock: Clock,
+    suites: ChunkScan,
+    writer: StagedWriter,
+    quarantine: AsideWriter,
+) -> ChunkScored:
+    aside = AsideRows(suites, quarantine, clock.stage)
+    order = KeyOrder(task.read.key)
+    rows = _score_rows(task, scorer, clock, writer, suites, aside, order)
+    fault_point(FaultPoint.CHUNK_SCORED)
+    with clock.stage("write_s"):
+        files, set_aside = writer.finish(), quarantine.finish()
+    with clock.stage("validate_s"):
+        scanned, spills = suites.finish()
+    return ChunkScored(
+        chunk=task.chunk,
+        rows=rows,
+        files=files,
+        worker=worker_name(),
+        scanned=scanned,
+        spills=_staged(spills),
+        aside=set_aside,
+        set_aside=aside.by_suite,
+        keys=order.span,
+    )
+
+
+def recorded(written: Written) -> ChunkScored:
+    """Hand in what is proven. Idempotent: every try staged files under new names, and only the driver
+    publishes.
+
+    Raises: DiskFull, OutputUnwritable, StoreUnavailable.
+    """
+    scored = written.scored
+    with written.clock.stage("write_s"):
+        written.writer.synced()
+        written.place.hand_in({FILES: scored.files, QUARANTINE: scored.aside, SPILLS: scored.spills})
+        fault_point(FaultPoint.CHUNK_HANDED_IN)
+        written.place.record(scored)
+    fault_point(FaultPoint.CHUNK_RECORDED)
+    return scored
 
 
 def _score_rows(
     task: ChunkTask,
     scorer: Scorer,
-    clock: _Clock,
+    clock: Clock,
     writer: StagedWriter,
     suites: ChunkScan,
     aside: AsideRows,
@@ -205,43 +231,5 @@ def make_importable(code: tuple[str, ...]) -> None:
             sys.path.insert(0, directory)
 
 
-def _worker_name() -> str:
+def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
-
-
-class _Clock:
-    """Wall seconds by stage, and the CPU seconds of this task. A stage within another counts as itself."""
-
-    def __init__(self) -> None:
-        self._spent_s: dict[str, Any] = defaultdict(float)  # by stage
-        self._smaller: SmallerBatches | None = None
-        self._within_s = 0.0  # spent in stages within the one that goes on
-        self._cpu_start = time.process_time()
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start, outer = time.perf_counter(), self._within_s
-        self._within_s = 0.0
-        try:
-            yield
-        finally:
-            spent = time.perf_counter() - start
-            self._spent_s[name] += spent - self._within_s
-            self._within_s = outer + spent
-
-    def drawn_from(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Iterate, counting the time spent inside the iterator as reading."""
-        while True:
-            with self.stage("read_s"):
-                batch = next(batches, None)
-            if batch is None:
-                return
-            self._smaller = smallest((self._smaller, batch.smaller))
-            yield batch
-
-    def cost(self) -> ChunkCost:
-        peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        cost = ChunkCost(
-            cpu_s=time.process_time() - self._cpu_start, peak_bytes=peak_kib * 1024, smaller=self._smaller
-        )
-        return replace(cost, **self._spent_s)

@@ -10,7 +10,8 @@ import pytest
 
 from batch_scorer.core.chunks import ChunkCost, ChunkFailed, ChunkOutcome, ChunksDone, ChunkTask
 from batch_scorer.core.errors import FileUnreadable, InternalError, WorkerDied
-from batch_scorer.execution import chunk
+from batch_scorer.execution import chunk_task
+from batch_scorer.execution.chunk import Written
 from batch_scorer.execution.clusters.bundles import apart, members, together
 from batch_scorer.execution.clusters.protocol import Done
 from batch_scorer.execution.clusters.task import run_chunk
@@ -23,16 +24,15 @@ from tests.execution.test_window import make_task
 def tasks(monkeypatch: pytest.MonkeyPatch) -> list[ChunkTask]:
     """Of three days: the first cannot be read, the second meets a bug, the third needs too much memory."""
 
-    def fail(task: ChunkTask) -> ChunkFailed:
+    def fail(scorer_of: object, task: ChunkTask, *_: object) -> Written:
         match task.chunk.partition.label:
             case "2024-01-02":
                 raise RuntimeError("a bug")
             case "2024-01-03":
                 raise MemoryError
-        error = FileUnreadable("it is no Parquet", where=task.chunk.file.path, fix="write it again")
-        return ChunkFailed(chunk=task.chunk, error=error, worker="w")
+        raise FileUnreadable("it is no Parquet", where=task.chunk.file.path, fix="write it again")
 
-    monkeypatch.setattr(chunk, "score_chunk", fail)
+    monkeypatch.setattr(chunk_task, "written_by", fail)
     return [make_task(day, 0) for day in (1, 2, 3)]
 
 

@@ -191,12 +191,12 @@ def test_gc_removes_what_is_old_and_needed_by_nothing(project: TaxiProject) -> N
 
 _SLOWLY = """
 import sys, time
-from batch_scorer.execution import chunk
-score = chunk.score_chunk
-def slowly(task):
-    time.sleep(0.2)
-    return score(task)
-chunk.score_chunk = slowly
+from batch_scorer.execution import chunk_task
+score = chunk_task.score_chunks
+def slowly(tasks):
+    time.sleep(0.2 * len(tasks))
+    return score(tasks)
+chunk_task.score_chunks = slowly
 from batch_scorer.cli.main import main
 main(["-p", sys.argv[1], "run", "taxi_tips", "--cluster", "inline"])
 """

@@ -26,6 +26,8 @@ def together(make_lake: Callable[..., Lake]) -> Lake:
 
 # The point, how often it is passed before the kill, and how many publishes are unfinished then.
 _KILLS = [
+    (FaultPoint.CHUNK_SCORED, 3, 0),  # two are written, none of them proven or recorded
+    (FaultPoint.CHUNK_HANDED_IN, 2, 0),
     (FaultPoint.CHUNK_RECORDED, 3, 0),
     (FaultPoint.AFTER_MANIFEST, 3, 0),
     (FaultPoint.PUBLISHING_RECORDED, 1, _N),

@@ -165,6 +165,22 @@ def test_an_infinite_number_is_left_to_the_original(value: float) -> None:
         compiled.chunk().score(pipelines.features(frame, compiled.plan.signature))
 
 
+def test_infinity_on_the_way_to_a_sum_is_left_to_the_original_whatever_its_coefficient() -> None:
+    compiled = _compiled("imputed, scaled and one-hot", "logistic")
+    final: Any = compiled.final
+
+    def overflowing(at: int, track: Any) -> Any:
+        tiny = [
+            replace(step, operand=np.full_like(step.operand, 1e-320)) if isinstance(step, InPlace) else step
+            for step in track.operations
+        ]
+        return replace(track, operations=tuple(tiny))
+
+    changed = _with_tracks(_with_final(compiled, coefficients=0 * final.coefficients), overflowing)
+    with pytest.raises(Unusual, match="a row gives no finite decision"):
+        changed.chunk().score(_features(compiled))
+
+
 def test_what_makes_a_step_raise_is_left_to_the_original() -> None:
     """As a category column does of a category that training did not have."""
     compiled = _compiled("one-hot, kept sparse", "logistic")

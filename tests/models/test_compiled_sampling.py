@@ -10,11 +10,6 @@ from batch_scorer.models.scoring.compiled.running.sources import Sources
 from batch_scorer.models.scoring.compiled.sampling import Sampler
 
 
-class _NothingUnmet:
-    def unmet(self, sources: Sources) -> list[np.ndarray]:
-        return []
-
-
 def _sources(masks: np.ndarray) -> Sources:
     """masks: (n_columns, n_rows)."""
     n_rows = masks.shape[1]
@@ -33,15 +28,15 @@ def test_every_pattern_of_nulls_is_some_rows_however_many_columns_have_nulls(
     random = np.random.default_rng(seed)
     patterns = random.random((n_columns, n_patterns)) < 0.3
     masks = patterns[:, random.integers(n_patterns, size=n_rows)]
-    rows = Sampler().rows(_sources(masks), _NothingUnmet())  # type: ignore[arg-type]
+    rows = Sampler().rows(_sources(masks))
     assert set(map(tuple, masks[:, rows].T.tolist())) == set(map(tuple, masks.T.tolist()))
 
 
 def test_a_later_batch_shows_only_the_patterns_that_no_earlier_one_had() -> None:
-    sampler, unmet = Sampler(), _NothingUnmet()
+    sampler = Sampler()
     first = np.array([[True, False, True], [False, False, False]])
-    assert len(sampler.rows(_sources(first), unmet))  # type: ignore[arg-type]
-    assert not len(sampler.rows(_sources(first[:, :2]), unmet))  # type: ignore[arg-type]
+    assert len(sampler.rows(_sources(first)))
+    assert not len(sampler.rows(_sources(first[:, :2])))
     both = np.zeros((2, 500), dtype=bool)
     both[:, 77] = True
-    assert 77 in sampler.rows(_sources(both), unmet)  # type: ignore[arg-type]
+    assert 77 in sampler.rows(_sources(both))

@@ -11,7 +11,7 @@ import sklearn.linear_model
 import sklearn.pipeline
 import tornado.platform.asyncio
 
-import batch_scorer.execution.chunk
+import batch_scorer.execution.chunk_task
 import batch_scorer.execution.clusters.task
 import batch_scorer.execution.clusters.worker_logs
 from batch_scorer.core import collector

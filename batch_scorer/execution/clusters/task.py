@@ -5,6 +5,8 @@ So a driver with worker processes never pays for pandas and scikit-learn itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from batch_scorer.core import collector
 from batch_scorer.core.chunks import (
     ChunkChecked,
@@ -14,34 +16,37 @@ from batch_scorer.core.chunks import (
     ChunksDone,
     ChunkTask,
 )
-from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.execution.clusters.bundles import members
 from batch_scorer.ops.logs import logging_task
 
 
 def run_chunk(task: ChunkTask) -> ChunkOutcome:
-    """Score one chunk, and those that go along with it, here and now; see `execution.chunk`."""
+    """Score one chunk, and those that go along with it, here and now; see `execution.chunk_task`."""
     with logging_task(task.output.run_id):
+        tasks = members(task)
+        results = _run(tasks)
         if task.along:
-            return ChunksDone(outcomes=tuple(map(_one_of_several, members(task))))
-        return _run(task)
+            return ChunksDone(outcomes=tuple(map(_one_of_several, tasks, results)))
+        (result,) = results
+        if isinstance(result, Exception):
+            raise result
+        return result
 
 
-def _run(task: ChunkTask) -> ChunkScored | ChunkChecked | ChunkFailed:
+def _run(tasks: Sequence[ChunkTask]) -> Sequence[ChunkScored | ChunkChecked | ChunkFailed | Exception]:
     import batch_scorer.models.scipy_start  # noqa: F401 (before scikit-learn)
-    from batch_scorer.execution.chunk import score_chunk
+    from batch_scorer.execution.chunk_task import score_chunks
 
     collector.has_started()
-    return score_chunk(task)
+    return score_chunks(tasks)
 
 
-def _one_of_several(task: ChunkTask) -> ChunkScored | ChunkChecked | ChunkFailed:
+def _one_of_several(
+    task: ChunkTask, result: ChunkScored | ChunkChecked | ChunkFailed | Exception
+) -> ChunkScored | ChunkChecked | ChunkFailed:
     """A surprise is that of its own chunk: the others have theirs."""
-    try:
-        return _run(task)
-    except BatchScorerError:
-        raise  # an expected failure would have come back as data: this one is the worker's
-    except Exception as surprise:
-        from batch_scorer.execution.clusters.choice import failure_of
+    if not isinstance(result, Exception):
+        return result
+    from batch_scorer.execution.clusters.choice import failure_of
 
-        return failure_of(task, surprise)
+    return failure_of(task, result)

@@ -16,6 +16,7 @@ from batch_scorer.models.scoring.compiled.compiling import compile_pipeline
 from batch_scorer.models.scoring.compiled.pipeline import CompiledChunk, CompiledPipeline
 from batch_scorer.models.scoring.compiled.reasons import Differs, NotCompiled, Unusual
 from batch_scorer.models.scoring.loader import LoadedModel
+from batch_scorer.models.scoring.proofs import Proofs
 from batch_scorer.models.scoring.together import one_thread
 
 COMPILED = "the compiled pipeline"
@@ -35,12 +36,23 @@ class Scorer:
     """Of one chunk.
 
     scored_by: rows by how they were scored, in words for the run's record. warnings: for people.
+    proofs: where what is given is noted for a later proof; None: it is proven before it is given.
     """
 
-    def __init__(self, model: LoadedModel, method: Method, way: CompiledPipeline | Uncompiled) -> None:
+    def __init__(
+        self,
+        model: LoadedModel,
+        method: Method,
+        way: CompiledPipeline | Uncompiled,
+        proofs: Proofs | None = None,
+    ) -> None:
         self._model = model
         self._method = method
-        self._way: CompiledChunk | Uncompiled = way.chunk() if isinstance(way, CompiledPipeline) else way
+        self._way: CompiledChunk | Uncompiled
+        if isinstance(way, Uncompiled):
+            self._way = way
+        else:
+            self._way = way.chunk(None if proofs is None else proofs.of(way, model.threads).owe)
         self._rows: Counter[str] = Counter()
 
     @property
@@ -54,7 +66,7 @@ class Scorer:
         return ()
 
     def predict(self, features: pa.Table) -> np.ndarray:
-        """As LoadedModel.predict, to the last bit.
+        """As LoadedModel.predict, to the last bit; of a scorer with proofs, once these are settled.
 
         Raises: as that; Differs: what this scorer gave before is not to be used, nor is its model's plan: a
         new scorer of the model uses the original.
@@ -70,13 +82,19 @@ class Scorer:
                 result = self._way.score(features)
         except Unusual as unusual:
             return self._original(features, str(unusual))
-        except Differs as difference:
-            self._model.ways[self._method] = Uncompiled(reason=str(difference), differed=True)
-            raise
         shape = self._model.manifest.signature.outputs[self._method]
         require_usable(result, features.num_rows, self._method, shape)
         self._rows[COMPILED] += features.num_rows
         return result
+
+    def require_proven(self) -> None:
+        """Of a scorer with proofs, once these are settled: all that it gave may be used.
+
+        Raises: Differs: as predict; Unusual: the original has no answer to a row of the chunk, or a better
+        one: see by_original; whatever else its proof raised.
+        """
+        if isinstance(self._way, CompiledChunk):
+            self._way.require_proven()
 
     def _original(self, features: pa.Table, reason: str) -> np.ndarray:
         result = self._model.predict(features, self._method)
@@ -84,8 +102,10 @@ class Scorer:
         return result
 
 
-def scorer_for(model: LoadedModel, method: Method, compiled: Compiled) -> Scorer:
-    """For the batches of one chunk, in order.
+def scorer_for(
+    model: LoadedModel, method: Method, compiled: Compiled, proofs: Proofs | None = None
+) -> Scorer:
+    """For the batches of one chunk, in order. proofs: see Scorer.
 
     Raises: SignatureInvalid (no such method); NotCompilable, where compiling was required.
     """
@@ -97,12 +117,19 @@ def scorer_for(model: LoadedModel, method: Method, compiled: Compiled) -> Scorer
         # Another thread may have found out meanwhile, and scored: what it says of the plan stays.
         model.ways.setdefault(method, _way(model, method))
     way = model.ways[method]
+    if isinstance(way, CompiledPipeline) and way.known.difference is not None:
+        way = model.ways[method] = Uncompiled(reason=str(way.known.difference), differed=True)
     if compiled is Compiled.REQUIRE and isinstance(way, Uncompiled):
         raise NotCompilable(
             f"{model.label} cannot be scored by a compiled pipeline: {way.reason}",
             fix="set compute.compiled: auto to score with the original pipeline, or replace what is named",
         )
-    return Scorer(model, method, way)
+    return Scorer(model, method, way, proofs)
+
+
+def by_original(model: LoadedModel, method: Method, reason: str) -> Scorer:
+    """For the batches of a chunk that the plan has no answer to."""
+    return Scorer(model, method, Uncompiled(reason=reason))
 
 
 def _way(model: LoadedModel, method: Method) -> CompiledPipeline | Uncompiled:

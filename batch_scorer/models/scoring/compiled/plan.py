@@ -50,6 +50,13 @@ class Plan:
         }
 
     @cached_property
+    def places(self) -> dict[int, int]:
+        """Of each column that is looked up, the position among those of its source."""
+        return {
+            int(column): place for columns in self.looked_up.values() for place, column in enumerate(columns)
+        }
+
+    @cached_property
     def runs(self) -> tuple[Run, ...]:
         """All columns, in order."""
         runs: list[Run] = []

@@ -13,6 +13,8 @@ from batch_scorer.core.models import ColumnSpec, Signature
 from batch_scorer.models.estimators import fitted_parts, learned_categories
 from batch_scorer.models.signature.arrow_types import arrow_type
 
+EXTREMES = "extremes"  # numbers at the edge of their type, which the original may refuse
+
 _N_ROWS = 64
 _N_LEARNED = 200  # of a column: categories beyond are as good as those
 _UNSEEN = "\x00 no model ever saw this"
@@ -20,14 +22,19 @@ _NUMBERS = (0.0, -0.0, 1.0, -1.0, 0.5, 3.0, 12.0, 41.9, -87.6, 1e-3, 1e-310, 1e6
 _INTEGERS = (0, 1, 2, 3, 7, 12, 23, 100)
 
 
+_Pools = dict[pa.DataType, list[Any]]
+
+
 def probes(estimator: Any, signature: Signature) -> Iterator[tuple[str, pa.Table]]:
     """(what they hold, rows with the signature's columns), one after the other."""
     learned = learned_categories(estimator)
     centres = _centres(estimator)
+    plain = {kind: _plain(kind, centres) for kind in {arrow_type(spec.type) for spec in signature.columns}}
+    known = {spec.name: _known(spec, learned.get(spec.name, ()), plain) for spec in signature.columns}
     random = np.random.default_rng(0)
-    for what in ("known values", "nulls", "values never seen", "extremes"):
+    for what in ("known values", "nulls", "values never seen", EXTREMES):
         columns = {
-            spec.name: _column(spec, _pool(spec, learned.get(spec.name, ()), centres, what), random)
+            spec.name: _column(spec, _pool(spec, known[spec.name], plain, what), random)
             for spec in signature.columns
         }
         yield what, pa.table(columns)
@@ -39,17 +46,21 @@ def _column(spec: ColumnSpec, pool: list[Any], random: np.random.Generator) -> p
     return pa.array(chosen, type=kind)
 
 
-def _pool(spec: ColumnSpec, learned: tuple[Any, ...], centres: list[float], what: str) -> list[Any]:
+def _known(spec: ColumnSpec, learned: tuple[Any, ...], plain: _Pools) -> list[Any]:
     kind = arrow_type(spec.type)
-    known = _fitting([*(spec.categories or ()), *learned[:_N_LEARNED]], kind) or _plain(kind, centres)
+    return _fitting([*(spec.categories or ()), *learned[:_N_LEARNED]], kind) or plain[kind]
+
+
+def _pool(spec: ColumnSpec, known: list[Any], plain: _Pools, what: str) -> list[Any]:
+    kind = arrow_type(spec.type)
     match what:
         case "nulls" if spec.nullable:
             return [*known, *[None] * (1 + len(known) // 4)]
         case "values never seen" if pa.types.is_string(kind):
             return [*known, _UNSEEN, ""]
         case "values never seen":
-            return _plain(kind, centres)
-        case "extremes":
+            return plain[kind]
+        case _ if what == EXTREMES:
             return [*known, *_extremes(kind)]
     return known
 

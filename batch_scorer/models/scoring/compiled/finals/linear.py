@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,9 +43,12 @@ class Linear:
         return True
 
     def score(self, table: Table) -> np.ndarray:
-        sums = self._sums(table) + self.intercepts
+        sums = self._sums(table)
+        sums += self.intercepts
         if not np.isfinite(sums).all():
-            raise Unusual("a row gives no finite decision")  # the original refuses NaN among the features
+            # The original refuses NaN among the features, and infinity: either is seen in the sum, for not
+            # even a coefficient of 0 makes it a number.
+            raise Unusual("a row gives no finite decision")
         decision: np.ndarray = sums.ravel() if self.flat else sums
         if self.method.value == self.question:
             return decision
@@ -52,7 +56,11 @@ class Linear:
 
     def _sums(self, table: Table) -> np.ndarray:
         """(n_rows, n_targets)."""
-        terms = {run: self._terms(run, table) for run in table.plan.runs if table.is_looked_up(run)}
+        terms = {
+            run: table.made_once(run, partial(self._terms, run))
+            for run in table.plan.runs
+            if table.is_looked_up(run)
+        }
         sums = np.empty((table.n_rows, len(self.coefficients)))
         for rows in table.blocks():
             sums[rows] = self._block(table, rows, terms).T
@@ -67,17 +75,17 @@ class Linear:
                 for term in terms[run]:
                     sums += term.take(codes, axis=1)
             else:
-                values = table.column(run.first, rows)
+                values = table.numbers(run.first, rows)
                 for target, coefficient in enumerate(self.coefficients[:, run.first]):
                     sums[target] += values * coefficient
         return sums
 
-    def _terms(self, run: Run, table: Table) -> list[np.ndarray]:
+    def _terms(self, run: Run, made: Any) -> list[np.ndarray]:
         """What each distinct value adds, one after the other: (n_targets, n_values) each.
 
         One term where a value is not 0 in at most one column, as of an encoder; else as many as it has.
         """
-        made = table.made(run).tocsr()
+        made = made.tocsr()
         made.sort_indices()
         lengths = np.diff(made.indptr)
         value_of = np.repeat(np.arange(made.shape[0]), lengths)

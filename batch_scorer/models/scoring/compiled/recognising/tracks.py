@@ -19,7 +19,7 @@ class Track:
 
     source: position among the signature's columns. dtype: of its values by now; object: they are no numbers.
     looked_up: too much happens to it to be followed, but each of its values depends on the source's value in
-    that row alone: what becomes of a distinct value is asked of the original, once for each chunk.
+    that row alone: what becomes of a distinct value is asked of the original.
     """
 
     source: int
