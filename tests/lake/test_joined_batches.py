@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ CARRIED = (("ride_id", "int64"), ("company", "string"))
 
 def rides(n_rows: int, *, first: int = 0, company: pa.Array | None = None) -> pa.Table:
     rng = np.random.default_rng(first)
-    names = rng.choice(["Flash", "Blue", f"Cab {first}", None], n_rows).tolist()
+    names = rng.choice(np.array(["Flash", "Blue", f"Cab {first}", None], object), n_rows).tolist()
     return pa.table(
         {
             "ride_id": np.arange(first, first + n_rows),
@@ -40,8 +39,8 @@ def rides(n_rows: int, *, first: int = 0, company: pa.Array | None = None) -> pa
     )
 
 
-def written(root: Path, *groups: pa.Table, dictionary: Sequence[bool] = (), **options: Any) -> LakeFile:
-    """A file with these row groups. dictionary: whether each has one; by default all do."""
+def written(root: Path, *groups: pa.Table, **options: Any) -> LakeFile:
+    """A file with these row groups."""
     path = root / DIRECTORY / "a.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     with pq.ParquetWriter(path, groups[0].schema, write_page_checksum=True, **options) as writer:
