@@ -230,7 +230,7 @@ def test_fewer_rows_than_the_footer_claims_are_found_out_in_any_row_group(
     n_footer = int.from_bytes(long[-8:-4], "little") + 8
     file = put(tmp_path, "a.parquet", short[:-n_footer] + long[-n_footer:])
     assert pq.read_metadata(tmp_path / file.path).num_rows == sum(claimed)
-    with pytest.raises(FileUnreadable, match="row groups 0-1: fewer rows than the footer claims"):
+    with pytest.raises(FileUnreadable, match="row groups 0–1: fewer rows than the footer claims"):
         read(tmp_path, file, features=(), carried=(("ride_id", "int64"),))
 
 
@@ -256,7 +256,7 @@ def test_wide_rows_that_together_are_too_large_for_a_worker_are_refused_with_the
     how: dict[str, Any] = {"features": (), "carried": (("ride_id", "int64"), ("note", "string"))}
     with pytest.raises(RowsTooWide, match="a batch of 20 rows needs about 360,") as refused:
         read(tmp_path, file, memory_bytes=350_000_000, **how)
-    assert refused.value.where == f"{file.path}, row groups 0-1"
+    assert refused.value.where == f"{file.path}, row groups 0–1"
     assert len(read(tmp_path, file, memory_bytes=400_000_000, **how)) == 1
 
 

@@ -43,7 +43,7 @@ class Stretch:
     @property
     def named(self) -> str:
         first, last = self.row_groups[0], self.row_groups[-1]
-        return f"row group {first}" if first == last else f"row groups {first}-{last}"
+        return f"row group {first}" if first == last else f"row groups {first}–{last}"
 
 
 def stretches(
