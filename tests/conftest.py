@@ -213,6 +213,12 @@ def small_batches_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def row_groups_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row groups of a test have few rows, and are batches of their own as large ones are; in this process."""
+    monkeypatch.setattr("batch_scorer.core.batches.JOINED_BYTES", 0)
+
+
+@pytest.fixture
 def make_project(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

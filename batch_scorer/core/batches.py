@@ -1,21 +1,26 @@
-"""How many rows are decoded at once: by the bytes of a row, of all columns that are read for scoring, keeping
-and checking it; not by memory, chunks or workers.
+"""How many rows are decoded at once: by the row groups of a file and the bytes of a row, of all columns that
+are read for scoring, keeping and checking it; not by memory, chunks or workers.
 
-So the same row group is cut the same way on every machine, in every chunk, with every memory: where an
-estimator's dense algebra depends on its batch, its answers still do not depend on where it runs.
+So the same file is cut the same way on every machine, in all chunks, with every memory: where an estimator's
+dense algebra depends on its batch, its answers still do not depend on where it runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from batch_scorer.core.lakefiles import RowGroup
 from batch_scorer.core.visible import visible
 
+USUAL_ROWS = 131_072
 BATCH_BYTES = 64 * 2**20  # decoded; a pipeline holds it several times over while it scores
 # Dense algebra rounds differently in batches of a few rows: fewer only where so many would not fit at all.
 FEWEST_ROWS = 1_000
 _MOST_BYTES = 4 * BATCH_BYTES
+# As footers declare them, of all columns. Of those that are read a row counts at most twice as much there (a
+# text with the room of its offsets), so that what is joined is within BATCH_BYTES, whichever are read.
+JOINED_BYTES = BATCH_BYTES // 2
 
 # What a worker holds beside its batch, and how often it holds the batch: as read, as the model takes it, as
 # it is written. Measured, and rounded up.
@@ -56,6 +61,22 @@ class SmallerBatches:
         row = f'a row takes {self.row_bytes:,} bytes, of which "{visible(self.column)}" {self.column_bytes:,}'
         sizes = f"at most {self.n_rows:,} rows, not {self.usual_rows:,}"
         return f"{sizes}, to keep memory level: {row}"
+
+
+def joined(row_groups: Sequence[RowGroup], usual_rows: int) -> Iterator[range]:
+    """Positions of a file's row groups, all of them and in order, those together that are read as one batch.
+
+    Neighbours are, from the first one on, as long as they have at most usual_rows rows and JOINED_BYTES. What
+    decides is the whole file: not which row groups are in a chunk, nor which columns are read.
+    """
+    start = n_rows = n_bytes = 0
+    for position, group in enumerate(row_groups):
+        n_rows, n_bytes = n_rows + group.n_rows, n_bytes + group.n_bytes
+        if position > start and (n_rows > usual_rows or n_bytes > JOINED_BYTES):
+            yield range(start, position)
+            start, n_rows, n_bytes = position, group.n_rows, group.n_bytes
+    if row_groups:
+        yield range(start, len(row_groups))
 
 
 def rows_per_batch(row: RowSize, usual_rows: int) -> int:

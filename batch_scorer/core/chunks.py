@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from batch_scorer.core.batches import SmallerBatches, smallest
+from batch_scorer.core.batches import USUAL_ROWS, SmallerBatches, smallest
 from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.expressions.trees import Expression, OutputColumn
 from batch_scorer.core.key_spans import KeySpan
@@ -64,7 +64,7 @@ class ReadSpec:
     filter_columns: tuple[tuple[str, str], ...] = ()
     checked: tuple[str, ...] = ()
     model: str | None = None
-    max_batch_rows: int = 131_072
+    max_batch_rows: int = USUAL_ROWS
     stores: StoreOptions = NO_OPTIONS
     memory_bytes: int | None = None
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 
 class Fit(StrEnum):
@@ -94,6 +95,7 @@ def column_type(name: str) -> ColumnType:
     return ColumnType(family=Family.OTHER)
 
 
+@cache  # each batch asks for every feature, and a process sees few pairs
 def fit(found: str, wanted: str) -> Fit:
     """How a column of type `found` in a file becomes the type `wanted` of a signature."""
     of_file, of_signature = column_type(found), column_type(wanted)

@@ -1,6 +1,8 @@
-"""How a row group is cut into batches: by the bytes of its rows alone, and never into slivers."""
+"""How row groups are joined and cut into batches: by the file alone, and never into slivers."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given
@@ -9,22 +11,60 @@ from hypothesis import strategies as st
 from batch_scorer.core.batches import (
     BATCH_BYTES,
     FEWEST_ROWS,
+    JOINED_BYTES,
+    USUAL_ROWS,
     WORKER_BYTES,
     RowSize,
     SmallerBatches,
     bytes_needed,
     cut_evenly,
+    joined,
     rows_per_batch,
     smaller_batches,
     smallest,
 )
+from batch_scorer.core.lakefiles import RowGroup
 
-USUAL = 131_072
+USUAL = USUAL_ROWS
 widths = st.floats(0, 1e10, allow_nan=False)
 
 
 def wide(n_bytes: float) -> RowSize:
     return RowSize(by_column={"key": 8.0, "note": n_bytes})
+
+
+row_groups = st.lists(
+    st.builds(
+        RowGroup,
+        n_rows=st.integers(0, 9) | st.integers(0, 2 * USUAL),
+        n_bytes=st.integers(0, 9) | st.integers(0, 2 * JOINED_BYTES),
+    ),
+    max_size=20,
+)
+
+
+@given(row_groups)
+def test_every_row_group_is_in_one_batch_or_alone_and_all_are_in_order(groups: list[RowGroup]) -> None:
+    together = list(joined(groups, USUAL))
+    assert [position for batch in together for position in batch] == list(range(len(groups)))
+    for batch in together:
+        n_rows = sum(groups[position].n_rows for position in batch)
+        n_bytes = sum(groups[position].n_bytes for position in batch)
+        assert len(batch) == 1 or (n_rows <= USUAL and n_bytes <= JOINED_BYTES)
+
+
+@given(row_groups)
+def test_row_groups_that_would_fit_together_are_together(groups: list[RowGroup]) -> None:
+    together = list(joined(groups, USUAL))
+    for batch, after in pairwise(together):
+        longer = groups[batch.start : after.start + 1]
+        assert sum(g.n_rows for g in longer) > USUAL or sum(g.n_bytes for g in longer) > JOINED_BYTES
+
+
+@given(row_groups, row_groups)
+def test_what_follows_a_batch_does_not_change_it(groups: list[RowGroup], more: list[RowGroup]) -> None:
+    whole = list(joined(groups, USUAL))[:-1]
+    assert list(joined(groups + more, USUAL))[: len(whole)] == whole
 
 
 @given(st.integers(1, 300), st.integers(1, 200_000), st.data())

@@ -71,7 +71,7 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
 
 @pytest.fixture
 def make_slow(make_project: Callable[..., TaxiProject], monkeypatch: pytest.MonkeyPatch) -> MakeSlow:
-    """`make_slow(n_days, pause_s=…)`: a model with code of its own, four chunks a day."""
+    """`make_slow(n_days, pause_s=…)`: a model with code of its own, two chunks a day."""
 
     def make(n_days: int, *, pause_s: float = 0.0) -> TaxiProject:
         project = make_project(n_days, code=["src"], compute={"chunk": "1KB"})

@@ -53,6 +53,7 @@ def test_the_record_says_how_rows_were_scored(make_project: Callable[..., TaxiPr
     assert done["scored_by"] == {"the compiled pipeline": 600}
 
 
+@pytest.mark.usefixtures("row_groups_apart")
 def test_small_batches_are_left_to_the_original(
     make_project: Callable[..., TaxiProject], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +135,7 @@ def _always_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling.Sampler, "rows", rows)
 
 
+@pytest.mark.usefixtures("row_groups_apart")
 @pytest.mark.parametrize("n_right", [0, 1])
 def test_a_difference_in_a_batch_scores_its_chunk_and_the_rest_with_the_original(
     make_project: Callable[..., TaxiProject], monkeypatch: pytest.MonkeyPatch, n_right: int

@@ -18,7 +18,7 @@ from tests import taxi
 from tests.conftest import TaxiProject
 
 GROUP_ROWS = 100
-pytestmark = pytest.mark.usefixtures("shared_judge")
+pytestmark = pytest.mark.usefixtures("shared_judge", "row_groups_apart")
 
 
 def an_expectation(type_: str, **kwargs: Any) -> dict[str, Any]:

@@ -57,7 +57,7 @@ MakeFragile = Callable[..., TaxiProject]
 
 @pytest.fixture
 def make_fragile(make_project: Callable[..., TaxiProject], monkeypatch: pytest.MonkeyPatch) -> MakeFragile:
-    """`make_fragile(n_days, pause_s=…, **compute)`: a model with code of its own, four chunks a day."""
+    """`make_fragile(n_days, pause_s=…, **compute)`: a model with code of its own, two chunks a day."""
 
     def make(n_days: int, *, pause_s: float = 0.0, **compute: Any) -> TaxiProject:
         project = make_project(n_days, code=["src"], compute={"chunk": "1KB", **compute})
@@ -131,7 +131,7 @@ def test_a_chunk_that_takes_its_worker_down_every_time_fails_alone_and_is_named(
     assert time.monotonic() - started < 60
     assert result.code == 3, result.stderr
     assert "the worker died while it scored this chunk, each time it ran alone" in result.stderr
-    assert f"where: ride_date={taxi.days(3)[2]}/part-1.parquet, row group 0" in result.stderr
+    assert f"where: ride_date={taxi.days(3)[2]}/part-1.parquet, row groups 0–1" in result.stderr
     assert _published_days(project) == {0, 1, 3, 4}
     for index in (0, 1, 3, 4):
         _assert_whole(project, index)

@@ -32,7 +32,7 @@ class Lake:
         self.root = root
         self._drivers = drivers
         self.versions: dict[int, list[Version]] = {}  # every version that a day ever had
-        self.n_files = 2  # of a day
+        self.n_files = 4  # of a day, each a chunk
         self.sets_aside = False  # rides that were paid in an odd way are quarantined
 
     @property
@@ -59,13 +59,11 @@ class Lake:
         self.write_job(validate={"input": uses}, output={"keep_generations": 0})
 
     def write_day(self, index: int, version: Version = 0) -> None:
-        """Two row groups in each file: four chunks of two files."""
         self.versions.setdefault(index, []).append(version)
         taxi.write_day(
             self.root / "data/lake/rides",
             _day(index),
             _rides(index, version),
-            row_group=30,
             n_files=self.n_files,
         )
 

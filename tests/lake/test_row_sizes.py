@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from batch_scorer.core.batches import BATCH_BYTES
+from batch_scorer.core.batches import BATCH_BYTES, RowSize
 from batch_scorer.core.chunks import ReadSpec
 from batch_scorer.core.errors import RowsTooWide
+from batch_scorer.lake.reading.column_chunks import declared
 from batch_scorer.lake.reading.reader import Batch, read_chunk
-from batch_scorer.lake.reading.row_sizes import coded_texts, declared_row_size, row_size
+from batch_scorer.lake.reading.row_sizes import coded_texts, row_size
 from tests.lake.lakes import chunk_of, described, put, spec
 
 FEATURES = (spec("fare", "float64"),)
@@ -41,6 +43,10 @@ def batches(root: Path, content: pa.Table, *, row_group_size: int, **changes: An
 def footer_of(path: Path, content: pa.Table, **options: Any) -> pq.FileMetaData:
     pq.write_table(content, path, **options)
     return pq.read_metadata(path)
+
+
+def declared_row_size(group: pq.RowGroupMetaData, columns: Sequence[str]) -> RowSize:
+    return declared([group], columns).row_size(group.num_rows)
 
 
 def test_a_long_text_with_few_values_is_cut_by_what_it_expands_to(tmp_path: Path) -> None:
@@ -78,7 +84,7 @@ def test_of_skewed_row_groups_only_the_large_one_is_cut(tmp_path: Path) -> None:
             writer.write_table(rides(size, note=notes(size, 8, 3)), row_group_size=size)
     read = ReadSpec(root=str(root), features=FEATURES, carried=(("ride_id", "int64"), ("note", "string")))
     found = list(read_chunk(chunk_of(root, described(root, "region=eu/a.parquet")), read))
-    assert [batch.n_read for batch in found] == [1_000, 100_000, 100_000, 100_000, 1_000, 7]
+    assert [batch.n_read for batch in found] == [1_000, 100_000, 100_000, 100_000, 1_007]
 
 
 @pytest.mark.parametrize("memory", [None, 500_000_000, 2_000_000_000])
@@ -89,17 +95,17 @@ def test_the_cut_does_not_depend_on_the_memory_of_a_worker(tmp_path: Path, memor
 
 
 def test_rows_that_do_not_fit_are_refused_with_file_row_group_bytes_and_fix(tmp_path: Path) -> None:
-    content = rides(20, note=notes(20, 1_000_000, 20))
+    content = rides(40, note=notes(40, 1_000_000, 40))
     with pytest.raises(RowsTooWide) as refused:
-        batches(tmp_path, content, row_group_size=10, memory_bytes=320_000_000)
+        batches(tmp_path, content, row_group_size=20, memory_bytes=350_000_000)
     error = refused.value
     assert error.where == "region=eu/a.parquet, row group 0"
-    assert "a batch of 10 rows needs about 330," in error.what
-    assert "compute.memory_per_worker is 320,000,000: a row takes 1,000," in error.what
+    assert "a batch of 20 rows needs about 360," in error.what
+    assert "compute.memory_per_worker is 350,000,000: a row takes 1,000," in error.what
     assert 'column "note"' in error.what
     assert error.fix is not None
     assert error.fix.startswith("set compute.memory_per_worker to 0.4GB or more")
-    assert len(batches(tmp_path, content, row_group_size=10, memory_bytes=400_000_000)) == 2
+    assert len(batches(tmp_path, content, row_group_size=20, memory_bytes=400_000_000)) == 2
 
 
 def test_values_of_a_dictionary_too_long_for_memory_are_refused_once_they_are_known(tmp_path: Path) -> None:

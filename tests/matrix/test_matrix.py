@@ -26,7 +26,7 @@ from tests.matrix.cells import (
 )
 from tests.matrix.estimators import CASES, Case
 
-pytestmark = pytest.mark.usefixtures("small_batches_compiled")
+pytestmark = pytest.mark.usefixtures("small_batches_compiled", "row_groups_apart")
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ def data(tmp_path: Path) -> bytes:
 def spec(bucket: Bucket, **changes: object) -> ReadSpec:
     found = ReadSpec(
         root=f"{bucket.url}/lake", features=FEATURES, carried=(("key", "int64"),), key=("key",),
-        stores=bucket.store.options,
+        stores=bucket.store.options, max_batch_rows=PER_GROUP,
     )  # fmt: skip
     return replace(found, **changes)  # type: ignore[arg-type]
 
@@ -90,6 +90,19 @@ def test_a_bucket_gives_the_rows_of_a_disk_and_only_the_bytes_of_the_columns(
     assert bucket.proxy.count() == {"GET": 1 + 2 + 1, "HEAD": 1}
 
 
+def test_row_groups_that_are_one_batch_cost_no_request_and_no_byte_more(bucket: Bucket, data: bytes) -> None:
+    bucket.direct.put(KEY, data)
+    wanted = chunk(f"{bucket.url}/lake", bucket, 0, 1, 2)
+    expected = rows(bucket, wanted, spec(bucket))
+    alone, n_alone = bucket.proxy.count(), bucket.proxy.n_sent()
+    bucket.proxy.forget()
+    together = spec(bucket, max_batch_rows=N_ROWS)
+    assert [batch.n_read for batch in read_chunk(wanted, together)] == [N_ROWS]
+    assert bucket.proxy.count()["GET"] <= alone["GET"]
+    assert bucket.proxy.n_sent() == n_alone
+    pd.testing.assert_frame_equal(rows(bucket, wanted, together), expected)
+
+
 def needed_bytes(data: bytes, columns: tuple[str, ...], row_groups: tuple[int, ...]) -> int:
     metadata = pq.read_metadata(pa.BufferReader(data))
     return sum(
@@ -100,12 +113,14 @@ def needed_bytes(data: bytes, columns: tuple[str, ...], row_groups: tuple[int, .
     )
 
 
-def test_a_row_group_larger_than_may_be_held_is_read_piece_by_piece(
-    bucket: Bucket, data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("max_rows", [PER_GROUP, N_ROWS])
+def test_a_batch_larger_than_may_be_held_is_read_piece_by_piece(
+    bucket: Bucket, data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, max_rows: int
 ) -> None:
     monkeypatch.setattr(ranged_file, "HELD_BYTES", 100_000)
     bucket.direct.put(KEY, data)
-    found = rows(bucket, chunk(f"{bucket.url}/lake", bucket, 0, 1, 2), spec(bucket))
+    wanted = chunk(f"{bucket.url}/lake", bucket, 0, 1, 2)
+    found = rows(bucket, wanted, spec(bucket, max_batch_rows=max_rows))
     expected = pd.read_parquet(tmp_path / "lake" / PATH, columns=["a", "c", "key"]).astype({"c": "str"})
     pd.testing.assert_frame_equal(found[["a", "c", "key"]], expected)
     assert bucket.proxy.n_sent() < needed_bytes(data, ("key", "a", "c"), (0, 1, 2)) + 2 * 65_536
@@ -127,7 +142,7 @@ def test_an_object_that_was_replaced_is_never_read_in_part(bucket: Bucket, data:
     wanted = chunk(f"{bucket.url}/lake", bucket, 0, 1, 2)
     other = pa.BufferOutputStream()
     pq.write_table(table().slice(0, N_ROWS), other, row_group_size=PER_GROUP, compression="none")
-    batches = read_chunk(wanted, spec(bucket, max_batch_rows=PER_GROUP))
+    batches = read_chunk(wanted, spec(bucket))
     next(batches)
     bucket.direct.put(KEY, other.getvalue().to_pybytes())
     with pytest.raises(InputMoved, match="changed since the plan"):

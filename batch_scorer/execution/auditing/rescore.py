@@ -124,9 +124,9 @@ def _as_the_run_read(parts: JobParts, spec: ReadSpec, footers: Sequence[Footer])
 def _sample(
     parts: JobParts, found: PartitionFiles, footers: Sequence[Footer], manifest: Manifest
 ) -> list[Chunk]:
-    """Every row group as a chunk of its own, in an order that only the generation decides.
+    """The smallest chunks there are, in an order that only the generation decides.
 
-    A batch depends on its row group alone: these are the batches that the run scored.
+    A batch depends on its file alone: these are the batches that the run scored.
     """
     chunks = cut_chunks(found, footers, target_bytes=1, limit_rows=parts.job.input.limit_rows)
     seed = f"{manifest.partition.path}/{manifest.generation}/{manifest.run_id}"

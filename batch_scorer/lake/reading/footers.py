@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -13,14 +12,13 @@ import pyarrow.parquet as pq
 from batch_scorer.core.errors import FileUnreadable
 from batch_scorer.core.lakefiles import Footer, LakeFile, RowGroup
 from batch_scorer.lake.arrow_types import arrow_type_name, parse_arrow_type
-from batch_scorer.lake.reading.row_sizes import PHYSICAL_WIDTHS, chunks_of, column_chunks
+from batch_scorer.lake.reading.column_chunks import PHYSICAL_WIDTHS, column_chunks
 from batch_scorer.lake.storage.failures import as_input_error, damaged
 from batch_scorer.lake.storage.storage import LakeStorage
 
 __all__ = [
     "MAX_ROW_GROUP_BYTES",
     "arrow_type_name",
-    "column_ranges",
     "footer_of",
     "metadata_of",
     "parse_arrow_type",
@@ -78,16 +76,6 @@ def footer_of(metadata: pq.FileMetaData, schema: pa.Schema, *, where: str) -> Fo
         raise damaged(where, f"its footer claims {metadata.num_rows} rows, its row groups something else")
     columns = tuple((field.name, arrow_type_name(field.type)) for field in schema)
     return Footer(columns=columns, row_groups=groups)
-
-
-def column_ranges(
-    metadata: pq.FileMetaData, row_group: int, columns: Collection[str]
-) -> Iterator[tuple[int, int]]:
-    """(start, end) of the bytes of some columns of a row group, as far as the footer can be believed."""
-    for _, chunk in chunks_of(metadata.row_group(row_group), columns):
-        start = min(chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset)
-        if start >= 0 and chunk.total_compressed_size > 0:
-            yield start, start + chunk.total_compressed_size
 
 
 def _row_group(group: pq.RowGroupMetaData) -> RowGroup:

@@ -5,20 +5,16 @@ No footer tells how large pages are; the first three numbers of a page's own hea
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
 import pyarrow.parquet as pq
 
-from batch_scorer.core.batches import bytes_needed, rows_per_batch
-from batch_scorer.core.chunks import ReadSpec
+from batch_scorer.core.batches import bytes_needed
 from batch_scorer.core.errors import PagesTooLarge
-from batch_scorer.lake.reading.row_sizes import (
-    chunks_of,
-    declared_row_size,
-    round_up,
-)
+from batch_scorer.lake.reading.column_chunks import chunks_of
+from batch_scorer.lake.reading.row_sizes import round_up
+from batch_scorer.lake.reading.stretches import Stretch
 
 _HEAD_BYTES = 32
 _INT_FIELD = 0x15  # of Thrift's compact protocol: the field after the last one, a 32 bit integer
@@ -27,39 +23,39 @@ _INT_FIELD = 0x15  # of Thrift's compact protocol: the field after the last one,
 def refuse_too_large_pages(
     file: BinaryIO,
     metadata: pq.FileMetaData,
-    row_group: int,
+    stretch: Stretch,
     columns: Sequence[str],
-    spec: ReadSpec,
-    path: str,
+    memory_bytes: int | None,
 ) -> None:
     """The file is looked into only where all columns together, each in one page, would not fit a worker.
 
-    Rows too wide for it in pages of any size are not our matter. path: of the file, for messages.
+    Rows too wide for it in pages of any size are not our matter.
     Raises: PagesTooLarge, OSError.
     """
-    group = metadata.row_group(row_group)
-    row = declared_row_size(group, columns)
-    n_rows = min(rows_per_batch(row, spec.max_batch_rows), group.num_rows)
-    free = (spec.memory_bytes or sys.maxsize) - bytes_needed(row, n_rows)
-    chunks = [chunk for _, chunk in chunks_of(group, columns)]
-    whole = [PageBytes(chunk.total_uncompressed_size, chunk.total_compressed_size) for chunk in chunks]
-    if not 0 <= free < _at_once(whole):
+    if memory_bytes is None:
         return
-    pages = {chunk.path_in_schema: page_bytes(file, chunk) for chunk in chunks}
-    n_bytes = _at_once(pages.values())
-    beyond = n_bytes - round(row.n_bytes * n_rows)  # a batch, as it is read, is counted already
-    if beyond <= free:
+    row, n_rows = stretch.row, min(stretch.max_rows, stretch.n_rows)
+    free = memory_bytes - bytes_needed(row, n_rows)
+    if not 0 <= free < stretch.declared.most_at_once:
         return
-    largest = max(pages, key=lambda name: pages[name])
-    needed = bytes_needed(row, n_rows) + beyond
-    raise PagesTooLarge(
-        f"{group.num_rows:,} rows lie in pages that are decoded whole: about {n_bytes:,} bytes at a "
-        f'time, of which column "{largest}" {pages[largest].decoded:,}; a worker would need {needed:,}, and '
-        f"compute.memory_per_worker is {spec.memory_bytes:,}",
-        where=f"{path}, row group {row_group}",
-        fix="write the file again with pages of about 1 MB (the usual size of most writers) or with row "
-        f"groups of about a million rows, or set compute.memory_per_worker to {round_up(needed)} or more",
-    )
+    for index in stretch.row_groups:
+        group = metadata.row_group(index)
+        pages = {chunk.path_in_schema: page_bytes(file, chunk) for _, chunk in chunks_of(group, columns)}
+        n_bytes = _at_once(pages.values())
+        beyond = n_bytes - round(row.n_bytes * n_rows)  # a batch, as it is read, is counted already
+        if beyond <= free:
+            continue
+        largest = max(pages, key=lambda name: pages[name])
+        needed = bytes_needed(row, n_rows) + beyond
+        raise PagesTooLarge(
+            f"{group.num_rows:,} rows lie in pages that are decoded whole: about {n_bytes:,} bytes at a "
+            f'time, of which column "{largest}" {pages[largest].decoded:,}; a worker would need {needed:,}, '
+            f"and compute.memory_per_worker is {memory_bytes:,}",
+            where=f"{stretch.path}, row group {index}",
+            fix="write the file again with pages of about 1 MB (the usual size of most writers) or with row "
+            "groups of about a million rows, or set compute.memory_per_worker to "
+            f"{round_up(needed)} or more",
+        )
 
 
 class PageBytes(NamedTuple):

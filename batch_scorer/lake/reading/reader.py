@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,8 +18,6 @@ import pyarrow.parquet as pq
 from batch_scorer.core.batches import (
     RowSize,
     SmallerBatches,
-    cut_evenly,
-    rows_per_batch,
     smaller_batches,
 )
 from batch_scorer.core.chunks import Chunk, ReadSpec
@@ -29,14 +26,15 @@ from batch_scorer.core.lakefiles import Footer, LakeFile
 from batch_scorer.lake.arrow_types import parse_arrow_type
 from batch_scorer.lake.reading.casts import Origin, cast_column
 from batch_scorer.lake.reading.filters import row_mask
-from batch_scorer.lake.reading.footers import column_ranges, footer_of, metadata_of
+from batch_scorer.lake.reading.footers import footer_of, metadata_of
 from batch_scorer.lake.reading.page_sizes import refuse_too_large_pages
-from batch_scorer.lake.reading.row_sizes import coded_texts, declared_row_size, pieces, refuse_too_wide
+from batch_scorer.lake.reading.row_sizes import coded_texts, pieces, refuse_too_wide
 from batch_scorer.lake.reading.schema import carried_types, check_features
 from batch_scorer.lake.reading.streamed import Streamed
+from batch_scorer.lake.reading.stretches import Stretch, stretches, tables
 from batch_scorer.lake.storage.failures import as_input_error, damaged
 from batch_scorer.lake.storage.roots import storage_for
-from batch_scorer.lake.storage.storage import LakeStorage, check_still, check_unmoved
+from batch_scorer.lake.storage.storage import check_still, check_unmoved
 
 _READ_AHEAD_BYTES = 1 << 18  # per column: the pages of a huge row group stream through, never held whole
 
@@ -78,15 +76,16 @@ LeaveOut = Callable[[pa.Table, int], pa.BooleanArray | None]
 
 
 def read_chunk(chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None = None) -> Iterator[Batch]:
-    """The chunk's rows, row group by row group, each cut into equal batches of at most spec.max_batch_rows,
-    or of fewer where rows are wide: see core.batches.
+    """The chunk's rows: neighbouring row groups joined, and larger ones cut into equal batches, of at most
+    spec.max_batch_rows, or of fewer where rows are wide: see core.batches.
 
-    A batch depends on its row group alone, never on how row groups were dealt out to chunks. Rows beyond
-    chunk.row_limit, and those of chunk.rows_beyond, are not read: they count as read and dropped in the
-    batch that reaches the limit. leave_out: asked once for each batch, before a value is cast: a row that is
-    set aside may have no key, or a number that the model cannot take.
+    A batch depends on its file alone, never on how row groups were dealt out to chunks, as long as these are
+    cut between batches (planning.chunks). Rows beyond chunk.row_limit, and those of chunk.rows_beyond, are
+    not read: they count as read and dropped in the batch that reaches the limit. leave_out: asked once for
+    each batch, before a value is cast: a row that is set aside may have no key, or a number that the model
+    cannot take.
     Raises: FileUnreadable, InputMoved, ColumnMissing, ColumnTypeMismatch, LossyCast, RowsTooWide,
-    PagesTooLarge, StoreUnavailable.
+    PagesTooLarge, StoreUnavailable; ValueError, for a chunk that was not cut between batches.
     """
     storage = storage_for(spec.root, spec.stores)
     where = chunk.file.path
@@ -97,49 +96,40 @@ def read_chunk(chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None = None) 
             metadata, schema = metadata_of(opened)
             footer = footer_of(metadata, schema, where=where)
             _check_columns(chunk.file, footer, spec)
-            needed = _needed(spec)
-            for index in chunk.row_groups:
-                refuse_too_large_pages(opened, metadata, index, needed, spec, where)
             streamed = Streamed(opened)
+            needed = _needed(spec)
             with pq.ParquetFile(
                 streamed,
                 metadata=metadata,
-                read_dictionary=_coded(metadata, footer, spec),
+                read_dictionary=_coded(metadata, footer, spec, needed),
                 pre_buffer=False,
                 buffer_size=_READ_AHEAD_BYTES,
                 page_checksum_verification=True,
                 arrow_extensions_enabled=False,
             ) as file:
-                announce = partial(_announce, storage, opened, streamed, metadata, needed)
-                yield from _batches(file, footer, chunk, spec, leave_out, announce)
+
+                def announce(stretch: Stretch) -> None:
+                    refuse_too_large_pages(opened, metadata, stretch, needed, spec.memory_bytes)
+                    storage.will_need(opened, stretch.declared.ranges)
+                    streamed.stream(stretch.declared.ranges)
+
+                parts = stretches(chunk, footer, metadata, needed, spec.max_batch_rows)
+                yield from _batches(
+                    _tables(file, parts, spec, needed, announce), footer, chunk, spec, leave_out
+                )
     check_still(storage, spec.root, chunk.file)
 
 
-def _announce(
-    storage: LakeStorage,
-    file: BinaryIO,
-    streamed: Streamed,
-    metadata: pq.FileMetaData,
-    columns: Sequence[str],
-    row_group: int,
-) -> None:
-    ranges = tuple(column_ranges(metadata, row_group, columns))
-    storage.will_need(file, ranges)
-    streamed.stream(ranges)
+_Cut = tuple[int, pa.Table, SmallerBatches | None]  # row in the file, raw columns, why it is small
 
 
 def _batches(
-    file: pq.ParquetFile,
-    footer: Footer,
-    chunk: Chunk,
-    spec: ReadSpec,
-    leave_out: LeaveOut | None,
-    announce: Callable[[int], None],
+    tables: Iterator[_Cut], footer: Footer, chunk: Chunk, spec: ReadSpec, leave_out: LeaveOut | None
 ) -> Iterator[Batch]:
     n_rows = sum(footer.row_groups[index].n_rows for index in chunk.row_groups)
     limit = n_rows if chunk.row_limit is None else min(chunk.row_limit, n_rows)
     n_seen = 0
-    for first_row, table, smaller in _tables(file, footer, chunk, spec, announce):
+    for first_row, table, smaller in tables:
         # Of a table without columns, Arrow's slice has as many rows as were asked for, there or not.
         within = table.slice(0, min(limit - n_seen, table.num_rows))
         n_seen += table.num_rows
@@ -151,48 +141,27 @@ def _batches(
 
 
 def _tables(
-    file: pq.ParquetFile, footer: Footer, chunk: Chunk, spec: ReadSpec, announce: Callable[[int], None]
-) -> Iterator[tuple[int, pa.Table, SmallerBatches | None]]:
-    """(row in the file, table of raw columns, why it is small) for every batch of the chunk's row groups.
-
-    announce: told the index of a row group before it is read.
-    """
-    needed = _needed(spec)
-    for index in chunk.row_groups:
-        first_row = sum(group.n_rows for group in footer.row_groups[:index])
-        n_rows, where = footer.row_groups[index].n_rows, f"{chunk.file.path}, row group {index}"
-        declared = declared_row_size(file.metadata.row_group(index), needed)
-        max_rows = rows_per_batch(declared, spec.max_batch_rows)
-        refuse_too_wide(declared, min(max_rows, n_rows), spec.memory_bytes, where)
-        sizes = cut_evenly(n_rows, max_rows)
-        if not sizes:
-            continue
-        announce(index)
-        parts = file.iter_batches(sizes[0], row_groups=[index], columns=needed, use_threads=False)
-        for size in sizes:
-            for row, piece in pieces(_gather(parts, size, index, chunk.file), max_rows):
-                refuse_too_wide(row, piece.num_rows, spec.memory_bytes, where)
-                widest = max(row, declared, key=_width)
-                yield first_row, piece, smaller_batches(widest, n_rows, spec.max_batch_rows)
+    file: pq.ParquetFile,
+    parts: Iterator[Stretch],
+    spec: ReadSpec,
+    needed: list[str],
+    announce: Callable[[Stretch], None],
+) -> Iterator[_Cut]:
+    """announce: told of a stretch before it is read."""
+    for stretch in parts:
+        first_row, row = stretch.first_row, stretch.row
+        refuse_too_wide(row, min(stretch.max_rows, stretch.n_rows), spec.memory_bytes, stretch.where)
+        announce(stretch)
+        for table in tables(file, stretch, needed):
+            for found, piece in pieces(table, stretch.max_rows):
+                refuse_too_wide(found, piece.num_rows, spec.memory_bytes, stretch.where)
+                widest = max(found, row, key=_width)
+                yield first_row, piece, smaller_batches(widest, stretch.n_rows, spec.max_batch_rows)
                 first_row += piece.num_rows
 
 
 def _width(row: RowSize) -> float:
     return row.n_bytes
-
-
-def _gather(parts: Iterator[pa.RecordBatch], size: int, row_group: int, file: LakeFile) -> pa.Table:
-    """The next `size` rows in one piece: Arrow may cut where a column changes its encoding."""
-    gathered: list[pa.RecordBatch] = []
-    n_rows = 0
-    while n_rows < size:
-        part = next(parts, None)
-        if part is None:
-            raise damaged(file.path, f"row group {row_group} holds fewer rows than its footer claims")
-        gathered.append(part)
-        n_rows += part.num_rows
-    table = pa.Table.from_batches(gathered)
-    return table if len(gathered) == 1 else table.unify_dictionaries().combine_chunks()
 
 
 def _batch(
@@ -269,13 +238,13 @@ def _needed(spec: ReadSpec) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _coded(metadata: pq.FileMetaData, footer: Footer, spec: ReadSpec) -> list[str]:
+def _coded(metadata: pq.FileMetaData, footer: Footer, spec: ReadSpec, needed: Sequence[str]) -> list[str]:
     """Scoring works on dictionary codes: each distinct text is looked up once. Other texts are few in a file
     and long in memory, if they are coded there.
     """
     text = {name for name, type_name in footer.columns if type_name == "string"}
     features = [feature.name for feature in spec.features if feature.name in text]
-    others = [name for name in _needed(spec) if name in text and name not in features]
+    others = [name for name in needed if name in text and name not in features]
     return features + coded_texts(metadata, others)
 
 

@@ -1,8 +1,8 @@
-"""How many bytes a row takes once it is decoded: as a footer lets expect, and as a table really does."""
+"""How many bytes a row takes once it is decoded, as a table really does, and what is done about many."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,22 +17,11 @@ from batch_scorer.core.batches import (
 )
 from batch_scorer.core.errors import RowsTooWide
 from batch_scorer.lake.arrow_types import is_string
+from batch_scorer.lake.reading.column_chunks import column_chunks
 
-PHYSICAL_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
 _OFFSET_BYTES = 4
 # A text of which a row takes less in the file is there mostly as numbers of a dictionary's values.
 _CODED_BYTES = 32
-
-
-def declared_row_size(group: pq.RowGroupMetaData, columns: Sequence[str]) -> RowSize:
-    """Of a row group's rows, by its footer.
-
-    What dictionaries expand to no footer tells: see `pieces`. A list counts with all of its elements.
-    """
-    sizes = dict.fromkeys(columns, 0.0)
-    for name, chunk in chunks_of(group, sizes.keys()):
-        sizes[name] += _decoded_bytes(chunk) / max(group.num_rows, 1)
-    return RowSize(by_column=sizes)
 
 
 def coded_texts(metadata: pq.FileMetaData, names: Sequence[str]) -> list[str]:
@@ -62,10 +51,13 @@ def pieces(table: pa.Table, usual_rows: int) -> Iterator[tuple[RowSize, pa.Table
 
 
 def row_size(table: pa.Table) -> RowSize:
-    """Of a table's rows, each column's dictionary expanded."""
+    """Of a table's rows, each column's dictionary expanded; an upper bound where even that is little."""
     n_rows = max(table.num_rows, 1)
-    columns = zip(table.column_names, table.columns, strict=True)
-    return RowSize(by_column={name: _expanded_bytes(column) / n_rows for name, column in columns})
+    # What each row's text takes is a tenth of the time that reading it took, and nearly always of no matter.
+    sizes = _column_bytes(table, _at_most)
+    if sum(sizes.values()) > BATCH_BYTES / 2:
+        sizes = _column_bytes(table, _exactly)
+    return RowSize(by_column={name: n_bytes / n_rows for name, n_bytes in sizes.items()})
 
 
 def refuse_too_wide(row: RowSize, n_rows: int, memory_bytes: int | None, where: str) -> None:
@@ -84,56 +76,28 @@ def refuse_too_wide(row: RowSize, n_rows: int, memory_bytes: int | None, where: 
     )
 
 
-def column_chunks(group: pq.RowGroupMetaData) -> Iterator[pq.ColumnChunkMetaData]:
-    """Of every column, in the file's order."""
-    return (group.column(position) for position in range(group.num_columns))
+def _column_bytes(table: pa.Table, of_codes: Callable[[pa.Array, pa.Array], int]) -> dict[str, int]:
+    """of_codes: told each value's length in a dictionary, and its codes. Returns: what these texts take."""
+    columns = zip(table.column_names, table.columns, strict=True)
+    return {
+        name: sum(_expanded_bytes(piece, of_codes) for piece in column.chunks) for name, column in columns
+    }
 
 
-def chunks_of(
-    group: pq.RowGroupMetaData, wanted: Collection[str]
-) -> Iterator[tuple[str, pq.ColumnChunkMetaData]]:
-    """Those that are, or are a part of, a column of that name, and its name."""
-    for chunk in column_chunks(group):
-        name = _column_of(chunk.path_in_schema, wanted)
-        if name is not None:
-            yield name, chunk
-
-
-def _column_of(path: str, wanted: Collection[str]) -> str | None:
-    """path: of a nested column with what is below it. A name may have a dot in it."""
-    first = path.split(".", 1)[0]
-    if first in wanted:
-        return first
-    if path in wanted:
-        return path
-    return next((name for name in wanted if path.startswith(f"{name}.")), None)
-
-
-def _decoded_bytes(chunk: pq.ColumnChunkMetaData) -> int:
-    """num_values counts nulls, and every element of a list."""
-    width = PHYSICAL_WIDTHS.get(chunk.physical_type)
-    if width is not None:
-        return int(chunk.num_values * width)
-    return int(chunk.total_uncompressed_size + chunk.num_values * _OFFSET_BYTES)
-
-
-def _expanded_bytes(column: pa.ChunkedArray) -> float:
-    if not pa.types.is_dictionary(column.type):
-        return float(column.nbytes)
-    return float(sum(_of_codes(chunk) for chunk in column.chunks))
-
-
-def _of_codes(values: pa.DictionaryArray) -> float:
-    """What an array's values take without its dictionary; an upper bound where even that is little."""
+def _expanded_bytes(values: pa.Array, of_codes: Callable[[pa.Array, pa.Array], int]) -> int:
+    if not pa.types.is_dictionary(values.type):
+        return int(values.nbytes)
     if not is_string(values.type.value_type):
-        return float(values.indices.nbytes)
-    lengths = pc.binary_length(values.dictionary)
-    longest = pc.max(lengths).as_py() or 0
-    bound = len(values) * (longest + _OFFSET_BYTES)
-    if bound <= BATCH_BYTES / 16:
-        return float(bound)
-    n_bytes = pc.sum(lengths.take(values.indices)).as_py() or 0
-    return float(n_bytes + len(values) * _OFFSET_BYTES)
+        return int(values.indices.nbytes)
+    return of_codes(pc.binary_length(values.dictionary), values.indices) + len(values) * _OFFSET_BYTES
+
+
+def _at_most(lengths: pa.Array, codes: pa.Array) -> int:
+    return len(codes) * (pc.max(lengths).as_py() or 0)
+
+
+def _exactly(lengths: pa.Array, codes: pa.Array) -> int:
+    return pc.sum(lengths.take(codes)).as_py() or 0
 
 
 def round_up(n_bytes: int) -> str:

@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 from batch_scorer.core.errors import BatchScorerError, UsageError
 from batch_scorer.core.lakefiles import Footer, LakeFile
 from batch_scorer.core.stores import NO_OPTIONS, ObjectUrl, StoreOptions
-from batch_scorer.lake.reading.footers import column_ranges, read_footer
+from batch_scorer.lake.reading.column_chunks import column_ranges
+from batch_scorer.lake.reading.footers import read_footer
 from batch_scorer.lake.storage.failures import as_input_error, damaged
 from batch_scorer.lake.storage.roots import storage_for
 from batch_scorer.lake.storage.storage import Entry, Kind, LakeStorage, LocalStorage

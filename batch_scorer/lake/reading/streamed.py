@@ -8,6 +8,7 @@ no more for now: the header is in what the buffer has left, or the reader asks f
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import BinaryIO
 
@@ -21,11 +22,11 @@ class Streamed:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._columns: tuple[tuple[int, int], ...] = ()
+        self._columns: list[tuple[int, int]] = []
         self.closed = False
 
     def stream(self, columns: Iterable[tuple[int, int]]) -> None:
-        self._columns = tuple(columns)
+        self._columns = sorted(columns)
 
     def read(self, n_bytes: int = -1) -> bytes:
         return b"" if self._is_peek(n_bytes) else self._file.read(n_bytes)
@@ -50,5 +51,7 @@ class Streamed:
         if not 0 < n_bytes < _PEEK_BYTES:
             return False
         at = self._file.tell()
-        end = next((end for start, end in self._columns if start < at < end), None)
-        return end is not None and not end <= at + n_bytes <= end + _PADDING_BYTES
+        # The column that begins last before here: there may be thousands, where row groups are tiny.
+        before = bisect_left(self._columns, (at,)) - 1
+        end = self._columns[before][1] if before >= 0 else at
+        return at < end and not end <= at + n_bytes <= end + _PADDING_BYTES
