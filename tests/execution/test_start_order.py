@@ -102,7 +102,8 @@ def test_a_cluster_that_does_not_start_is_told_of_unless_the_run_is_to_end(
 def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     monkeypatch.setattr(head_start, "start_fork_server", lambda: found.append("started"))
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(head_start, "stop_fork_server", lambda: None)
+    monkeypatch.setattr(head_start, "usable_cpus", lambda: 2)
     return found
 
 
@@ -123,7 +124,7 @@ def test_a_small_table_a_job_that_is_wrong_and_a_cluster_elsewhere_start_nothing
     _give(project)
     _give(project, cluster="local")
     assert started == ["started"] * 2
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(head_start, "usable_cpus", lambda: 1)
     _give(project)
     assert len(started) == 2
 
