@@ -250,6 +250,3 @@ def _echo_audit(report: AuditReport) -> None:
     click.echo(f"  row  {report.row.path}, row {report.row.row}")
     for name, value in report.row.values.items():
         click.echo(f"    {name}: {value}")
-
-
-commands = (verify, audit)

@@ -54,12 +54,17 @@ class _Named(click.types.StringParamType):
 
 def complete_names(command: click.Command) -> None:
     """Let the parameters of a command, and of all below it, complete by their names."""
+    complete_own_names(command)
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        complete_names(below)
+
+
+def complete_own_names(command: click.Command) -> None:
+    """The same, without those below it."""
     for param in command.params:
         candidates = _BY_NAME.get((command.name, param.name)) or _BY_NAME.get((None, param.name))
         if candidates is not None and type(param.type) is click.types.StringParamType:
             param.type = _Named(candidates)
-    for below in command.commands.values() if isinstance(command, click.Group) else ():
-        complete_names(below)
 
 
 def listen_to_shells() -> None:

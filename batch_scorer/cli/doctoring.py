@@ -49,6 +49,3 @@ def _show(settings: Settings, job: str, check: Check) -> None:
     click.echo(f" {mark} {check.name}: {check.found}")
     if not check.ok and fix:
         click.echo(f"       fix: {fix}")
-
-
-commands = (doctor,)

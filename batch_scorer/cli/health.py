@@ -145,6 +145,3 @@ def tally(run: RunRecord) -> str:
 def _run_words(run: RunRecord) -> str:
     ended = f"exit {run.exit_code}" if run.exit_code is not None else run.state.value
     return f"{run.run_id}, {words.moment(run.started_at)}: {tally(run)}, {ended}"
-
-
-commands = (status,)

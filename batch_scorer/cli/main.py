@@ -11,31 +11,36 @@ from typing import Any, NoReturn
 import click
 
 from batch_scorer import __version__
-from batch_scorer.cli import (
-    auditing,
-    doctoring,
-    health,
-    mending,
-    planning,
-    project,
-    quarantine,
-    rebuilding,
-    retrying,
-    running,
-    runs,
-    showing,
-    starting,
-    suites,
-)
-from batch_scorer.cli.completing import complete_names, listen_to_shells
-from batch_scorer.cli.models import models
+from batch_scorer.cli.completing import complete_names, complete_own_names, listen_to_shells
 from batch_scorer.cli.output import fail
 from batch_scorer.cli.settings import Invocation, Settings, global_options
+from batch_scorer.cli.verbs import Verbs
 from batch_scorer.core import collector
 from batch_scorer.core.errors import BatchScorerError, Interrupted, ReaderGone, UsageError
-from batch_scorer.core.nearest import suggestion
-from batch_scorer.core.surprises import as_internal_error
-from batch_scorer.ops.logs import configure_logging
+
+_VERBS = {
+    # file: what is in it
+    "starting": ["init"],
+    "project": ["validate-config", "schema", "schedule", "completion"],
+    "doctoring": ["doctor"],
+    "planning": ["plan"],
+    "running": ["run", "backfill"],
+    "retrying": ["retry"],
+    "health": ["status"],
+    "runs": ["runs"],
+    "showing": ["show"],
+    "auditing": ["verify", "audit"],
+    "rebuilding": ["ledger"],
+    "quarantine": ["quarantine"],
+    "mending": ["rollback", "unpin", "repair", "unlock", "cancel", "gc"],
+    "models": ["models"],
+    "suites": ["suites"],
+}
+
+
+# From the words alone, which are understood when the verb is imported: `head_start` can be wrong.
+_SCORING = frozenset(("run", "backfill", "retry"))
+_ONLY_LOOKING = frozenset(("-h", "--help", "--dry-run"))
 
 
 class _Verbs(click.Group):
@@ -45,7 +50,9 @@ class _Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if self.get_command(ctx, name) is None and not name.startswith("-"):
+        if name not in self.commands and not name.startswith("-"):
+            from batch_scorer.core.nearest import suggestion
+
             hint = suggestion(name, self.list_commands(ctx))
             raise click.UsageError(f'no such command "{name}"{hint}', ctx)
         return super().resolve_command(ctx, args)
@@ -57,39 +64,30 @@ class _Verbs(click.Group):
             raise ReaderGone("whoever read stdout has gone") from None
 
 
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Verbs,
+    commands=Verbs(_VERBS, prepare=complete_names),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, "--version", prog_name="batch-scorer")
 @global_options
 def cli(settings: Settings) -> None:
     """Score a data lake: validated, exactly accounted, published whole or not at all."""
 
 
-for _command in (
-    *starting.commands,
-    *project.commands,
-    *doctoring.commands,
-    *planning.commands,
-    *running.commands,
-    *retrying.commands,
-    *health.commands,
-    *runs.commands,
-    *showing.commands,
-    *auditing.commands,
-    *rebuilding.commands,
-    *quarantine.commands,
-    *mending.commands,
-    models,
-    suites.suites,
-):
-    cli.add_command(_command)
-complete_names(cli)
+complete_own_names(cli)  # a verb's, once it is imported
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point. Exit codes are CLI.md's; a bug of ours is told like any other error and exits 1."""
     collector.owns_process()
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+        if not _SCORING.isdisjoint(words) and _ONLY_LOOKING.isdisjoint(words):
+            from batch_scorer.execution.clusters import head_start
+
+            head_start.begin(_given(words).get("--cluster"))
+        sys.exit(run(words))
     finally:
         if "multiprocessing.forkserver" in sys.modules:
             from batch_scorer.execution.clusters.local_workers import stop_fork_server
@@ -120,6 +118,8 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return fail(invocation.settings, Interrupted("stopped by Ctrl-C"))
     except Exception as surprise:
+        from batch_scorer.core.surprises import as_internal_error
+
         return fail(invocation.settings, as_internal_error(surprise))
     return outcome if isinstance(outcome, int) else 0
 
@@ -132,12 +132,20 @@ def _broken_off() -> int:
 
 def _first_guess(arguments: Sequence[str]) -> Settings:
     """How to tell what is wrong with a command line that cannot be understood."""
-    pairs = [*pairwise(arguments), *((word.partition("=")[0], word.partition("=")[2]) for word in arguments)]
-    as_json = ("--log-format", "json") in pairs or os.environ.get("BATCH_SCORER_LOG_FORMAT") == "json"
+    asked = _given(arguments).get("--log-format") or os.environ.get("BATCH_SCORER_LOG_FORMAT")
+    as_json = asked == "json"
     settings = Settings(json="--json" in arguments, log_format="json" if as_json else "text")
     if as_json:
+        from batch_scorer.ops.logs import configure_logging
+
         configure_logging(format="json")
     return settings
+
+
+def _given(words: Sequence[str]) -> dict[str, str]:
+    """What seems to be given to each option, before anybody knows which options there are."""
+    parted = (word.partition("=") for word in words)
+    return dict(pairwise(words)) | {name: value for name, equals, value in parted if equals}
 
 
 def _usage(error: click.ClickException) -> UsageError:

@@ -214,6 +214,3 @@ def _writing(settings: Settings, job: str) -> JobParts:
     from batch_scorer import wiring
 
     return wiring.open_job(settings.find_project(), job, target=settings.target)
-
-
-commands = (rollback, unpin, repair, unlock, cancel, gc)

@@ -222,6 +222,3 @@ def _problems(plan: Plan) -> str:
 
 def _bytes(entry: PartitionPlan) -> int | None:
     return entry.found.n_bytes if entry.found and entry.action is Action.SCORE else None
-
-
-commands = (plan,)

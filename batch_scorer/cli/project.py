@@ -199,6 +199,3 @@ def _print_text(settings: Settings, kind: str, text: str) -> None:
         output.emit_summary(0)
     else:
         click.echo(text)
-
-
-commands = (validate_config, schema, schedule, completion)

@@ -62,6 +62,3 @@ def _show_history(settings: Settings, job: str, history: History, did: str) -> N
         counts = f"{words.count(n_runs, 'run')}, {words.count(n_generations, 'generation')}"
         click.echo(f"{job}: {did} {counts} of {words.count(len(history.partitions), 'partition')}")
         click.echo(f"next: {output.command(settings, f'batch-scorer verify {job} --deep')}")
-
-
-commands = (ledger,)

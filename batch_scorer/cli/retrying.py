@@ -139,6 +139,3 @@ def _check(settings: Settings, rest: Rest, *, latest_model: bool) -> None:
     if not latest_model and not run.choice.of_its_day:
         check_same_model(parts, run)
     parts.ledger.close()
-
-
-commands = (retry,)

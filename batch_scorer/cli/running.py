@@ -275,6 +275,3 @@ def _tell_refused(settings: Settings, project: Project, job: str, error: BatchSc
     observers = wiring.observers_of_refusal(project, job, settings.target)
     for untold in Observers(observers).refused(error):
         output.warn(settings, untold)
-
-
-commands = (run, backfill)

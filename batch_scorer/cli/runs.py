@@ -47,6 +47,3 @@ def _row(run: RunRecord) -> tuple[str, ...]:
 
 def run_dict(run: RunRecord) -> dict[str, Any]:
     return {**asdict(run), "state": run.state.value}
-
-
-commands = (runs,)

@@ -158,6 +158,3 @@ def _what_is_left(ledger: Ledger, run: RunRecord) -> Iterator[str]:
 def _echo_config(run: RunRecord) -> None:
     for key, value in sorted(run.config.items()):
         click.echo(f"  {key}: {json.dumps(value, ensure_ascii=False, default=str)}")
-
-
-commands = (show,)

@@ -151,6 +151,3 @@ def _say_written(settings: Settings, directory: Path, written: tuple[Path, ...])
 def _there(settings: Settings, directory: Path) -> Settings:
     """How the next command finds the project."""
     return replace(settings, project=None if directory == Path() else str(directory), target=None)
-
-
-commands = (init,)

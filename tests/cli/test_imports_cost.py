@@ -30,6 +30,19 @@ def test_no_verbs_help_imports_anything_heavy() -> None:
     assert not _imported(script) & _NOT_FOR_HELP
 
 
+def test_a_verb_is_imported_without_the_others() -> None:
+    script = """
+from batch_scorer.cli.main import run
+assert run(["run", "--help"]) == 0
+print(*(name for name in sys.modules if name.startswith("batch_scorer.cli.")))
+"""
+    code = f"import sys\n{script}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported = {name.rpartition(".")[2] for name in done.stdout.splitlines()[-1].split()}
+    assert "running" in imported
+    assert not imported & {"auditing", "mending", "models", "suites", "showing", "project", "retrying"}
+
+
 def test_a_mistyped_command_imports_nothing_heavy() -> None:
     script = "from batch_scorer.cli.main import run\nassert run(['statsu']) == 2"
     assert not _imported(script) & _NOT_FOR_HELP

@@ -102,7 +102,8 @@ def test_a_cluster_that_does_not_start_is_told_of_unless_the_run_is_to_end(
 def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     monkeypatch.setattr(head_start, "start_fork_server", lambda: found.append("started"))
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(head_start, "stop_fork_server", lambda: None)
+    monkeypatch.setattr(head_start, "usable_cpus", lambda: 2)
     return found
 
 
@@ -123,7 +124,7 @@ def test_a_small_table_a_job_that_is_wrong_and_a_cluster_elsewhere_start_nothing
     _give(project)
     _give(project, cluster="local")
     assert started == ["started"] * 2
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(head_start, "usable_cpus", lambda: 1)
     _give(project)
     assert len(started) == 2
 
@@ -159,6 +160,77 @@ except ProcessLookupError:
     print("gone")
 """
     assert "gone" in _imported(program)
+
+
+def _started_by(words: list[str], then: str = "") -> list[str]:
+    """What a command prints whose fork servers are watched: `started`, with what was imported by then of what
+    it waited for, and at the end whether one is left, and what is as it was."""
+    program = f"""
+import os, sys
+from contextlib import suppress
+from multiprocessing import forkserver
+from batch_scorer.cli.main import main
+server, ensure = forkserver._forkserver, forkserver.ensure_running
+def noted():
+    late = [name for name in ("pydantic", "batch_scorer.cli.running") if name in sys.modules]
+    if server._forkserver_pid is None:
+        print("started", *late)
+    ensure()
+forkserver.ensure_running = noted
+{then}
+before = dict(os.environ)
+with suppress(SystemExit):
+    main({words!r})
+import multiprocessing
+print("left" if server._forkserver_pid else "none left", dict(os.environ) == before)
+print(multiprocessing.get_start_method(), forkserver._forkserver._preload_modules)
+"""
+    given = {k: v for k, v in os.environ.items() if k not in local_workers._ONE_THREAD}
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=given
+    )
+    return told.stdout.splitlines()
+
+
+_AS_BEFORE = ["none left True", "fork ['__main__']"]
+_TWO_CPUS = """
+from batch_scorer.execution.clusters import head_start
+head_start.usable_cpus = lambda: 2
+"""
+
+
+def test_a_fork_server_starts_with_the_command_and_ends_once_its_job_is_seen_to_be_small(
+    make_project: Callable[..., TaxiProject],
+) -> None:
+    """Nothing of it is left in the process that scores: no limits of threads, no way to start processes."""
+    asked = ["-p", str(make_project(1).root), "-q", "run", "taxi_tips"]
+    ends = f"""{_TWO_CPUS}
+from batch_scorer import wiring
+open_job = wiring.open_job
+def opening(*given, **named):
+    print("opens with one" if server._forkserver_pid else "opens without")
+    return open_job(*given, **named)
+wiring.open_job = opening
+"""
+    assert _started_by([*asked, "--cluster", "inline"], ends) == ["opens without", *_AS_BEFORE]
+    # `wiring` is imported by the test, and with it pydantic.
+    assert _started_by(asked, ends) == ["started pydantic", "opens without", *_AS_BEFORE]
+
+
+def test_nothing_that_a_verb_needs_is_imported_before_the_fork_server_starts(project: TaxiProject) -> None:
+    root = str(project.root)
+    for words in (["-p", root, "run", "none"], ["-p", root, "backfill", "none"], ["-p", root, "retry"]):
+        assert _started_by(words, _TWO_CPUS) == ["started", *_AS_BEFORE]
+    for words in (
+        ["run", "--help"],
+        ["run", "none", "--dry-run"],
+        ["run", "--cluster=tcp://127.0.0.1:1", "x"],
+    ):
+        assert _started_by(["-p", root, *words], _TWO_CPUS)[-2:] == _AS_BEFORE
+        assert "started" not in _started_by(["-p", root, *words], _TWO_CPUS)
+    assert "started" not in _started_by(["-p", root, "status"], _TWO_CPUS)
+    one = _TWO_CPUS.replace("2", "1")
+    assert "started" not in _started_by(["-p", root, "run", "none"], one)
 
 
 def test_a_command_that_is_refused_leaves_no_fork_server(make_project: Callable[..., TaxiProject]) -> None:
@@ -202,9 +274,44 @@ def test_a_night_with_nothing_due_imports_no_data_library_and_a_driver_no_estima
 
 
 def test_a_worker_starts_without_what_only_some_models_need() -> None:
-    preloaded = _imported("import batch_scorer.execution.clusters.preload")
+    preloaded = _imported("; ".join(f"import {name}" for name in local_workers._PRELOADED))
     assert {"sklearn.linear_model", "pandas", "distributed.nanny"} <= preloaded
     assert not preloaded & {"skops", "pytest", "dask.array", "great_expectations"}
+    assert not preloaded & {"rich", "jinja2", "numpy.f2py", "sklearn.ensemble", "pyarrow.dataset"}
+
+
+def test_what_a_worker_starts_without_can_be_imported_in_it() -> None:
+    program = "import batch_scorer.models.scipy_start, batch_scorer.execution.clusters.preload\n"
+    wanted = {"rich", "jinja2", "numpy.f2py", "numpy.testing", "sklearn.ensemble", "pyarrow.dataset"}
+    assert wanted <= _imported(program + "import " + ", ".join(wanted))
+
+
+def test_workers_know_what_they_tell_the_scheduler_of_versions_without_asking_another_program() -> None:
+    program = """
+import batch_scorer.execution.clusters.preload, sys
+def hear(event, given):
+    assert event not in ("subprocess.Popen", "open", "os.listdir"), (event, given)
+sys.addaudithook(hear)
+from distributed.versions import get_versions
+get_versions()
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_settings_of_dask_are_those_that_pythons_own_reader_reads() -> None:
+    told = []
+    for first in ("import batch_scorer.execution.clusters.dask_start", "pass"):
+        program = f"""
+import yaml
+loader = yaml.SafeLoader
+{first}
+import json, distributed, dask
+assert yaml.SafeLoader is loader
+print(json.dumps(dask.config.config, sort_keys=True, default=str))
+"""
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        told.append(done.stdout)
+    assert told[0] == told[1] != ""
 
 
 def test_a_run_does_not_look_for_garbage_while_it_imports(project: TaxiProject) -> None:

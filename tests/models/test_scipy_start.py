@@ -1,4 +1,4 @@
-"""SciPy imported without its tables is SciPy, and another SciPy is imported as it is."""
+"""SciPy imported without its documentation is SciPy, and another SciPy is imported as it is."""
 
 from __future__ import annotations
 
@@ -12,9 +12,17 @@ def _said(program: str) -> list[str]:
 
 
 _NAMES = """
-import scipy.special, scipy.stats, sklearn.linear_model
-for module in (scipy.special, scipy.stats):
-    print(*sorted(f"{name}:{type(getattr(module, name)).__name__}" for name in module.__all__))
+import inspect, re
+import scipy.linalg, scipy.ndimage, scipy.special, scipy.stats, sklearn.linear_model
+def of(found):
+    try:
+        return type(found).__name__, re.sub(" at 0x[0-9a-f]+", "", str(inspect.signature(found)))
+    except (TypeError, ValueError):
+        return type(found).__name__
+for module in (scipy.linalg, scipy.ndimage, scipy.special, scipy.stats):
+    named = {name: getattr(module, name) for name in module.__all__}
+    # SciPy lists a module where it was imported by then, which depends on who came first.
+    print(*sorted(f"{name}:{of(it)}" for name, it in named.items() if not inspect.ismodule(it)))
 """
 _START = "import batch_scorer.models.scipy_start\n"
 
@@ -29,12 +37,36 @@ print("Array API Standard Support" in scipy.stats.zscore.__doc__, "z score" in s
     assert _said(_START + table) == ["False True"]
 
 
-def test_scipy_has_its_parser_of_docstrings_back() -> None:
+def test_scipy_has_its_parsers_of_docstrings_back() -> None:
     program = """
-from scipy._lib import _array_api, _docscrape
-print(_array_api.FunctionDoc is _docscrape.FunctionDoc)
+import sys
+from scipy._lib import _docscrape, doccer
+parsers = {name: getattr(_docscrape, name) for name in ("FunctionDoc", "ClassDoc")}
+parsers["docformat"] = doccer.docformat
+scipys = [vars(module) for name, module in sys.modules.items() if name.startswith("scipy.")]
+print(*(sum(name in module for module in scipys) > 1 for name in ("FunctionDoc", "ClassDoc")))
+print(all(module.get(name, parser) is parser for module in scipys for name, parser in parsers.items()))
+print(*(parser.__module__ for parser in parsers.values()))
 """
-    assert _said(_START + program) == ["True"]
+    where = "scipy._lib._docscrape scipy._lib._docscrape scipy._lib.doccer"
+    assert _said(_START + program) == ["True True", "True", where]
+
+
+def test_numpy_lists_what_it_listed_and_its_tools_are_imported_by_who_asks() -> None:
+    program = """
+import numpy
+print(*sorted(numpy.__all__), *sorted(dir(numpy)))
+"""
+    tools = """
+import sys
+print(*(name in sys.modules for name in ("numpy.f2py", "numpy.testing")))
+print(numpy.f2py.__name__, numpy.testing.__name__)
+"""
+    assert _said(_START + program + tools) == [
+        *_said("import scipy.stats, sklearn.base" + program),
+        "False False",
+        "numpy.f2py numpy.testing",
+    ]
 
 
 def test_a_scipy_that_documents_itself_in_another_way_is_imported_by_whoever_needs_it() -> None:

@@ -74,6 +74,8 @@ def open_cluster(
     """
     if spec == "inline":
         return InlineCluster(run)
+    import batch_scorer.execution.clusters.dask_start  # noqa: F401 (before whatever imports Dask)
+
     if spec == "local":
         from batch_scorer.execution.clusters.dask import local_processes
 

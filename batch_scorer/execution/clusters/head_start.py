@@ -1,44 +1,72 @@
-"""The process that workers are forked from begins to start before the plan says that there will be workers.
+"""The process that workers are forked from begins to start before anybody knows that there will be workers.
 
-It imports for a second, and so does the driver until it has planned. What is due is guessed from two
-listings; a wrong guess costs a start on a core that nobody uses, or is made up for when the plan is there.
+It imports for a second, and so does the driver until it has planned. So it starts before the words of the
+command are understood. Once the job is read two listings say whether much is due: then it goes on, else it is
+ended, after 0.2 s on a processor that nobody used. A wrong guess costs a start there, or is made up for when
+the plan is there.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from batch_scorer.config.load import load_job
-from batch_scorer.config.project import Project
-from batch_scorer.core.errors import BatchScorerError
-from batch_scorer.core.stores import is_object_url
-from batch_scorer.execution.clusters.local_workers import start_fork_server
-from batch_scorer.execution.places import places_of
+from batch_scorer.core.cpus import usable_cpus
+from batch_scorer.execution.clusters.local_workers import start_fork_server, stop_fork_server
+
+# Nothing else here: until `begin` is called, what is imported is waited for.
+if TYPE_CHECKING:
+    from batch_scorer.config.project import Project
 
 _LEAST_BYTES = 32 << 20  # as many rows as call for processes (`choice.SMALL_PLAN_ROWS`) are not smaller
 
 
+def begin(cluster: str | None) -> None:
+    """Start it, unless an option says otherwise. cluster: as asked for, or None.
+
+    For a program of ours: `give_head_start` or `stop_fork_server` must follow.
+    """
+    if _is_possible(cluster):
+        start_fork_server()
+
+
 def give_head_start(project: Project, name: str, target: str | None, cluster: str | None) -> None:
-    """Start it if the job will probably need it. cluster: as asked for; None: as the job says."""
-    if (os.cpu_count() or 1) < 2 or cluster not in (None, "auto", "local"):
-        return
+    """Start it, or let it go on, if the job will probably need it; end it if not.
+
+    cluster: as asked for; None: as the job says.
+    """
+    if _is_possible(cluster) and _is_needed(project, name, target, cluster):
+        start_fork_server()
+    else:
+        stop_fork_server()
+
+
+def _is_possible(cluster: str | None) -> bool:
+    return cluster in (None, "auto", "local") and usable_cpus() > 1
+
+
+def _is_needed(project: Project, name: str, target: str | None, cluster: str | None) -> bool:
+    from batch_scorer.config.load import load_job
+    from batch_scorer.core.errors import BatchScorerError
+    from batch_scorer.execution.places import places_of
+
     try:
         job = load_job(project, name, target=target, env=os.environ, overrides={}).job
         spec = cluster or job.compute.cluster
-        is_needed = spec == "local" or (
+        return spec == "local" or (
             spec == "auto"
             and _bytes_due(project.resolve(job.input.path), places_of(project, job).predictions)
             > max(_LEAST_BYTES, job.compute.chunk)
         )
     except (BatchScorerError, OSError):
-        return  # it is told of by who opens the job
-    if is_needed:
-        start_fork_server()
+        return False  # it is told of by who opens the job
 
 
 def _bytes_due(table: str, predictions: str) -> int:
     """0 where one of them is in an object store: a guess is not worth requests that the plan makes anyway."""
+    from batch_scorer.core.stores import is_object_url
+
     if is_object_url(table) or is_object_url(predictions):
         return 0
     return bytes_without_predictions(Path(table), Path(predictions))

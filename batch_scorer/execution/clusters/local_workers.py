@@ -47,6 +47,8 @@ _PRELOADED = (
     "batch_scorer.models.scipy_start",
     "batch_scorer.execution.clusters.preload",
 )
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_set_by_us: set[str] = set()  # of these, while there is a fork server
 
 
 class LocalWorkers:
@@ -109,13 +111,16 @@ def start_local_workers(n_workers: int, memory_per_worker: int) -> LocalWorkers:
 def start_fork_server() -> None:
     """Start the process that workers are forked from, preloaded, while the driver does other things.
 
-    Must come before the driver itself imports `distributed`, which would set its own preload list.
+    Must come before the driver itself imports `distributed`, which would set its own preload list. A second
+    call changes nothing.
     """
     import multiprocessing as mp
     from multiprocessing import forkserver, resource_tracker
 
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+    for name in _ONE_THREAD:
+        if name not in os.environ:
+            os.environ[name] = "1"
+            _set_by_us.add(name)
     mp.set_start_method("forkserver", force=True)
     mp.set_forkserver_preload(list(_PRELOADED))
     resource_tracker.ensure_running()  # it unblocks what the next line blocks
@@ -124,7 +129,13 @@ def start_fork_server() -> None:
 
 
 def stop_fork_server() -> None:
-    """End it where no worker was needed after all, in the middle of its imports perhaps."""
+    """End it where no worker was needed after all, in the middle of its imports perhaps.
+
+    Everything is as it was before: what scores in this process is not told of it.
+    """
+    if "multiprocessing.forkserver" not in sys.modules:
+        return
+    import multiprocessing as mp
     from multiprocessing import forkserver
 
     server: Any = forkserver._forkserver
@@ -133,6 +144,10 @@ def stop_fork_server() -> None:
     with suppress(ProcessLookupError):
         os.kill(server._forkserver_pid, signal.SIGKILL)
     server._stop()
+    mp.set_forkserver_preload(["__main__"])  # as Python has it
+    mp.set_start_method(None, force=True)
+    while _set_by_us:
+        os.environ.pop(_set_by_us.pop(), None)
 
 
 @contextmanager

@@ -38,7 +38,8 @@ def table_bytes(table: pa.Table) -> bytes:
 
 def table_from_bytes(data: bytes) -> pa.Table:
     # One thread and no prefetch: Arrow's thread pools must not start in a process that may fork later.
-    return pq.read_table(pa.BufferReader(data), use_threads=False, pre_buffer=False)
+    # And as one file: `read_table` would import Arrow's datasets, which no worker needs.
+    return pq.ParquetFile(pa.BufferReader(data), pre_buffer=False).read(use_threads=False)
 
 
 def as_columns(method: Method, result: np.ndarray) -> Mapping[str, pa.Array]:
