@@ -5,6 +5,7 @@ Each gives a partial of one batch. Partials add up in row order, so any cut of t
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -229,7 +230,7 @@ class KeysGathered:
     def of(self, rows: Rows, sampling: Sampling) -> KeyRows:
         columns = [rows.column(name) for name in self.columns]
         domain = without_nulls(held(self.condition, rows), columns, self.ignore)
-        where = np.arange(rows.n_rows) if domain is None else np.flatnonzero(domain)
+        where = _positions(rows.n_rows) if domain is None else np.flatnonzero(domain)
         extra = [name for name in dict.fromkeys(sampling.columns) if name not in self.columns]
         names = tuple(dict.fromkeys((*self.columns, *extra)))
         table = rows.all(names) if domain is None else rows.take(where, names)
@@ -251,6 +252,14 @@ def values_of(rows: Rows, name: str, condition: str | None) -> pa.Array:
     domain = without_nulls(held(condition, rows), [column], Ignore.ANY)
     values = column.arrow if domain is None else column.arrow.filter(pa.array(domain))
     return values.dictionary_decode() if column.kind is Kind.CATEGORY else values
+
+
+@functools.lru_cache(maxsize=2)
+def _positions(n_rows: int) -> np.ndarray[Any, Any]:
+    """Of all rows; batches are mostly as long as each other, so they share one that is there."""
+    positions = np.arange(n_rows)
+    positions.flags.writeable = False
+    return positions
 
 
 def first_true(mask: Mask, n: int) -> np.ndarray[Any, Any]:
