@@ -6,6 +6,7 @@ import datetime as dt
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -73,3 +74,11 @@ def test_spans_that_follow_each_other_are_one_and_others_none() -> None:
     assert joined([(4, 9), (1, 3)]) is None
     assert joined([(1, 3), None]) is None
     assert joined([]) is None
+
+
+@pytest.mark.parametrize("where", [0, 1, 16_383, 16_384, 16_385, 32_768, 39_998])
+def test_one_number_that_does_not_rise_is_seen_wherever_it_is(where: int) -> None:
+    numbers = np.arange(40_000)
+    assert ascending_span(pa.chunked_array([numbers])) == (0, 39_999)
+    numbers[where + 1] = numbers[where]
+    assert ascending_span(pa.chunked_array([numbers])) is None

@@ -6,7 +6,6 @@ import hashlib
 import os
 import resource
 import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from batch_scorer.core.chunks import OutputSpec, StagedFile
 from batch_scorer.core.durable import as_output_error
 from batch_scorer.core.errors import DiskFull, OutputUnwritable
 from batch_scorer.core.expressions.trees import Name, OutputColumn
+from batch_scorer.lake.reading.page_sizes import page_bytes
 from batch_scorer.lake.staging.staged_files import StagedWriter, output_schema
 from tests import disks
 
@@ -168,23 +168,32 @@ def test_a_disk_that_fails_while_the_worker_goes_on_fails_the_chunk(
     assert os.listdir(tmp_path / "files") == []
 
 
-def test_the_worker_goes_on_while_a_file_is_synced_and_waits_at_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    may_end, synced, before = threading.Event(), [], set(threading.enumerate())
-    monkeypatch.setattr(os, "fsync", lambda number: synced.append(may_end.wait(30) and number))
-    with StagedWriter(output_spec(tmp_path, max_file_bytes=1), 0) as writer:
-        writer.write(rows(131_072))
-        writer.write(rows(131_072, first=131_072))
-        files = writer.finish()
-        assert synced == []
-        may_end.set()
-        writer.synced()
-        assert len(synced) == len(files) == 2
-        assert all(synced)
-    assert set(threading.enumerate()) == before
-    for file in files:
-        assert file.sha256 == hashlib.sha256((tmp_path / "files" / file.name).read_bytes()).hexdigest()
+def first_page_bytes(path: Path, name: str) -> int:
+    group = pq.read_metadata(path).row_group(0)
+    (chunk,) = (group.column(i) for i in range(group.num_columns) if group.column(i).path_in_schema == name)
+    with path.open("rb") as file:
+        return page_bytes(file, chunk).decoded
+
+
+def test_a_page_of_numbers_ends_when_it_is_full(tmp_path: Path) -> None:
+    (file,) = write(output_spec(tmp_path), rows(131_072))
+    assert 900_000 < first_page_bytes(tmp_path / "files" / file.name, "score") < 1_100_000
+
+
+def test_a_page_of_long_texts_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+    spec = output_spec(tmp_path, carried=(("ride_id", "int64"), ("started_at", "string")))
+    texts = pa.array([f"{i:05d}" * 400 for i in range(20_000)])  # 2,000 bytes, all different
+    (file,) = write(spec, rows(20_000).set_column(1, "started_at", texts))
+    assert first_page_bytes(tmp_path / "files" / file.name, "started_at") < 5_000_000
+
+
+def test_each_batch_has_its_own_time_and_the_texts_of_its_run(tmp_path: Path) -> None:
+    for run in ("01RUN", "02RUN"):
+        (file,) = write(output_spec(tmp_path, run_id=run), rows(10), rows(10, first=10), rows(7))
+        found = pq.read_table(tmp_path / "files" / file.name)
+        assert found["_run_id"].to_pylist() == [run] * 27
+        assert found["_model_version"].to_pylist() == ["taxi_tips@3"] * 27
+        assert len(set(found["_scored_at"].to_pylist())) == 3
 
 
 def test_a_staging_directory_that_was_taken_away_is_not_brought_back(tmp_path: Path) -> None:

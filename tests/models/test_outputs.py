@@ -228,3 +228,17 @@ def test_all_mistakes_of_the_outputs_are_told_at_once() -> None:
     with pytest.raises(SignatureInvalid, match=r"p2: .*p3: ") as caught:
         check_outputs(wrong, Method.PREDICT_PROBA, SIGNATURE)
     assert "small, big" in str(caught.value.fix)
+
+
+def test_an_output_is_its_own_whatever_the_model_does_with_what_it_gave() -> None:
+    for kind, prediction in (("float64", np.array([0.5, 2.0])), ("int64", np.array([1, 2]))):
+        found = _evaluate(kind, Name(name="prediction"), prediction)
+        before = found.to_pylist()
+        prediction[:] = 7
+        assert found.to_pylist() == before
+
+
+def test_one_number_for_every_row_is_as_long_as_the_rows() -> None:
+    for kind, value in (("float64", 1.5), ("int8", 3), ("bool", True), ("string", "high")):
+        found = _evaluate(kind, Literal(value=value), np.array([0.5, 2.0, 3.0]))
+        assert found.to_pylist() == [value] * 3

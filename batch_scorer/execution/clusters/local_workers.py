@@ -44,6 +44,7 @@ _SETTINGS: Mapping[str, Any] = {
 _PRELOADED = (
     "batch_scorer.execution.clusters.apart",
     "batch_scorer.execution.clusters.one_pool",
+    "batch_scorer.execution.clusters.kept_heap",
     "batch_scorer.models.scipy_start",
     "batch_scorer.execution.clusters.preload",
 )

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from batch_scorer.core.errors import StoreUnavailable
 from batch_scorer.core.findings import OutputDetail, OutputEntry
 from batch_scorer.lake.arrow_types import arrow_type_name
-from batch_scorer.lake.staging.staged_files import METADATA_PREFIX
+from batch_scorer.lake.staging.open_files import METADATA_PREFIX
 from batch_scorer.lake.storage.hashing import sha256_of_open
 from batch_scorer.lake.storage.storage import Entry, Kind
 from batch_scorer.lake.storage.stored_files import StoredFiles

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from batch_scorer.core.chunks import OutputSpec, StagedFile
-from batch_scorer.lake.staging.staged_files import OpenFile, fill_a_row_group
+from batch_scorer.lake.staging.open_files import Encoding, OpenFile
+from batch_scorer.lake.staging.staged_files import fill_a_row_group
 from batch_scorer.lake.storage.failures import damaged
 from batch_scorer.lake.storage.stored_files import StoredFiles
 
@@ -69,7 +70,7 @@ class AsideWriter:
 
     def _new_file(self, schema: pa.Schema) -> OpenFile:
         name = f"rows-{self._chunk_index:05d}-{self._spec.run_id}-{secrets.token_hex(4)}.parquet"
-        return OpenFile(Path(self._spec.quarantine) / name, schema, dict(self._spec.metadata))
+        return OpenFile(Path(self._spec.quarantine) / name, Encoding.of(schema), dict(self._spec.metadata))
 
 
 def read_rows(kept: StoredFiles, names: Iterable[str], rule: str | None = None) -> Iterator[dict[str, Any]]:

@@ -194,7 +194,7 @@ class _Evaluation:
         left, right = self.of(node.left), self.of(node.right)
         self._require_comparable(left, right)
         result: np.ndarray = _COMPARISON[node.operator](left, right)
-        return result.astype(bool)
+        return result.astype(bool, copy=False)
 
     def _membership(self, node: Membership) -> np.ndarray:
         operand = self.of(node.operand)
@@ -206,7 +206,8 @@ class _Evaluation:
         return ~found if node.negated else found
 
     def _everywhere(self, value: Scalar) -> np.ndarray:
-        return np.full(len(self._values), value, dtype=object if isinstance(value, str) else None)
+        one = np.array(value, dtype=object if isinstance(value, str) else None)
+        return np.broadcast_to(one, len(self._values))  # read-only, and no longer than one value
 
     def _number(self, node: Expression) -> np.ndarray:
         return self._as_number(self.of(node))
@@ -237,8 +238,8 @@ class _Evaluation:
         if kind not in "biuf":
             raise self._invalid(f"the model gives values of type {values.dtype}, which no output can hold")
         if kind == "f":
-            return values.astype("float64")
-        return values if kind == "b" or values.dtype == np.uint64 else values.astype("int64")
+            return values.astype("float64", copy=False)
+        return values if kind == "b" or values.dtype == np.uint64 else values.astype("int64", copy=False)
 
     def _unpacked(self, values: np.ndarray) -> np.ndarray:
         """Labels of dtype object: what they are, where all are of one kind."""

@@ -42,15 +42,15 @@ def _cast(output: OutputColumn, values: np.ndarray) -> pa.Array:
         )
     if is_text:
         return _text(output, values)
-    bad = _unfit(values, output.type)
-    if bad.any():
+    if values.dtype != bool and (bad := _unfit(values, output.type)).any():  # 0 and 1 fit everywhere
         first = values[np.flatnonzero(bad)[0]].item()
         raise refused(
             f'{output.name}: "{output.source}" gives {first!r}, which is no {output.type}',
             bad,
             fix="declare a type that holds every value, or change the expression",
         )
-    return pa.array(values.astype(output.type), type=arrow_type(output.type))
+    own = np.array(values, dtype=output.type)  # a copy in one piece: the model may keep what it gave
+    return pa.array(own, type=arrow_type(output.type))
 
 
 def _fitting(values: np.ndarray) -> str:
@@ -70,7 +70,7 @@ def _unfit(values: np.ndarray, target: str) -> np.ndarray:
     if target == "float64" and values.dtype.kind in "iu":
         fits = (values >= -(2**53)) & (values <= 2**53)
     elif target in ("float64", "float32"):
-        fits = np.abs(values.astype("float64")) <= np.finfo(target).max  # false for NaN
+        fits = np.abs(values.astype("float64", copy=False)) <= np.finfo(target).max  # false for NaN
     elif target == "bool":
         fits = (values == 0) | (values == 1)
     elif values.dtype.kind == "f":

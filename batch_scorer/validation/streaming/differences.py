@@ -51,15 +51,24 @@ def _narrowed(field: pa.Field, column: pa.ChunkedArray) -> tuple[pa.Field, pa.Ar
     if not is_whole(column.type) or column.null_count or len(column) < 2:
         return None
     first = {_FIRST: str(_first(column)).encode()}
-    ends = [(int(steps.min()), int(steps.max())) for steps in _steps(column)]
-    least, most = min(low for low, _ in ends), max(high for _, high in ends)
-    if least == most:
-        step = {_STEP: str(most).encode()}
+    if (only := _only_step(column)) is not None:
+        step = {_STEP: str(only).encode()}
         return pa.field(field.name, pa.null(), metadata=first | step), pa.nulls(len(column))
+    most = max(int(steps.max()) for steps in _steps(column))
     for kind in _NARROW:
         if kind.bit_width < column.type.bit_width and most < 2**kind.bit_width:
             return pa.field(field.name, kind, metadata=first), _filled(column, kind)
     return None
+
+
+def _only_step(column: pa.ChunkedArray) -> int | None:
+    """None when there are several; then few of them are looked at."""
+    only: np.uint64 | None = None
+    for steps in _steps(column):
+        only = steps[0] if only is None else only
+        if not (steps == only).all():
+            return None
+    return None if only is None else int(only)
 
 
 def _filled(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:

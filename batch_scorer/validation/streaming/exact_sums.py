@@ -10,20 +10,21 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-_BLOCK = 2**14  # values; a block and its scratch space stay in the processor's second cache
-_BITS = 38  # of each value in one pass: _BLOCK of them sum to less than 2**53, so exactly
-_INT_BLOCK = 2**15
+from batch_scorer.validation.streaming.block_sums import (
+    BLOCK,
+    LOWEST,
+    Floats,
+    block_sum,
+    integer_sum,
+    largest,
+)
+
 _LOW_32 = 0xFFFF_FFFF
-_LOWEST = -1074  # every float64 is a multiple of 2**-1074
-_TINY = -900  # below 2**-900 the reciprocal of a grid would overflow: scale first
-_SCALE = 200
 _VELTKAMP = 134_217_729.0  # 2**27 + 1
 _SQUARES_TO = 2.0**480  # squares of larger ones, or of what is split off them, may overflow
 _SQUARES_FROM = 2.0**-480  # and of smaller ones lose bits
 _SQUARES_SCALE = 600
 _ROOT_BITS = 64  # of a square root before it is rounded to 53
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,19 +43,22 @@ class ExactSum:
     def of(cls, values: npt.NDArray[Any]) -> Self:
         """values: (n,) floats of up to 64 bits, or integers. Raises: ValueError, when one is NaN."""
         if values.dtype.kind in "iub":
-            return cls._dyadic(_integer_sum(values), 0)
+            return cls._dyadic(integer_sum(values), 0)
         plus = minus = total = 0
         with np.errstate(all="ignore"):  # a value far below the grid underflows to 0, as it should
-            for start in range(0, len(values), _BLOCK):
-                block = values[start : start + _BLOCK].astype(np.float64)  # a copy: it is used up
-                if not np.isfinite(block.max()) or not np.isfinite(block.min()):
+            scratch = np.empty((2, min(BLOCK, len(values))))
+            for start in range(0, len(values), BLOCK):
+                block = values[start : start + BLOCK].astype(np.float64, copy=False)
+                top = largest(block)
+                if not math.isfinite(top):
                     if np.isnan(block).any():
                         raise ValueError("NaN has no place in a sum: filter it out before")
                     plus += int(np.count_nonzero(block == np.inf))
                     minus += int(np.count_nonzero(block == -np.inf))
                     block = block[np.isfinite(block)]
-                total += _block_sum(block)
-        return cls._dyadic(total, _LOWEST, plus, minus)
+                    top = largest(block)
+                total += block_sum(block, top, scratch[:, : len(block)])
+        return cls._dyadic(total, LOWEST, plus, minus)
 
     def __add__(self, other: Self) -> Self:
         low = min(self.exponent, other.exponent)
@@ -190,42 +194,6 @@ class Moments:
         )
 
 
-def _block_sum(rest: Floats) -> int:
-    """In units of 2**-1074; uses its argument up.
-
-    Each pass takes the bits above a grid off every value. What is taken are whole numbers of grid steps,
-    below 2**38, so that their sum is exact; what remains is exact, for it is the value's own lower bits.
-    Source: the error-free extraction of Rump, Ogita, Oishi, Accurate floating-point summation I (2008).
-    """
-    total = scaled = 0
-    taken = np.empty_like(rest)
-    while len(rest) and (top := max(float(rest.max()), -float(rest.min()))) > 0:
-        if top < 2.0**_TINY and not scaled:
-            rest *= 2.0**_SCALE
-            scaled = _SCALE
-            continue
-        grid = max(math.frexp(top)[1] - _BITS, _LOWEST + scaled)
-        np.multiply(rest, 2.0**-grid, out=taken)
-        np.trunc(taken, out=taken)  # not rounded: 1.8e308 rounded up would be infinite
-        total += int(taken.sum()) << (grid - scaled - _LOWEST)
-        taken *= 2.0**grid
-        rest -= taken
-    return total
-
-
-def _integer_sum(values: npt.NDArray[Any]) -> int:
-    """Of any integer type, however large the sum."""
-    if values.dtype.itemsize <= 4:
-        kind = np.uint64 if values.dtype.kind == "u" else np.int64
-        return int(values.sum(dtype=kind))  # less than 2**32 values: at most 2**63
-    high = low = 0
-    for start in range(0, len(values), _INT_BLOCK):
-        block = values[start : start + _INT_BLOCK]
-        high += int((block >> 32).sum())
-        low += int((block & _LOW_32).sum())
-    return (high << 32) + low
-
-
 def _integer_squares(values: npt.NDArray[Any]) -> ExactSum:
     """x = high·2**32 + low, so x² = high²·2**64 + 2·high·low·2**32 + low²; none of them overflows."""
     if values.dtype.itemsize < 8:
@@ -247,8 +215,8 @@ def _float_squares(values: npt.NDArray[Any]) -> ExactSum:
     """Of very large and very small values too, which are scaled by a power of two before."""
     total = ExactSum()
     with np.errstate(all="ignore"):
-        for start in range(0, len(values), _BLOCK):
-            block = values[start : start + _BLOCK].astype(np.float64, copy=False)
+        for start in range(0, len(values), BLOCK):
+            block = values[start : start + BLOCK].astype(np.float64, copy=False)
             size = np.abs(block)
             if size.max() < _SQUARES_TO and size.min() >= _SQUARES_FROM:
                 total += _plain_squares(block)

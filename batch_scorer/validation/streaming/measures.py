@@ -5,6 +5,7 @@ Each gives a partial of one batch. Partials add up in row order, so any cut of t
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,6 +22,8 @@ from batch_scorer.validation.streaming.kernels.table import KERNELS
 from batch_scorer.validation.streaming.order import OrderedRows, out_of_order
 from batch_scorer.validation.streaming.rows import Column, Kind, Mask, Rows
 from batch_scorer.validation.streaming.value_counts import ValueCounts
+
+_FIRST_LOOK = 1_024  # rows
 
 Partial = FailingRows | OrderedRows | Extremes | Totals | Moments | Tally | ValueCounts | KeyRows
 
@@ -61,15 +64,16 @@ class RowsThatFail:
     ignore: Ignore = Ignore.ANY
 
     def of(self, rows: Rows, sampling: Sampling) -> FailingRows:
-        held_rows = held(self.condition, rows)
-        failing = self.mask(rows)
-        n_failing = int(np.count_nonzero(failing))
-        first = None
-        if n_failing and sampling.keep:
-            first = sample(rows, np.flatnonzero(failing)[: sampling.keep], (*self.columns, *sampling.columns))
+        first, n_failing = None, 0
+        if not self._certainly_holds(rows):
+            failing = self.mask(rows)
+            n_failing = int(np.count_nonzero(failing))
+            if n_failing and sampling.keep:
+                names = (*self.columns, *sampling.columns)
+                first = sample(rows, first_true(failing, sampling.keep), names)
         return FailingRows(
-            n_rows=count(held_rows, rows.n_rows),
-            n_tested=count(self._domain(rows), rows.n_rows),
+            n_rows=count(held(self.condition, rows), rows.n_rows),
+            n_tested=self._n_tested(rows),
             n_failing=n_failing,
             keep=sampling.keep,
             first=first,
@@ -82,6 +86,8 @@ class RowsThatFail:
         return rows.failing[self]
 
     def _mask(self, rows: Rows) -> Mask:
+        if self._certainly_holds(rows):
+            return np.zeros(rows.n_rows, dtype=bool)
         columns = tuple(rows.column(name) for name in self.columns)
         domain = self._domain(rows)
         kernel, kwargs = KERNELS[self.metric], parsed(self.kwargs)
@@ -93,6 +99,19 @@ class RowsThatFail:
         failing = np.zeros(rows.n_rows, dtype=bool)
         failing[domain] = ~kernel.meets(within, kwargs)
         return failing
+
+    def _certainly_holds(self, rows: Rows) -> bool:
+        """On every row, as is told without a look at each. False says nothing."""
+        columns = tuple(rows.column(name) for name in self.columns)
+        if self.ignore is Ignore.NONE and any(column.n_null for column in columns):
+            return False
+        return KERNELS[self.metric].certain(columns, parsed(self.kwargs))
+
+    def _n_tested(self, rows: Rows) -> int:
+        if self.condition is None and len(self.columns) == 1:
+            n_left_out = 0 if self.ignore is Ignore.NONE else rows.column(self.columns[0]).n_null
+            return rows.n_rows - n_left_out
+        return count(self._domain(rows), rows.n_rows)
 
     def _domain(self, rows: Rows) -> Mask | None:
         columns = [rows.column(name) for name in self.columns]
@@ -142,6 +161,8 @@ class Counted:
     condition: str | None = None
 
     def of(self, rows: Rows, sampling: Sampling) -> Tally:  # noqa: ARG002 (as every measure)
+        if self.condition is None and len(self.columns) == 1:
+            return Tally(n_rows=rows.n_rows, n_null=rows.column(self.columns[0]).n_null)
         held_rows = held(self.condition, rows)
         n_rows = count(held_rows, rows.n_rows)
         domain = without_nulls(held_rows, [rows.column(name) for name in self.columns], Ignore.ANY)
@@ -209,7 +230,7 @@ class KeysGathered:
     def of(self, rows: Rows, sampling: Sampling) -> KeyRows:
         columns = [rows.column(name) for name in self.columns]
         domain = without_nulls(held(self.condition, rows), columns, self.ignore)
-        where = np.arange(rows.n_rows) if domain is None else np.flatnonzero(domain)
+        where = _positions(rows.n_rows) if domain is None else np.flatnonzero(domain)
         extra = [name for name in dict.fromkeys(sampling.columns) if name not in self.columns]
         names = tuple(dict.fromkeys((*self.columns, *extra)))
         table = rows.all(names) if domain is None else rows.take(where, names)
@@ -219,6 +240,8 @@ class KeysGathered:
 def numbers_of(rows: Rows, name: str, condition: str | None) -> np.ndarray[Any, Any]:
     """A column's numbers without nulls, on the rows of a condition."""
     column = rows.column(name)
+    if condition is None:
+        return column.present
     domain = without_nulls(held(condition, rows), [column], Ignore.ANY)
     return column.numbers if domain is None else column.numbers[domain]
 
@@ -229,6 +252,24 @@ def values_of(rows: Rows, name: str, condition: str | None) -> pa.Array:
     domain = without_nulls(held(condition, rows), [column], Ignore.ANY)
     values = column.arrow if domain is None else column.arrow.filter(pa.array(domain))
     return values.dictionary_decode() if column.kind is Kind.CATEGORY else values
+
+
+@functools.lru_cache(maxsize=2)
+def _positions(n_rows: int) -> np.ndarray[Any, Any]:
+    """Of all rows; batches are mostly as long as each other, so they share one that is there."""
+    positions = np.arange(n_rows)
+    positions.flags.writeable = False
+    return positions
+
+
+def first_true(mask: Mask, n: int) -> np.ndarray[Any, Any]:
+    """The positions of the first n that are true, or of all: where many are, few rows are looked at."""
+    n_looked = _FIRST_LOOK
+    while True:
+        found = np.flatnonzero(mask[:n_looked])
+        if len(found) >= n or n_looked >= len(mask):
+            return found[:n]
+        n_looked *= 16
 
 
 def sample(rows: Rows, positions: np.ndarray[Any, Any], names: tuple[str, ...]) -> pa.Table:

@@ -70,3 +70,13 @@ def test_a_file_of_ascending_keys_gives_its_rows_and_its_columns(tmp_path: Path)
     assert again.table(tmp_path / "deeper").equals(table)
     assert again.no_rows(tmp_path / "deeper").equals(table.schema.empty_table())
     assert file.n_bytes < 50_000 * 8  # of the labels: keys and places took 16 bytes a row
+
+
+@pytest.mark.parametrize("where", [1, 8_191, 8_192, 8_193, 16_384, 19_999])
+def test_one_step_that_is_otherwise_is_seen_wherever_it_is(where: int) -> None:
+    numbers = np.arange(20_000)
+    numbers[where:] += 1
+    table = pa.table({"k": numbers})
+    narrow = as_differences(table)
+    assert narrow.schema.field("k").type == pa.uint8()
+    assert from_differences(narrow).equals(table)

@@ -146,3 +146,19 @@ def test_a_root_just_above_the_middle_of_two_floats_goes_up() -> None:
     squares = ExactSum(mantissa=middle**2 * 2**100 + 1, exponent=-100)
     assert Moments(n=2, squares=squares).stdev() == 2**53 + 2
     assert Moments(n=2, squares=ExactSum(mantissa=middle**2, exponent=0)).stdev() == 2**53
+
+
+@given(
+    st.lists(st.integers(0, 10**6).map(lambda cents: cents / 100) | WILD, min_size=1, max_size=30),
+    st.sampled_from([0, 37, 38, 39, -899, -900, -901]),
+)
+def test_values_near_the_edges_of_the_quick_way_are_summed_exactly(found: list[float], power: int) -> None:
+    values = np.array([*found, 2.0**power, -(2.0**power) * (1 - 2.0**-53)])
+    assert as_fraction(ExactSum.of(values)) == sum(exactly(values))
+
+
+def test_what_is_summed_stays_as_it_was() -> None:
+    for values in (np.array([0.1, 1e300, -5.25]), np.arange(4.0), np.array([5e-324, 1e-310])):
+        before = values.copy()
+        Moments.of(values)
+        assert values.tolist() == before.tolist()

@@ -22,11 +22,13 @@ class Kernel:
     meets: of the expectation's columns, the rows that satisfy it; on rows outside its domain (nulls, mostly)
     the answer does not matter. streams: whether `meets` decides as GX does, from Arrow types and arguments.
     raises: `meets` may raise on some values, so it must see none that is outside the domain.
+    certain: whether every value meets it, as the column's ends alone may tell. False says nothing.
     """
 
     streams: Callable[[Types, Kwargs], bool]
     meets: Callable[[tuple[Column, ...], Kwargs], Mask]
     raises: bool = False
+    certain: Callable[[tuple[Column, ...], Kwargs], bool] = lambda *_: False
 
 
 def decided(column: Column, decide: Callable[[pa.Array], Mask]) -> Mask:

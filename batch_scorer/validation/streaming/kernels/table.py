@@ -16,7 +16,7 @@ def _is_valid(columns: tuple[Column, ...], _: Kwargs) -> Mask:
     return np.ones(len(column), dtype=bool) if column.valid is None else column.valid
 
 
-_NOT_NULL = Kernel(streams=lambda *_: True, meets=_is_valid)
+_NOT_NULL = Kernel(streams=lambda *_: True, meets=_is_valid, certain=lambda columns, _: not columns[0].n_null)
 _NULL = Kernel(streams=lambda *_: True, meets=lambda columns, kwargs: ~_is_valid(columns, kwargs))
 
 KERNELS: Mapping[str, Kernel] = {

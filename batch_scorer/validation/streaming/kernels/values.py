@@ -28,7 +28,16 @@ def _streams_between(types: Types, kwargs: Kwargs) -> bool:
 
 def _between(columns: tuple[Column, ...], kwargs: Kwargs) -> Mask:
     (column,) = columns
-    values = column.numbers
+    return _within(column, column.numbers, kwargs)
+
+
+def _ends_between(columns: tuple[Column, ...], kwargs: Kwargs) -> bool:
+    """Then all others are as well."""
+    (column,) = columns
+    return column.ends is not None and bool(_within(column, column.ends, kwargs).all())
+
+
+def _within(column: Column, values: np.ndarray[Any, Any], kwargs: Kwargs) -> Mask:
     if column.kind in (Kind.FLOAT32, Kind.BOOL):
         values = values.astype(np.float64)  # GX compares each as a Python number
     return bounds_of(kwargs).mask(values)
@@ -60,6 +69,27 @@ def is_in_set(column: Column, members: Sequence[Any]) -> Mask:
     return found
 
 
+def _ends_in_set(columns: tuple[Column, ...], kwargs: Kwargs) -> bool:
+    """Whether the set holds every whole number from the smallest to the largest."""
+    ends, members = _whole_ends(columns), kwargs["value_set"]
+    if ends is None or ends[1] - ends[0] >= len(members):
+        return False
+    return set(members).issuperset(range(ends[0], ends[1] + 1))
+
+
+def _ends_beside_set(columns: tuple[Column, ...], kwargs: Kwargs) -> bool:
+    """Whether no member lies between the smallest and the largest."""
+    ends = _whole_ends(columns)
+    return ends is not None and not any(ends[0] <= member <= ends[1] for member in kwargs["value_set"])
+
+
+def _whole_ends(columns: tuple[Column, ...]) -> tuple[int, int] | None:
+    (column,) = columns
+    if column.kind is not Kind.INT or column.ends is None:
+        return None
+    return int(column.ends[0]), int(column.ends[1])
+
+
 def _texts_in(column: Column, members: Sequence[Any]) -> Mask:
     if column.distinct is not None:
         _, values = column.distinct
@@ -73,10 +103,14 @@ def _streams_members(types: Types, kwargs: Kwargs) -> bool:
     return streams_set(types, kwargs.get("value_set"))
 
 
-BETWEEN = Kernel(streams=_streams_between, meets=_between)
+BETWEEN = Kernel(streams=_streams_between, meets=_between, certain=_ends_between)
 IN_SET = Kernel(
-    streams=_streams_members, meets=lambda columns, kwargs: is_in_set(columns[0], kwargs["value_set"])
+    streams=_streams_members,
+    meets=lambda columns, kwargs: is_in_set(columns[0], kwargs["value_set"]),
+    certain=_ends_in_set,
 )
 NOT_IN_SET = Kernel(
-    streams=_streams_members, meets=lambda columns, kwargs: ~is_in_set(columns[0], kwargs["value_set"])
+    streams=_streams_members,
+    meets=lambda columns, kwargs: ~is_in_set(columns[0], kwargs["value_set"]),
+    certain=_ends_beside_set,
 )
