@@ -12,18 +12,21 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.impute import SimpleImputer
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
 
 from batch_scorer.core.models import Method, Signature, Takes
 from batch_scorer.models.scoring.compiled.comparing import same_bits
 from batch_scorer.models.scoring.compiled.compiling import compile_pipeline
 from batch_scorer.models.scoring.compiled.finals import forests
 from batch_scorer.models.scoring.compiled.finals.boosted import Boosted
-from batch_scorer.models.scoring.compiled.finals.forests import InOrder
+from batch_scorer.models.scoring.compiled.finals.forests import Averaged, InOrder
 from batch_scorer.models.scoring.compiled.finals.linear import Linear
 from batch_scorer.models.scoring.compiled.pipeline import CompiledPipeline
 from batch_scorer.models.scoring.compiled.reasons import Unusual
@@ -105,9 +108,9 @@ def test_each_preparation_answers_clean_and_dirty_batches(preparation: str) -> N
         ("ordinal with passthrough", "boosted", Boosted),
         ("target means", "boosted of three", Boosted),
         ("bins", "boosted number", Boosted),
-        ("ordinal with passthrough", "forest", InOrder),
+        ("ordinal with passthrough", "forest", Averaged),
         ("target means", "classic boosting", InOrder),
-        ("bins", "extra trees number", InOrder),
+        ("bins", "extra trees number", Averaged),
     ],
 )
 def test_the_fast_way_is_taken_and_gives_the_same_bits(preparation: str, final: str, kind: type) -> None:
@@ -118,24 +121,46 @@ def test_the_fast_way_is_taken_and_gives_the_same_bits(preparation: str, final: 
         assert expect_the_same(plan, frame, [1200], encoded=True) == 2
 
 
-@pytest.mark.parametrize(("n_trees", "n_leading"), [(10, 2), (100, 5), (300, 5)])
-@pytest.mark.parametrize("most_keys", [forests._MOST_KEYS, 40])
-def test_a_forest_of_any_size_is_asked_in_the_order_of_its_first_leaves(
-    n_trees: int, n_leading: int, most_keys: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("n_trees", "n_leading"), [(1, 1), (10, 2), (20, 5), (300, 8)])
+@pytest.mark.parametrize("key_bits", [forests._KEY_BITS, 2])
+def test_rows_are_in_the_order_of_the_first_leaves_of_a_forest_of_any_size(
+    n_trees: int, n_leading: int, key_bits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forests, "_MOST_KEYS", most_keys)
+    monkeypatch.setattr(forests, "_KEY_BITS", key_bits)
     frame, target = _numbers()
-    forest = RandomForestClassifier(n_trees, max_depth=3, random_state=0)
-    plan = _whole(make_pipeline(SimpleImputer(), forest).fit(frame, target), frame)
-    final = plan.final
-    assert isinstance(final, InOrder)
+    forest = RandomForestClassifier(n_trees, max_depth=3, random_state=0).fit(frame.to_numpy(), target)
+    trees = [tree.tree_ for tree in forest.estimators_]
     features = frame.to_numpy(np.float32)
-    order = final._order(features)
+    leading = forests._leading(trees, one_in=4)
+    order, leaves = forests._in_order(leading, features)
+    assert len(leading) == n_leading
     assert sorted(order) == list(range(len(frame)))
-    trees = final.estimator.estimators_[: n_leading if most_keys > 40 else 1]
-    ways = [tuple(tree.tree_.apply(features[[row]])[0] for tree in trees) for row in order]
+    assert all(
+        np.array_equal(own, tree.apply(features[order])) for tree, own in zip(trees, leaves, strict=False)
+    )
+    regions = [
+        own >> max(0, int(tree.node_count - 1).bit_length() - key_bits)
+        for tree, own in zip(trees, leaves, strict=False)
+    ]
+    ways = list(zip(*regions, strict=True))
     assert ways == sorted(ways)
-    assert expect_the_same(plan, frame, [200], encoded=False) == 2
+    assert expect_the_same(_whole(forest, frame, Takes.ARRAY), frame, [200], encoded=False) == 2
+
+
+def test_a_forest_that_learned_from_missing_numbers_scores_rows_with_and_without_them() -> None:
+    frame = pipelines.frame(800, seed=2, nulls=0.2)[["miles", "fare"]]
+    forest = RandomForestClassifier(12, random_state=0).fit(frame.to_numpy(), frame["miles"].isna())
+    plan = _whole(forest, frame, Takes.ARRAY)
+    assert isinstance(plan.final, Averaged)
+    assert expect_the_same(plan, frame, [300], encoded=False) == 2
+    assert expect_the_same(plan, frame.dropna(), [100], encoded=False) == 2
+
+
+@pytest.mark.parametrize("kind", [RandomForestRegressor, ExtraTreesClassifier])
+def test_forests_of_several_targets_answer_for_all_of_them(kind: Any) -> None:
+    frame, target = _numbers()
+    forest = kind(10, random_state=0).fit(frame.to_numpy(), np.column_stack([target, ~target]))
+    assert isinstance(forests.in_order(forest, Method.PREDICT), InOrder)
 
 
 def _whole(estimator: Any, frame: pd.DataFrame, takes: Takes = Takes.FRAME) -> CompiledPipeline:
