@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NoReturn
 
@@ -83,11 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     collector.owns_process()
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        if not _SCORING.isdisjoint(words) and _ONLY_LOOKING.isdisjoint(words):
-            from batch_scorer.execution.clusters import head_start
-
-            head_start.begin(_given(words).get("--cluster"))
-        sys.exit(run(words))
+        sys.exit(run(words, first=_head_start))
     finally:
         if "multiprocessing.forkserver" in sys.modules:
             from batch_scorer.execution.clusters.local_workers import stop_fork_server
@@ -95,11 +91,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             stop_fork_server()  # it holds our stdout, and whoever reads that would wait for its end
 
 
-def run(arguments: Sequence[str]) -> int:
-    """The exit code of one invocation."""
+def run(arguments: Sequence[str], first: Callable[[Sequence[str]], None] = lambda _words: None) -> int:
+    """The exit code of one invocation. first: what begins with its words, before they are understood."""
     invocation = Invocation(_first_guess(arguments))
     listen_to_shells()
     try:
+        first(arguments)
         outcome: Any = cli.main(
             list(arguments),
             prog_name="batch-scorer",
@@ -122,6 +119,13 @@ def run(arguments: Sequence[str]) -> int:
 
         return fail(invocation.settings, as_internal_error(surprise))
     return outcome if isinstance(outcome, int) else 0
+
+
+def _head_start(words: Sequence[str]) -> None:
+    if not _SCORING.isdisjoint(words) and _ONLY_LOOKING.isdisjoint(words):
+        from batch_scorer.execution.clusters import head_start
+
+        head_start.begin(_given(words).get("--cluster"))
 
 
 def _broken_off() -> int:

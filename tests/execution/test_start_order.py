@@ -163,6 +163,16 @@ except ProcessLookupError:
 
 
 def _started_by(words: list[str], then: str = "") -> list[str]:
+    """Lines of stdout; see `_watched`."""
+    return _watched(words, then).stdout.splitlines()
+
+
+def _told_by(words: list[str], then: str = "") -> str:
+    """stderr; see `_watched`."""
+    return _watched(words, then).stderr
+
+
+def _watched(words: list[str], then: str) -> subprocess.CompletedProcess[str]:
     """What a command prints whose fork servers are watched: `started`, with what was imported by then of what
     it waited for, and at the end whether one is left, and what is as it was."""
     program = f"""
@@ -186,10 +196,9 @@ print("left" if server._forkserver_pid else "none left", dict(os.environ) == bef
 print(multiprocessing.get_start_method(), forkserver._forkserver._preload_modules)
 """
     given = {k: v for k, v in os.environ.items() if k not in local_workers._ONE_THREAD}
-    told = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=given
     )
-    return told.stdout.splitlines()
 
 
 _AS_BEFORE = ["none left True", "fork ['__main__']"]
@@ -256,6 +265,47 @@ except ProcessLookupError:
     print("gone")
 """
     assert "gone" in _imported(program)
+
+
+def test_what_keeps_a_fork_server_from_starting_is_told_of_only_when_workers_are_needed(
+    make_project: Callable[..., TaxiProject],
+) -> None:
+    """A directory for temporary files whose name is too long for a socket, say."""
+    project = make_project(1)
+    refused = f"""{_TWO_CPUS}
+def refuse():
+    raise OSError("AF_UNIX path too long")
+ensure = refuse
+"""
+    asked = ["-p", str(project.root), "run", "taxi_tips"]
+    assert _started_by([*asked, "--cluster", "local"], refused)[-2:] == _AS_BEFORE
+    told = _told_by([*asked, "--cluster", "local"], refused)
+    assert "local workers did not start: AF_UNIX path too long" in told
+    assert "Traceback" not in told
+    assert _started_by(["-q", *asked], refused)[-2:] == _AS_BEFORE
+    assert project.published(0).shape[0] == 600
+
+
+def test_a_command_whose_parent_ignores_what_becomes_of_children_ends_as_any_other(
+    make_project: Callable[..., TaxiProject],
+) -> None:
+    project = make_project(1)
+    ignored = f"{_TWO_CPUS}\nimport signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+    for _ in range(2):
+        asked = ["-p", str(project.root), "-q", "run", "taxi_tips"]
+        assert _started_by(asked, ignored)[-2:] == _AS_BEFORE
+    assert project.published(0).shape[0] == 600
+
+
+def test_a_stop_while_the_fork_server_begins_is_told_of_like_a_later_one(project: TaxiProject) -> None:
+    stopped = f"""{_TWO_CPUS}
+def stop():
+    raise KeyboardInterrupt
+ensure = stop
+"""
+    told = _told_by(["-p", str(project.root), "run", "none"], stopped)
+    assert "stopped by Ctrl-C" in told
+    assert "Traceback" not in told
 
 
 def test_a_night_with_nothing_due_imports_no_data_library_and_a_driver_no_estimators(

@@ -9,6 +9,7 @@ the plan is there.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ def begin(cluster: str | None) -> None:
     For a program of ours: `give_head_start` or `stop_fork_server` must follow.
     """
     if _is_possible(cluster):
-        start_fork_server()
+        _start()
 
 
 def give_head_start(project: Project, name: str, target: str | None, cluster: str | None) -> None:
@@ -37,9 +38,15 @@ def give_head_start(project: Project, name: str, target: str | None, cluster: st
     cluster: as asked for; None: as the job says.
     """
     if _is_possible(cluster) and _is_needed(project, name, target, cluster):
-        start_fork_server()
+        _start()
     else:
         stop_fork_server()
+
+
+def _start() -> None:
+    """What keeps it from starting is told of by the workers, if there are to be any."""
+    with suppress(OSError):
+        start_fork_server()
 
 
 def _is_possible(cluster: str | None) -> bool:

@@ -80,7 +80,10 @@ class LocalWorkers:
 
 def start_local_workers(n_workers: int, memory_per_worker: int) -> LocalWorkers:
     """One thread each. memory_per_worker: bytes. Raises: ClusterUnavailable."""
-    start_fork_server()
+    try:
+        start_fork_server()
+    except OSError as error:
+        raise _unavailable(n_workers, error) from error
     import dask
     from distributed import LocalCluster
     from distributed.nanny import WorkerProcess
@@ -102,18 +105,22 @@ def start_local_workers(n_workers: int, memory_per_worker: int) -> LocalWorkers:
         )
     except (RuntimeError, OSError, TimeoutError) as error:
         sys.setswitchinterval(switch_s)
-        raise ClusterUnavailable(
-            f"the {n_workers} local workers did not start: {error}",
-            fix="look for limits of memory and processes, or run with --cluster inline",
-        ) from error
+        raise _unavailable(n_workers, error) from error
     return LocalWorkers(cluster, n_workers, switch_s)
+
+
+def _unavailable(n_workers: int, error: Exception) -> ClusterUnavailable:
+    return ClusterUnavailable(
+        f"the {n_workers} local workers did not start: {error}",
+        fix="look for limits of memory and processes, or run with --cluster inline",
+    )
 
 
 def start_fork_server() -> None:
     """Start the process that workers are forked from, preloaded, while the driver does other things.
 
     Must come before the driver itself imports `distributed`, which would set its own preload list. A second
-    call changes nothing.
+    call changes nothing. Raises: OSError, and nothing is set.
     """
     import multiprocessing as mp
     from multiprocessing import forkserver, resource_tracker
@@ -124,9 +131,13 @@ def start_fork_server() -> None:
             _set_by_us.add(name)
     mp.set_start_method("forkserver", force=True)
     mp.set_forkserver_preload(list(_PRELOADED))
-    resource_tracker.ensure_running()  # it unblocks what the next line blocks
-    with _signals_blocked():
-        forkserver.ensure_running()
+    try:
+        resource_tracker.ensure_running()  # it unblocks what the next line blocks
+        with _signals_blocked():
+            forkserver.ensure_running()
+    except OSError:
+        _undo()
+        raise
 
 
 def stop_fork_server() -> None:
@@ -136,7 +147,6 @@ def stop_fork_server() -> None:
     """
     if "multiprocessing.forkserver" not in sys.modules:
         return
-    import multiprocessing as mp
     from multiprocessing import forkserver
 
     server: Any = forkserver._forkserver
@@ -144,7 +154,16 @@ def stop_fork_server() -> None:
         return
     with suppress(ProcessLookupError):
         os.kill(server._forkserver_pid, signal.SIGKILL)
-    server._stop()
+    with suppress(ChildProcessError):  # whoever started us ignores SIGCHLD, and so do we: nobody waits
+        server._stop()
+    server._forkserver_pid = None
+    _undo()
+
+
+def _undo() -> None:
+    """What was set for it."""
+    import multiprocessing as mp
+
     mp.set_forkserver_preload(["__main__"])  # as Python has it
     mp.set_start_method(None, force=True)
     while _set_by_us:
