@@ -121,7 +121,7 @@ def _read(file: pq.ParquetFile, row_groups: list[int], columns: list[str]) -> pa
 
 
 def _is_read_alone(kind: pa.DataType) -> bool:
-    """Dictionaries that Arrow reads of one row group only: those with narrow codes, and those within lists."""
+    """Dictionaries that Arrow reads of one row group only: of narrow codes, or within lists."""
     if pa.types.is_dictionary(kind):
         return bool(kind.index_type.bit_width < _CODE_BITS)
     within = [kind.field(at).type for at in range(kind.num_fields)]

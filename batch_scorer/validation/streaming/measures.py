@@ -234,7 +234,15 @@ class KeysGathered:
         extra = [name for name in dict.fromkeys(sampling.columns) if name not in self.columns]
         names = tuple(dict.fromkeys((*self.columns, *extra)))
         table = rows.all(names) if domain is None else rows.take(where, names)
-        return KeyRows.of(table.select(list(self.columns)), table.select(extra), where)
+        keys = pa.table({name: _one_null(table[name]) for name in self.columns})
+        return KeyRows.of(keys, table.select(extra), where)
+
+
+def _one_null(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """NaN is a null as well, in pandas: two keys with either are the same key."""
+    if not pa.types.is_floating(values.type):
+        return values
+    return pa.chunked_array([Column(chunk).without_nan for chunk in values.chunks], values.type)
 
 
 def numbers_of(rows: Rows, name: str, condition: str | None) -> np.ndarray[Any, Any]:

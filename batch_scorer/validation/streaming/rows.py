@@ -113,6 +113,13 @@ class Column:
         n_null: int = self._given.null_count
         return n_null
 
+    @property
+    def without_nan(self) -> pa.Array:
+        """Of floats: null in place of NaN."""
+        if self.n_null == self._given.null_count:
+            return self._given
+        return pa.array(self.numbers, from_pandas=True)
+
     @cached_property
     def ends(self) -> np.ndarray[Any, Any] | None:
         """(2,) the smallest and the largest of the numbers, dates or times, nulls left out.
