@@ -20,7 +20,7 @@ from batch_scorer.validation.streaming.extremes import Extremes, Tally
 from batch_scorer.validation.streaming.failing import POSITION, FailingRows
 from batch_scorer.validation.streaming.kernels.table import KERNELS
 from batch_scorer.validation.streaming.order import OrderedRows, out_of_order
-from batch_scorer.validation.streaming.rows import Column, Kind, Mask, Rows
+from batch_scorer.validation.streaming.rows import Column, Kind, Mask, Rows, one_null
 from batch_scorer.validation.streaming.value_counts import ValueCounts
 
 _FIRST_LOOK = 1_024  # rows
@@ -234,15 +234,8 @@ class KeysGathered:
         extra = [name for name in dict.fromkeys(sampling.columns) if name not in self.columns]
         names = tuple(dict.fromkeys((*self.columns, *extra)))
         table = rows.all(names) if domain is None else rows.take(where, names)
-        keys = pa.table({name: _one_null(table[name]) for name in self.columns})
+        keys = pa.table({name: one_null(table[name]) for name in self.columns})
         return KeyRows.of(keys, table.select(extra), where)
-
-
-def _one_null(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """NaN is a null as well, in pandas: two keys with either are the same key."""
-    if not pa.types.is_floating(values.type):
-        return values
-    return pa.chunked_array([Column(chunk).without_nan for chunk in values.chunks], values.type)
 
 
 def numbers_of(rows: Rows, name: str, condition: str | None) -> np.ndarray[Any, Any]:

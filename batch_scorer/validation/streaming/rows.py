@@ -113,13 +113,6 @@ class Column:
         n_null: int = self._given.null_count
         return n_null
 
-    @property
-    def without_nan(self) -> pa.Array:
-        """Of floats: null in place of NaN."""
-        if self.n_null == self._given.null_count:
-            return self._given
-        return pa.array(self.numbers, from_pandas=True)
-
     @cached_property
     def ends(self) -> np.ndarray[Any, Any] | None:
         """(2,) the smallest and the largest of the numbers, dates or times, nulls left out.
@@ -198,6 +191,20 @@ class Column:
             return np.zeros(len(codes), dtype=bool)
         spread: Mask = decided[codes]
         return spread
+
+
+def one_null(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """NaN is a null as well, in pandas: two keys with either are the same key."""
+    if not pa.types.is_floating(values.type):
+        return values
+    columns = map(Column, values.chunks)
+    pieces = [
+        column.arrow
+        if column.n_null == column.arrow.null_count
+        else pa.array(column.numbers, from_pandas=True)
+        for column in columns
+    ]
+    return pa.chunked_array(pieces, values.type)
 
 
 class Rows:
