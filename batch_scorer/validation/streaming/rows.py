@@ -56,7 +56,7 @@ def kind_of(type_: pa.DataType) -> Kind:
 
 def to_numpy(values: pa.Array) -> np.ndarray[Any, Any]:
     """A copy where the layouts differ, as they do for booleans."""
-    if pa.types.is_boolean(values.type) and not values.null_count:
+    if pa.types.is_boolean(values.type) and len(values) and not values.null_count:
         return _unpacked(values.buffers()[1], values)
     numbers: np.ndarray[Any, Any] = values.to_numpy(zero_copy_only=False)
     return numbers
