@@ -11,7 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 from batch_scorer.core.chunks import ChunkChecked, ChunkFailed, ChunkScored, ChunkTask
-from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.core.errors import BatchScorerError, ScoringError
 from batch_scorer.core.models import Compiled, Method
 from batch_scorer.execution.chunk import Written, checked, recorded, worker_name, written_by
 from batch_scorer.execution.clock import Clock
@@ -58,7 +58,9 @@ def _own(task: ChunkTask, step: Callable[[], Step]) -> Step | ChunkFailed | Exce
 
 def _let_go(error: BaseException | None) -> None:
     """Of what is held where it came by: batches, and those of other chunks are to come."""
-    while error is not None:
+    met: set[int] = set()
+    while error is not None and id(error) not in met:  # an error may be its own cause: raise it from it
+        met.add(id(error))
         traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__
 
@@ -68,8 +70,11 @@ def _begun(task: ChunkTask, proofs: Proofs, places: ExitStack) -> Written | Chun
     if task.only_checks:
         return checked(task, clock)
     with clock.running():
-        with contextlib.suppress(Differs):
+        # An answer that is none is refused before it is proven: then once more, each batch proven at once.
+        with contextlib.suppress(Differs, ScoringError):
             return written_by(partial(scorer_for, proofs=proofs), task, clock, places)
+        with contextlib.suppress(Differs):
+            return written_by(scorer_for, task, clock, places)
         # From its first row, by the original: what the compiled pipeline gave for it is worth nothing.
         return written_by(scorer_for, task, clock, places)
 

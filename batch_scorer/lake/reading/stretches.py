@@ -16,6 +16,8 @@ from batch_scorer.core.lakefiles import Footer
 from batch_scorer.lake.reading.column_chunks import Declared, declared
 from batch_scorer.lake.storage.failures import damaged
 
+_CODE_BITS = 32
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
@@ -98,7 +100,7 @@ def tables(file: pq.ParquetFile, stretch: Stretch, columns: list[str]) -> Iterat
 
 def _whole(file: pq.ParquetFile, stretch: Stretch, columns: list[str]) -> pa.Table:
     """Only what is read as a dictionary comes in several pieces, one for each that the file has of it."""
-    table = file.read_row_groups(list(stretch.row_groups), columns=columns, use_threads=False)
+    table = _wide(_read(file, list(stretch.row_groups), columns))
     if table.num_rows != stretch.n_rows:
         raise _too_few(stretch)
     if all(column.num_chunks == 1 for column in table.columns):
@@ -106,6 +108,34 @@ def _whole(file: pq.ParquetFile, stretch: Stretch, columns: list[str]) -> pa.Tab
     table = table.unify_dictionaries()
     pieces = [column if column.num_chunks == 1 else column.combine_chunks() for column in table.columns]
     return pa.Table.from_arrays(pieces, schema=table.schema)
+
+
+def _read(file: pq.ParquetFile, row_groups: list[int], columns: list[str]) -> pa.Table:
+    try:
+        return file.read_row_groups(row_groups, columns=columns, use_threads=False)
+    except pa.ArrowException:
+        if len(row_groups) == 1 or not any(map(_is_read_alone, file.schema_arrow.types)):
+            raise
+    alone = [file.read_row_group(index, columns=columns, use_threads=False) for index in row_groups]
+    return pa.concat_tables(map(_wide, alone)).combine_chunks()
+
+
+def _is_read_alone(kind: pa.DataType) -> bool:
+    """Dictionaries that Arrow reads of one row group only: of narrow codes, or within lists."""
+    if pa.types.is_dictionary(kind):
+        return bool(kind.index_type.bit_width < _CODE_BITS)
+    within = [kind.field(at).type for at in range(kind.num_fields)]
+    return any(pa.types.is_dictionary(each) or _is_read_alone(each) for each in within)
+
+
+def _wide(table: pa.Table) -> pa.Table:
+    """With codes that have room for the values of all row groups: each may have used up a narrow type."""
+    for at, field in enumerate(table.schema):
+        kind = field.type
+        if pa.types.is_dictionary(kind) and kind.index_type.bit_width < _CODE_BITS:
+            wide = pa.dictionary(pa.int32(), kind.value_type, ordered=kind.ordered)
+            table = table.set_column(at, field.with_type(wide), table.column(at).cast(wide))
+    return table
 
 
 def _gather(parts: Iterator[pa.RecordBatch], size: int, stretch: Stretch) -> pa.Table:
@@ -118,7 +148,7 @@ def _gather(parts: Iterator[pa.RecordBatch], size: int, stretch: Stretch) -> pa.
             raise _too_few(stretch)
         gathered.append(part)
         n_rows += part.num_rows
-    table = pa.Table.from_batches(gathered)
+    table = _wide(pa.Table.from_batches(gathered))
     return table if len(gathered) == 1 else table.unify_dictionaries().combine_chunks()
 
 

@@ -20,7 +20,7 @@ from batch_scorer.validation.streaming.extremes import Extremes, Tally
 from batch_scorer.validation.streaming.failing import POSITION, FailingRows
 from batch_scorer.validation.streaming.kernels.table import KERNELS
 from batch_scorer.validation.streaming.order import OrderedRows, out_of_order
-from batch_scorer.validation.streaming.rows import Column, Kind, Mask, Rows
+from batch_scorer.validation.streaming.rows import Column, Kind, Mask, Rows, one_null
 from batch_scorer.validation.streaming.value_counts import ValueCounts
 
 _FIRST_LOOK = 1_024  # rows
@@ -234,7 +234,8 @@ class KeysGathered:
         extra = [name for name in dict.fromkeys(sampling.columns) if name not in self.columns]
         names = tuple(dict.fromkeys((*self.columns, *extra)))
         table = rows.all(names) if domain is None else rows.take(where, names)
-        return KeyRows.of(table.select(list(self.columns)), table.select(extra), where)
+        keys = pa.table({name: one_null(table[name]) for name in self.columns})
+        return KeyRows.of(keys, table.select(extra), where)
 
 
 def numbers_of(rows: Rows, name: str, condition: str | None) -> np.ndarray[Any, Any]:

@@ -56,7 +56,7 @@ def kind_of(type_: pa.DataType) -> Kind:
 
 def to_numpy(values: pa.Array) -> np.ndarray[Any, Any]:
     """A copy where the layouts differ, as they do for booleans."""
-    if pa.types.is_boolean(values.type) and not values.null_count:
+    if pa.types.is_boolean(values.type) and len(values) and not values.null_count:
         return _unpacked(values.buffers()[1], values)
     numbers: np.ndarray[Any, Any] = values.to_numpy(zero_copy_only=False)
     return numbers
@@ -191,6 +191,20 @@ class Column:
             return np.zeros(len(codes), dtype=bool)
         spread: Mask = decided[codes]
         return spread
+
+
+def one_null(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """NaN is a null as well, in pandas: two keys with either are the same key."""
+    if not pa.types.is_floating(values.type):
+        return values
+    columns = map(Column, values.chunks)
+    pieces = [
+        column.arrow
+        if column.n_null == column.arrow.null_count
+        else pa.array(column.numbers, from_pandas=True)
+        for column in columns
+    ]
+    return pa.chunked_array(pieces, values.type)
 
 
 class Rows:

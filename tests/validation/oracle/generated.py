@@ -19,6 +19,11 @@ _IGNORE_PAIR = ("both_values_are_missing", "either_value_is_missing", "neither")
 _IGNORE_LIST = ("all_values_are_missing", "any_value_is_missing", "never")
 
 
+# Neighbours beyond 2**53 are the same float to GX, and of a few rows the bound may lie between its answer and
+# the exact one: a difference that is documented, and tried in test_differences.
+_ROUNDED = {("int64, large", "expect_column_stdev_to_be_between")}
+
+
 def one_of_each(rng: random.Random, of: ColumnType) -> list[Json]:
     """One expectation of every registered type but those that GX cannot have without a second data source."""
     found = []
@@ -26,7 +31,7 @@ def one_of_each(rng: random.Random, of: ColumnType) -> list[Json]:
         kwargs = ARGUMENTS[type_](rng, of)
         kwargs |= _common(rng, of, type_)
         found.append(expectation(type_, severity=rng.choice(("critical", "warning", "info")), **kwargs))
-    return found
+    return [one for one in found if (of.name, one["type"]) not in _ROUNDED]
 
 
 def streamed(expectations: Sequence[Json], schema: pa.Schema) -> list[str]:

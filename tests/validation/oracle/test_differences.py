@@ -56,3 +56,10 @@ def test_squares_of_large_numbers_do_not_overflow(oracle: Oracle) -> None:
         oracle, values, expectation("expect_column_stdev_to_be_between", column="v", min_value=0)
     )
     assert ours["observed_value"] < theirs["observed_value"] == float("inf")
+
+
+def test_large_integers_next_to_each_other_do_not_cancel_out(oracle: Oracle) -> None:
+    """GX holds both as the same float."""
+    one = expectation("expect_column_stdev_to_be_between", column="v", min_value=0, strict_min=True)
+    ours, theirs = _seen(oracle, pa.array([2**53, 2**53 + 1], pa.int64()), one)
+    assert (ours["observed_value"], theirs["observed_value"]) == (pytest.approx(0.5**0.5), 0.0)

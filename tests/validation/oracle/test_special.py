@@ -219,6 +219,20 @@ def test_infinities_and_nan(oracle: Oracle) -> None:
     assert _n_equal(_agree(oracle, table, suite)) >= 14
 
 
+def test_nan_and_null_are_one_key(oracle: Oracle) -> None:
+    """Whichever comes first, in whichever batch."""
+    nan = float("nan")
+    table = pa.table(
+        {
+            "v": pa.array([nan, None, None, nan, 1.0, nan, None]),
+            "w": pa.array([2.5, 2.5, nan, None, nan, 7.0, 8.0]),
+        }
+    )
+    one = expectation("expect_compound_columns_to_be_unique", column_list=["v", "w"], ignore_row_if="never")
+    (found,) = _agree(oracle, table, [one])
+    assert found.n_equal == 1
+
+
 def test_lists_of_many_columns_and_of_one_twice(oracle: Oracle) -> None:
     numbers = {f"c{i}": pa.array([0.1 * i, 1.0, None, i], pa.float64()) for i in range(9)}
     table = pa.table(numbers | {"z": pa.array([1, 2, 3, 4], pa.int64()), "s": ["a", "b", "c", "d"]})

@@ -131,6 +131,11 @@ def test_bits_are_unpacked_wherever_an_array_begins(
     assert to_numpy(filled).tolist() == filled.to_pylist()
 
 
+def test_bits_that_are_not_there_are_none() -> None:
+    """As Arrow allows for an array without values."""
+    assert to_numpy(pa.Array.from_buffers(pa.bool_(), 0, [None, None])).tolist() == []
+
+
 def test_a_column_of_nothing_but_nulls_holds_no_value() -> None:
     for kind in (pa.null(), pa.int64(), pa.float64(), pa.string()):
         column = Column(pa.nulls(3, kind))
