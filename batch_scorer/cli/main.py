@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(run(words, first=_head_start))
     finally:
         if "multiprocessing.forkserver" in sys.modules:
-            from batch_scorer.execution.clusters.local_workers import stop_fork_server
+            from batch_scorer.execution.clusters.local.workers import stop_fork_server
 
             stop_fork_server()  # it holds our stdout, and whoever reads that would wait for its end
 
@@ -123,7 +123,7 @@ def run(arguments: Sequence[str], first: Callable[[Sequence[str]], None] = lambd
 
 def _head_start(words: Sequence[str]) -> None:
     if not _SCORING.isdisjoint(words) and _ONLY_LOOKING.isdisjoint(words):
-        from batch_scorer.execution.clusters import head_start
+        from batch_scorer.execution.clusters.local import head_start
 
         head_start.begin(_given(words).get("--cluster"))
 

@@ -211,7 +211,7 @@ def execute(
     """
     project = settings.find_project()
     if look is None:
-        from batch_scorer.execution.clusters.head_start import give_head_start
+        from batch_scorer.execution.clusters.local.head_start import give_head_start
 
         give_head_start(project, job, settings.target, options.cluster)
     from batch_scorer import wiring  # after it: importing all of a job takes a while

@@ -20,7 +20,7 @@ from batch_scorer.core.runs import RunListener, RunOptions, RunReport
 from batch_scorer.core.surprises import as_internal_error
 from batch_scorer.execution import attempts
 from batch_scorer.execution.clusters.choice import choose, open_cluster
-from batch_scorer.execution.clusters.local_workers import stop_fork_server
+from batch_scorer.execution.clusters.local.workers import stop_fork_server
 from batch_scorer.execution.clusters.protocol import Cluster
 from batch_scorer.execution.clusters.starting import StartingCluster
 from batch_scorer.execution.clusters.task import run_chunk

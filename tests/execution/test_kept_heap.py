@@ -39,7 +39,7 @@ def n_new_pages(before: str, environment: dict[str, str]) -> int:
     return int(done.stdout)
 
 
-KEPT = "import batch_scorer.execution.clusters.kept_heap\n"
+KEPT = "import batch_scorer.execution.clusters.local.kept_heap\n"
 
 
 def test_batch_after_batch_is_made_of_the_same_pages() -> None:

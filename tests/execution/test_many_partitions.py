@@ -17,7 +17,7 @@ from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunOptions
 from batch_scorer.execution.clusters.choice import open_cluster
-from batch_scorer.execution.clusters.local_workers import _LAST_MESSAGES
+from batch_scorer.execution.clusters.local.workers import _LAST_MESSAGES
 from batch_scorer.execution.prepare import Prepared
 from batch_scorer.execution.work import PartitionWork
 from tests import taxi

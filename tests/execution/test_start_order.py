@@ -19,7 +19,7 @@ from batch_scorer.config.project import Project
 from batch_scorer.core.chunks import ChunkTask
 from batch_scorer.core.errors import ClusterUnavailable, Interrupted, OutputUnwritable
 from batch_scorer.execution import settle
-from batch_scorer.execution.clusters import head_start, local_workers
+from batch_scorer.execution.clusters.local import head_start, workers
 from batch_scorer.execution.clusters.protocol import Done
 from batch_scorer.execution.clusters.starting import StartingCluster
 from batch_scorer.lake.storage.state_files import StateOnDisk
@@ -147,7 +147,7 @@ def test_what_is_due_is_guessed_from_what_has_no_predictions(tmp_path: Path) -> 
 def test_a_fork_server_that_is_not_needed_ends_at_once() -> None:
     program = """
 import os
-from batch_scorer.execution.clusters.local_workers import start_fork_server, stop_fork_server
+from batch_scorer.execution.clusters.local.workers import start_fork_server, stop_fork_server
 from multiprocessing import forkserver
 stop_fork_server()
 start_fork_server()
@@ -195,7 +195,7 @@ import multiprocessing
 print("left" if server._forkserver_pid else "none left", dict(os.environ) == before)
 print(multiprocessing.get_start_method(), forkserver._forkserver._preload_modules)
 """
-    given = {k: v for k, v in os.environ.items() if k not in local_workers._ONE_THREAD}
+    given = {k: v for k, v in os.environ.items() if k not in workers._ONE_THREAD}
     return subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=given
     )
@@ -203,7 +203,7 @@ print(multiprocessing.get_start_method(), forkserver._forkserver._preload_module
 
 _AS_BEFORE = ["none left True", "fork ['__main__']"]
 _TWO_CPUS = """
-from batch_scorer.execution.clusters import head_start
+from batch_scorer.execution.clusters.local import head_start
 head_start.usable_cpus = lambda: 2
 """
 
@@ -324,21 +324,21 @@ def test_a_night_with_nothing_due_imports_no_data_library_and_a_driver_no_estima
 
 
 def test_a_worker_starts_without_what_only_some_models_need() -> None:
-    preloaded = _imported("; ".join(f"import {name}" for name in local_workers._PRELOADED))
+    preloaded = _imported("; ".join(f"import {name}" for name in workers._PRELOADED))
     assert {"sklearn.linear_model", "pandas", "distributed.nanny"} <= preloaded
     assert not preloaded & {"skops", "pytest", "dask.array", "great_expectations"}
     assert not preloaded & {"rich", "jinja2", "numpy.f2py", "sklearn.ensemble", "pyarrow.dataset"}
 
 
 def test_what_a_worker_starts_without_can_be_imported_in_it() -> None:
-    program = "import batch_scorer.models.scipy_start, batch_scorer.execution.clusters.preload\n"
+    program = "import batch_scorer.models.scipy_start, batch_scorer.execution.clusters.local.preload\n"
     wanted = {"rich", "jinja2", "numpy.f2py", "numpy.testing", "sklearn.ensemble", "pyarrow.dataset"}
     assert wanted <= _imported(program + "import " + ", ".join(wanted))
 
 
 def test_workers_know_what_they_tell_the_scheduler_of_versions_without_asking_another_program() -> None:
     program = """
-import batch_scorer.execution.clusters.preload, sys
+import batch_scorer.execution.clusters.local.preload, sys
 def hear(event, given):
     assert event not in ("subprocess.Popen", "open", "os.listdir"), (event, given)
 sys.addaudithook(hear)
@@ -401,7 +401,7 @@ main(["-p", {str(project.root)!r}, "-q", "run", "taxi_tips", "--cluster", "inlin
 
 def test_workers_inherit_a_heap_that_no_search_goes_through() -> None:
     """It would take as long as the imports did, and make its pages each worker's own."""
-    program = "; ".join(f"import {name}" for name in local_workers._PRELOADED)
+    program = "; ".join(f"import {name}" for name in workers._PRELOADED)
     told = subprocess.run(
         [sys.executable, "-c", f"{program}; import gc; print(gc.get_freeze_count(), *gc.get_threshold())"],
         capture_output=True,
@@ -417,7 +417,7 @@ def test_local_workers_and_their_scheduler_hardly_ask_themselves_how_they_are_an
     program = """
 import sys
 if __name__ == "__main__":
-    from batch_scorer.execution.clusters.local_workers import start_local_workers
+    from batch_scorer.execution.clusters.local.workers import start_local_workers
     usual = sys.getswitchinterval()
     own = start_local_workers(1, 1 << 30)
     from distributed import Client
@@ -437,7 +437,7 @@ if __name__ == "__main__":
 
 def test_all_of_arrow_takes_memory_from_one_pool_in_a_worker() -> None:
     program = (
-        "import batch_scorer.execution.clusters.one_pool, batch_scorer.execution.clusters.preload\n"
+        "from batch_scorer.execution.clusters.local import one_pool, preload\n"
         "import pyarrow as pa\n"
         "print(pa.default_memory_pool().backend_name)\n"
         "pa.BufferOutputStream().write(b'x' * 1_000_000)\n"
@@ -451,7 +451,7 @@ def _one_pool(before: str, environment: dict[str, str]) -> tuple[str, str]:
     program = f"""
 import os, sys
 {before}
-import batch_scorer.execution.clusters.one_pool
+import batch_scorer.execution.clusters.local.one_pool
 import pyarrow as pa
 print("heard", file=sys.stderr)
 print(pa.default_memory_pool().backend_name, os.environ.get("ARROW_DEFAULT_MEMORY_POOL"))

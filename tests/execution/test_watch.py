@@ -11,7 +11,7 @@ import pytest
 from batch_scorer.core.errors import ClusterUnavailable, WorkerDied
 from batch_scorer.execution.clusters import dask as dask_cluster
 from batch_scorer.execution.clusters.dask import DaskCluster
-from batch_scorer.execution.clusters.local_workers import LocalWorkers
+from batch_scorer.execution.clusters.local.workers import LocalWorkers
 from batch_scorer.execution.clusters.watch import Patience, Watch
 from tests.execution.test_window import make_task
 

@@ -175,7 +175,7 @@ _LOSES_ITS_NANNIES = """
     import itertools, sys
     from batch_scorer.cli.main import run
     from batch_scorer.execution.clusters import dask as dask_cluster
-    from batch_scorer.execution.clusters.local_workers import LocalWorkers
+    from batch_scorer.execution.clusters.local.workers import LocalWorkers
     from batch_scorer.execution.clusters.watch import Patience
 
     {patch}

@@ -19,7 +19,7 @@ from batch_scorer.core.errors import ClusterUnavailable, ClusterUnfit, WorkerDie
 from batch_scorer.core.partitions import Partition
 from batch_scorer.execution.clusters import deaths
 from batch_scorer.execution.clusters.bundles import members
-from batch_scorer.execution.clusters.local_workers import LocalWorkers, start_local_workers
+from batch_scorer.execution.clusters.local.workers import LocalWorkers, start_local_workers
 from batch_scorer.execution.clusters.pace import Pace
 from batch_scorer.execution.clusters.protocol import Done
 from batch_scorer.execution.clusters.remote.fleet import Fleet

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from batch_scorer.core.errors import ClusterUnavailable
-from batch_scorer.execution.clusters.local_workers import LocalWorkers
+from batch_scorer.execution.clusters.local.workers import LocalWorkers
 
 ANSWER_S = 5.0
 

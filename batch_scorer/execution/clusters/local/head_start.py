@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batch_scorer.core.cpus import usable_cpus
-from batch_scorer.execution.clusters.local_workers import start_fork_server, stop_fork_server
+from batch_scorer.execution.clusters.local.workers import start_fork_server, stop_fork_server
 
 # Nothing else here: until `begin` is called, what is imported is waited for.
 if TYPE_CHECKING:

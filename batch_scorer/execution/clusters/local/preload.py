@@ -3,7 +3,7 @@
 It may import and never read: Arrow starts threads at its first read, and threads do not survive a fork.
 """
 
-from batch_scorer.execution.clusters.optional import left_out
+from batch_scorer.execution.clusters.local.optional import left_out
 
 # Drawing is what scikit-learn and Dask would have them for.
 with left_out("rich", "jinja2"):

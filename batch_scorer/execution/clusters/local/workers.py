@@ -42,11 +42,11 @@ _SETTINGS: Mapping[str, Any] = {
 }
 # What the fork server imports, in this order.
 _PRELOADED = (
-    "batch_scorer.execution.clusters.apart",
-    "batch_scorer.execution.clusters.one_pool",
-    "batch_scorer.execution.clusters.kept_heap",
+    "batch_scorer.execution.clusters.local.apart",
+    "batch_scorer.execution.clusters.local.one_pool",
+    "batch_scorer.execution.clusters.local.kept_heap",
     "batch_scorer.models.scipy_start",
-    "batch_scorer.execution.clusters.preload",
+    "batch_scorer.execution.clusters.local.preload",
 )
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _set_by_us: set[str] = set()  # of these, while there is a fork server
