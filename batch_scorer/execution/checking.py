@@ -85,37 +85,40 @@ def columns_checked(scans: Iterable[SuiteScan]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for one in scans if one.stage == "input" for name in one.columns))
 
 
-def request_for(
+def requests_for(
     parts: JobParts,
-    use: BoundSuite,
-    number: int,
     scans: Sequence[SuiteScan],
     chunks: Sequence[ChunkScored | ChunkChecked],
     *,
     label: str,
-    files: tuple[str, ...],
+    files: Mapping[str, tuple[str, ...]],
     attempt: str,
-) -> ValidationRequest:
-    """number: of the suite among the job's. chunks: all of the partition's, in row order. attempt: where they
-    were staged, relative to the root of the state.
+) -> Iterator[ValidationRequest]:
+    """For each suite of the job whose stage has files, in the job's order.
+
+    chunks: all of the partition's, in row order. files: by stage. attempt: where they were staged, relative
+    to the root of the state.
     """
-    return ValidationRequest(
-        partition=label,
-        suite=use.suite,
-        on_fail=use.on_fail,
-        stage=use.stage,
-        files=files,
-        gather=partial(
-            _gather_staged,
-            parts.long,
-            f"{attempt}/{SPILLS}",
-            scans[number],
-            [chunk.scanned[number] for chunk in chunks],
-        ),
-        at_hand=partial(at_hand, parts.stores),
-        key=scans[number].key,
-        limit_rows=parts.job.input.limit_rows if use.stage == "input" else None,
-    )
+    for number, use in enumerate(parts.suites):
+        if use.stage not in files:
+            continue
+        yield ValidationRequest(
+            partition=label,
+            suite=use.suite,
+            on_fail=use.on_fail,
+            stage=use.stage,
+            files=files[use.stage],
+            gather=partial(
+                _gather_staged,
+                parts.long,
+                f"{attempt}/{SPILLS}",
+                scans[number],
+                [chunk.scanned[number] for chunk in chunks],
+            ),
+            at_hand=partial(at_hand, parts.stores),
+            key=scans[number].key,
+            limit_rows=parts.job.input.limit_rows if use.stage == "input" else None,
+        )
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from batch_scorer.core.chunks import ChunkChecked, ChunkCost, ChunkFailed, ChunkScored, ChunkTask
 from batch_scorer.core.errors import (
@@ -26,34 +27,28 @@ from batch_scorer.core.errors import (
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.footing import Footing
 from batch_scorer.core.outcomes import Failed, Held, Overtaken, PartitionOutcome
-from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import PartitionPlan, Plan
-from batch_scorer.core.records import Pin
 from batch_scorer.core.runs import RunListener, RunOptions
-from batch_scorer.core.whoami import user_name
 from batch_scorer.execution import attempts
-from batch_scorer.execution.checking import request_for
-from batch_scorer.execution.clusters.bundles import apart, together
+from batch_scorer.execution.checking import requests_for
+from batch_scorer.execution.clusters.bundles import apart
 from batch_scorer.execution.clusters.choice import failure_of
 from batch_scorer.execution.clusters.protocol import Cluster, Done
 from batch_scorer.execution.clusters.window import Window
+from batch_scorer.execution.hand import Hand
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.pinning import pin_asked_for
 from batch_scorer.execution.prepare import prepare
 from batch_scorer.execution.publishing.leases import Leases
 from batch_scorer.execution.publishing.publish import staged_files
 from batch_scorer.execution.queue import Queue
 from batch_scorer.execution.settle import VerdictEntries, conclude, failed
 from batch_scorer.execution.stop import StopRequest
-from batch_scorer.execution.tempo import Tempo
 from batch_scorer.execution.work import PartitionWork
-from batch_scorer.planning.bundles import goes_along
 from batch_scorer.validation.gx.process import GxProcess
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2
-# Partitions in hand, unless told, or as many short ones as fill so many bundles: scored and waiting for their
-# suites; more would only fill the staging disk.
-_MAX_ACTIVE = 6
 
 
 class Driver:
@@ -83,23 +78,23 @@ class Driver:
         self._stop = stop
         self._leases = leases
         self._queue = Queue(parts, plan, leases, options.wait_lock)
-        self._active: dict[Partition, PartitionWork] = {}
+        self._hand = Hand(options.max_parallel)
         self._warned: list[str] = []
-        self._tempo = Tempo()
         self._window = Window(slots=cluster.slots, retries=parts.job.compute.retries)
+        self._pin_of = partial(pin_asked_for, plan, options.reason)
         self._outcomes = outcomes  # appended to as partitions end, so that a stop loses none
         self._n_failed = sum(isinstance(outcome, Failed) for outcome in outcomes)
 
     def run(self) -> None:
         """Until every partition has an outcome. Raises: what ends a run as a whole."""
         try:
-            while self._queue or self._active:
+            while self._queue or self._hand:
                 self._stop.check()
                 self._fill_window()
                 self._take_all(self._next_done())
-                self._settle([work for work in self._active.values() if work.is_scored])
+                self._settle([work for work in self._hand if work.is_scored])
         finally:
-            for work in self._active.values():
+            for work in self._hand:
                 work.forget_checks()  # its staged chunks stay: the next run goes on with them
 
     def _fill_window(self) -> None:
@@ -108,31 +103,7 @@ class Driver:
             self._cluster.submit(task)
 
     def _fresh_task(self) -> ChunkTask | None:
-        """The next chunk that was never out, of a partition in hand or of one more; short ones together."""
-        tasks: list[ChunkTask] = []
-        filled = 0.0
-        while (work := self._next_work()) is not None:
-            more = work.share(self._tempo)
-            n_left = len(tasks) + len(self._queue) + sum(each.n_waiting for each in self._active.values())
-            if not goes_along(len(tasks), filled, more, n_left=n_left, slots=self._cluster.slots):
-                break
-            tasks.append(work.next_task())
-            filled += more
-        return together(tasks) if tasks else None
-
-    def _next_work(self) -> PartitionWork | None:
-        """A partition in hand that has a chunk to send, taken in hand if need be."""
-        while True:
-            work = next((work for work in self._active.values() if work.has_more), None)
-            if work is not None or not self._start_next():
-                return work
-
-    @property
-    def _has_room(self) -> bool:
-        """For one more partition in hand."""
-        if self._options.max_parallel is not None:
-            return len(self._active) < self._options.max_parallel
-        return sum(work.size(self._tempo) for work in self._active.values()) < _MAX_ACTIVE
+        return self._hand.fresh_task(self._start_next, self._queue.__len__, self._cluster.slots)
 
     def _gave_up(self) -> bool:
         """--fail-fast or compute.max_failed_partitions: finish what has started, start nothing more."""
@@ -145,7 +116,7 @@ class Driver:
 
     def _start_next(self) -> bool:
         """Take one more partition in hand, if there is room and one that nobody else has."""
-        if not self._queue or not self._has_room or self._gave_up():
+        if not self._queue or not self._hand.has_room or self._gave_up():
             return False
         turn = self._queue.next()
         if turn is None:
@@ -174,7 +145,7 @@ class Driver:
             return
         work = PartitionWork(prepared)
         work.add_cost(ChunkCost(prepare_s=time.perf_counter() - begun, wait_s=wait_s))
-        self._active[prepared.partition] = work
+        self._hand.take(work)
         for scored in prepared.reused:
             self._listener.rows_read(entry.label, scored.rows.n_read)
 
@@ -196,20 +167,16 @@ class Driver:
 
     def _send_checks(self, work: PartitionWork) -> None:
         """When scoring was stopped, predictions are not there to be checked."""
-        prepared, chunks = work.prepared, work.scanned
-        place = staged_files(self._parts, prepared.attempt).where
-        staged = tuple(f"{place}/{file.name}" for chunk in work.chunks for file in chunk.files)
-        files = {"input": prepared.input_paths, "output": staged}
-        work.checks = [
-            self._judge.submit(
-                request_for(
-                    self._parts, use, number, prepared.scans, chunks,
-                    label=prepared.entry.label, files=files[use.stage], attempt=prepared.attempt,
-                )
-            )
-            for number, use in enumerate(self._parts.suites)
-            if use.stage == "input" or work.foregone is None
-        ]  # fmt: skip
+        prepared = work.prepared
+        files = {"input": prepared.input_paths}
+        if work.foregone is None:
+            place = staged_files(self._parts, prepared.attempt).where
+            files["output"] = tuple(f"{place}/{file.name}" for chunk in work.chunks for file in chunk.files)
+        requests = requests_for(
+            self._parts, prepared.scans, work.scanned,
+            label=prepared.entry.label, files=files, attempt=prepared.attempt,
+        )  # fmt: skip
+        work.checks = [self._judge.submit(request) for request in requests]
 
     def _next_done(self) -> Done | None:
         if self._window.n_in_flight:
@@ -217,12 +184,12 @@ class Driver:
             if done is not None or self._queue.look_ahead():
                 return done  # while workers start, most of what a night has is looked at
             return self._cluster.next_done(_POLL_S)
-        pending = [check for work in self._active.values() for check in work.checks or () if not check.done()]
+        pending = [check for work in self._hand for check in work.checks or () if not check.done()]
         if pending:
             wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
         elif (pause_s := self._window.wait_s(time.monotonic())) is not None:
             time.sleep(min(pause_s, _POLL_S))
-        elif not self._active and self._queue:
+        elif not self._hand and self._queue:
             time.sleep(_POLL_S)  # what is left is held by others, and --wait-lock waits for them
         return None
 
@@ -231,20 +198,20 @@ class Driver:
             self._take(each)
 
     def _take(self, done: Done) -> None:
-        work = self._active[done.task.chunk.partition]
+        work = self._hand[done.task.chunk.partition]
         if done.was_doubled:
             work.add_cost(ChunkCost(n_doubled=1))
         match done.outcome:
             case ChunkScored() as scored:
                 self._window.settled(done.task)
                 work.take_scored(scored)
-                self._tempo.took(scored.cost, scored.rows.n_read)
+                self._hand.took(scored.cost, scored.rows.n_read)
                 self._warn_once(scored.warnings)
                 self._listener.rows_read(work.prepared.entry.label, scored.rows.n_read)
             case ChunkChecked() as checked:
                 self._window.settled(done.task)
                 work.take_checked(checked)
-                self._tempo.took(checked.cost, checked.n_read)
+                self._hand.took(checked.cost, checked.n_read)
                 self._listener.rows_read(work.prepared.entry.label, checked.n_read)
             case ChunkFailed() as failed:
                 self._take_failed(work, done.task, failed)
@@ -285,14 +252,14 @@ class Driver:
         """Take partitions whose chunks are in as far as they can go now, together."""
         for work in scored:
             if work.error is not None:
-                del self._active[work.prepared.partition]
+                self._hand.let_go(work)
                 self._end(work, failed(work, work.error))
         waiting = [work for work in scored if work.error is None]
         self._check([work for work in waiting if work.checks is None])
         checked = [work for work in waiting if work.is_checked]
         for work in checked:
             work.add_cost(ChunkCost(check_s=time.perf_counter() - work.all_in_at))
-            del self._active[work.prepared.partition]  # a publish that is broken off is recovered from disk
+            self._hand.let_go(work)  # a publish that is broken off is recovered from disk
         if checked:
             self._conclude(checked)
 
@@ -304,23 +271,9 @@ class Driver:
             wait([check for work in works for check in work.checks or ()], timeout=_POLL_S)
 
     def _conclude(self, works: Sequence[PartitionWork]) -> None:
-        concluded = conclude(self._parts, self._plan, works, self._run_id, self._leases, self._pin)
+        concluded = conclude(self._parts, self._plan, works, self._run_id, self._leases, self._pin_of)
         for each in concluded:
             self._end(each.work, each.outcome, each.entries)
-
-    def _pin(self, entry: PartitionPlan) -> Pin | None:
-        """A model that was asked for, by name or by date, stays, whatever the alias says later."""
-        choice = self._plan.choice
-        if not choice.pins:
-            return None
-        model = self._plan.model_of(entry)
-        why = f"scored with {choice.version}, as asked for"
-        if choice.of_its_day:
-            why = (
-                f"scored with {model.reference}, which {model.name}@{model.alias} meant at the end of its day"
-            )
-        given = f"{self._options.reason}; " if self._options.reason else ""
-        return Pin(by=user_name(), at=datetime.now(UTC), why=given + why)
 
     def _end(self, work: PartitionWork, outcome: PartitionOutcome, entries: VerdictEntries = ()) -> None:
         work.forget_checks()

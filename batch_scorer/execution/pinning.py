@@ -18,6 +18,9 @@ from batch_scorer.core.errors import (
 )
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
+from batch_scorer.core.plans import PartitionPlan, Plan
+from batch_scorer.core.records import Pin
+from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.registry.history import AliasMeanings, meanings_of
@@ -166,3 +169,19 @@ def check_outputs_of(job: Job, pin: ModelPin) -> None:
             error.fix = "correct the expression, or let model.uri name a version that gives what it asks for"
         error.where = f"jobs/{job.name}.yml, {', '.join(f'model.{key}' for key in keys)}; {pin.label}"
         raise
+
+
+def pin_asked_for(plan: Plan, reason: str | None, entry: PartitionPlan) -> Pin | None:
+    """A model that was asked for, by name or by date, stays, whatever the alias says later.
+
+    reason: of the run, as given. None: the run goes by the alias.
+    """
+    choice = plan.choice
+    if not choice.pins:
+        return None
+    model = plan.model_of(entry)
+    why = f"scored with {choice.version}, as asked for"
+    if choice.of_its_day:
+        why = f"scored with {model.reference}, which {model.name}@{model.alias} meant at the end of its day"
+    given = f"{reason}; " if reason else ""
+    return Pin(by=user_name(), at=dt.datetime.now(dt.UTC), why=given + why)
