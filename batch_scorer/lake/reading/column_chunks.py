@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from batch_scorer.core.batches import RowSize
 
 PHYSICAL_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
-_OFFSET_BYTES = 4
+OFFSET_BYTES = 4  # of a text, once decoded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ def declared(groups: Iterable[pq.RowGroupMetaData], columns: Collection[str]) ->
             width = PHYSICAL_WIDTHS.get(chunk.physical_type)
             # num_values counts nulls, and every element of a list.
             n_values = chunk.num_values
-            decoded[name] += n_values * width if width is not None else plain + n_values * _OFFSET_BYTES
+            decoded[name] += n_values * width if width is not None else plain + n_values * OFFSET_BYTES
             whole, largest = whole + plain, max(largest, stored)
             ranges += _range(chunk)
         most_at_once = max(most_at_once, whole + 2 * largest)

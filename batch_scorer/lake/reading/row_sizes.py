@@ -17,9 +17,8 @@ from batch_scorer.core.batches import (
 )
 from batch_scorer.core.errors import RowsTooWide
 from batch_scorer.lake.arrow_types import is_string
-from batch_scorer.lake.reading.column_chunks import column_chunks
+from batch_scorer.lake.reading.column_chunks import OFFSET_BYTES, column_chunks
 
-_OFFSET_BYTES = 4
 # A text of which a row takes less in the file is there mostly as numbers of a dictionary's values.
 _CODED_BYTES = 32
 
@@ -89,7 +88,7 @@ def _expanded_bytes(values: pa.Array, of_codes: Callable[[pa.Array, pa.Array], i
         return int(values.nbytes)
     if not is_string(values.type.value_type):
         return int(values.indices.nbytes)
-    return of_codes(pc.binary_length(values.dictionary), values.indices) + len(values) * _OFFSET_BYTES
+    return of_codes(pc.binary_length(values.dictionary), values.indices) + len(values) * OFFSET_BYTES
 
 
 def _at_most(lengths: pa.Array, codes: pa.Array) -> int:
