@@ -28,6 +28,7 @@ from batch_scorer.models.scoring.compiled.finals import forests
 from batch_scorer.models.scoring.compiled.finals.boosted import Boosted
 from batch_scorer.models.scoring.compiled.finals.forests import Averaged, InOrder
 from batch_scorer.models.scoring.compiled.finals.linear import Linear
+from batch_scorer.models.scoring.compiled.finals.row_order import RowOrder
 from batch_scorer.models.scoring.compiled.pipeline import CompiledPipeline
 from batch_scorer.models.scoring.compiled.reasons import Unusual
 from tests.models import pipelines
@@ -121,29 +122,48 @@ def test_the_fast_way_is_taken_and_gives_the_same_bits(preparation: str, final: 
         assert expect_the_same(plan, frame, [1200], encoded=True) == 2
 
 
-@pytest.mark.parametrize(("n_trees", "n_leading"), [(1, 1), (10, 2), (20, 5), (300, 8)])
-@pytest.mark.parametrize("key_bits", [forests._KEY_BITS, 2])
-def test_rows_are_in_the_order_of_the_first_leaves_of_a_forest_of_any_size(
-    n_trees: int, n_leading: int, key_bits: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(forests, "_KEY_BITS", key_bits)
+@pytest.mark.parametrize("n_trees", [1, 30])
+def test_rows_in_order_are_all_rows_and_neighbours_reach_the_same_leaves_more_often(n_trees: int) -> None:
     frame, target = _numbers()
-    forest = RandomForestClassifier(n_trees, max_depth=3, random_state=0).fit(frame.to_numpy(), target)
-    trees = [tree.tree_ for tree in forest.estimators_]
+    forest = RandomForestClassifier(n_trees, max_depth=6, random_state=0).fit(frame.to_numpy(), target)
     features = frame.to_numpy(np.float32)
-    leading = forests._leading(trees, one_in=4)
-    order, leaves = forests._in_order(leading, features)
-    assert len(leading) == n_leading
+    order = RowOrder.of([tree.tree_ for tree in forest.estimators_])(features)
     assert sorted(order) == list(range(len(frame)))
+    leaves = forest.apply(features)
+    n_alike, n_alike_in_order = (np.sum(each[1:] == each[:-1]) for each in (leaves, leaves[order]))
+    assert n_alike_in_order > 2 * n_alike
+    assert expect_the_same(_whole(forest, frame, Takes.ARRAY), frame, [200], encoded=False) == 2
+
+
+def test_rows_are_in_order_by_coarse_bins_of_all_features_and_then_by_fine_ones() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.random((4000, 11)).astype(np.float32)
+    features[rng.random(features.shape) < 0.1] = np.nan
+    forest = RandomForestRegressor(5, random_state=0).fit(features[:900], rng.random(900))
+    row_order = RowOrder.of([tree.tree_ for tree in forest.estimators_])
+    fine = [each.bins(features) for each in row_order.splits]
     assert all(
-        np.array_equal(own, tree.apply(features[order])) for tree, own in zip(trees, leaves, strict=False)
+        np.array_equal(each == 9, np.isnan(features[:, at.feature]))
+        for at, each in zip(row_order.splits, fine, strict=True)
     )
-    regions = [
-        own >> max(0, int(tree.node_count - 1).bit_length() - key_bits)
-        for tree, own in zip(trees, leaves, strict=False)
-    ]
-    ways = list(zip(*regions, strict=True))
-    assert ways == sorted(ways)
+    digits = [each // 3 for each in fine] + fine
+    assert np.array_equal(row_order(features), np.lexsort(digits[::-1]))  # NumPy wants the last one first
+
+
+def test_the_features_that_split_most_rows_give_the_order_and_no_more_than_sixteen() -> None:
+    features = np.random.default_rng(0).random((600, 40)).astype(np.float32)
+    target = features[:, 7] + features[:, 31] / 3
+    forest = RandomForestRegressor(20, max_depth=5, random_state=0).fit(features, target)
+    splits = RowOrder.of([tree.tree_ for tree in forest.estimators_]).splits
+    assert [each.feature for each in splits[:2]] == [7, 31]
+    assert len(splits) == 16
+    assert all((np.diff(each.cuts) >= 0).all() for each in splits)
+
+
+def test_a_forest_that_never_splits_leaves_the_order_alone() -> None:
+    frame, _ = _numbers()
+    forest = RandomForestClassifier(3).fit(frame.to_numpy(), np.ones(len(frame)))
+    assert not RowOrder.of([tree.tree_ for tree in forest.estimators_]).splits
     assert expect_the_same(_whole(forest, frame, Takes.ARRAY), frame, [200], encoded=False) == 2
 
 
@@ -154,6 +174,23 @@ def test_a_forest_that_learned_from_missing_numbers_scores_rows_with_and_without
     assert isinstance(plan.final, Averaged)
     assert expect_the_same(plan, frame, [300], encoded=False) == 2
     assert expect_the_same(plan, frame.dropna(), [100], encoded=False) == 2
+
+
+def test_rows_with_missing_numbers_take_the_fast_way_and_infinite_ones_are_refused_by_the_forest_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frame = pipelines.frame(800, seed=2, nulls=0.2)[["miles", "fare"]]
+    forest = RandomForestClassifier(12, random_state=0).fit(frame.to_numpy(), frame["miles"].isna())
+    final = forests.in_order(forest, Method.PREDICT)
+    assert isinstance(final, Averaged)
+    features = frame.to_numpy(np.float32, copy=True)
+    expected = forest.predict(features)
+    with monkeypatch.context() as patch:
+        patch.setattr(InOrder, "score_array", lambda *_: pytest.fail("the slow way"))
+        assert same_bits(final.score_array(features), expected)
+    features[3, 0] = np.inf
+    with pytest.raises(ValueError, match="infinity"):
+        final.score_array(features)
 
 
 @pytest.mark.parametrize("kind", [RandomForestRegressor, ExtraTreesClassifier])

@@ -1,8 +1,4 @@
-"""Forests and classic boosted trees, on rows in an order in which neighbours take the same way.
-
-A processor guesses at every node where a row will go on; among rows in any order it is often wrong, and that
-is where the time goes. Every row is scored alone, so the order changes no bit of a result.
-"""
+"""Forests and classic boosted trees, on rows in an order in which neighbours take the same way."""
 
 from __future__ import annotations
 
@@ -22,16 +18,13 @@ from sklearn.ensemble import (
 
 from batch_scorer.core.models import Method
 from batch_scorer.models.scoring.compiled.finals.final import Final, answering
+from batch_scorer.models.scoring.compiled.finals.row_order import RowOrder
 from batch_scorer.models.scoring.compiled.running.table import Table
 from batch_scorer.models.scoring.results import as_array
 
 _AVERAGED = (ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor)
 _BOOSTED = (GradientBoostingClassifier, GradientBoostingRegressor)
 _METHODS = (Method.PREDICT, Method.PREDICT_PROBA, Method.DECISION_FUNCTION)
-# Trees whose leaves give the order: more put more rows beside their like. The first ones are asked of rows in
-# no order yet.
-_FIRST, _MOST = 2, 8
-_KEY_BITS = 15  # NumPy sorts 16 bits by counting
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +33,7 @@ class InOrder:
 
     estimator: Any
     method: Method
+    row_order: RowOrder
 
     @property
     def rows_alone(self) -> bool:
@@ -50,33 +44,32 @@ class InOrder:
 
     def score_array(self, features: np.ndarray) -> np.ndarray:
         """features: (n_rows, n_features) float32."""
-        trees = _trees(self.estimator)
-        order, _ = _in_order(_leading(trees, one_in=20), features)  # each is asked again
+        order = self.row_order(features)
         scored = getattr(self.estimator, self.method.value)(features[order])
         return _back(as_array(scored, self.method), order)
 
 
 @dataclass(frozen=True, slots=True)
 class Averaged:
-    """The mean of the trees' answers, added in their order as scikit-learn adds them.
-
-    The leaves of those that give the order are not looked for twice.
-    """
+    """The mean of the trees' answers, added in their order as scikit-learn adds them."""
 
     estimator: Any
     method: Method
+    row_order: RowOrder
 
     @property
     def rows_alone(self) -> bool:
         return True
 
     def score(self, table: Table) -> np.ndarray:
-        features = _features(table)
-        if not np.isfinite(features).all():  # which the estimator takes, or refuses in its own words
-            return InOrder(self.estimator, self.method).score_array(features)
-        trees = _trees(self.estimator)
-        order, leaves = _in_order(_leading(trees, one_in=4), features)
-        mean = _back(_mean(trees, features[order], leaves), order)
+        return self.score_array(_features(table))
+
+    def score_array(self, features: np.ndarray) -> np.ndarray:
+        """features: (n_rows, n_features) float32."""
+        if np.isinf(features).any():  # which the estimator refuses in its own words
+            return InOrder(self.estimator, self.method, self.row_order).score_array(features)
+        order = self.row_order(features)
+        mean = _back(_mean(_trees(self.estimator), features[order]), order)
         match self.method:
             case Method.PREDICT if hasattr(self.estimator, "classes_"):
                 return answering(self.estimator, self.method, "predict_proba", mean)
@@ -87,12 +80,12 @@ class Averaged:
 
 
 def in_order(estimator: Any, method: Method) -> Final | None:
-    if type(estimator) in _AVERAGED and method in _METHODS:
-        return (Averaged if estimator.n_outputs_ == 1 else InOrder)(estimator, method)
     # Boosting that begins with what another estimator says: dense algebra rounds by the batch.
-    if type(estimator) in _BOOSTED and method in _METHODS and estimator.init in (None, "zero"):
-        return InOrder(estimator, method)
-    return None
+    boosted = type(estimator) in _BOOSTED and estimator.init in (None, "zero")
+    if method not in _METHODS or not (type(estimator) in _AVERAGED or boosted):
+        return None
+    final = InOrder if boosted or estimator.n_outputs_ != 1 else Averaged
+    return final(estimator, method, RowOrder.of(_trees(estimator)))
 
 
 def _features(table: Table) -> np.ndarray:
@@ -104,47 +97,16 @@ def _trees(estimator: Any) -> list[Any]:
     return [tree.tree_ for tree in np.ravel(estimator.estimators_)]
 
 
-def _leading(trees: Sequence[Any], one_in: int) -> Sequence[Any]:
-    """Those that give the order."""
-    return trees[: min(_MOST, max(_FIRST, len(trees) // one_in))]
-
-
-def _mean(trees: Sequence[Any], features: np.ndarray, leaves: Sequence[np.ndarray]) -> np.ndarray:
-    """(n_rows, n_values). leaves: of the first trees, (n_rows,) each."""
+def _mean(trees: Sequence[Any], features: np.ndarray) -> np.ndarray:
+    """(n_rows, n_values)."""
     total = np.zeros((len(features), trees[0].value.shape[2]))
     held = np.empty_like(total)
-    for number, tree in enumerate(trees):
-        own = leaves[number] if number < len(leaves) else tree.apply(features)
-        tree.value[:, 0].take(own, axis=0, out=held, mode="clip")  # so that NumPy writes where it is told
+    for tree in trees:
+        # Clipped, so that NumPy writes where it is told.
+        tree.value[:, 0].take(tree.apply(features), axis=0, out=held, mode="clip")
         total += held
     total /= len(trees)
     return total
-
-
-def _in_order(leading: Sequence[Any], features: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    """(n_rows,): by the leaf of the first tree; where that is the same, of the second; and so on.
-
-    Returns: also the leaves of those trees, (n_rows,) each, in that order.
-    """
-    leaves = [tree.apply(features) for tree in leading[:_FIRST]]
-    order = _order(leading, leaves)
-    leaves = [own[order] for own in leaves]
-    if len(leading) > _FIRST:
-        features = features[order]
-        leaves += [tree.apply(features) for tree in leading[_FIRST:]]
-        finer = _order(leading, leaves)
-        order, leaves = order[finer], [own[finer] for own in leaves]
-    return order, leaves
-
-
-def _order(trees: Sequence[Any], leaves: Sequence[np.ndarray]) -> np.ndarray:
-    order = np.arange(len(leaves[0]))
-    for tree, own in reversed(list(zip(trees, leaves, strict=False))):
-        # Of a tree with more nodes, its regions: their numbers begin alike.
-        bits_too_many = max(0, int(tree.node_count - 1).bit_length() - _KEY_BITS)
-        keys = (own >> bits_too_many).astype(np.int16)
-        order = order[np.argsort(keys[order], kind="stable")]
-    return order
 
 
 def _back(scored: np.ndarray, order: np.ndarray) -> np.ndarray:
