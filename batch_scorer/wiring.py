@@ -6,9 +6,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from batch_scorer import __version__
 from batch_scorer.config.fingerprint import config_fingerprint
@@ -20,23 +19,23 @@ from batch_scorer.config.pinned import as_then
 from batch_scorer.config.project import Project
 from batch_scorer.config.registries import registry_of, tracking_uri_of
 from batch_scorer.config.stand_ins import is_nowhere
-from batch_scorer.core.errors import BatchScorerError, ConfigInvalid
-from batch_scorer.core.kept_files import KeptFiles, KeptOnDisk
+from batch_scorer.core.errors import BatchScorerError
+from batch_scorer.core.kept_files import KeptFiles
 from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunListener, RunObserver, RunOptions, RunReport
-from batch_scorer.core.stores import StoreOptions, is_object_url
+from batch_scorer.core.stores import StoreOptions
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.bound_suites import bound_suites
 from batch_scorer.execution.environment import environment
 from batch_scorer.execution.parts import JobParts, ModelSource
 from batch_scorer.execution.places import Places, places_of
 from batch_scorer.execution.promotion.uses import AliasUse
-from batch_scorer.lake.sinks.parquet import ParquetSink
+from batch_scorer.lake.sinks.opening import delta_at, parquet_at
 from batch_scorer.lake.sinks.replaced import Replaced
 from batch_scorer.lake.sinks.sink import Sink
-from batch_scorer.lake.storage.roots import storage_for
-from batch_scorer.lake.storage.state_files import StateFiles, StateOnDisk
+from batch_scorer.lake.storage.roots import state_at, storage_for
+from batch_scorer.lake.storage.state_files import StateFiles
 from batch_scorer.lake.storage.storage import LakeStorage
 from batch_scorer.lake.storage.stored_files import StoredFiles
 from batch_scorer.ledger.ledger import Ledger
@@ -45,11 +44,9 @@ from batch_scorer.ledger.opening import open_ledger, open_ledger_for_reading
 from batch_scorer.ledger.shared import SharedLedger
 from batch_scorer.models.registry.files import FileRegistry
 from batch_scorer.models.registry.opening import shelf_at
+from batch_scorer.stores.opening import kept_at
 from batch_scorer.validation.store import ValidationStore
 from batch_scorer.validation.suites.reading import suites_fingerprint
-
-if TYPE_CHECKING:
-    from batch_scorer.lake.sinks.delta.places import DeltaPlace
 
 
 def open_job(
@@ -96,7 +93,8 @@ def _parts(
     database = places.ledger(job.output.state_db)
     registry = open_registry(project, job)
     storage, input_root = _input_of(project, job)
-    kept, long = _kept(job, places), _long(job, places)
+    stores = store_options(job)
+    kept, long = kept_at(places.kept_at, stores), state_at(places.kept_at, stores)
     return JobParts(
         job=job,
         places=places,
@@ -105,7 +103,7 @@ def _parts(
         suites=suites,
         suite_fingerprint=suites_fingerprint([(use.suite, use.on_fail, use.stage) for use in suites]),
         config_fingerprint=config_fingerprint(job),
-        stores=store_options(job),
+        stores=stores,
         storage=storage,
         registry=registry,
         models=model_source(project, job, registry),
@@ -117,7 +115,7 @@ def _parts(
         manifests=ManifestStore(kept),
         validations=ValidationStore(kept),
         sink=_sink(job, places, long),
-        published=StoredFiles(storage_for(places.predictions, store_options(job)), places.predictions),
+        published=StoredFiles(storage_for(places.predictions, stores), places.predictions),
         code_version=__version__,
         environment=environment(),
         config={key: value for key, value, _source in loaded.values},
@@ -129,27 +127,6 @@ def _parts(
 def store_options(job: Job) -> StoreOptions:
     """How a job reaches object stores: as it says, or else the environment. Raises: ConfigInvalid."""
     return job.storage.options.completed(os.environ)
-
-
-def _kept(job: Job, places: Places) -> KeptFiles:
-    """Where the small files of its state are. Asks nobody yet."""
-    if not is_object_url(places.kept_at):
-        return KeptOnDisk(places.state)
-    from batch_scorer.stores.kept_objects import KeptInStore
-    from batch_scorer.stores.objects import store_at
-
-    store, prefix = store_at(places.kept_at, store_options(job))
-    return KeptInStore(store=store, prefix=prefix)
-
-
-def _long(job: Job, places: Places) -> StateFiles:
-    """Where the long files of its state are. Asks nobody yet."""
-    if not is_object_url(places.kept_at):
-        return StateOnDisk(places.state)
-    from batch_scorer.lake.storage.state_in_store import StateInStore
-    from batch_scorer.stores.objects import store_at
-
-    return StateInStore(*store_at(places.kept_at, store_options(job)))
 
 
 def _input_of(project: Project, job: Job) -> tuple[LakeStorage, str]:
@@ -183,76 +160,25 @@ def _notified(project: Project, job: Job, target: str | None) -> tuple[RunObserv
 
 
 def _emitters(project: Project, job: Job) -> Iterator[RunObserver]:
-    places, emit, lineage = places_of(project, job), job.emit, job.emit.openlineage
+    from batch_scorer.ops.emitting.observers import emit_observers
 
-    def open_it() -> Ledger:
-        return open_ledger_for_reading(places.ledger(job.output.state_db))
-
-    if emit.prometheus_textfile is not None:
-        from batch_scorer.ops.emitting.prometheus import PrometheusTextfile
-
-        yield PrometheusTextfile(
-            path=Path(project.resolve(emit.prometheus_textfile)),
-            job=job,
-            open_ledger=None if is_nowhere(job.output.state) else open_it,
-        )
-    if lineage is not None and (lineage.url or lineage.file):  # a wrong job file may say neither
-        from batch_scorer.ops.emitting.lineage import Subject
-        from batch_scorer.ops.emitting.openlineage import LineageEvents, receiver
-
-        yield LineageEvents(
-            receiver=receiver(lineage, project.resolve),
-            subject=Subject(
-                job=job,
-                namespace=lineage.namespace,
-                input_root=project.resolve(job.input.path),
-                predictions=places.predictions,
-            ),
-            open_ledger=open_it,
-        )
+    places = places_of(project, job)
+    return emit_observers(
+        job,
+        resolve=project.resolve,
+        predictions=places.predictions,
+        open_ledger=lambda: open_ledger_for_reading(places.ledger(job.output.state_db)),
+    )
 
 
 def _sink(job: Job, places: Places, state: StateFiles) -> Sink:
     """Raises: ConfigInvalid, when the job asks for a format whose package is not there."""
-    if job.output.format == "parquet":
-        return _parquet_sink(job, places, Replaced(state, places.replaced_root))
-    if find_spec("deltalake") is None:
-        raise ConfigInvalid(
-            "output.format: delta needs the package deltalake",
-            where=f"jobs/{job.name}.yml, output.format",
-            fix='pip install "batch-scorer[delta]"',
-        )
-    from batch_scorer.lake.sinks.delta.sink import (
-        DeltaSink,  # Arrow, which a night with nothing due does not need
-    )
-
-    return DeltaSink(_delta_place(job, places.predictions), job.name, job.input.partition_by)
-
-
-def _parquet_sink(job: Job, places: Places, replaced: Replaced) -> Sink:
-    if is_object_url(places.predictions):
-        from batch_scorer.lake.sinks.parquet_in_store import ParquetInStore
-        from batch_scorer.stores.objects import store_at
-
-        store, prefix = store_at(places.predictions, store_options(job))
-        return ParquetInStore(
-            store=store,
-            prefix=prefix,
-            replaced=replaced,
-            in_place=job.output.overwrite == "in_place",
-        )
-    return ParquetSink(Path(places.predictions), replaced)
-
-
-def _delta_place(job: Job, predictions: str) -> DeltaPlace:
-    if is_object_url(predictions):
-        from batch_scorer.lake.sinks.delta.objects import InStore
-        from batch_scorer.stores.objects import store_at
-
-        return InStore(*store_at(predictions, store_options(job)))
-    from batch_scorer.lake.sinks.delta.disk import OnDisk
-
-    return OnDisk(Path(predictions))
+    stores = store_options(job)
+    if job.output.format == "delta":
+        return delta_at(places.predictions, job.name, job.input.partition_by, stores)
+    in_place = job.output.overwrite == "in_place"
+    replaced = Replaced(state, places.replaced_root)
+    return parquet_at(places.predictions, replaced, stores, in_place=in_place)
 
 
 def open_registry(project: Project, job: Job) -> FileRegistry:
@@ -292,7 +218,8 @@ def open_ledgers(project: Project, jobs: Iterable[LoadedJob]) -> tuple[SharedLed
     found: dict[str | Path, dict[str, tuple[Places, KeptFiles]]] = {}
     for job in (loaded.job for loaded in jobs):
         places = places_of(project, job)
-        found.setdefault(places.ledger(job.output.state_db), {})[job.name] = (places, _kept(job, places))
+        kept = kept_at(places.kept_at, store_options(job))
+        found.setdefault(places.ledger(job.output.state_db), {})[job.name] = (places, kept)
     return tuple(
         SharedLedger(
             ledger=open_ledger_for_reading(database),
