@@ -62,7 +62,12 @@ def open_job(
     Raises: UsageError (no such job, or no such config any more), ConfigInvalid, OutputUnwritable.
     """
     loaded = load_job(project, name, target=target, env=os.environ, overrides=overrides or {})
-    observers = observers_of(project, loaded.job, target)
+    return open_loaded(project, loaded, like=like)
+
+
+def open_loaded(project: Project, loaded: LoadedJob, *, like: RunRecord | None = None) -> JobParts:
+    """The same for a job that was read already. Raises: as `open_job`."""
+    observers = observers_of(project, loaded.job, loaded.target)
     return _parts(project, as_run(project, loaded, like), open_ledger, observers=observers)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from batch_scorer.core.runs import RunOptions
 from batch_scorer.core.surprises import as_internal_error
 
 if TYPE_CHECKING:
+    from batch_scorer.config.load import LoadedJob
     from batch_scorer.config.project import Project
     from batch_scorer.core.records import RunRecord
     from batch_scorer.execution.parts import JobParts
@@ -210,28 +212,45 @@ def execute(
     like: the run whose config is used.
     """
     project = settings.find_project()
-    if look is None:
-        from batch_scorer.execution.clusters.local.head_start import give_head_start
-
-        give_head_start(project, job, settings.target, options.cluster)
-    from batch_scorer import wiring  # after it: importing all of a job takes a while
-
     if look is not None:
+        from batch_scorer import wiring
+
         looked_at = wiring.open_job_for_reading(project, job, target=settings.target, like=like)
         look_at(settings, looked_at, selection, choice, look, accept)
         return 0
-    listener = listener_for(settings)
-    try:
-        with _telling_refusals(settings, project, job):
-            parts = wiring.open_job(project, job, target=settings.target, like=like)
+    with _telling_refusals(settings, project, job):
+        loaded = _load(settings, project, job, options.cluster)
+        from batch_scorer import wiring  # after it: importing all of a job takes a while
+
+        listener = listener_for(settings)
+        try:
+            parts = wiring.open_loaded(project, loaded, like=like)
             _refuse_workers_for_an_address(options, parts.job.compute.cluster)
             may_run = functools.partial(accept, parts)
             report = wiring.run_job(parts, selection, choice, options, listener, accept=may_run)
-    finally:
-        if isinstance(listener, Bar):
-            listener.stop()
+        finally:
+            if isinstance(listener, Bar):
+                listener.stop()
     conclude(settings, report)
     return report.exit_code
+
+
+def _load(settings: Settings, project: Project, name: str, cluster: str | None) -> LoadedJob:
+    """The job; what began with the command goes on only if the job will probably need it.
+
+    cluster: as asked for. Raises: as `load_job`.
+    """
+    from batch_scorer.config.load import load_job
+    from batch_scorer.execution.clusters.local.head_start import end_unless_needed
+    from batch_scorer.execution.clusters.local.workers import stop_fork_server
+
+    try:
+        loaded = load_job(project, name, target=settings.target, env=os.environ)
+    except BaseException:
+        stop_fork_server()
+        raise
+    end_unless_needed(project, loaded.job, cluster)
+    return loaded
 
 
 def _refuse_workers_for_an_address(options: RunOptions, of_job: object) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +12,7 @@ from ulid import ULID
 
 from batch_scorer.core.errors import BatchScorerError, ClusterUnavailable, ConfigInvalid
 from batch_scorer.core.faults import FaultPoint, fault_point
+from batch_scorer.core.machine import usable_cpus
 from batch_scorer.core.outcomes import Failed, PartitionOutcome
 from batch_scorer.core.plans import Action, Plan
 from batch_scorer.core.records import RunRecord
@@ -220,18 +220,18 @@ def _cluster(parts: JobParts, plan: Plan, options: RunOptions, stop: StopRequest
         open_cluster,
         spec,
         run_chunk,
-        workers=options.workers or compute.workers,
         memory_per_worker=compute.memory_per_worker,
         run_id=run_id,
         needs=lambda: worker_needs(parts, plan.models, [e.found for e in plan.to_score if e.found]),
         check_stop=stop.check,
     )
+    workers = options.workers or compute.workers
     if spec == "local":  # half a second in which partitions are prepared
-        n_workers = options.workers or compute.workers or os.cpu_count() or 1
-        return StartingCluster(start, slots=n_workers, check_stop=stop.check)
+        n_workers = workers or usable_cpus()
+        return StartingCluster(partial(start, workers=n_workers), slots=n_workers, check_stop=stop.check)
     stop_fork_server()
     try:
-        return start()
+        return start(workers=workers)
     except ClusterUnavailable:
         stop.check()  # who stops us may stop the workers too, and that comes first
         raise

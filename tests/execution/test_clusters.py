@@ -41,6 +41,31 @@ def test_auto_stays_in_this_process_for_small_plans_and_takes_processes_for_larg
     assert choose("tcp://a:1", n_rows=1, n_chunks=1) == "tcp://a:1"
 
 
+def test_a_process_that_is_bound_to_one_processor_starts_one_worker_and_doctor_says_so(
+    project: TaxiProject,
+) -> None:
+    """Of a machine with 64."""
+    program = f"""
+import os
+from batch_scorer.cli.main import run
+from batch_scorer.execution.clusters import dask
+os.sched_setaffinity(0, {{min(os.sched_getaffinity(0))}})
+os.cpu_count = lambda: 64
+start = dask.start_local_workers
+def counted(n_workers, *given):
+    print(n_workers, "started")
+    assert n_workers == 1
+    return start(n_workers, *given)
+dask.start_local_workers = counted
+for verb in (["doctor", "taxi_tips", "--json"], ["-q", "run", "taxi_tips", "--cluster", "local"]):
+    print("exit", run(["-p", {str(project.root)!r}, *verb]), flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert '"found": "1 worker of this machine may take 2.0 GB of ' in done.stdout
+    assert done.stdout.splitlines()[-3:] == ["exit 0", "1 started", "exit 0"]
+    assert project.published(0).shape[0] == 600
+
+
 @pytest.mark.parametrize("address", ["tcp://", "tcp://nohost", "tcp://:8786", "tcp://host:port"])
 def test_an_address_without_host_and_port_is_a_mistake_of_the_command_line(
     project: TaxiProject, address: str

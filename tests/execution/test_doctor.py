@@ -315,6 +315,17 @@ def test_more_memory_than_there_is(make_project: Make) -> None:
     assert "may take 200000.0 GB of" in bad(project)["cluster"]
 
 
+def test_more_memory_than_the_cgroup_lets_us_have(
+    make_project: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "usable_memory", lambda: 5 * 10**9)
+    monkeypatch.setattr(cluster, "usable_cpus", lambda: 3)
+    assert (
+        "3 workers with compute.memory_per_worker of 2.0 GB may take 6.0 GB of 5.0 GB"
+        in (bad(make_project(1))["cluster"])
+    )
+
+
 def test_no_scheduler_there(make_project: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

@@ -15,6 +15,9 @@ from typing import Any
 
 import pytest
 
+from batch_scorer.config import load
+from batch_scorer.config.extends import read_extended
+from batch_scorer.config.load import load_job
 from batch_scorer.config.project import Project
 from batch_scorer.core.chunks import ChunkTask
 from batch_scorer.core.errors import ClusterUnavailable, Interrupted, OutputUnwritable
@@ -99,34 +102,68 @@ def test_a_cluster_that_does_not_start_is_told_of_unless_the_run_is_to_end(
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
-    monkeypatch.setattr(head_start, "start_fork_server", lambda: found.append("started"))
-    monkeypatch.setattr(head_start, "stop_fork_server", lambda: None)
-    monkeypatch.setattr(head_start, "usable_cpus", lambda: 2)
+    monkeypatch.setattr(head_start, "has_begun", lambda: True)
+    monkeypatch.setattr(head_start, "stop_fork_server", lambda: found.append("ended"))
     return found
 
 
-def _give(project: TaxiProject, job: str = "taxi_tips", cluster: str | None = None) -> None:
-    head_start.give_head_start(Project(root=project.root), job, None, cluster)
+def _goes_on(project: TaxiProject, ended: list[str], cluster: str | None = None) -> bool:
+    job = load_job(Project(root=project.root), "taxi_tips", env={}).job
+    ended.clear()
+    head_start.end_unless_needed(Project(root=project.root), job, cluster)
+    return not ended
 
 
-def test_a_small_table_a_job_that_is_wrong_and_a_cluster_elsewhere_start_nothing(
-    project: TaxiProject, started: list[str], monkeypatch: pytest.MonkeyPatch
+def test_for_a_small_table_one_that_is_not_there_and_a_cluster_elsewhere_it_does_not_go_on(
+    project: TaxiProject, ended: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _give(project)
-    _give(project, "no_such_job")
+    assert not _goes_on(project, ended)
     monkeypatch.setattr(head_start, "_LEAST_BYTES", 0)
     monkeypatch.setattr(head_start, "bytes_without_predictions", lambda *_: 1 << 40)
     for cluster in ("inline", "tcp://127.0.0.1:8786"):
-        _give(project, cluster=cluster)
-    assert started == []
-    _give(project)
-    _give(project, cluster="local")
-    assert started == ["started"] * 2
-    monkeypatch.setattr(head_start, "usable_cpus", lambda: 1)
-    _give(project)
-    assert len(started) == 2
+        assert not _goes_on(project, ended, cluster)
+    assert _goes_on(project, ended)
+    assert _goes_on(project, ended, "local")
+    monkeypatch.undo()
+    monkeypatch.setattr(head_start, "has_begun", lambda: True)
+    monkeypatch.setattr(head_start, "stop_fork_server", lambda: ended.append("ended"))
+    project.lake.rename(project.root / "elsewhere")
+    assert not _goes_on(project, ended)
+
+
+def test_a_table_is_not_looked_at_where_nothing_has_begun(
+    project: TaxiProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[object] = []
+
+    def look(*given: object) -> int:
+        looks.append(given)
+        return 0
+
+    monkeypatch.setattr(head_start, "bytes_without_predictions", look)
+    job = load_job(Project(root=project.root), "taxi_tips", env={}).job
+    head_start.end_unless_needed(Project(root=project.root), job, None)
+    assert looks == []
+    monkeypatch.setattr(head_start, "has_begun", lambda: True)
+    head_start.end_unless_needed(Project(root=project.root), job, None)
+    assert len(looks) == 1
+
+
+def test_a_run_reads_its_job_file_once(
+    make_project: Callable[..., TaxiProject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(1)
+    reads: list[object] = []
+
+    def reading(*given: Any) -> Any:
+        reads.append(given)
+        return read_extended(*given)
+
+    monkeypatch.setattr(load, "read_extended", reading)
+    assert project.cli("run", "taxi_tips").code == 0
+    assert len(reads) == 1
 
 
 def test_what_is_due_is_guessed_from_what_has_no_predictions(tmp_path: Path) -> None:
@@ -215,11 +252,11 @@ def test_a_fork_server_starts_with_the_command_and_ends_once_its_job_is_seen_to_
     asked = ["-p", str(make_project(1).root), "-q", "run", "taxi_tips"]
     ends = f"""{_TWO_CPUS}
 from batch_scorer import wiring
-open_job = wiring.open_job
+open_loaded = wiring.open_loaded
 def opening(*given, **named):
     print("opens with one" if server._forkserver_pid else "opens without")
-    return open_job(*given, **named)
-wiring.open_job = opening
+    return open_loaded(*given, **named)
+wiring.open_loaded = opening
 """
     assert _started_by([*asked, "--cluster", "inline"], ends) == ["opens without", *_AS_BEFORE]
     # `wiring` is imported by the test, and with it pydantic.

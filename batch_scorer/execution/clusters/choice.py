@@ -7,7 +7,6 @@ driver's decision.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from batch_scorer.config.clusters import ClusterClass
 from batch_scorer.core.chunks import ChunkFailed, ChunkOutcome, ChunkTask
 from batch_scorer.core.errors import BatchScorerError, WorkerDied
+from batch_scorer.core.machine import usable_cpus
 from batch_scorer.core.surprises import as_internal_error
 from batch_scorer.execution.clusters.protocol import Cluster, Done
 
@@ -79,7 +79,7 @@ def open_cluster(
     if spec == "local":
         from batch_scorer.execution.clusters.dask import local_processes
 
-        return local_processes(run, workers or os.cpu_count() or 1, memory_per_worker, run_id=run_id)
+        return local_processes(run, workers or usable_cpus(), memory_per_worker, run_id=run_id)
     from batch_scorer.execution.clusters.remote.enlisting import connected, of_class
 
     if isinstance(spec, ClusterClass):

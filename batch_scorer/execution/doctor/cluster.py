@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from functools import partial
 
 from batch_scorer.config.clusters import ClusterClass
 from batch_scorer.core.errors import BatchScorerError, ClusterUnavailable
+from batch_scorer.core.machine import usable_cpus, usable_memory
 from batch_scorer.core.models import ModelPin
 from batch_scorer.execution.clusters.addresses import refuse_silence
 from batch_scorer.execution.doctor.asking import within
@@ -32,20 +32,19 @@ def ready(parts: JobParts, model: ModelPin | None) -> str:
 
 
 def _local(parts: JobParts) -> str:
-    import psutil
-
     compute = parts.job.compute
-    n_workers = compute.workers or os.cpu_count() or 1
-    wanted, there = n_workers * compute.memory_per_worker, psutil.virtual_memory().total
+    n_workers = compute.workers or usable_cpus()
+    wanted, there = n_workers * compute.memory_per_worker, usable_memory()
+    workers = "1 worker" if n_workers == 1 else f"{n_workers} workers"
     each = f"compute.memory_per_worker of {compute.memory_per_worker / 1e9:.1f} GB"
     if wanted > there:
         raise BatchScorerError(
-            f"{n_workers} workers with {each} may take {wanted / 1e9:.1f} GB of {there / 1e9:.1f} GB: the "
+            f"{workers} with {each} may take {wanted / 1e9:.1f} GB of {there / 1e9:.1f} GB: the "
             "kernel would end one before its limit does",
             where=f"jobs/{parts.job.name}.yml, compute",
             fix="lower compute.memory_per_worker or compute.workers",
         )
-    return f"local workers may take {wanted / 1e9:.1f} GB of {there / 1e9:.1f} GB"
+    return f"{workers} of this machine may take {wanted / 1e9:.1f} GB of {there / 1e9:.1f} GB"
 
 
 def _running(parts: JobParts, address: str, model: ModelPin | None) -> str:

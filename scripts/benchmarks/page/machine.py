@@ -9,6 +9,8 @@ import sysconfig
 from importlib.metadata import version
 from pathlib import Path
 
+from batch_scorer.core.machine import usable_cpus, usable_memory
+
 _PACKAGES = ("batch-scorer", "dask", "numpy", "pandas", "pyarrow", "scikit-learn")
 _COMPILED = ("distributed", "pandas", "pyarrow", "sklearn", "sqlalchemy")
 
@@ -18,7 +20,7 @@ def machine() -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     compiled = bytecode(Path(sysconfig.get_path("purelib")))
     return (
-        f"{os.cpu_count()} cores, {_processor()}, {_memory_gb():.0f} GB, Linux {platform.release()}, "
+        f"{usable_cpus()} cores, {_processor()}, {usable_memory() / 1e9:.0f} GB, Linux {platform.release()}, "
         f"Python {platform.python_version()}, {versions}; {compiled}; "
         f"load before {os.getloadavg()[0]:.1f}."
     )
@@ -43,7 +45,3 @@ def _is_compiled(package: Path) -> bool:
 def _processor() -> str:
     found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     return found[1].strip() if found else platform.machine()
-
-
-def _memory_gb() -> float:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9

@@ -13,11 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batch_scorer.core.cpus import usable_cpus
-from batch_scorer.execution.clusters.local.workers import start_fork_server, stop_fork_server
+from batch_scorer.core.machine import usable_cpus
+from batch_scorer.execution.clusters.local.workers import has_begun, start_fork_server, stop_fork_server
 
 # Nothing else here: until `begin` is called, what is imported is waited for.
 if TYPE_CHECKING:
+    from batch_scorer.config.job import Job
     from batch_scorer.config.project import Project
 
 _LEAST_BYTES = 32 << 20  # as many rows as call for processes (`choice.SMALL_PLAN_ROWS`) are not smaller
@@ -26,46 +27,31 @@ _LEAST_BYTES = 32 << 20  # as many rows as call for processes (`choice.SMALL_PLA
 def begin(cluster: str | None) -> None:
     """Start it, unless an option says otherwise. cluster: as asked for, or None.
 
-    For a program of ours: `give_head_start` or `stop_fork_server` must follow.
+    For a program of ours: `end_unless_needed` or `stop_fork_server` must follow.
     """
-    if _is_possible(cluster):
-        _start()
+    if cluster in (None, "auto", "local") and usable_cpus() > 1:
+        with suppress(OSError):  # told of by the workers, if there are to be any
+            start_fork_server()
 
 
-def give_head_start(project: Project, name: str, target: str | None, cluster: str | None) -> None:
-    """Start it, or let it go on, if the job will probably need it; end it if not.
-
-    cluster: as asked for; None: as the job says.
+def end_unless_needed(project: Project, job: Job, cluster: str | None) -> None:
+    """Let what has begun go on only if the job will probably need it. cluster: as asked for; None: as the job
+    says.
     """
-    if _is_possible(cluster) and _is_needed(project, name, target, cluster):
-        _start()
-    else:
+    if has_begun() and not _is_needed(project, job, cluster):
         stop_fork_server()
 
 
-def _start() -> None:
-    """What keeps it from starting is told of by the workers, if there are to be any."""
-    with suppress(OSError):
-        start_fork_server()
-
-
-def _is_possible(cluster: str | None) -> bool:
-    return cluster in (None, "auto", "local") and usable_cpus() > 1
-
-
-def _is_needed(project: Project, name: str, target: str | None, cluster: str | None) -> bool:
-    from batch_scorer.config.load import load_job
+def _is_needed(project: Project, job: Job, cluster: str | None) -> bool:
     from batch_scorer.core.errors import BatchScorerError
     from batch_scorer.execution.places import places_of
 
+    spec = cluster or job.compute.cluster
+    if spec != "auto":
+        return spec == "local"
     try:
-        job = load_job(project, name, target=target, env=os.environ, overrides={}).job
-        spec = cluster or job.compute.cluster
-        return spec == "local" or (
-            spec == "auto"
-            and _bytes_due(project.resolve(job.input.path), places_of(project, job).predictions)
-            > max(_LEAST_BYTES, job.compute.chunk)
-        )
+        table, predictions = project.resolve(job.input.path), places_of(project, job).predictions
+        return _bytes_due(table, predictions) > max(_LEAST_BYTES, job.compute.chunk)
     except (BatchScorerError, OSError):
         return False  # it is told of by who opens the job
 

@@ -140,18 +140,26 @@ def start_fork_server() -> None:
         raise
 
 
+def has_begun() -> bool:
+    """Whether there is one."""
+    if "multiprocessing.forkserver" not in sys.modules:
+        return False
+    from multiprocessing import forkserver
+
+    server: Any = forkserver._forkserver
+    return server._forkserver_pid is not None
+
+
 def stop_fork_server() -> None:
     """End it where no worker was needed after all, in the middle of its imports perhaps.
 
     Everything is as it was before: what scores in this process is not told of it.
     """
-    if "multiprocessing.forkserver" not in sys.modules:
+    if not has_begun():
         return
     from multiprocessing import forkserver
 
     server: Any = forkserver._forkserver
-    if server._forkserver_pid is None:
-        return
     with suppress(ProcessLookupError):
         os.kill(server._forkserver_pid, signal.SIGKILL)
     with suppress(ChildProcessError):  # whoever started us ignores SIGCHLD, and so do we: nobody waits
