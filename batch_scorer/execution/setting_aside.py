@@ -32,12 +32,11 @@ class AsideRows:
         self.by_suite: dict[str, SetAside] = {}
 
     def leave_out(self, raw: pa.Table, first_row: int) -> pa.BooleanArray | None:  # noqa: ARG002 (the reader's)
-        """Rows that break a rule of any suite that sets rows aside."""
+        """Rows that break a rule of any suite that sets rows aside; None: certainly none do."""
         with self._timed("validate_s"):
             self._judged = self._suites.take("input", raw)
-            if not self._judged:
-                return None
-            return pa.array(broken([one for _, masks in self._judged for one in masks], raw.num_rows))
+            masks = [one for _, masks in self._judged for one in masks]
+            return pa.array(broken(masks, raw.num_rows)) if masks else None
 
     def take(self, batch: Batch) -> int:
         """Write those of the batch's rows that are set aside. Returns: how many. Raises: as AsideWriter."""

@@ -68,16 +68,18 @@ class SettingAside:
         return cls(suite=suite, rules=tuple(dict.fromkeys(kept)))
 
     def masks(self, rows: Rows) -> tuple[tuple[str, Mask], ...]:
-        """By rule, the rows that break it.
+        """By rule, the rows that break it; without the rules that certainly hold.
 
         A rule that raises on these rows sets none of them aside: it is left to GX, where it passes nothing.
         """
         found = []
         for words, measure in self.rules:
             try:
-                found.append((words, measure.mask(rows)))
+                failing = measure.failing(rows)
             except ValueError:  # as scan
                 continue
+            if failing is not None:
+                found.append((words, failing))
         return tuple(found)
 
 

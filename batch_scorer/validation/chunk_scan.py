@@ -42,7 +42,8 @@ class ChunkScan:
     def take(self, stage: str, table: pa.Table) -> tuple[tuple[str, tuple[tuple[str, Mask], ...]], ...]:
         """One batch, as the suites of a stage see it.
 
-        Returns: for each suite that sets rows aside, its name and the rows that break each of its rules.
+        Returns: for each suite that sets rows aside, its name and the rows that break each of its rules,
+            without the rules that certainly hold.
         Raises: DiskFull, OutputUnwritable.
         """
         mine = [one for one in self._scans if one.stage == stage]

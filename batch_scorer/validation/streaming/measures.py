@@ -65,8 +65,8 @@ class RowsThatFail:
 
     def of(self, rows: Rows, sampling: Sampling) -> FailingRows:
         first, n_failing = None, 0
-        if not self._certainly_holds(rows):
-            failing = self.mask(rows)
+        failing = self.failing(rows)
+        if failing is not None:
             n_failing = int(np.count_nonzero(failing))
             if n_failing and sampling.keep:
                 names = (*self.columns, *sampling.columns)
@@ -79,15 +79,13 @@ class RowsThatFail:
             first=first,
         )
 
-    def mask(self, rows: Rows) -> Mask:
-        """The rows that fail. Raises: whatever GX's own rule would raise."""
+    def failing(self, rows: Rows) -> Mask | None:
+        """The rows that fail; None: certainly none. Raises: whatever GX's own rule would raise."""
         if self not in rows.failing:
-            rows.failing[self] = self._mask(rows)
+            rows.failing[self] = None if self._certainly_holds(rows) else self._mask(rows)
         return rows.failing[self]
 
     def _mask(self, rows: Rows) -> Mask:
-        if self._certainly_holds(rows):
-            return np.zeros(rows.n_rows, dtype=bool)
         columns = tuple(rows.column(name) for name in self.columns)
         domain = self._domain(rows)
         kernel, kwargs = KERNELS[self.metric], parsed(self.kwargs)

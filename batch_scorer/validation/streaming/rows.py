@@ -213,7 +213,8 @@ class Rows:
     def __init__(self, table: pa.Table, schema: pa.Schema | None = None) -> None:
         self.n_rows: int = table.num_rows
         self.conditions: dict[str, Mask] = {}  # by canonical row condition
-        self.failing: dict[Hashable, Mask] = {}  # by measure: it is counted, and rows are set aside by it
+        # By measure, None where none fail: they are counted, and rows are set aside by them.
+        self.failing: dict[Hashable, Mask | None] = {}
         self._table = table
         self._schema = table.schema if schema is None else schema
         self._columns: dict[str, Column] = {}

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from batch_scorer.validation.aside import SettingAside
 from batch_scorer.validation.streaming.domains import Ignore, canonical
+from batch_scorer.validation.streaming.failing import FailingRows
 from batch_scorer.validation.streaming.kernels import table as kernels
 from batch_scorer.validation.streaming.measures import (
     Counted,
@@ -23,6 +25,7 @@ from batch_scorer.validation.streaming.measures import (
     first_true,
 )
 from batch_scorer.validation.streaming.rows import Column, Rows, to_numpy
+from batch_scorer.validation.streaming.scan import scan
 
 EPOCH = dt.datetime.fromisoformat("2024-01-01")
 SMALL = st.integers(-3, 3)
@@ -82,13 +85,16 @@ def test_a_rule_finds_the_same_rows_where_ends_tell_nothing(
     rows = pa.table({"x": values.slice(cut)})
     for rule in rules(values.type, low, high, members):
         told, looked = Rows(rows), Rows(rows)
-        found, mask = rule.of(told, SAMPLING), rule.mask(told)
+        found, failing = rule.of(told, SAMPLING), rule.failing(told)
+        mask = np.zeros(told.n_rows, dtype=bool) if failing is None else failing
         with pytest.MonkeyPatch.context() as patched:
             blind = replace(kernels.KERNELS[rule.metric], certain=lambda *_: False)
             patched.setitem(kernels.KERNELS, rule.metric, blind)
             patched.setattr(Column, "ends", None)
             assert rule.of(looked, SAMPLING).as_json() == found.as_json()
-            assert rule.mask(looked).tolist() == mask.tolist()
+            seen = rule.failing(looked)
+            assert seen is not None
+            assert seen.tolist() == mask.tolist()
 
 
 @given(COLUMNS, st.integers(0, 9))
@@ -117,7 +123,7 @@ def test_ends_are_told_of_good_columns_without_a_mask() -> None:
         RowsThatFail(metric="column_values.nonnull", columns=("n",), ignore=Ignore.NONE),
     ):
         assert rule.of(rows, SAMPLING).n_failing == 0
-    assert not rows.failing
+    assert set(rows.failing.values()) == {None}
     assert "valid" not in vars(column)
 
 
@@ -149,3 +155,27 @@ def test_the_first_that_are_true_are_found_wherever_they_are(n_rows: int) -> Non
         mask = np.random.default_rng(n_rows).random(n_rows) < share
         for n in (1, 20, 2_000):
             assert first_true(mask, n).tolist() == np.flatnonzero(mask)[:n].tolist()
+
+
+def test_whether_a_rule_certainly_holds_is_asked_once_of_a_batch_that_rows_are_set_aside_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kernel, asked = kernels.KERNELS["column_values.between"], []
+
+    def certain(columns: tuple[Column, ...], kwargs: Any) -> bool:
+        asked.append(kwargs["min_value"])
+        return kernel.certain(columns, kwargs)
+
+    monkeypatch.setitem(kernels.KERNELS, "column_values.between", replace(kernel, certain=certain))
+    rows = Rows(pa.table({"x": [1, None, 3]}))
+    rules = [
+        RowsThatFail(metric="column_values.between", columns=("x",), kwargs=f'{{"min_value": {low}}}')
+        for low in (0, 2)
+    ]
+    found = scan(rows, rules, SAMPLING)
+    aside = SettingAside(suite="s", rules=(("at least 0", rules[0]), ("at least 2", rules[1])))
+    assert [(words, mask.tolist()) for words, mask in aside.masks(rows)] == [
+        ("at least 2", [True, False, False])
+    ]
+    assert [one.n_failing for one in found.partials if isinstance(one, FailingRows)] == [0, 1]
+    assert asked == [0, 2]
