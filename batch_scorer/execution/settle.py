@@ -227,8 +227,7 @@ def _duplicates(parts: JobParts, work: PartitionWork) -> str | None:
     staged = staged_files(parts, work.prepared.attempt)
     names = [file.name for chunk in work.chunks for file in chunk.files]
     with reading_back(staged.where):
-        files = staged.opened(names) if parts.long.is_remote else [staged.path / name for name in names]
-        found = duplicate_keys(files, parts.job.input.key, n_rows=work.rows.n_scored)
+        found = duplicate_keys(staged.to_read(names), parts.job.input.key, n_rows=work.rows.n_scored)
     if not found.n_rows:
         return None
     key = ", ".join(parts.job.input.key)

@@ -100,8 +100,13 @@ class StagedDirectory:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def opened(self, names: Sequence[str]) -> list[BinaryIO]:
-        """Of a state in a store: read by ranges, as they are asked for. Raises: OSError, StoreUnavailable."""
+    def to_read(self, names: Sequence[str]) -> list[Path] | list[BinaryIO]:
+        """Paths on a disk, as only so many files may be open; of a store open files, read by ranges.
+
+        Raises: OSError, StoreUnavailable.
+        """
+        if not self.state.is_remote:
+            return [self.path / name for name in names]
         seen = self.state.below(self.directory)
         return at_once([partial(seen.open, name) for name in names])
 
