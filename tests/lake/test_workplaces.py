@@ -16,7 +16,7 @@ from batch_scorer.core.lakefiles import FileStamp, LakeFile
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.staging.chunk_records import recorded_chunks
 from batch_scorer.lake.staging.workplaces import working_at
-from batch_scorer.lake.storage.state_files import StateFiles, StateOnDisk
+from batch_scorer.lake.storage.state_files import StagedDirectory, StateFiles, StateOnDisk
 from batch_scorer.lake.storage.state_in_store import StateInStore
 from batch_scorer.stores.objects import ObjectStore
 from tests.lake.test_staging import output_spec
@@ -130,6 +130,13 @@ def state(request: pytest.FixtureRequest, tmp_path: Path, bucket: Bucket) -> Sta
         else:
             bucket.direct.put(f"state/{path}/part.parquet", b"12345")
     return StateOnDisk(tmp_path) if request.param == "disk" else StateInStore(bucket.store, "state")
+
+
+def test_what_is_to_be_read_is_a_path_on_a_disk_and_an_open_file_of_a_store(state: StateFiles) -> None:
+    (given,) = StagedDirectory(state, "staging/job/d=1/01A/files").to_read(["part.parquet"])
+    assert isinstance(given, Path) is not state.is_remote
+    with given.open("rb") if isinstance(given, Path) else given as file:
+        assert file.read() == b"12345"
 
 
 def test_files_get_second_names_that_outlive_the_first(state: StateFiles) -> None:
