@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from batch_scorer import __version__
 from batch_scorer.config.fingerprint import config_fingerprint
@@ -49,24 +48,16 @@ from batch_scorer.validation.store import ValidationStore
 from batch_scorer.validation.suites.reading import suites_fingerprint
 
 
-def open_job(
-    project: Project,
-    name: str,
-    *,
-    target: str | None = None,
-    overrides: Mapping[str, Any] | None = None,
-    like: RunRecord | None = None,
-) -> JobParts:
-    """Everything a job runs with. like: a run of it, whose config decides about rows and values.
-
-    Raises: UsageError (no such job, or no such config any more), ConfigInvalid, OutputUnwritable.
-    """
-    loaded = load_job(project, name, target=target, env=os.environ, overrides=overrides or {})
-    return open_loaded(project, loaded, like=like)
+def open_job(project: Project, name: str, *, target: str | None = None) -> JobParts:
+    """Everything a job runs with. Raises: UsageError (no such job), ConfigInvalid, OutputUnwritable."""
+    return open_loaded(project, load(project, name, target))
 
 
 def open_loaded(project: Project, loaded: LoadedJob, *, like: RunRecord | None = None) -> JobParts:
-    """The same for a job that was read already. Raises: as `open_job`."""
+    """The same for a job that was read. like: a run of it, whose config decides about rows and values.
+
+    Raises: UsageError (no such config any more), ConfigInvalid, OutputUnwritable.
+    """
     observers = observers_of(project, loaded.job, loaded.target)
     return _parts(project, as_run(project, loaded, like), open_ledger, observers=observers)
 
