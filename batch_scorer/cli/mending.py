@@ -186,9 +186,10 @@ def gc(settings: Settings, job: str | None, older_than: timedelta, dry_run: bool
             found = cleaning.garbage(_reading(settings, name), older_than)
         else:
             found = cleaning.collect(_writing(settings, name), older_than)
-        n_all += len(found)
-        for each in found:
-            _show_garbage(settings, name, each, "would remove" if dry_run else "removed")
+        with closing(found):
+            for each in found:
+                n_all += 1
+                _show_garbage(settings, name, each, "would remove" if dry_run else "removed")
     if settings.json:
         output.emit_summary(0, n_removed=n_all, dry_run=dry_run)
     elif not n_all:

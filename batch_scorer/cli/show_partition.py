@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +13,11 @@ from batch_scorer.cli.attempts import attempt_dict, echo_attempt
 from batch_scorer.cli.settings import Settings
 from batch_scorer.cli.verdicts import echo_verdicts, emit_results
 from batch_scorer.core.errors import UsageError
-from batch_scorer.core.partitions import Partition, parse_partition_value
 from batch_scorer.core.records import (
     AttemptRecord,
     GenerationRecord,
     GenerationState,
     Manifest,
-    PartitionRecord,
     Pin,
     RunRecord,
 )
@@ -42,9 +39,10 @@ def show_partition(
     Raises: UsageError, DamageFound.
     """
     from batch_scorer import wiring
+    from batch_scorer.execution.naming import record_named
 
     parts = wiring.open_job_for_reading(settings.find_project(), job, target=settings.target)
-    record = _record(parts, path)
+    record = record_named(parts, path)
     if record is None:
         raise UsageError(
             f"{job} has no record of partition {path}",
@@ -77,18 +75,6 @@ def show_partition(
         echo_attempt(settings, attempt, parts.kept, validation=validation)
     _echo_tries(parts, tries)
     return parts.ledger.run(current.run_id) if config and current is not None else None
-
-
-def _record(parts: JobParts, asked: str) -> PartitionRecord | None:
-    """asked: a hive path, or what a person reads of a partition with one key, its value."""
-    paths = [asked]
-    keys = parts.job.input.partition_by
-    if len(keys) == 1:
-        with suppress(ValueError):
-            value = parse_partition_value(keys[0], asked)
-            paths.append(Partition(names=(keys[0].name,), values=(value,)).path)
-    found = parts.ledger.partition_records(parts.job.name, paths)
-    return next(iter(found.values()), None)
 
 
 def _echo_tries(parts: JobParts, tries: tuple[AttemptRecord, ...]) -> None:
@@ -189,21 +175,23 @@ def waived_line(waived: Waived) -> str:
 
 def _echo_earlier(parts: JobParts, current: GenerationRecord) -> None:
     """The generations before, newest first, and whether a rollback could show them again."""
-    from batch_scorer.execution.publishing.publish import kept
-
-    history = parts.ledger.generations(current.job, current.partition)
-    earlier = [record for record in history if record.number < current.number]
-    for record in earlier[:_MAX_EARLIER]:
+    job, partition = current.job, current.partition
+    earlier = parts.ledger.generations(job, partition, below=current.number, limit=_MAX_EARLIER)
+    published = [record for record in earlier if record.state is GenerationState.PUBLISHED]
+    kept = {record.number for record in parts.sink.kept_among(partition, published)}
+    for record in earlier:
         how = "never visible"
         if record.state is GenerationState.PUBLISHED:
-            how = "kept" if parts.sink.is_kept(record.partition, kept(record)) else "files removed"
+            how = "kept" if record.number in kept else "files removed"
         used, when = record.ingredients, words.moment(record.published_at or record.created_at)
         click.echo(
             f"  before     generation {record.number}, {when}, "
             f"{used.model_name}@{used.model_version}, {record.rows.n_scored:,} rows: {how}"
         )
-    if len(earlier) > _MAX_EARLIER:
-        click.echo(f"  before     {len(earlier) - _MAX_EARLIER} more")
+    if len(earlier) == _MAX_EARLIER:
+        n_more = parts.ledger.count_generations(job, partition, below=earlier[-1].number)
+        if n_more:
+            click.echo(f"  before     {n_more} more")
 
 
 def _generation_dict(generation: GenerationRecord) -> dict[str, Any]:

@@ -1,23 +1,37 @@
-"""A published partition by what people call it."""
+"""A partition that the ledger knows, by what people call it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from contextlib import suppress
 
 from batch_scorer.core.errors import UsageError
+from batch_scorer.core.partitions import Partition, parse_partition_value
 from batch_scorer.core.records import GenerationRecord, PartitionRecord
+from batch_scorer.execution.parts import JobParts
 
 
-def current_named(text: str, records: Iterable[PartitionRecord], job: str) -> GenerationRecord:
-    """The current generation of `2024-01-01` or `ride_date=2024-01-01`.
+def record_named(parts: JobParts, text: str) -> PartitionRecord | None:
+    """Of `ride_date=2024-01-01`; of a table with one key, of `2024-01-01`, too. Only this one is read.
 
-    Raises: UsageError, when it was never published.
+    Raises: StoreUnavailable, DamageFound.
     """
-    found = next((r.current for r in records if text in (r.partition.path, r.partition.label)), None)
-    if found is None:
+    paths = [text]
+    keys = parts.job.input.partition_by
+    if len(keys) == 1:
+        with suppress(ValueError):
+            value = parse_partition_value(keys[0], text)
+            paths.append(Partition(names=(keys[0].name,), values=(value,)).path)
+    found = parts.ledger.partition_records(parts.job.name, paths)
+    return next(iter(found.values()), None)
+
+
+def current_named(parts: JobParts, text: str) -> GenerationRecord:
+    """The current generation of it. Raises: UsageError, when it was never published."""
+    record = record_named(parts, text)
+    if record is None or record.current is None:
         raise UsageError(
-            f"{job} has never published partition {text}",
+            f"{parts.job.name} has never published partition {text}",
             fix="write it as the directory is named, e.g. ride_date=2024-01-01",
-            next_command=f"batch-scorer plan {job} -v",
+            next_command=f"batch-scorer plan {parts.job.name} -v",
         )
-    return found
+    return record.current

@@ -56,8 +56,7 @@ def _check_ledger_is_ours(parts: JobParts) -> None:
     """Two projects with one server and one job name: each would take for its own what the other published."""
     if isinstance(parts.database, Path) or _has_manifests(parts):
         return
-    records = parts.ledger.partition_records(parts.job.name).values()
-    if any(record.current is not None for record in records):
+    if next(parts.ledger.partitions(parts.job.name), None) is not None:
         raise ConfigInvalid(
             f"the ledger says that {parts.job.name} has published, but output.state has no manifest of it",
             where=f"{parts.ledger_at} and {parts.places.kept_at}",

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, insert, select, update
 
 from batch_scorer.core.errors import DamageFound
 from batch_scorer.core.footing import VisibleGeneration
@@ -37,12 +37,13 @@ _END = (
     .where(*_THIS, generations.c.state == GenerationState.PUBLISHING.value)
     .returning(generations.c.id, generations.c.run_id)
 )
-_PUBLISHED = (
+_PUBLISHED_BELOW = (
     select(
         generations.c.number, generations.c.run_id, generations.c.output_names, generations.c.n_quarantined
     )
-    .where(*of_partition(generations), IS_PUBLISHED)
+    .where(*of_partition(generations), IS_PUBLISHED, generations.c.number < bindparam("below"))
     .order_by(generations.c.number.desc())
+    .limit(bindparam("at_most"))
 )
 
 
@@ -95,16 +96,31 @@ def unfinished(connection: Connection, job: str) -> tuple[GenerationRecord, ...]
     return find(connection, generations.c.job == job, publishing)
 
 
-def published(connection: Connection, job: str, partition: Partition) -> tuple[VisibleGeneration, ...]:
-    """Newest first, without their inputs."""
+def published(
+    connection: Connection, job: str, partition: Partition, below: int, limit: int
+) -> tuple[VisibleGeneration, ...]:
+    """Newest first, without their inputs. below: only earlier numbers."""
+    asked = {**which(job, partition), "below": below, "at_most": limit}
     return tuple(
         VisibleGeneration(number=number, run_id=run_id, output_names=tuple(names), n_quarantined=n)
-        for number, run_id, names, n in connection.execute(_PUBLISHED, which(job, partition))
+        for number, run_id, names, n in connection.execute(_PUBLISHED_BELOW, asked)
     )
 
 
-def history(connection: Connection, job: str, partition: Partition) -> tuple[GenerationRecord, ...]:
-    return find(connection, *_is(job, partition))[::-1]
+def history(
+    connection: Connection, job: str, partition: Partition, below: int, limit: int | None
+) -> tuple[GenerationRecord, ...]:
+    """Newest first. below: only earlier numbers. limit: None: all of them."""
+    these = (*_is(job, partition), generations.c.number < below)
+    if limit is None:
+        return find(connection, *these)[::-1]
+    ids = select(generations.c.id).where(*these).order_by(generations.c.number.desc()).limit(limit)
+    return find(connection, generations.c.id.in_(ids))[::-1]
+
+
+def count(connection: Connection, job: str, partition: Partition, below: int) -> int:
+    query = select(func.count()).where(*_is(job, partition), generations.c.number < below)
+    return connection.execute(query).scalar_one()
 
 
 def one(
@@ -119,7 +135,7 @@ def one(
 
 
 def find(connection: Connection, *criteria: ColumnElement[bool]) -> tuple[GenerationRecord, ...]:
-    """Oldest first, inputs included, in two queries."""
+    """In the order they began, inputs included, in two queries."""
     inputs: defaultdict[int, list[LakeFile]] = defaultdict(list)
     query = select(generation_inputs).join(generations).where(*criteria)
     for row in connection.execute(query).mappings():

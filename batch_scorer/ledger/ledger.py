@@ -8,7 +8,7 @@ again from what is durable (that a publish ended): on a disk of our own that may
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from batch_scorer.core.chunks import ChunkCost
@@ -145,11 +145,21 @@ class GenerationLog(Protocol):
     def standing(self, job: str) -> Standing:
         """At a glance, without a look at every partition."""
 
-    def generations(self, job: str, partition: Partition) -> tuple[GenerationRecord, ...]:
-        """In every state, newest first."""
+    def partitions(self, job: str) -> Iterator[Partition]:
+        """That are published, each once. Read as they are asked for, some at a time: what is published for
+        the first time meanwhile may be among them, or not.
+        """
 
-    def published(self, job: str, partition: Partition) -> tuple[VisibleGeneration, ...]:
-        """That readers see or saw, newest first."""
+    def generations(
+        self, job: str, partition: Partition, *, below: int | None = None, limit: int | None = None
+    ) -> tuple[GenerationRecord, ...]:
+        """In every state, newest first. below: only earlier numbers. limit: no more; a history is long."""
+
+    def count_generations(self, job: str, partition: Partition, *, below: int) -> int:
+        """In every state, of an earlier number."""
+
+    def published(self, job: str, partition: Partition) -> Iterator[VisibleGeneration]:
+        """That readers see or saw, newest first. Read as they are asked for, some at a time."""
 
     def footing(self, job: str, partition: Partition) -> Footing:
         """In one snapshot; to be asked under the partition's lease."""

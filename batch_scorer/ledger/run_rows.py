@@ -99,10 +99,11 @@ def find_one(connection: Connection, prefix_or_last: str) -> RunRecord:
             raise UsageError("nothing has run yet", fix="start with: batch-scorer run JOB")
         return newest[0]
     prefix = prefix_or_last.upper()  # run ids are ULIDs: they are written in upper case
+    if exact := find(connection, runs.c.run_id == prefix):  # by the index: what only begins so is looked for
+        return exact[0]
     matching = find(connection, runs.c.run_id.startswith(prefix, autoescape=True), limit=_MAX_SUGGESTIONS + 1)
-    exact = [run for run in matching if run.run_id == prefix]
-    if len(matching) == 1 or exact:
-        return (exact or matching)[0]
+    if len(matching) == 1:
+        return matching[0]
     raise _not_one(prefix_or_last, matching, find(connection, limit=_MAX_SUGGESTIONS))
 
 

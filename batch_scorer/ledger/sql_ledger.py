@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from batch_scorer.core.chunks import ChunkCost
@@ -35,6 +35,9 @@ from batch_scorer.ledger import (
 )
 from batch_scorer.ledger.database import Database
 from batch_scorer.ledger.schema import runs as runs_table
+
+_ABOVE_ALL = 2**31 - 1  # no generation has this number: the column has 32 bits
+_FEW, _AT_ONCE = 20, 1_000  # rows; who asks for a history wants its newest end, nearly always
 
 
 class SqlLedger:
@@ -182,13 +185,33 @@ class SqlLedger:
                 unsettled=tuple(newest_try[path] for path in sorted(newest_try)),
             )
 
-    def generations(self, job: str, partition: Partition) -> tuple[GenerationRecord, ...]:
-        with self._database.reading() as connection:
-            return generation_rows.history(connection, job, partition)
+    def partitions(self, job: str) -> Iterator[Partition]:
+        after: str | None = ""
+        while after is not None:
+            with self._database.reading() as connection:
+                found = current_rows.partitions(connection, job, after, _AT_ONCE)
+            yield from found
+            after = found[-1].path if found else None
 
-    def published(self, job: str, partition: Partition) -> tuple[VisibleGeneration, ...]:
+    def generations(
+        self, job: str, partition: Partition, *, below: int | None = None, limit: int | None = None
+    ) -> tuple[GenerationRecord, ...]:
         with self._database.reading() as connection:
-            return generation_rows.published(connection, job, partition)
+            return generation_rows.history(connection, job, partition, below or _ABOVE_ALL, limit)
+
+    def count_generations(self, job: str, partition: Partition, *, below: int) -> int:
+        with self._database.reading() as connection:
+            return generation_rows.count(connection, job, partition, below)
+
+    def published(self, job: str, partition: Partition) -> Iterator[VisibleGeneration]:
+        below, at_once = _ABOVE_ALL, _FEW
+        while True:
+            with self._database.reading() as connection:
+                found = generation_rows.published(connection, job, partition, below, at_once)
+            yield from found
+            if len(found) < at_once:
+                return
+            below, at_once = found[-1].number, _AT_ONCE
 
     def footing(self, job: str, partition: Partition) -> Footing:
         with self._database.reading() as connection:

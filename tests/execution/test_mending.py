@@ -11,13 +11,18 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from batch_scorer import wiring
+from batch_scorer.config.project import Project
 from batch_scorer.core.leases import Holder
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.processes import ProcessIdentity, this_process
 from batch_scorer.core.records import GenerationState
+from batch_scorer.execution.publishing.cleaning import garbage
+from batch_scorer.ledger import generation_rows, sql_ledger
 from batch_scorer.ledger.ledger import Ledger
 from batch_scorer.ledger.opening import open_ledger
 from tests import taxi
@@ -187,6 +192,34 @@ def test_gc_removes_what_is_old_and_needed_by_nothing(project: TaxiProject) -> N
     with _ledger(project) as ledger:
         states = {record.state for record in ledger.generations("taxi_tips", DAY)}
     assert states == {GenerationState.PUBLISHED}
+
+
+def test_gc_asks_the_ledger_no_further_back_than_something_lies_on_disk(
+    make_project: Callable[..., TaxiProject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Histories grow for years; what is kept of them does not."""
+    project = make_project(2, output={"keep_generations": 1})
+    project.cli("run", "taxi_tips")
+    for n_rows in (700, 800, 900):
+        project.add_day(0, n_rows=n_rows)
+        project.cli("run", "taxi_tips")
+    asked: list[tuple[str, int]] = []
+    published = generation_rows.published
+
+    def counted(connection: Any, job: str, partition: Partition, below: int, limit: int) -> Any:
+        found = published(connection, job, partition, below, limit)
+        asked.extend((partition.label, each.number) for each in found)
+        return found
+
+    monkeypatch.setattr(sql_ledger, "_FEW", 1)
+    monkeypatch.setattr(sql_ledger, "_AT_ONCE", 1)
+    monkeypatch.setattr(generation_rows, "published", counted)
+    parts = wiring.open_job_for_reading(Project(root=project.root), "taxi_tips")
+    with closing(parts.ledger):
+        found = [(each.kind, each.partition, each.name) for each in garbage(parts, timedelta(0))]
+    assert found[0] == ("replaced", DAY.path, "generation 3")
+    assert {kind for kind, *_ in found[1:]} <= {"log"}
+    assert set(asked) == {(DAY.label, 4), (DAY.label, 3)}  # the other day keeps nothing
 
 
 _SLOWLY = """

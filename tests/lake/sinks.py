@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from batch_scorer.core.chunks import StagedFile
+from batch_scorer.core.footing import VisibleGeneration
 from batch_scorer.core.partitions import KeyType, Partition, PartitionKey
 from batch_scorer.lake.arrow_types import arrow_type_name
 from batch_scorer.lake.sinks.sink import Kept, Publication, Sink
@@ -59,6 +60,15 @@ def on_disk(directory: Path) -> StagedDirectory:
 
 def kept(publication: Publication) -> Kept:
     return Kept(generation=publication.generation, names=publication.names)
+
+
+def is_kept(sink: Sink, partition: Partition, one: Kept) -> bool:
+    return list(sink.kept_among(partition, [seen(one)])) == [seen(one)]
+
+
+def seen(one: Kept) -> VisibleGeneration:
+    """As the ledger tells of it."""
+    return VisibleGeneration(number=one.generation, run_id="", output_names=one.names, n_quarantined=0)
 
 
 def publish(

@@ -36,7 +36,7 @@ from batch_scorer.lake.sinks.parquet import ParquetSink
 from batch_scorer.lake.sinks.replaced import Replaced
 from batch_scorer.lake.sinks.sink import holds
 from batch_scorer.lake.storage.state_files import StateOnDisk
-from tests.lake.sinks import KEYS, N_FILES, N_ROWS, kept, on_disk, publish, region, stage
+from tests.lake.sinks import KEYS, N_FILES, N_ROWS, is_kept, kept, on_disk, publish, region, stage
 
 EU = region("eu")
 N_GENERATIONS = 8
@@ -227,7 +227,7 @@ def test_undo_of_a_rollback_leaves_the_earlier_generation_where_it_is(
     for _ in range(2):
         sink.undo(again)
     assert holds(sink, EU, second.names)
-    assert sink.is_kept(EU, kept(first))
+    assert is_kept(sink, EU, kept(first))
     sink.publish(again)
     assert holds(sink, EU, first.names)
 

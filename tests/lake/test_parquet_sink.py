@@ -3,7 +3,7 @@ from __future__ import annotations
 import errno
 import multiprocessing as mp
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from batch_scorer.core.chunks import StagedFile
 from batch_scorer.core.errors import DamageFound, OutputUnwritable
+from batch_scorer.core.footing import VisibleGeneration
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.sinks import parquet as parquet_sink
 from batch_scorer.lake.sinks.parquet import ParquetSink, same_filesystem
@@ -28,7 +29,7 @@ from batch_scorer.lake.storage import exchange
 from batch_scorer.lake.storage.exchange import Guarantee, move_new, probe
 from batch_scorer.lake.storage.preflight import check_writable, free_bytes, nearest_existing
 from batch_scorer.lake.storage.state_files import StateOnDisk
-from tests.lake.sinks import on_disk
+from tests.lake.sinks import is_kept, on_disk, seen
 
 PARTITION = Partition(names=("day",), values=("a day",))
 N_FILES, N_ROWS = 3, 50
@@ -88,6 +89,22 @@ def replaced(root: Path, generation: int, partition: Partition = PARTITION) -> P
 
 def visible(sink: ParquetSink) -> list[str]:
     return sorted(str(p.relative_to(sink.predictions)) for p in sink.predictions.rglob("*") if p.is_file())
+
+
+def test_a_long_history_is_asked_for_no_further_back_than_directories_are_kept(sink: ParquetSink) -> None:
+    names = {number: publish(sink, number) for number in (1, 2, 3, 4)}
+    sink.forget(PARTITION, Kept(generation=1, names=names[1]), needed=frozenset())
+    asked: list[int] = []
+
+    def history() -> Iterator[VisibleGeneration]:
+        for number in (3, 2, 1):
+            asked.append(number)
+            yield seen(Kept(generation=number, names=names[number]))
+
+    assert [each.number for each in sink.kept_among(PARTITION, history())] == [3, 2]
+    assert asked == [3, 2]
+    other = Partition(names=("day",), values=("another",))
+    assert (list(sink.kept_among(other, history())), asked) == ([], [3, 2])
 
 
 def test_generations_follow_each_other_and_the_old_one_is_kept_whole(sink: ParquetSink) -> None:
@@ -209,17 +226,17 @@ def test_a_replaced_generation_is_recalled_published_again_and_forgotten(
 ) -> None:
     first = Kept(generation=1, names=publish(sink, 1))
     publish(sink, 2)
-    assert sink.is_kept(PARTITION, first)
+    assert is_kept(sink, PARTITION, first)
     staged = tmp_path / "state" / "staging" / "again"
     staged.mkdir(parents=True)
     for _ in range(2):
         sink.recall(PARTITION, first, on_disk(staged))
     sink.publish(publication(staged, first.names, 3))
     assert holds(sink, PARTITION, first.names)
-    assert sink.is_kept(PARTITION, first)  # linked, not moved
+    assert is_kept(sink, PARTITION, first)  # linked, not moved
 
     assert sink.forget(PARTITION, first, needed=frozenset()) == 0  # readers still have these bytes
-    assert not sink.is_kept(PARTITION, first)
+    assert not is_kept(sink, PARTITION, first)
     assert holds(sink, PARTITION, first.names)
     with pytest.raises(DamageFound, match="is gone"):
         sink.recall(PARTITION, first, on_disk(tmp_path))

@@ -22,7 +22,7 @@ from batch_scorer.lake.sinks.sink import Sink, holds
 from batch_scorer.lake.storage import exchange
 from batch_scorer.lake.storage.exchange import Guarantee, probe
 from batch_scorer.lake.storage.state_files import StateOnDisk
-from tests.lake.sinks import KEYS, kept, on_disk, publish, region, stage
+from tests.lake.sinks import KEYS, is_kept, kept, on_disk, publish, region, seen, stage
 from tests.objectstore.fixtures import Bucket
 
 EU = region("eu")
@@ -88,7 +88,18 @@ def test_a_generation_replaces_the_one_before_it(sink: Sink, tmp_path: Path) -> 
     assert holds(sink, EU, first.names)
     second = publish(sink, tmp_path, 2, EU, kept(first))
     assert holds(sink, EU, second.names)
-    assert sink.is_kept(EU, kept(first))
+    assert is_kept(sink, EU, kept(first))
+
+
+def test_of_a_history_those_are_found_whose_files_are_there(
+    sink: Sink, tmp_path: Path, vandal: Vandal
+) -> None:
+    published = [publish(sink, tmp_path, 1, EU)]
+    for number in (2, 3, 4):
+        published.append(publish(sink, tmp_path, number, EU, kept(published[-1])))
+    vandal.take_file(published[1].names[0])
+    history = [seen(kept(each)) for each in reversed(published[:3])]
+    assert [each.number for each in sink.kept_among(EU, history)] == [3, 1]
 
 
 def test_a_sibling_partition_is_never_touched(sink: Sink, tmp_path: Path) -> None:
@@ -141,7 +152,7 @@ def test_finish_and_undo_change_nothing_once_a_generation_is_visible(sink: Sink,
         sink.finish(second)
         sink.undo(second)
     assert holds(sink, EU, second.names)
-    assert sink.is_kept(EU, kept(first))
+    assert is_kept(sink, EU, kept(first))
 
 
 def test_undo_of_a_publish_that_moved_nothing_is_repeatable(sink: Sink, tmp_path: Path) -> None:
@@ -167,7 +178,7 @@ def test_an_earlier_generation_is_recalled_and_published_again(sink: Sink, tmp_p
     assert holds(sink, EU, second.names)
     sink.publish(again)
     assert holds(sink, EU, first.names)
-    assert sink.is_kept(EU, kept(second))
+    assert is_kept(sink, EU, kept(second))
     assert not again.staged.path.exists() or not os.listdir(again.staged.path)
 
 
@@ -175,7 +186,7 @@ def test_a_recall_of_files_that_are_gone_is_damage(sink: Sink, tmp_path: Path, v
     first = publish(sink, tmp_path, 1, EU)
     publish(sink, tmp_path, 2, EU, kept(first))
     vandal.take_file(first.names[0])
-    assert not sink.is_kept(EU, kept(first))
+    assert not is_kept(sink, EU, kept(first))
     (tmp_path / "staged").mkdir()
     with pytest.raises(DamageFound, match="of generation 1 is gone"):
         sink.recall(EU, kept(first), on_disk(tmp_path / "staged"))
@@ -186,7 +197,7 @@ def test_a_forgotten_generation_frees_its_bytes_and_no_others(sink: Sink, tmp_pa
     second = publish(sink, tmp_path, 2, EU, kept(first))
     n_bytes = sink.forget(EU, kept(first), needed=frozenset(second.names))
     assert n_bytes == sum(file.n_bytes for file in first.files)
-    assert not sink.is_kept(EU, kept(first))
+    assert not is_kept(sink, EU, kept(first))
     assert sink.forget(EU, kept(first), needed=frozenset(second.names)) == 0
     assert holds(sink, EU, second.names)
 

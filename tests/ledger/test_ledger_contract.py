@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import StatementError
 
 from batch_scorer.core.chunks import NO_ROWS, Accounting, ChunkCost
@@ -23,6 +24,7 @@ from batch_scorer.core.records import (
     past_of,
 )
 from batch_scorer.core.runs import Pace
+from batch_scorer.ledger import sql_ledger
 from batch_scorer.ledger.ledger import Ledger
 from tests.ledger.conftest import (
     DAY,
@@ -400,7 +402,7 @@ def test_what_readers_saw_of_a_partition_is_told_newest_first(ledger: Ledger) ->
     ledger.abandon_publish("tips", DAY, 3)
     publish(ledger, 4, partition=TWIN)
     begin(ledger, make_generation(5))
-    assert ledger.published("tips", DAY) == tuple(
+    assert tuple(ledger.published("tips", DAY)) == tuple(
         VisibleGeneration(
             number=each.number,
             run_id=each.run_id,
@@ -409,6 +411,41 @@ def test_what_readers_saw_of_a_partition_is_told_newest_first(ledger: Ledger) ->
         )
         for each in reversed(published)
     )
+
+
+def test_the_newest_generations_are_told_without_the_whole_history(ledger: Ledger) -> None:
+    published = [publish(ledger, number) for number in (1, 2, 3, 4)]
+    assert ledger.generations("tips", DAY, limit=2) == (published[3], published[2])
+    assert ledger.generations("tips", DAY, below=3, limit=5) == (published[1], published[0])
+    assert ledger.count_generations("tips", DAY, below=4) == 3
+    assert ledger.count_generations("tips", TWIN, below=4) == 0
+
+
+def test_long_histories_are_told_some_rows_at_a_time(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql_ledger, "_FEW", 1)
+    monkeypatch.setattr(sql_ledger, "_AT_ONCE", 2)
+    asked: list[str] = []
+
+    def keep(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.extend(["it"] * statement.startswith("SELECT"))
+
+    days = [Partition(names=("ds",), values=(dt.date(2024, 5, day),)) for day in range(1, 6)]
+    for day in days:
+        publish(ledger, partition=day)
+    for number in range(2, 7):
+        publish(ledger, number, partition=days[0])
+    event.listen(Engine, "before_cursor_execute", keep)
+    try:
+        history = ledger.published("tips", days[0])
+        assert (next(history).number, len(asked)) == (6, 1)
+        assert ([each.number for each in history], len(asked)) == ([5, 4, 3, 2, 1], 4)
+        asked.clear()
+        partitions = ledger.partitions("tips")
+        assert (next(partitions) in days, len(asked)) == (True, 1)
+        partitions.close()  # type: ignore[attr-defined]
+    finally:
+        event.remove(Engine, "before_cursor_execute", keep)
+    assert sorted(ledger.partitions("tips"), key=str) == days
 
 
 def test_waivers_come_back_as_they_were_given_oldest_first(ledger: Ledger) -> None:

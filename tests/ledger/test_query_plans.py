@@ -26,11 +26,15 @@ _ASKED: dict[str, Callable[[Ledger], object]] = {
     "its attempts": lambda ledger: ledger.attempts_on("tips", DAY.path, 10),
     "its current generation": lambda ledger: ledger.generation("tips", DAY, None),
     "its footing": lambda ledger: ledger.footing("tips", DAY),
-    "what was visible": lambda ledger: ledger.published("tips", DAY),
     "its generations": lambda ledger: ledger.generations("tips", DAY),
+    "the newest of them": lambda ledger: ledger.generations("tips", DAY, below=9, limit=5),
+    "how many there are": lambda ledger: ledger.count_generations("tips", DAY, below=9),
+    "what was visible": lambda ledger: list(ledger.published("tips", DAY)),
+    "published partitions": lambda ledger: list(ledger.partitions("tips")),
+    "one run": lambda ledger: ledger.run("01JQ8ZAAAA"),
     "unfinished": lambda ledger: ledger.unfinished_publishes("tips"),
 }
-_WHOLE = re.compile(r"^SCAN (generations|generation_inputs|attempts|currents)\b")
+_WHOLE = re.compile(r"^SCAN (generations|generation_inputs|attempts|currents|runs)\b")
 
 
 @pytest.fixture

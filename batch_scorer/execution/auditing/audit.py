@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from batch_scorer.core.chunks import StagedFile
 from batch_scorer.core.errors import DamageFound, UsageError
 from batch_scorer.core.kept_files import KeptFiles
-from batch_scorer.core.records import GenerationRecord, Manifest, PartitionRecord, RunRecord
+from batch_scorer.core.records import GenerationRecord, Manifest, RunRecord
 from batch_scorer.execution.auditing.facts import NONSENSE
 from batch_scorer.execution.auditing.verify import check_ledger_known
 from batch_scorer.execution.naming import current_named
@@ -75,8 +76,8 @@ def _steady(parts: JobParts, record: GenerationRecord, look: Callable[[Generatio
         try:
             return look(record)
         except DamageFound:
-            history = parts.ledger.generations(parts.job.name, record.partition)
-            if history and history[0].number == record.number:
+            newest = parts.ledger.generations(parts.job.name, record.partition, limit=1)
+            if newest and newest[0].number == record.number:
                 raise
             time.sleep(_PAUSE_S)
             record = parts.ledger.generation(parts.job.name, record.partition, None) or record
@@ -129,23 +130,28 @@ def _explained(parts: JobParts, record: GenerationRecord) -> AuditReport:
 
 
 def _published(parts: JobParts, text: str) -> GenerationRecord:
-    return current_named(text, _records(parts), parts.job.name)
+    check_ledger_known(parts)
+    with _sense(parts):
+        return current_named(parts, text)
 
 
 def _newest_first(parts: JobParts) -> Iterator[GenerationRecord]:
-    """By the day of the partition; tables without one, by path."""
-    by_day = sorted(
-        _records(parts), key=lambda r: (r.partition.date or dt.date.min, r.partition.path), reverse=True
-    )
-    for record in by_day:
-        if record.current is not None:
-            yield record.current
-
-
-def _records(parts: JobParts) -> tuple[PartitionRecord, ...]:
+    """By the day of the partition; tables without one, by path. Each is read when it is its turn."""
     check_ledger_known(parts)
+    with _sense(parts):
+        partitions = list(parts.ledger.partitions(parts.job.name))
+    for partition in sorted(partitions, key=lambda p: (p.date or dt.date.min, p.path), reverse=True):
+        with _sense(parts):
+            current = parts.ledger.generation(parts.job.name, partition, None)
+        if current is not None:
+            yield current
+
+
+@contextmanager
+def _sense(parts: JobParts) -> Iterator[None]:
+    """Around reading the ledger. Raises: DamageFound, for a row that makes none."""
     try:
-        return tuple(parts.ledger.partition_records(parts.job.name).values())
+        yield
     except NONSENSE as error:
         what = f"a row of the ledger makes no sense: {error}"
         raise _damaged(parts, parts.ledger_at, what) from None

@@ -18,6 +18,7 @@ from batch_scorer.core.records import (
     PartitionRecord,
 )
 from batch_scorer.core.waivers import Waived, rules_set_aside
+from batch_scorer.execution.naming import record_named
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing import quarantined
 from batch_scorer.lake.storage.stored_files import StoredFiles
@@ -52,9 +53,9 @@ def list_aside(parts: JobParts) -> Iterator[RowsAside]:
         blocked = blocked_by_quarantine(records[partition])
         if blocked is not None:
             yield _of_attempt(partition, blocked)
-        there = quarantined.numbers(parts, partition)
-        for record in parts.ledger.generations(parts.job.name, partition) if there else ():
-            if record.number in there and record.state is GenerationState.PUBLISHED:
+        for number in reversed(quarantined.numbers(parts, partition)):
+            record = parts.ledger.generation(parts.job.name, partition, number)
+            if record is not None and record.state is GenerationState.PUBLISHED:
                 current = records[partition].current
                 yield _of_generation(parts, record, is_current=record == current)
 
@@ -104,8 +105,7 @@ def aside_by_run(parts: JobParts, run_id: str) -> tuple[list[str], list[str]]:
 
 def named(parts: JobParts, text: str) -> PartitionRecord:
     """Raises: UsageError."""
-    records = parts.ledger.partition_records(parts.job.name).values()
-    found = next((r for r in records if text in (r.partition.path, r.partition.label)), None)
+    found = record_named(parts, text)
     if found is None:
         raise UsageError(
             f"{parts.job.name} has no record of partition {text}",

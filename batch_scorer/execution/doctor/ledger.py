@@ -16,9 +16,7 @@ def writable(parts: JobParts) -> str:
     if isinstance(parts.database, Path):
         refuse_network_disk(parts.database)
     version = try_writing(parts.database)
-    n_published = sum(
-        record.current is not None for record in parts.ledger.partition_records(parts.job.name).values()
-    )
+    n_published = parts.ledger.standing(parts.job.name).n_published
     made = "the first run makes it" if version is None else f"schema {version}, can be written"
     return f"{parts.ledger_at}, {n_published} partitions published; {made}"
 

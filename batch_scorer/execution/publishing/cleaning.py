@@ -4,60 +4,64 @@ staging under a live lease.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 from pathlib import Path
+from typing import TypeAlias
 
 from batch_scorer.core.errors import PartitionPathRefused
+from batch_scorer.core.footing import VisibleGeneration
 from batch_scorer.core.leases import Holder, Lease, Opening
 from batch_scorer.core.partitions import Partition, parse_partition_path
 from batch_scorer.core.processes import Fate, fate_of
-from batch_scorer.core.records import GenerationRecord, GenerationState, RunState
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing import quarantined
 from batch_scorer.execution.publishing.leases import Leases, at_work
 from batch_scorer.execution.publishing.openings import discard_staging
-from batch_scorer.execution.publishing.publish import kept
+from batch_scorer.execution.publishing.publish import kept, still_kept
 from batch_scorer.execution.publishing.recovery import recover, take_settled
 from batch_scorer.ledger.manifests import directory_of
 from batch_scorer.ops.run_logs import logs_of
-
-_LATEST_RUNS = 1000  # no older one is at work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Garbage:
     """kind: replaced, unfinished, or quarantine: rows set aside by a generation that readers never saw, or
     that is not kept; manifest: one that never got its name; log: of a run, and of no partition. name:
-    `generation 3`, the file, or the run. age: since then.
+    `generation 3`, the file, or the run. number: of the generation. age: since then.
     """
 
     kind: str
     partition: str | None
     name: str
     age: timedelta
+    number: int | None = None
 
 
-def garbage(parts: JobParts, older_than: timedelta) -> tuple[Garbage, ...]:
-    """What `collect` would remove now; reads only."""
+Found: TypeAlias = Generator[Garbage, None, None]
+
+
+def garbage(parts: JobParts, older_than: timedelta) -> Found:
+    """What `collect` would remove now, as it is found; reads only."""
     now = datetime.now(UTC)
-    found = [
-        *(_unfinished(opening, now) for opening in _left_behind(parts)),
-        *(g for p in _partitions(parts) for g in _of_partition(parts, p, now)),
-        *(garbage for _, _, garbage in _unnamed(parts, now)),
-        *(_log(run_id, file, now) for run_id, file in _ended_logs(parts).items()),
-    ]
-    return tuple(each for each in found if each.age > older_than)
+    found = chain(
+        (_unfinished(opening, now) for opening in _left_behind(parts)),
+        (g for p in _partitions(parts) for g in _of_partition(parts, p, now)),
+        (garbage for _, _, garbage in _unnamed(parts, now)),
+        (_log(run_id, file, now) for run_id, file in _ended_logs(parts).items()),
+    )
+    return (each for each in found if each.age > older_than)
 
 
-def collect(parts: JobParts, older_than: timedelta) -> tuple[Garbage, ...]:
-    """Remove it, each partition under its lease; those that others work on are left out.
+def collect(parts: JobParts, older_than: timedelta) -> Found:
+    """Remove it, each partition under its lease; those that others work on are left out. What is told is
+    removed; who stops listening closes this, and nothing more is.
 
     Raises: OutputError, DamageFound, StoreUnavailable.
     """
-    done: list[Garbage] = []
     with at_work(parts.ledger, parts.places.presence, job=parts.job.name, verb="gc") as leases:
         recover(parts, leases)
         now = datetime.now(UTC)
@@ -68,13 +72,12 @@ def collect(parts: JobParts, older_than: timedelta) -> tuple[Garbage, ...]:
             ):
                 parts.ledger.close_opening(parts.job.name, opening.partition, leases.token)
                 discard_staging(parts, opening.partition)
-                done.append(seen)
                 leases.give_back(opening.partition)
+                yield seen
         for partition in _partitions(parts):
-            done += _collect_partition(parts, leases, partition, older_than, now)
-        done += _collect_unnamed(parts, leases, older_than, now)
-        done += _collect_logs(parts, older_than, now)
-    return tuple(done)
+            yield from _collect_partition(parts, leases, partition, older_than, now)
+        yield from _collect_unnamed(parts, leases, older_than, now)
+        yield from _collect_logs(parts, older_than, now)
 
 
 def _collect_partition(
@@ -83,21 +86,18 @@ def _collect_partition(
     old = [each for each in _of_partition(parts, partition, now) if each.age > older_than]
     if not old or isinstance(take_settled(parts, leases, partition), Holder):
         return []
-    history = parts.ledger.generations(parts.job.name, partition)
-    gone = {each.name for each in old if each.kind == "replaced"}
-    needed = frozenset(
-        name
-        for record in history
-        if record.state is GenerationState.PUBLISHED and _name(record) not in gone
-        for name in record.output_names
-    )
-    for record in history:
-        if _name(record) in gone:
-            parts.sink.forget(partition, kept(record), needed=needed)
-            quarantined.forget(parts, partition, record.number)
-    for number in _rows_of_nobody(parts, partition, history):
-        if f"generation {number}" in {each.name for each in old if each.kind == "quarantine"}:
-            quarantined.forget(parts, partition, number)
+    gone = {each.number for each in old if each.number is not None and each.kind == "replaced"}
+    nobodys = {each.number for each in old if each.number is not None and each.kind == "quarantine"}
+    there = still_kept(parts, partition)
+    staying = [each for each in there if each.number not in gone]
+    shown = _shown(parts, partition)
+    needed = frozenset(name for each in (*shown, *staying) for name in each.output_names)
+    for each in there:
+        if each.number in gone:
+            parts.sink.forget(partition, kept(each), needed=needed)
+            quarantined.forget(parts, partition, each.number)
+    for number in nobodys - {each.number for each in (*shown, *staying)}:
+        quarantined.forget(parts, partition, number)
     leases.give_back(partition)
     return old
 
@@ -138,8 +138,7 @@ def _collect_logs(parts: JobParts, older_than: timedelta, now: datetime) -> Iter
 
 def _ended_logs(parts: JobParts) -> dict[str, Path]:
     """By run id; of runs that are over."""
-    latest = parts.ledger.runs(parts.job.name, limit=_LATEST_RUNS)
-    at_work = {run.run_id for run in latest if run.state is RunState.RUNNING}
+    at_work = {run.run_id for run in parts.ledger.unfinished_runs()}
     logs = logs_of(parts.places.state, parts.job.name)
     return {run_id: file for run_id, file in logs.items() if run_id not in at_work}
 
@@ -159,55 +158,43 @@ def _lives(lease: Lease) -> bool:
     return lease.holder is not None and fate_of(lease.holder.process) is not Fate.DEAD
 
 
-def _partitions(parts: JobParts) -> tuple[Partition, ...]:
-    found = dict.fromkeys(parts.ledger.partition_records(parts.job.name))
+def _partitions(parts: JobParts) -> Iterator[Partition]:
+    """Each once: what is published, then those of which only rows are kept that were set aside."""
+    yield from parts.ledger.partitions(parts.job.name)
     for path in quarantined.partitions_with_some(parts):
         with suppress(PartitionPathRefused):
-            found[parse_partition_path(parts.job.input.partition_by, path)] = None
-    return tuple(found)
+            partition = parse_partition_path(parts.job.input.partition_by, path)
+            if not _shown(parts, partition):
+                yield partition
 
 
-def _rows_of_nobody(
-    parts: JobParts, partition: Partition, history: Sequence[GenerationRecord]
-) -> tuple[int, ...]:
-    """Numbers with rows set aside that are no current generation's, nor one's that a rollback could show."""
-    published = [record for record in history if record.state is GenerationState.PUBLISHED]
-    needed = {r.number for r in published[:1]}
-    needed |= {r.number for r in published[1:] if parts.sink.is_kept(partition, kept(r))}
-    return tuple(number for number in quarantined.numbers(parts, partition) if number not in needed)
+def _shown(parts: JobParts, partition: Partition) -> tuple[VisibleGeneration, ...]:
+    """What readers see; none before the first."""
+    return tuple(islice(parts.ledger.published(parts.job.name, partition), 1))
 
 
 def _of_partition(parts: JobParts, partition: Partition, now: datetime) -> Iterator[Garbage]:
-    history = parts.ledger.generations(parts.job.name, partition)
-    published = [record for record in history if record.state is GenerationState.PUBLISHED]
-    for record in published[1:]:
+    """The ledger is asked only where something lies that may be garbage, and no further back than that."""
+    there, numbers = still_kept(parts, partition), quarantined.numbers(parts, partition)
+    if not there and not numbers:
+        return
+    shown = _shown(parts, partition)
+    for each in there:
         # After a rollback readers see these very files: they take no room of their own.
-        if set(record.output_names) == set(published[0].output_names):
-            continue
-        if parts.sink.is_kept(partition, kept(record)):
-            yield Garbage(
-                kind="replaced",
-                partition=partition.path,
-                name=_name(record),
-                age=now - (record.published_at or record.created_at),
-            )
-    for number in _rows_of_nobody(parts, partition, history):
-        yield Garbage(
-            kind="quarantine",
-            partition=partition.path,
-            name=f"generation {number}",
-            age=now - quarantined.written_at(parts, partition, number),
-        )
+        if set(each.output_names) != set(shown[0].output_names):
+            record = parts.ledger.generation(parts.job.name, partition, each.number)
+            since = record and (record.published_at or record.created_at)
+            yield _generation("replaced", partition, each.number, now - (since or now))
+    needed = {each.number for each in (*shown, *there)}  # a rollback could show these again
+    for number in numbers:
+        if number not in needed:
+            since = quarantined.written_at(parts, partition, number)
+            yield _generation("quarantine", partition, number, now - since)
+
+
+def _generation(kind: str, partition: Partition, number: int, age: timedelta) -> Garbage:
+    return Garbage(kind=kind, partition=partition.path, name=f"generation {number}", age=age, number=number)
 
 
 def _unfinished(opening: Opening, now: datetime) -> Garbage:
-    return Garbage(
-        kind="unfinished",
-        partition=opening.partition.path,
-        name=f"generation {opening.number}",
-        age=now - opening.opened_at,
-    )
-
-
-def _name(record: GenerationRecord) -> str:
-    return f"generation {record.number}"
+    return _generation("unfinished", opening.partition, opening.number, now - opening.opened_at)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import Any
 
 from batch_scorer.core.chunks import FILES, QUARANTINE, Accounting, ChunkScored, StagedFile
@@ -195,6 +196,12 @@ def kept(record: GenerationRecord | VisibleGeneration) -> Kept:
     return Kept(generation=record.number, names=record.output_names)
 
 
+def still_kept(parts: JobParts, partition: Partition) -> tuple[VisibleGeneration, ...]:
+    """What a rollback could show again, newest first; of the ledger no more is read than that takes."""
+    published = parts.ledger.published(parts.job.name, partition)
+    return tuple(parts.sink.kept_among(partition, islice(published, 1, None)))
+
+
 def check_input_unmoved(parts: JobParts, prepared: Prepared) -> None:
     """The files are the ones that were planned, hashed and read. Raises: InputMoved."""
     from batch_scorer.lake.finding.inventory import relist
@@ -215,16 +222,16 @@ def forget_old_generations(parts: JobParts, current: Manifest, *, has_replaced: 
     has_replaced: whether there was one before.
     """
     partition = current.partition
-    history = parts.ledger.published(parts.job.name, partition) if has_replaced else ()
-    published = [kept(each) for each in history]
-    there = [each for each in published[1:] if parts.sink.is_kept(partition, each)]
+    history = parts.ledger.published(parts.job.name, partition) if has_replaced else iter(())
+    newest = tuple(islice(history, 2))  # it, and the one it replaced
+    there = tuple(parts.sink.kept_among(partition, chain(newest[1:], history)))
     n_kept = parts.job.output.keep_generations
-    needed = frozenset(name for each in (*published[:1], *there[:n_kept]) for name in each.names)
+    needed = frozenset(name for each in (*newest[:1], *there[:n_kept]) for name in each.output_names)
     for each in there[n_kept:]:
-        parts.sink.forget(partition, each, needed=needed)
-    if parts.long.is_remote and not any(each.n_quarantined for each in history):
+        parts.sink.forget(partition, kept(each), needed=needed)
+    if parts.long.is_remote and not any(each.n_quarantined for each in (*newest, *there)):
         return  # there is nothing to list; what a crash left is gc's
-    quarantined.forget_all_but(parts, current, frozenset(each.generation for each in there[:n_kept]))
+    quarantined.forget_all_but(parts, current, frozenset(each.number for each in there[:n_kept]))
 
 
 def _check_accounting(manifest: Manifest) -> None:

@@ -13,13 +13,12 @@ from ulid import ULID
 
 from batch_scorer.core.errors import BatchScorerError, LockHeld, UsageError
 from batch_scorer.core.faults import FaultPoint, fault_point
-from batch_scorer.core.footing import Footing
+from batch_scorer.core.footing import Footing, VisibleGeneration
 from batch_scorer.core.partitions import typed
 from batch_scorer.core.records import (
     AttemptRecord,
     AttemptState,
     GenerationRecord,
-    GenerationState,
     Manifest,
     Pin,
     RunRecord,
@@ -30,7 +29,12 @@ from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing import quarantined
 from batch_scorer.execution.publishing.leases import Leases, Taken, at_work
 from batch_scorer.execution.publishing.openings import open_generation
-from batch_scorer.execution.publishing.publish import kept, publish_manifest, staged_files
+from batch_scorer.execution.publishing.publish import (
+    kept,
+    publish_manifest,
+    staged_files,
+    still_kept,
+)
 from batch_scorer.execution.publishing.recovery import settle, take_settled_or_refuse
 from batch_scorer.execution.publishing.run_records import new_run, record_end
 
@@ -51,13 +55,12 @@ def choose(parts: JobParts, partition: str, to: int | None) -> Rollback:
     Raises: UsageError, when there is no such generation, or its files are gone.
     """
     current = published(parts, partition)
-    history = parts.ledger.generations(parts.job.name, current.partition)
-    earlier = [r for r in history if r.state is GenerationState.PUBLISHED and r.number < current.number]
-    there = [r for r in earlier if parts.sink.is_kept(current.partition, kept(r))]
+    there = [each for each in still_kept(parts, current.partition) if each.number < current.number]
     # A generation that itself showed an old one again is a step back to those same files.
-    wanted = [r for r in there if (r.number == to if to is not None else _differs(r, current))]
-    if wanted:
-        return Rollback(current=current, target=wanted[0])
+    wanted = [r.number for r in there if (r.number == to if to is not None else _differs(r, current))]
+    target = parts.ledger.generation(parts.job.name, current.partition, wanted[0]) if wanted else None
+    if target is not None:
+        return Rollback(current=current, target=target)
     known = ", ".join(str(r.number) for r in there) or "none"
     what = f"generation {to}" if to is not None else "an earlier generation with other files"
     raise UsageError(
@@ -131,10 +134,10 @@ def pinned(parts: JobParts, partition: str) -> GenerationRecord:
 
 def published(parts: JobParts, partition: str) -> GenerationRecord:
     """The current generation of `2024-01-01` or `ride_date=2024-01-01`. Raises: UsageError."""
-    return current_named(partition, parts.ledger.partition_records(parts.job.name).values(), parts.job.name)
+    return current_named(parts, partition)
 
 
-def _differs(record: GenerationRecord, current: GenerationRecord) -> bool:
+def _differs(record: VisibleGeneration, current: GenerationRecord) -> bool:
     return set(record.output_names) != set(current.output_names)
 
 

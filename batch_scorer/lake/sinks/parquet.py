@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.holdings import DELTA_LOG, SUCCESS_MARKER
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.sinks.replaced import Replaced, holds_exactly
-from batch_scorer.lake.sinks.sink import Kept, Publication
+from batch_scorer.lake.sinks.sink import Kept, Publication, Recorded
 from batch_scorer.lake.storage.exchange import (
     Guarantee,
     exchange,
@@ -120,9 +120,9 @@ class ParquetSink:
         """See Sink."""
         self.replaced.recall(partition, kept, staged)
 
-    def is_kept(self, partition: Partition, kept: Kept) -> bool:
+    def kept_among(self, partition: Partition, earlier: Iterable[Recorded]) -> Iterator[Recorded]:
         """See Sink."""
-        return self.replaced.is_kept(partition, kept)
+        return self.replaced.kept_among(partition, earlier)
 
     def forget(self, partition: Partition, kept: Kept, *, needed: frozenset[str]) -> int:  # noqa: ARG002
         """See Sink."""

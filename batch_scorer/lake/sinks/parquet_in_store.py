@@ -7,7 +7,7 @@ a while, and never two generations. A run that dies in between is undone or fini
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from batch_scorer.core.durable import make_directories, write_whole, writing
@@ -16,7 +16,7 @@ from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.holdings import DELTA_LOG, SUCCESS_MARKER
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.sinks.replaced import Replaced, holds_exactly
-from batch_scorer.lake.sinks.sink import Kept, Publication
+from batch_scorer.lake.sinks.sink import Kept, Publication, Recorded
 from batch_scorer.lake.storage.state_files import StagedDirectory
 from batch_scorer.lake.storage.uploading import sizes_below
 from batch_scorer.stores.objects import ObjectStore
@@ -104,9 +104,9 @@ class ParquetInStore:
         """See Sink."""
         self.replaced.recall(partition, kept, staged)
 
-    def is_kept(self, partition: Partition, kept: Kept) -> bool:
+    def kept_among(self, partition: Partition, earlier: Iterable[Recorded]) -> Iterator[Recorded]:
         """See Sink."""
-        return self.replaced.is_kept(partition, kept)
+        return self.replaced.kept_among(partition, earlier)
 
     def forget(self, partition: Partition, kept: Kept, *, needed: frozenset[str]) -> int:  # noqa: ARG002
         """See Sink."""

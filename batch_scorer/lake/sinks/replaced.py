@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.holdings import SUCCESS_MARKER
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.sinks.linking import linking
-from batch_scorer.lake.sinks.sink import Kept
+from batch_scorer.lake.sinks.sink import Kept, Recorded
 from batch_scorer.lake.storage.state_files import StagedDirectory, StateFiles
 
 
@@ -32,8 +32,19 @@ class Replaced:
             place = self.place(partition, kept.generation)
             self.state.link(place.directory, kept.names, staged.directory)
 
-    def is_kept(self, partition: Partition, kept: Kept) -> bool:
-        return holds_exactly(self.place(partition, kept.generation), kept.names)
+    def kept_among(self, partition: Partition, earlier: Iterable[Recorded]) -> Iterator[Recorded]:
+        """See Sink. By the names of the directories: of a partition without any nothing is asked."""
+        names = self.state.directories(f"{self.root}/{partition.path}", 1)
+        there = {int(name) for name in names if name.isdecimal()}
+        for each in earlier if there else ():
+            if each.number < min(there):
+                return
+            if each.number in there:
+                there.remove(each.number)
+                if holds_exactly(self.place(partition, each.number), each.output_names):
+                    yield each
+                if not there:
+                    return
 
     def forget(self, partition: Partition, kept: Kept) -> int:
         """What others need has names of its own. Returns bytes freed."""

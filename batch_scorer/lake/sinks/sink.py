@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from batch_scorer.core.chunks import StagedFile
 from batch_scorer.core.partitions import Partition
@@ -16,6 +17,19 @@ class Kept:
 
     generation: int
     names: tuple[str, ...]
+
+
+class _Recorded(Protocol):
+    """A generation as the ledger knows it."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def output_names(self) -> tuple[str, ...]: ...
+
+
+Recorded = TypeVar("Recorded", bound=_Recorded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +100,10 @@ class Sink(Protocol):
         Raises: DamageFound, when they are not there any more.
         """
 
-    def is_kept(self, partition: Partition, kept: Kept) -> bool:
-        """Whether an earlier generation could still be recalled."""
+    def kept_among(self, partition: Partition, earlier: Iterable[Recorded]) -> Iterator[Recorded]:
+        """Those that could still be recalled. earlier: newest first, and asked for no further than there may
+        be more: a history is long, what is kept of it is little.
+        """
 
     def forget(self, partition: Partition, kept: Kept, *, needed: frozenset[str]) -> int:
         """Delete an earlier generation's files, but for those that others need. Returns bytes freed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from batch_scorer.lake.sinks.delta.table import (
     replace_partition,
     table_schema,
 )
-from batch_scorer.lake.sinks.sink import Kept, Publication
+from batch_scorer.lake.sinks.sink import Kept, Publication, Recorded
 from batch_scorer.lake.storage.state_files import StagedDirectory
 
 if TYPE_CHECKING:
@@ -98,9 +98,10 @@ class DeltaSink:
         """See Sink. They stay in the table, and are there when they are published."""
         self.place.recall(partition, kept, staged)
 
-    def is_kept(self, partition: Partition, kept: Kept) -> bool:
-        """See Sink. Somebody may have vacuumed the table."""
-        return self.place.sizes(partition).keys() >= set(kept.names)
+    def kept_among(self, partition: Partition, earlier: Iterable[Recorded]) -> Iterator[Recorded]:
+        """See Sink. Somebody may have vacuumed the table. No name says of which generation it is."""
+        there = self.place.sizes(partition).keys()
+        return (each for each in earlier if there >= set(each.output_names))
 
     def forget(self, partition: Partition, kept: Kept, *, needed: frozenset[str]) -> int:
         """See Sink."""
