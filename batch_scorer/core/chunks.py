@@ -89,6 +89,7 @@ class OutputSpec:
     had no room for in memory, and rows set aside lie in directories below it, so that the first can be
     published whole.
     metadata: footer key-values that are known before scoring. stores: how to reach staging in one.
+    is_passed_through: staging is where files wait for their upload, which is what makes them last.
     """
 
     staging: str
@@ -99,6 +100,7 @@ class OutputSpec:
     max_file_bytes: int
     metadata: tuple[tuple[str, str], ...] = ()
     stores: StoreOptions = NO_OPTIONS
+    is_passed_through: bool = False
 
     @property
     def files(self) -> str:

@@ -8,18 +8,30 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from batch_scorer.core.chunks import FILES, SPILLS, Accounting, Chunk, ChunkScored, StagedFile
-from batch_scorer.core.errors import StoreUnavailable
+from batch_scorer.core.chunks import (
+    FILES,
+    QUARANTINE,
+    RECORDS,
+    SPILLS,
+    Accounting,
+    Chunk,
+    ChunkScored,
+    StagedFile,
+)
+from batch_scorer.core.errors import OutputUnwritable, StoreUnavailable
 from batch_scorer.core.lakefiles import FileStamp, LakeFile
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.staging.chunk_records import recorded_chunks
+from batch_scorer.lake.staging.quarantine import AsideWriter
+from batch_scorer.lake.staging.staged_files import StagedWriter
 from batch_scorer.lake.staging.workplaces import working_at
 from batch_scorer.lake.storage.state_files import StagedDirectory, StateFiles, StateOnDisk
 from batch_scorer.lake.storage.state_in_store import StateInStore
 from batch_scorer.stores.objects import ObjectStore
-from tests.lake.test_staging import output_spec
+from tests.lake.test_staging import output_spec, rows
 from tests.objectstore.fixtures import Bucket
 from tests.objectstore.proxy import Fault, Kind
 from tests.objectstore.server import make_bucket
@@ -108,6 +120,50 @@ def test_a_store_that_takes_no_file_gets_no_record_either(
         hand_in()
     assert not [key for key in bucket.keys(ATTEMPT) if "/chunks/" in key]
     assert recorded(bucket) == []
+
+
+@pytest.mark.parametrize(("is_in_store", "n_syncs"), [(False, 2), (True, 0)])
+def test_files_that_only_pass_through_a_disk_do_not_wait_for_it(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_in_store: bool, n_syncs: int
+) -> None:
+    """Of predictions and of rows set aside. They are what was written, in the store, before the record is."""
+    url = f"{bucket.url}/{ATTEMPT}" if is_in_store else str(tmp_path)
+    for part in (FILES, RECORDS, QUARANTINE):
+        (tmp_path / part).mkdir()
+    spec = replace(output_spec(tmp_path), staging=url, stores=bucket.store.options)
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    with (
+        working_at(spec) as place,
+        StagedWriter(place.output, 0) as writer,
+        AsideWriter(place.output, 0, FILE.path) as quarantine,
+    ):
+        writer.write(rows(10))
+        raw = pa.table({"fare": [1.0]})
+        quarantine.write(raw, pa.array([["fare"]], pa.list_(pa.string())), pa.array([0]))
+        files, aside = writer.finish(), quarantine.finish()
+        writer.synced()
+        place.hand_in({FILES: files, QUARANTINE: aside})
+    assert len(synced) == n_syncs
+    if is_in_store:
+        for part, (file,) in ((FILES, files), (QUARANTINE, aside)):
+            data = bucket.direct.get(f"{ATTEMPT}/{part}/{file.name}").data
+            assert hashlib.sha256(data).hexdigest() == file.sha256
+
+
+def test_a_file_that_the_disk_has_not_kept_as_it_was_written_is_not_uploaded(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    spec = replace(output_spec(tmp_path), staging=f"{bucket.url}/{ATTEMPT}", stores=bucket.store.options)
+    with working_at(spec) as place:
+        here = Path(place.output.staging, FILES)
+        file = written(here, "part-0.parquet", LONG)
+        with (here / file.name).open("r+b") as lost:
+            lost.seek(4096)
+            lost.write(bytes(4096))
+        with pytest.raises(OutputUnwritable, match="not as it was written"):
+            place.hand_in({FILES: (file,)})
+    assert not bucket.keys(ATTEMPT)
 
 
 def make_other(bucket: Bucket, url: str) -> ObjectStore:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from batch_scorer.arrow.hashed_file import HashedFile
-from batch_scorer.core.chunks import AUDIT_COLUMNS, StagedFile
+from batch_scorer.core.chunks import AUDIT_COLUMNS, OutputSpec, StagedFile
 from batch_scorer.core.durable import writing
 from batch_scorer.core.faults import FaultPoint, fault_point
 
@@ -61,13 +61,12 @@ class Encoding:
 
 
 class OpenFile:
-    """One Parquet file being written, compressed and checksummed, hashed on its way, fsynced at its end.
+    """One Parquet file being written, compressed and checksummed, hashed on its way, fsynced at its end."""
 
-    metadata: of the footer, ours.
-    """
-
-    def __init__(self, path: Path, encoding: Encoding, metadata: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, encoding: Encoding, spec: OutputSpec) -> None:
+        """spec: whose metadata its footer gets, and who makes the file last."""
         self._path = path
+        self._is_passed_through = spec.is_passed_through
         with writing(path):
             self._file = path.open("xb")
         self._bytes = HashedFile(self._file)
@@ -75,7 +74,7 @@ class OpenFile:
         self._writer.add_key_value_metadata(
             # Ours, for Arrow's would say that coded columns are dictionaries, and readers would make them so.
             {_ARROW_SCHEMA: encoding.arrow_schema}
-            | {f"{METADATA_PREFIX}{name}": value for name, value in metadata.items()}
+            | {f"{METADATA_PREFIX}{name}": value for name, value in spec.metadata}
         )
         self._n_rows = 0
 
@@ -89,7 +88,7 @@ class OpenFile:
         self._n_rows += table.num_rows
 
     def finish(self) -> StagedFile:
-        """The whole file, on the disk."""
+        """The whole file, on the disk; see `sync`."""
         file = self.written()
         self.sync()
         return file
@@ -105,9 +104,11 @@ class OpenFile:
         )
 
     def sync(self) -> None:
+        """Where it is only passed through, nobody waits for a disk that it will not be found on."""
         with writing(self._path):
             with self._file:
-                os.fsync(self._file.fileno())
+                if not self._is_passed_through:
+                    os.fsync(self._file.fileno())
             fault_point(FaultPoint.FILE_SYNCED)
 
     def discard(self) -> None:

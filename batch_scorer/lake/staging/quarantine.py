@@ -70,7 +70,7 @@ class AsideWriter:
 
     def _new_file(self, schema: pa.Schema) -> OpenFile:
         name = f"rows-{self._chunk_index:05d}-{self._spec.run_id}-{secrets.token_hex(4)}.parquet"
-        return OpenFile(Path(self._spec.quarantine) / name, Encoding.of(schema), dict(self._spec.metadata))
+        return OpenFile(Path(self._spec.quarantine) / name, Encoding.of(schema), self._spec)
 
 
 def read_rows(kept: StoredFiles, names: Iterable[str], rule: str | None = None) -> Iterator[dict[str, Any]]:

@@ -80,7 +80,7 @@ class StagedWriter:
         return tuple(self._finished)
 
     def synced(self) -> None:
-        """Every file is on the disk when this returns, and stays."""
+        """Every file is on the disk when this returns, and stays; one that is passed through is closed."""
         for each in self._syncing:
             each.result()
         self._is_done = True
@@ -123,7 +123,7 @@ class StagedWriter:
     def _next_file(self) -> OpenFile:
         unique = f"{self._first_id + len(self._finished):08x}"
         name = f"part-{self._chunk_index:05d}-{self._spec.run_id}-{unique}.parquet"
-        return OpenFile(Path(self._spec.files) / name, self._encoding, dict(self._spec.metadata))
+        return OpenFile(Path(self._spec.files) / name, self._encoding, self._spec)
 
     def _roll(self) -> None:
         if self._open is not None:

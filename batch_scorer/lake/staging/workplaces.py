@@ -1,7 +1,8 @@
 """Where one try at a chunk puts its files: in the attempt's directory, or by way of this machine in a store.
 
 A store takes whole objects only, so what goes there is written to a temporary directory of the worker's own,
-which nobody else sees, and goes up when it is finished.
+which nobody else sees, and goes up when it is finished. Nothing is fsynced there: a power cut takes the
+worker as well, and only what the store has answered for gets a record.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from typing import Protocol
 
 from batch_scorer.core.chunks import FILES, QUARANTINE, RECORDS, SPILLS, ChunkScored, OutputSpec, StagedFile
 from batch_scorer.core.durable import writing
+from batch_scorer.core.errors import OutputUnwritable
 from batch_scorer.core.stores import is_object_url
 from batch_scorer.lake.staging.chunk_records import record_name, record_of, write_record
+from batch_scorer.lake.storage.hashing import sha256_of_open
 from batch_scorer.lake.storage.uploading import upload
 from batch_scorer.stores.objects import ObjectStore, store_at
 
@@ -59,7 +62,7 @@ def working_at(output: OutputSpec, above: str | None = None) -> Iterator[Workpla
         with writing(here):
             for part in (FILES, SPILLS, QUARANTINE):
                 (Path(here) / part).mkdir()
-        yield _ForStore(replace(output, staging=here), store, prefix)
+        yield _ForStore(replace(output, staging=here, is_passed_through=True), store, prefix)
 
 
 class _OnDisk:
@@ -85,9 +88,21 @@ class _ForStore:
     def hand_in(self, parts: Parts) -> None:
         with writing(self._store.url(self._prefix)):
             for part, files in parts.items():
-                paths = [Path(self.output.staging, part, file.name) for file in files]
+                paths = [self._as_written(part, file) for file in files]
                 etags = upload(self._store, f"{self._prefix}/{part}", paths)
                 self._etags |= {f"{part}/{name}": etag for name, etag in etags.items()}
+
+    def _as_written(self, part: str, file: StagedFile) -> Path:
+        """No fsync told of a disk that lost what it took: its bytes do. Raises: OutputUnwritable."""
+        path = Path(self.output.staging, part, file.name)
+        with path.open("rb", buffering=0) as opened:
+            if sha256_of_open(opened) != file.sha256:
+                raise OutputUnwritable(
+                    "a staged file is not as it was written, and was not uploaded",
+                    where=str(path),
+                    fix="look at the disk of this worker, or let TMPDIR be on another, then run again",
+                )
+        return path
 
     def record(self, scored: ChunkScored) -> None:
         place = f"{self._prefix}/{RECORDS}/{record_name(scored.chunk)}"
