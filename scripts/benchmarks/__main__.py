@@ -17,6 +17,7 @@ from benchmarks.measuring.commands import SCRIPTS, CommandFailed
 from benchmarks.measuring.turns import tell
 from benchmarks.page.machine import machine
 from benchmarks.page.page import write_section
+from benchmarks.page.scaling import refresh
 from benchmarks.page.sections import body_of
 from benchmarks.settings import Settings
 
@@ -58,7 +59,16 @@ def _was_measured(name: str, options: argparse.Namespace) -> bool:
     tell(f"{name} took {time.monotonic() - begun:.0f} s")
     if options.write:
         write_section(options.page, name, body, list(BENCHES))
+        if name == "night":
+            _refresh(options.page.with_name("scaling.md"), options.page)
     return True
+
+
+def _refresh(scaling: Path, performance: Path) -> None:
+    try:
+        refresh(scaling, performance)
+    except (FileNotFoundError, ValueError) as error:  # of a night with one model, or into another directory
+        tell(f"{scaling.name} stays as it was: {error}")
 
 
 def _options() -> argparse.Namespace:
@@ -85,7 +95,11 @@ def _options() -> argparse.Namespace:
                         help="directory with make_lake.py, make_models.py and peers/")  # fmt: skip
     parser.add_argument("--peer-python", type=Path, default=Path(sys.executable),
                         help="interpreter that has ray, pyspark, mlflow and dask")  # fmt: skip
-    parser.add_argument("--write", action="store_true", help="replace the sections in docs/performance.md")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="replace the sections in docs/performance.md, and tables of docs/scaling.md",
+    )
     parser.add_argument("--page", type=Path, default=PAGE, help=argparse.SUPPRESS)
     parser.set_defaults(**_USUAL)
     return parser.parse_args()
