@@ -169,7 +169,8 @@ def attempts_on(connection: Connection, job: str, path: str, limit: int) -> tupl
     query = (
         select(attempts)
         .where(attempts.c.job == job, attempts.c.partition_path == path)
-        .order_by(attempts.c.id.desc())
+        # As they are in the index: by id alone all of them would be read to be sorted. Numbers only grow.
+        .order_by(attempts.c.after_generation.desc(), attempts.c.id.desc())
         .limit(limit)
     )
     return tuple(attempt_from_row(row) for row in connection.execute(query).mappings())
