@@ -72,7 +72,8 @@ def _at_once(columns: Iterable[PageBytes]) -> int:
 
 
 def page_bytes(file: BinaryIO, chunk: pq.ColumnChunkMetaData) -> PageBytes:
-    """Of its dictionary and its first page of data.
+    """Of its dictionary and its first page of data: to find a later one, all before it would be asked for,
+    one after another, and pyarrow does not give away where an offset index is.
 
     0 for what is no page: the reader will say what is wrong with it.
     """
