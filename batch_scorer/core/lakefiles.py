@@ -45,11 +45,24 @@ class LakeFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnStatistics:
+    """Of a column in a row group. None: the footer does not say; least and most: of numbers only."""
+
+    column: str
+    n_nulls: int | None
+    least: int | float | None = None
+    most: int | float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RowGroup:
-    """n_bytes: decoded size of all columns, as the footer declares it."""
+    """n_bytes: decoded size of all columns, as the footer declares it. statistics: of columns that somebody
+    asked for when the footer was read.
+    """
 
     n_rows: int
     n_bytes: int
+    statistics: tuple[ColumnStatistics, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

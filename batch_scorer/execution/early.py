@@ -3,36 +3,45 @@
 from __future__ import annotations
 
 import json
-import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from batch_scorer.core.lakefiles import PartitionFiles
+from batch_scorer.core.lakefiles import ColumnStatistics, Footer
 from batch_scorer.core.validation import OnFail, SuiteScan
 from batch_scorer.execution.foregone import Decisive, certain_to_fail, is_critical
 from batch_scorer.execution.gates import odd_volume
 from batch_scorer.execution.parts import JobParts
 
 if TYPE_CHECKING:
-    import pyarrow.parquet as pq
-
     from batch_scorer.core.plans import PartitionPlan
+    from batch_scorer.execution.parts import BoundSuite
 
 _ROW_COUNTS = ("expect_table_row_count_to_be_between", "expect_table_row_count_to_equal")
+_WATCHED = ("expect_column_values_to_not_be_null", "expect_column_values_to_be_between")
 _NOT_NULL, _BETWEEN = "column_values.nonnull", "column_values.between"
+
+
+def watched_columns(suites: Sequence[BoundSuite]) -> frozenset[str]:
+    """Those whose statistics may refute a rule: to be asked for when footers are read."""
+    return frozenset(
+        column
+        for use in suites
+        if _blocks_input(use)
+        for each in use.suite.document["expectations"]
+        if each["type"] in _WATCHED and isinstance(column := each["kwargs"].get("column"), str)
+    )
 
 
 def refuted(
     parts: JobParts,
     entry: PartitionPlan,
-    found: PartitionFiles,
     scans: Sequence[SuiteScan],
     decisive: Sequence[Decisive],
 ) -> str | None:
-    """The rule that is certain to block, in words, or None. decisive: of the scans. Raises: InputError.
+    """The rule that is certain to block, in words, or None. decisive: of the scans.
 
-    With input.limit_rows nothing is certain: footers speak of all rows.
+    Nothing is read: the footers were when the plan was made, or when it was this partition's turn.
+    With input.limit_rows nothing is certain: they speak of all rows.
     """
     if parts.job.input.limit_rows is not None or not entry.footers:
         return None
@@ -51,10 +60,10 @@ def refuted(
         for rule in decisive
         if rule.check.kwargs.get("row_condition") in (None, "") and _metric(rule) in (_NOT_NULL, _BETWEEN)
     ]
-    return next(iter(_broken(parts, found, rules, n_rows)), None) if rules else None
+    return next(_broken(entry.footers, rules, n_rows), None) if rules else None
 
 
-def _blocks_input(use: Any) -> bool:
+def _blocks_input(use: BoundSuite) -> bool:
     return use.stage == "input" and use.on_fail is OnFail.BLOCK
 
 
@@ -80,55 +89,33 @@ def _metric(rule: Decisive) -> str:
     return metric
 
 
-def _broken(parts: JobParts, found: PartitionFiles, rules: Sequence[Decisive], n_rows: int) -> Iterator[str]:
+def _broken(footers: Sequence[Footer], rules: Sequence[Decisive], n_rows: int) -> Iterator[str]:
     n_failing = [0] * len(rules)
-    for column in _statistics(parts, found, {rule.check.kwargs["column"] for rule in rules}):
+    for group in (group for footer in footers for group in footer.row_groups):
+        columns = {each.column: each for each in group.statistics}
         for number, rule in enumerate(rules):
-            n_failing[number] += _at_least(rule, column)
+            n_failing[number] += _at_least(rule, columns)
     for number, rule in enumerate(rules):
         if certain_to_fail(n_failing[number], n_rows, rule.mostly):
             yield rule.words
 
 
-def _statistics(
-    parts: JobParts, found: PartitionFiles, names: set[str]
-) -> Iterator[Mapping[str, pq.Statistics]]:
-    """By column, of each row group of each file."""
-    import pyarrow.parquet as pq
-
-    for file in found.files:
-        opened, _ = parts.storage.open(parts.input_root, file.path)
-        with opened:
-            metadata = pq.read_metadata(opened)
-        for index in range(metadata.num_row_groups):
-            group = metadata.row_group(index)
-            columns = [group.column(number) for number in range(group.num_columns)]
-            # A column "a.b" and a field b within a column a are called alike here.
-            called = Counter(column.path_in_schema for column in columns)
-            yield {
-                name: column.statistics
-                for column in columns
-                if (name := column.path_in_schema) in names and column.is_stats_set and called[name] == 1
-            }
-
-
-def _at_least(rule: Decisive, columns: Mapping[str, pq.Statistics]) -> int:
+def _at_least(rule: Decisive, columns: Mapping[str, ColumnStatistics]) -> int:
     """How many rows of a row group are sure to fail."""
     statistics = columns.get(rule.check.kwargs["column"])
     if statistics is None:
         return 0
     if _metric(rule) == _NOT_NULL:
-        return statistics.null_count if statistics.has_null_count else 0
-    return int(statistics.has_min_max and not _lie_between(rule, statistics))
+        return statistics.n_nulls or 0
+    return int(not _lie_between(rule, statistics))
 
 
-def _lie_between(rule: Decisive, statistics: pq.Statistics) -> bool:
+def _lie_between(rule: Decisive, statistics: ColumnStatistics) -> bool:
     import numpy as np
 
     from batch_scorer.validation.streaming.bounds import bounds_of
 
-    ends = (statistics.min, statistics.max)
-    if not all(isinstance(end, int | float) and not math.isnan(end) for end in ends):
+    if statistics.least is None or statistics.most is None:
         return True  # of times, or of nothing: let the scan tell
     # As the scan compares: large integers as floats.
-    return bool(bounds_of(rule.check.kwargs).mask(np.array(ends)).all())
+    return bool(bounds_of(rule.check.kwargs).mask(np.array([statistics.least, statistics.most])).all())

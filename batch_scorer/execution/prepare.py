@@ -109,7 +109,7 @@ def prepare(
         chunks=chunks,
     )
     decisive = tuple(decisive_rules(parts.suites, scans)) if scans else ()
-    foregone = refuted(parts, entry, found, scans, decisive)
+    foregone = refuted(parts, entry, scans, decisive)
     output = _output_spec(parts, model, opened, read, fingerprint)
     return Prepared(
         entry=entry,

@@ -204,7 +204,11 @@ def _footers(parts: JobParts, plan: Plan) -> dict[Partition, tuple[Footer, ...] 
 
 
 def read_footers(parts: JobParts, found: PartitionFiles) -> tuple[Footer, ...]:
-    """Of each file, in order. Raises: FileUnreadable, InputMoved, StoreUnavailable."""
+    """Of each file, in order, with what `early` asks of them. Raises: FileUnreadable, InputMoved,
+    StoreUnavailable.
+    """
+    from batch_scorer.execution.early import watched_columns
     from batch_scorer.lake.reading.footers import read_footer
 
-    return tuple(read_footer(parts.storage, parts.input_root, file) for file in found.files)
+    watched = watched_columns(parts.suites)
+    return tuple(read_footer(parts.storage, parts.input_root, file, watched=watched) for file in found.files)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from batch_scorer.execution import prepare
 from batch_scorer.execution.tempo import Tempo
+from batch_scorer.lake.storage.storage import LocalStorage
 from batch_scorer.models.scoring.scorer import Scorer
 from tests import taxi
 from tests.conftest import TaxiProject
@@ -177,3 +179,26 @@ def test_a_footer_that_lies_publishes_nothing(
     assert run.code == 1
     assert "say that this cannot hold: fare between 0 and 500; its rows do" in run.stderr
     assert project.snapshot() == {}
+
+
+def test_footers_are_opened_once_whatever_they_refute(
+    strict: Callable[..., TaxiProject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a store each look is a request or two; what a plan has seen goes with it."""
+    project = strict(
+        an_expectation("expect_column_values_to_be_between", column="fare", min_value=0, max_value=500),
+        an_expectation("expect_column_values_to_not_be_null", column="company"),
+    )
+    rewritten(project, 0, lambda rides: rides.assign(fare=1e6))
+    opened: list[str] = []
+    open_file = LocalStorage.open
+
+    def counted(self: LocalStorage, root: str, path: str) -> Any:
+        caller = sys._getframe(1).f_code.co_filename
+        if not caller.endswith(("reading/reader.py", "storage/hashing.py")):  # of the rows, and of all bytes
+            opened.append(path)
+        return open_file(self, root, path)
+
+    monkeypatch.setattr(LocalStorage, "open", counted)
+    assert project.cli("run", "taxi_tips").code == 4
+    assert len(opened) == 1

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_scorer.core.errors import FileUnreadable, InputMoved
+from batch_scorer.core.lakefiles import ColumnStatistics
 from batch_scorer.lake.reading.footers import read_footer
 from tests.lake.lakes import DIRECTORY, STORAGE, described, footer, put
 
@@ -23,6 +24,34 @@ def test_a_footer_has_columns_types_and_row_groups(tmp_path: Path) -> None:
     assert found.n_rows == 100
     declared = pq.read_metadata(tmp_path / file.path).row_group(0).total_byte_size
     assert found.row_groups[0].n_bytes >= max(declared, 40 * 16)
+
+
+def test_a_footer_tells_the_statistics_of_columns_that_are_watched(tmp_path: Path) -> None:
+    content = pa.table(
+        {
+            "n": [1, 2, None, 2**53 + 1],
+            "fare": [0.5, None, float("inf"), 2.5],
+            "company": ["a", None, None, "b"],
+            "day": pa.array([1, 2, 3, 4], pa.date32()),
+            "a.b": [1, 2, 3, 4],
+            "a": [{"b": 1}] * 4,
+            "left": [1, 2, 3, 4],
+        }
+    )
+    file = put(tmp_path, "a.parquet", content, row_group_size=2)
+    watched = ("n", "fare", "company", "day", "a.b", "nowhere")
+    first, second = read_footer(STORAGE, str(tmp_path), file, watched=watched).row_groups
+    assert first.statistics == (
+        ColumnStatistics(column="n", n_nulls=0, least=1, most=2),
+        ColumnStatistics(column="fare", n_nulls=1, least=0.5, most=0.5),
+        ColumnStatistics(column="company", n_nulls=1),
+        ColumnStatistics(column="day", n_nulls=0),
+    )
+    assert [(each.n_nulls, each.most) for each in second.statistics[:2]] == [
+        (1, 2**53 + 1),
+        (0, float("inf")),
+    ]
+    assert footer(tmp_path, file).row_groups[0].statistics == ()
 
 
 @pytest.mark.parametrize(
