@@ -102,6 +102,8 @@ def _history(settings: Settings) -> dict[str, list[Measured]]:
         "runs": ("runs",),
         "show RUN": ("show", run_id(2)),
         "show PARTITION": ("show", f"{project.job}/{partition}"),
+        "audit": ("audit", project.job, "--partition", partition),
+        "gc --dry-run": ("gc", project.job, "--older-than", "1d", "--dry-run"),
     }
     return in_turn(
         {name: partial(measured, project.command(*command)) for name, command in commands.items()},
