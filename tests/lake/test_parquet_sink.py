@@ -221,6 +221,32 @@ def test_a_kill_behind_the_exchange_is_finished_and_one_between_two_renames_undo
         assert sorted(os.listdir(staged)) == sorted(new)
 
 
+def test_what_a_kill_left_visible_is_on_the_disk_before_it_counts_and_the_old_generation_moves(
+    sink: ParquetSink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind the exchange, and before its fsync: a power cut would bring the old generation back."""
+    publish(sink, 1)
+    if sink.guarantee is not Guarantee.ATOMIC_EXCHANGE:
+        pytest.skip("the old generation has moved before")
+    staged, new = stage(tmp_path, 2)
+    exchange.exchange(staged, sink.predictions / PARTITION.path)
+    refused: list[Path] = []
+
+    def refuse(path: Path) -> None:
+        refused.append(path)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(parquet_sink, "fsync_directory", refuse)
+        with pytest.raises(OutputUnwritable, match="Input/output error"):
+            sink.finish(publication(staged, new, 2))
+    assert refused == [(sink.predictions / PARTITION.path).parent]
+    assert not replaced(tmp_path, 2).exists()
+    sink.finish(publication(staged, new, 2))
+    assert holds(sink, PARTITION, new)
+    assert replaced(tmp_path, 2).exists()
+
+
 def test_a_replaced_generation_is_recalled_published_again_and_forgotten(
     sink: ParquetSink, tmp_path: Path
 ) -> None:

@@ -89,7 +89,13 @@ class ParquetSink:
 
     def finish(self, publication: Publication) -> None:
         """See Sink. Behind an exchange the old generation lies at staged until it is moved."""
-        replaced, base = self._replaced(publication), publication.base
+        target, replaced, base = (
+            self._place(publication.partition),
+            self._replaced(publication),
+            publication.base,
+        )
+        with writing(target):  # whoever showed it was killed before this, or the disk refused it
+            fsync_directory(target.parent)
         if replaced is None or base is None or os.path.lexists(replaced):
             return
         if holds_exactly(publication.staged, base.names):
