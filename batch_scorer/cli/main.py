@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from types import FrameType
 from typing import Any, NoReturn
 
 import click
@@ -16,7 +18,7 @@ from batch_scorer.cli.output import fail
 from batch_scorer.cli.settings import Invocation, Settings, global_options
 from batch_scorer.cli.verbs import Verbs
 from batch_scorer.core import collector
-from batch_scorer.core.errors import BatchScorerError, Interrupted, ReaderGone, UsageError
+from batch_scorer.core.errors import BatchScorerError, Interrupted, ReaderGone, Terminated, UsageError
 
 _VERBS = {
     # file: what is in it
@@ -41,6 +43,10 @@ _VERBS = {
 # From the words alone, which are understood when the verb is imported: `head_start` can be wrong.
 _SCORING = frozenset(("run", "backfill", "retry"))
 _ONLY_LOOKING = frozenset(("-h", "--help", "--dry-run"))
+
+
+class _EndsEarly(BaseException):
+    """SIGTERM, while a run that would listen to it is not there yet."""
 
 
 class _Verbs(click.Group):
@@ -81,6 +87,7 @@ complete_own_names(cli)  # a verb's, once it is imported
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point. Exit codes are CLI.md's; a bug of ours is told like any other error and exits 1."""
     collector.owns_process()
+    _expect_children()
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         sys.exit(run(words, first=_head_start))
@@ -114,6 +121,8 @@ def run(arguments: Sequence[str], first: Callable[[Sequence[str]], None] = lambd
         return fail(invocation.settings, _usage(error))
     except (KeyboardInterrupt, click.Abort):
         return fail(invocation.settings, Interrupted("stopped by Ctrl-C"))
+    except _EndsEarly:
+        return fail(invocation.settings, Terminated("stopped by SIGTERM"))
     except Exception as surprise:
         from batch_scorer.core.surprises import as_internal_error
 
@@ -121,8 +130,23 @@ def run(arguments: Sequence[str], first: Callable[[Sequence[str]], None] = lambd
     return outcome if isinstance(outcome, int) else 0
 
 
+def _expect_children() -> None:
+    """Whoever started us may ignore what becomes of children, and a process inherits that. Nobody could tell
+    then how a program ended that we start: Python says that it went well.
+    """
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def _end_early(number: int, _frame: FrameType | None) -> NoReturn:
+    signal.signal(number, signal.SIG_DFL)  # a second one does not wait
+    raise _EndsEarly
+
+
 def _head_start(words: Sequence[str]) -> None:
     if not _SCORING.isdisjoint(words) and _ONLY_LOOKING.isdisjoint(words):
+        # Not by the signal itself: the process that begins here would hold our stdout until it has imported.
+        signal.signal(signal.SIGTERM, _end_early)
         from batch_scorer.execution.clusters.local import head_start
 
         head_start.begin(_given(words).get("--cluster"))

@@ -345,6 +345,39 @@ ensure = stop
     assert "Traceback" not in told
 
 
+def test_a_sigterm_while_the_fork_server_begins_ends_it_too(project: TaxiProject) -> None:
+    """It would hold the pipe that somebody reads our output from, until it has imported."""
+    stopped = f"""{_TWO_CPUS}
+import signal
+begin = ensure
+def ensure():
+    begin()
+    os.kill(os.getpid(), signal.SIGTERM)
+def ended():
+    with suppress(SystemExit):
+        try:
+            really_main({["-p", str(project.root), "run", "none"]!r})
+        except SystemExit as end:
+            print("exit", end.code)
+            raise
+really_main, main = main, lambda _words: ended()
+"""
+    ended = _watched([], stopped)
+    assert ended.stdout.splitlines() == ["started", "exit 143", *_AS_BEFORE]
+    assert ended.stderr.splitlines() == ["error: stopped by SIGTERM"]
+
+
+def test_a_parent_that_ignores_what_becomes_of_children_makes_no_failure_of_theirs_a_success(
+    make_project: Callable[..., TaxiProject],
+) -> None:
+    project = make_project(1, code=["code"])
+    (project.root / "code").mkdir()
+    (project.root / "code" / "broken.py").write_text("import no_such_module")
+    ignored = "import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+    told = _watched(["-p", str(project.root), "doctor", "taxi_tips"], ignored).stdout
+    assert "the project's own code cannot be imported" in told
+
+
 def test_a_night_with_nothing_due_imports_no_data_library_and_a_driver_no_estimators(
     make_project: Callable[..., TaxiProject],
 ) -> None:
