@@ -30,6 +30,7 @@ from batch_scorer.execution.environment import environment
 from batch_scorer.execution.parts import JobParts, ModelSource
 from batch_scorer.execution.places import Places, places_of
 from batch_scorer.execution.promotion.uses import AliasUse
+from batch_scorer.execution.scoring_code import ScoringCode
 from batch_scorer.lake.sinks.opening import delta_at, parquet_at
 from batch_scorer.lake.sinks.replaced import Replaced
 from batch_scorer.lake.sinks.sink import Sink
@@ -90,12 +91,13 @@ def _parts(
     registry = open_registry(project, job)
     storage, input_root = _input_of(project, job)
     stores = store_options(job)
+    code = tuple(project.resolve(directory) for directory in job.code)
     kept, long = kept_at(places.kept_at, stores), state_at(places.kept_at, stores)
     return JobParts(
         job=job,
         places=places,
         input_root=input_root,
-        code=tuple(project.resolve(directory) for directory in job.code),
+        code=code,
         suites=suites,
         suite_fingerprint=suites_fingerprint([(use.suite, use.on_fail, use.stage) for use in suites]),
         config_fingerprint=config_fingerprint(job),
@@ -113,6 +115,7 @@ def _parts(
         sink=_sink(job, places, long),
         published=StoredFiles(storage_for(places.predictions, stores), places.predictions),
         code_version=__version__,
+        scoring_code=ScoringCode(code),
         environment=environment(),
         config={key: value for key, value, _source in loaded.values},
         target=loaded.target,

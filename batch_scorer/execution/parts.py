@@ -15,6 +15,7 @@ from batch_scorer.core.stores import StoreOptions
 from batch_scorer.core.urls import without_password
 from batch_scorer.core.validation import OnFail, Suite
 from batch_scorer.execution.places import Places
+from batch_scorer.execution.scoring_code import ScoringCode
 from batch_scorer.lake.sinks.sink import Sink
 from batch_scorer.lake.storage.state_files import StateFiles
 from batch_scorer.lake.storage.storage import LakeStorage
@@ -84,6 +85,7 @@ class JobParts:
     sink: Sink
     published: StoredFiles
     code_version: str
+    scoring_code: ScoringCode
     environment: Mapping[str, str]
     config: Mapping[str, Any] = field(default_factory=dict)
     target: str | None = None

@@ -67,6 +67,25 @@ def test_a_run_killed_before_the_exchange_leaves_the_old_generation_and_the_next
     assert "went on where an earlier run stopped: 600 rows were scored already" in shown
 
 
+@pytest.mark.parametrize("is_other", [False, True])
+def test_what_was_scored_with_other_code_of_the_project_is_scored_again(
+    project: TaxiProject, is_other: bool
+) -> None:
+    """Else a partition would hold rows of both, and golden rows meet but few of the cases that code knows."""
+    (project.root / "src" / "own").mkdir(parents=True)
+    module = project.root / "src" / "own" / "steps.py"
+    module.write_text("CLIPPED_AT = None\n")
+    taxi.write_job(project.root, taxi.job_document(code=["src"]))
+    _die(project, _BEFORE_EXCHANGE)
+    assert list((project.state / "staging").rglob("*.parquet"))
+    if is_other:
+        module.write_text("CLIPPED_AT = 40.0\n")
+    assert project.cli("run", "taxi_tips").code == 0
+    assert len(project.published(0)) == len(project.published(1)) == 600
+    shown = project.cli("--json", "show", "last").stdout
+    assert ("rows were scored already" in shown) is not is_other
+
+
 _BETWEEN_TWO_RENAMES = """
     import batch_scorer.lake.storage.exchange as exchange
     exchange._renameat2 = None

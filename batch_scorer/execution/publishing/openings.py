@@ -91,7 +91,9 @@ def opening_key(
     columns: tuple[tuple[str, str], ...],
     waived: Sequence[Waived] = (),
 ) -> str:
-    """Everything that decides the bytes of the files: a new version of ours may write others."""
+    """Everything that decides the bytes of the files: another build of ours may write others, and so may the
+    project's own code, of which the hash of the model says nothing.
+    """
     cuts = [[c.file.path, c.row_groups, c.row_limit, c.rows_beyond] for c in chunks]
     ingredients = [
         content_fingerprint(found.files),
@@ -107,6 +109,7 @@ def opening_key(
         columns,
         cuts,
         sorted({rule for each in waived for rule in each.rules}),
+        parts.scoring_code.sha256,
     ]
     return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
 
