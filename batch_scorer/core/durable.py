@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from batch_scorer.core.errors import DiskFull, OutputError, OutputUnwritable
@@ -109,9 +109,19 @@ def second_name(source: Path, target: Path) -> None:
 
 
 def make_directories(path: Path) -> None:
-    """Create a directory and its parents, each new name fsynced into its parent. Raises: OSError."""
-    for parent in _make_directories(path):
-        fsync_directory(parent)
+    """Create a directory and its parents, each new name fsynced into its parent.
+
+    Raises: OSError; none is left then, which the next try would find, and take for one that lasts.
+    """
+    made = _make_directories(path)
+    try:
+        for directory in made:
+            fsync_directory(directory.parent)
+    except OSError:
+        for directory in reversed(made):
+            with suppress(OSError):  # somebody else has begun to fill it
+                directory.rmdir()
+        raise
 
 
 class NewNames:
@@ -127,8 +137,8 @@ class NewNames:
 
     def make_directories(self, path: Path) -> None:
         """Create a directory and its parents. Raises: OSError."""
-        for parent in _make_directories(path):
-            self.add(parent)
+        for directory in _make_directories(path):
+            self.add(directory.parent)
 
     def sync(self) -> None:
         """From now on they last. Raises: DiskFull, OutputUnwritable."""
@@ -182,14 +192,15 @@ def as_output_error(error: OSError, where: Path | str) -> OutputError:
 
 
 def _make_directories(path: Path) -> list[Path]:
-    """Returns: the directories that got a new name, outermost first."""
+    """Returns: those that are new, outermost first."""
     missing = []
     while not path.exists():
         missing.append(path)
         path = path.parent
-    for directory in reversed(missing):
+    missing.reverse()
+    for directory in missing:
         directory.mkdir(exist_ok=True)
-    return [directory.parent for directory in reversed(missing)]
+    return missing
 
 
 def _replace(path: Path, pieces: Iterable[bytes], mode: int | None = None) -> None:

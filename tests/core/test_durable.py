@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from batch_scorer.core.durable import write_whole
+from batch_scorer.core import durable
+from batch_scorer.core.durable import make_directories, write_whole
 from batch_scorer.core.errors import OutputUnwritable
 
 
@@ -36,3 +38,26 @@ def test_what_is_no_plain_file_is_never_replaced(tmp_path: Path) -> None:
             write_whole(path, b"x")
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_directory_whose_name_the_disk_refuses_to_keep_is_not_found_by_the_next_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would take a name for one that lasts which nobody ever synced."""
+    synced: list[Path] = []
+
+    def refuse(path: Path) -> None:
+        synced.append(path)
+        if path != tmp_path:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(durable, "fsync_directory", refuse)
+        with pytest.raises(OSError, match="Input/output"):
+            make_directories(tmp_path / "outer" / "inner" / "innermost")
+    assert synced == [tmp_path, tmp_path / "outer"]
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(durable, "fsync_directory", synced.append)
+    make_directories(tmp_path / "outer" / "inner")
+    assert synced[2:] == [tmp_path, tmp_path / "outer"]
+    assert (tmp_path / "outer" / "inner").is_dir()
