@@ -8,18 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from tests.patience import WAIT_S, wait_for
+
 _ROOT = Path(__file__).parents[1]
-_START_S = 60.0
-
-
-def wait_for(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 class DaskProcesses:
@@ -60,7 +54,7 @@ class DaskProcesses:
         """Until the scheduler knows them; a client of its own asks."""
         from distributed import Client
 
-        with Client(self.address, timeout=30, set_as_default=False) as client:
+        with Client(self.address, timeout=WAIT_S, set_as_default=False) as client:
             wait_for(lambda: len(client.nthreads()) == number)
 
     def close(self) -> None:
@@ -68,7 +62,7 @@ class DaskProcesses:
             process.send_signal(signal.SIGCONT)
             process.kill()
         for process in (*self.workers, self.scheduler):
-            process.wait(timeout=30)
+            process.wait(timeout=WAIT_S)
 
     def _start(
         self,

@@ -8,13 +8,13 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.patience import wait_for
+
 _ROOT = Path(__file__).parents[1]
-_START_S = 60.0
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # threads do not survive a fork
 
 _PROGRAM = """\
@@ -46,11 +46,8 @@ def forking(environment: Mapping[str, str]) -> Iterator[Path]:
             env={**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONPATH": path, **environment},
         )
         try:
-            deadline = time.monotonic() + _START_S
-            while not address.exists():
-                assert server.poll() is None, "it did not start"
-                assert time.monotonic() < deadline, "it did not start in time"
-                time.sleep(0.02)
+            wait_for(lambda: address.exists() or server.poll() is not None)
+            assert server.poll() is None, "it did not start"
             yield program
         finally:
             server.kill()

@@ -19,6 +19,7 @@ from batch_scorer.execution.publishing.leases import at_work
 from tests import taxi
 from tests.cli.test_docs import VERBS
 from tests.conftest import TaxiProject
+from tests.patience import WAIT_S
 
 OK, FAILED, USAGE, STORE_AWAY, HELD, CONFIG, BROKEN_PIPE = 0, 1, 2, 69, 75, 78, 141
 DAY = "ride_date=2024-01-01"
@@ -204,7 +205,7 @@ def test_a_reader_that_goes_away_breaks_the_command_off(project: TaxiProject) ->
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     process.stdout.close()
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=WAIT_S)
     assert (process.returncode, stderr) == (BROKEN_PIPE, "")
 
 
@@ -213,7 +214,7 @@ def test_a_run_whose_lines_nobody_takes_is_broken_off_and_the_ledger_says_so(pro
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     process.stdout.close()
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=WAIT_S)
     assert (process.returncode, stderr) == (BROKEN_PIPE, "")
     assert f"exit {BROKEN_PIPE}" in project.cli("runs").stdout
     assert project.cli("run", "taxi_tips").code == OK

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from batch_scorer.execution.clusters.remote import starting
 from batch_scorer.execution.clusters.remote.starting import StartedCluster, cluster_class, started
 from tests import taxi
 from tests.conftest import TaxiProject
-from tests.dask_processes import wait_for
+from tests.patience import WAIT_S, wait_for
 
 _MODULE = """
     import time
@@ -166,10 +166,9 @@ def test_one_that_does_not_close_is_left_after_a_while(
     log: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(starting, "_CLOSE_S", 0.1)
-    before = time.monotonic()
-    cluster: StartedCluster = started(_spec(kwargs={"close_s": 30}), 1, _nobody_stops)
+    cluster: StartedCluster = started(_spec(kwargs={"close_s": 600}), 1, _nobody_stops)
     cluster.close(timeout=1)
-    assert time.monotonic() - before < 20
+    assert "dask-cluster" in {thread.name for thread in threading.enumerate()}  # it closes still
     assert "has not closed within" in caplog.text
 
 
@@ -212,10 +211,10 @@ def test_a_cluster_that_was_started_is_gone_after_sigterm(make_project: Callable
     wait_for(lambda: project.predictions.exists() and list(project.predictions.iterdir()))
     ours = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGTERM)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=WAIT_S)
     assert process.returncode == 143, stderr
     assert "Traceback" not in stderr
-    _, alive = psutil.wait_procs(ours, timeout=30)
+    _, alive = psutil.wait_procs(ours, timeout=WAIT_S)
     assert not alive
 
 

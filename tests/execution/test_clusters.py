@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from batch_scorer.core.errors import StoreUnavailable
 from batch_scorer.execution.clusters.choice import SMALL_PLAN_ROWS, choose
 from batch_scorer.lake.reading.reader import Batch, LeaveOut, read_chunk
 from tests.conftest import TaxiProject
+from tests.patience import WAIT_S, wait_for
 
 
 def test_a_scheduler_that_does_not_answer_is_a_cluster_that_is_away(project: TaxiProject) -> None:
@@ -82,25 +82,25 @@ def test_a_signal_to_all_of_us_while_the_local_cluster_starts_ends_the_run_with_
 ) -> None:
     process = _start(project, "--cluster", "local", "--workers", "2")
     # The fork server comes first, before there is a run, then the workers that it forks.
-    _wait_for(lambda: "running" in project.cli("runs").stdout)
-    _wait_for(lambda: len(_of_session(process.pid, "forkserver")) > workers)
+    wait_for(lambda: "running" in project.cli("runs").stdout)
+    wait_for(lambda: len(_of_session(process.pid, "forkserver")) > workers)
     ours = _of_session(process.pid, "")
     os.killpg(process.pid, number)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=WAIT_S)
     assert process.returncode == code, stderr
     assert "Traceback" not in stderr
     assert "exit" in stderr
-    _wait_for(lambda: not any(_lives(pid) for pid in ours))
+    wait_for(lambda: not any(_lives(pid) for pid in ours))
     assert f"exit {code}" in project.cli("runs").stdout
 
 
 def test_no_worker_outlives_a_driver_that_is_killed(project: TaxiProject) -> None:
     process = _start(project, "--cluster", "local", "--workers", "2")
-    _wait_for(lambda: len(_of_session(process.pid, "forkserver")) == 3)
+    wait_for(lambda: len(_of_session(process.pid, "forkserver")) == 3)
     ours = _of_session(process.pid, "")
     process.kill()
     process.communicate()
-    _wait_for(lambda: not any(_lives(pid) for pid in ours))
+    wait_for(lambda: not any(_lives(pid) for pid in ours))
 
 
 def test_a_chunk_without_enough_memory_fails_with_the_settings_to_change(
@@ -167,10 +167,3 @@ def _lives(pid: int) -> bool:
         return Path(f"/proc/{pid}/cmdline").read_text() != ""  # a zombie has none
     except (ProcessLookupError, FileNotFoundError):
         return False
-
-
-def _wait_for(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -22,7 +22,8 @@ from distributed import Client
 
 from tests import taxi
 from tests.conftest import TaxiProject
-from tests.dask_processes import DaskProcesses, wait_for
+from tests.dask_processes import DaskProcesses
+from tests.patience import WAIT_S, wait_for
 
 pytestmark = pytest.mark.usefixtures("shared_judge")
 
@@ -356,7 +357,7 @@ def test_a_run_outlives_a_worker_that_is_killed_and_one_that_stops_and_uses_one_
         late, odd = dask.add_worker("--nthreads", "1"), dask.add_worker(prefix=elsewhere)
         wait_for(lambda: "gets no work: what the driver writes is not there" in _log(project))
         (project.root / "trace.wait").unlink()
-        stdout, stderr = process.communicate(timeout=120)
+        stdout, stderr = process.communicate(timeout=WAIT_S)
     finally:
         second.send_signal(signal.SIGCONT)
         process.kill()
@@ -392,7 +393,7 @@ def test_what_a_slow_worker_has_runs_on_another_as_well_and_counts_once(
     stuck.touch()
     process = _start(project, dask.address, program=_IMPATIENT)
     try:
-        stdout, stderr = process.communicate(timeout=120)
+        stdout, stderr = process.communicate(timeout=WAIT_S)
         assert process.returncode == 0, stderr + stdout
         assert json.loads(stdout.splitlines()[-1])["n_published"] == 8
         assert "is late: it runs on tcp://" in _log(project)
@@ -402,7 +403,7 @@ def test_what_a_slow_worker_has_runs_on_another_as_well_and_counts_once(
     finally:
         process.kill()
         stuck.unlink()
-    with Client(dask.address, timeout=30, set_as_default=False) as client:
+    with Client(dask.address, timeout=WAIT_S, set_as_default=False) as client:
         wait_for(lambda: slow.pid in {pid for pid, _, _ in _trace(project)})
         wait_for(lambda: not any(client.processing().values()))  # what it had is finished after all
     assert project.snapshot() == before
@@ -426,7 +427,7 @@ def test_a_run_that_loses_its_workers_or_its_scheduler_is_exit_69_and_the_next_o
             wait_for(partial(_has_more_than, project, n_before))
             for each in own.workers if lost == "workers" else [own.scheduler]:
                 each.kill()
-            stdout, stderr = process.communicate(timeout=60)
+            stdout, stderr = process.communicate(timeout=WAIT_S)
             assert process.returncode == 69, stderr
             assert "Traceback" not in stderr
             summary = json.loads(stdout.splitlines()[-1])

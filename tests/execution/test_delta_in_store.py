@@ -21,7 +21,7 @@ FILES = "predictions/taxi_tips/ride_date=*"
 
 @pytest.fixture
 def make_table(make_project: Callable[..., TaxiProject], bucket: Bucket) -> Callable[..., StoreProject]:
-    def make(n_days: int = 1, output: Mapping[str, object] | None = None, **job: object) -> StoreProject:
+    def make(n_days: int = 1, output: Mapping[str, object] | None = None, **job: Any) -> StoreProject:
         return StoreProject(make_project, bucket, n_days, output={"format": "delta", **(output or {})}, **job)
 
     return make
@@ -102,7 +102,7 @@ def test_a_commit_that_was_carried_out_but_seemed_to_fail_is_published_once(
 
 
 def test_faults_that_pass_change_nothing(make_table: Callable[..., StoreProject]) -> None:
-    table = make_table()
+    table = make_table(retry_for="1m")
     table.bucket.proxy.inject(
         Fault(kind=Kind.DROPPED, method="PUT", key=COMMITS, times=2),
         Fault(kind=Kind.THROTTLED, method="PUT", key=FILES, times=2),

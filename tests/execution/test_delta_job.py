@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 from tests import taxi
 from tests.conftest import TaxiProject
 from tests.faults.conftest import start
+from tests.patience import WAIT_S
 
 DAY = "2024-01-01"
 DELTA = {"format": "delta"}
@@ -101,7 +102,7 @@ def test_a_run_killed_at_its_commit_is_finished_or_undone_by_the_next(
         before = _rows(table)
         table.add_day(0, n_rows=700)
     killed = start(table, f"kill:{point}:1", "run", "taxi_tips", "--cluster", "inline")
-    _, stderr = killed.communicate(timeout=120)
+    _, stderr = killed.communicate(timeout=WAIT_S)
     assert killed.returncode == -signal.SIGKILL, stderr
     seen = _rows(table)
     assert (seen == before) is (point != "delta-after-commit")
@@ -125,7 +126,7 @@ def _old_files(project: TaxiProject) -> list[str]:
 
 def test_a_commit_that_answers_with_an_error_is_published_once(table: TaxiProject) -> None:
     run = start(table, "error:delta-after-commit:1:EIO", "run", "taxi_tips", "--cluster", "inline")
-    _, stderr = run.communicate(timeout=120)
+    _, stderr = run.communicate(timeout=WAIT_S)
     assert run.returncode == 0, stderr
     assert _rows(table) == {DAY: 600, "2024-01-02": 600}
     _all_well(table)
@@ -157,7 +158,7 @@ def test_a_rollback_killed_before_its_commit_keeps_the_old_generation(table: Tax
     killed = start(
         table, "kill:delta-before-commit:1", "rollback", "taxi_tips", "--partition", DAY, "--reason", "test"
     )
-    _, stderr = killed.communicate(timeout=120)
+    _, stderr = killed.communicate(timeout=WAIT_S)
     assert killed.returncode == -signal.SIGKILL, stderr
     _ok(table, "repair", "taxi_tips")
     assert _rows(table)[DAY] == 700

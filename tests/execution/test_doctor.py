@@ -25,6 +25,7 @@ from batch_scorer.ledger.trial import try_writing
 from batch_scorer.models.scoring import loader
 from tests import taxi
 from tests.conftest import TaxiProject
+from tests.patience import WAIT_S, wait_for
 
 Make = Callable[..., TaxiProject]
 
@@ -359,10 +360,7 @@ def odd_cluster(tmp_path: Path) -> Iterator[Callable[[], str]]:
         )
 
     def address() -> str:
-        deadline = time.monotonic() + 60
-        while not file.exists() or not file.read_text():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_for(lambda: file.exists() and file.read_text())
         found: str = json.loads(file.read_text())["address"]
         return found
 
@@ -371,14 +369,14 @@ def odd_cluster(tmp_path: Path) -> Iterator[Callable[[], str]]:
     yield address
     for process in reversed(processes):
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=WAIT_S)
 
 
 def test_a_worker_with_another_version(make_project: Make, odd_cluster: Callable[[], str]) -> None:
     from distributed import Client
 
-    with Client(odd_cluster(), timeout=30, set_as_default=False) as client:
-        client.wait_for_workers(1, timeout=60)
+    with Client(odd_cluster(), timeout=WAIT_S, set_as_default=False) as client:
+        client.wait_for_workers(1, timeout=WAIT_S)
     project = make_project(1, compute={"cluster": odd_cluster()})
     found = bad(project)
     assert set(found) == {"cluster"}

@@ -5,12 +5,10 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +26,7 @@ from batch_scorer.ledger.opening import open_ledger
 from tests import taxi
 from tests.conftest import TaxiProject
 from tests.faults.conftest import start
+from tests.patience import WAIT_S, wait_for, wait_until_stopped
 
 DAY = Partition(names=("ride_date",), values=(taxi.FIRST_DAY,))
 RUN = "01J00000000000000000000000"
@@ -110,28 +109,25 @@ def test_unlock_force_takes_the_leases_of_a_host_that_missed_its_beats(project: 
 
 
 def test_a_cancelled_run_ends_as_after_a_sigterm_and_says_who_asked(project: TaxiProject) -> None:
-    for index in range(2, 60):
+    for index in range(2, 12):
         project.add_day(index)
-    running = _started(project, _SLOWLY)
-    _wait_for(lambda: project.predictions.exists() and list(project.predictions.iterdir()))
+    running = _until_cancelled(project)
+    wait_for(lambda: project.predictions.exists() and list(project.predictions.iterdir()))
     run_id = project.cli("--json", "runs").lines[0]["run_id"]
     assert project.cli("cancel", run_id, "--dry-run").code == 0
     asked = project.cli("cancel", run_id)
     assert asked.code == 0, asked.stderr
-    _, stderr = running.communicate(timeout=60)
+    _, stderr = running.communicate(timeout=WAIT_S)
     assert running.returncode == 143, stderr
     assert "cancelled by" in stderr
-    assert 0 < len(list(project.predictions.iterdir())) < 60
+    assert 0 < len(list(project.predictions.iterdir())) < 12
     again = project.cli("cancel", run_id)
     assert again.code == 2
     assert "exit code 143" in again.stderr
 
 
 def test_repair_settles_what_a_killed_run_left_and_says_so(project: TaxiProject) -> None:
-    running = _started(project, _SLOWLY)
-    _wait_for(lambda: list((project.state / "staging").rglob("*.parquet")))
-    running.kill()
-    running.communicate()
+    _killed_at(project, "chunk-recorded:1")
     dry = project.cli("repair", "taxi_tips", "--dry-run")
     assert "is gone" in dry.stdout or "died" in dry.stdout
     done = project.cli("repair", "taxi_tips")
@@ -144,10 +140,7 @@ def test_a_killed_run_is_gone_on_with_and_only_the_missing_chunks_are_scored(
     make_project: Callable[..., TaxiProject],
 ) -> None:
     project = make_project(1, compute={"chunk": "10kB"})
-    running = _started(project, _SLOWLY)
-    _wait_for(lambda: len(list((project.state / "staging").rglob("chunks/*.json"))) >= 2)
-    running.kill()
-    running.communicate()
+    _killed_at(project, "chunk-recorded:2")
     result = project.cli("--json", "run", "taxi_tips", "--cluster", "inline")
     assert result.code == 0, result.stderr
     reasons = project.cli("--json", "show", "last").stdout
@@ -163,10 +156,7 @@ def test_chunks_of_other_input_or_damaged_ones_are_scored_anew(
     make_project: Callable[..., TaxiProject],
 ) -> None:
     project = make_project(1, compute={"chunk": "10kB"})
-    running = _started(project, _SLOWLY)
-    _wait_for(lambda: len(list((project.state / "staging").rglob("chunks/*.json"))) >= 2)
-    running.kill()
-    running.communicate()
+    _killed_at(project, "chunk-recorded:2")
     for path in (project.state / "staging").rglob("*.parquet"):
         path.write_bytes(path.read_bytes()[::-1])
     assert project.cli("run", "taxi_tips").code == 0
@@ -222,40 +212,48 @@ def test_gc_asks_the_ledger_no_further_back_than_something_lies_on_disk(
     assert set(asked) == {(DAY.label, 4), (DAY.label, 3)}  # the other day keeps nothing
 
 
-_SLOWLY = """
-import sys, time
+_UNTIL_CANCELLED = """
+import sys, threading
+from itertools import count
 from batch_scorer.execution import chunk_task
-score = chunk_task.score_chunks
-def slowly(tasks):
-    time.sleep(0.2 * len(tasks))
+from batch_scorer.execution.stop import StopRequest
+asked, n_tasks = threading.Event(), count()
+cancel, score = StopRequest.cancel, chunk_task.score_chunks
+def told(stop, by):
+    cancel(stop, by)
+    asked.set()
+def wait_and_score(tasks):
+    if next(n_tasks):
+        asked.wait()
     return score(tasks)
-chunk_task.score_chunks = slowly
+StopRequest.cancel, chunk_task.score_chunks = told, wait_and_score
 from batch_scorer.cli.main import main
 main(["-p", sys.argv[1], "run", "taxi_tips", "--cluster", "inline"])
 """
 
 
-def _started(project: TaxiProject, script: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", script, str(project.root)]
+def _until_cancelled(project: TaxiProject) -> subprocess.Popen[str]:
+    """A run whose second task, and all that follow, wait until it is cancelled."""
+    command = [sys.executable, "-c", _UNTIL_CANCELLED, str(project.root)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def _wait_for(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def _killed_at(project: TaxiProject, point: str) -> None:
+    """A run that is killed once it comes to a fault point so many times."""
+    died = start(project, f"kill:{point}", "run", "taxi_tips", "--cluster", "inline")
+    _, stderr = died.communicate()
+    assert died.returncode == -signal.SIGKILL, stderr
 
 
 def test_a_held_partition_is_waited_for_and_then_found_published(project: TaxiProject) -> None:
     other = start(project, "stop:chunk-recorded:1", "run", "taxi_tips", "--cluster", "inline")
-    _wait_for(lambda: "T (stopped)" in Path(f"/proc/{other.pid}/status").read_text())
+    wait_until_stopped(other.pid)
     with _ledger(project) as ledger:
         taken = ledger.leases("taxi_tips")[0].partition
     held = project.cli("run", "taxi_tips", "--partition", taken.path)
     other.send_signal(signal.SIGCONT)
     waited = project.cli("run", "taxi_tips", "--wait-lock", "1m")
-    other.communicate(timeout=60)
+    other.communicate(timeout=WAIT_S)
     assert other.returncode == 0
     assert (held.code, waited.code) == (75, 0), waited.stderr
     assert len(project.published(0)) == len(project.published(1)) == 600

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,8 @@ IN_PLACE = {"overwrite": "in_place"}
 
 @pytest.fixture
 def make_table(make_project: Callable[..., TaxiProject], bucket: Bucket) -> Callable[..., StoreProject]:
-    def make(output: Mapping[str, object] | None = None) -> StoreProject:
-        return StoreProject(make_project, bucket, output=output or {})
+    def make(output: Mapping[str, object] | None = None, **job: Any) -> StoreProject:
+        return StoreProject(make_project, bucket, output=output or {}, **job)
 
     return make
 
@@ -65,7 +66,7 @@ def test_where_a_job_says_so_a_partition_is_replaced_and_comes_back_by_a_rollbac
 def test_uploads_that_seem_to_fail_are_repeated_and_doubled_never(
     make_table: Callable[..., StoreProject],
 ) -> None:
-    table = make_table({"success_marker": True})
+    table = make_table({"success_marker": True}, retry_for="1m")
     for kind in (Kind.THROTTLED, Kind.FAILED_AFTER, Kind.DROPPED_AFTER):
         table.bucket.proxy.inject(Fault(kind=kind, method="PUT", times=2))
     result = table.run()

@@ -19,6 +19,8 @@ from batch_scorer.execution.publishing.leases import Taken, at_work
 from batch_scorer.ledger.opening import open_ledger
 from tests import taxi
 from tests.conftest import TaxiProject
+from tests.faults.conftest import start
+from tests.patience import WAIT_S, wait_for, wait_until_stopped
 
 _DIE_AT = """
     import os, signal, sys
@@ -138,24 +140,11 @@ def test_a_signal_ends_the_run_with_its_code_and_published_partitions_stay(
 ) -> None:
     for index in range(2, 40):
         project.add_day(index)
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "batch_scorer",
-            "-p",
-            str(project.root),
-            "run",
-            "taxi_tips",
-            "--cluster",
-            "inline",
-        ],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    _wait_for(lambda: project.predictions.exists() and list(project.predictions.iterdir()))
-    os.kill(process.pid, number)
-    _, stderr = process.communicate(timeout=60)
+    process = start(project, "stop:attempt-recorded:1", "run", "taxi_tips", "--cluster", "inline")
+    wait_until_stopped(process.pid)
+    process.send_signal(number)
+    process.send_signal(signal.SIGCONT)
+    _, stderr = process.communicate(timeout=WAIT_S)
     assert process.returncode == code, stderr
     assert "Traceback" not in stderr
     n_published = len(list(project.predictions.iterdir()))
@@ -173,14 +162,6 @@ def test_a_second_run_on_the_same_job_is_told_who_holds_it(project: TaxiProject)
     assert other.returncode == 75
     assert "01ABC" in other.stderr
     assert str(os.getpid()) in other.stderr
-
-
-def _wait_for(condition: object, timeout_s: float = 60.0) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_timeout_ends_with_124(project: TaxiProject) -> None:
@@ -203,10 +184,10 @@ def test_a_lost_ledger_stops_the_run_instead_of_scoring_everything_again(project
 def test_a_signal_ends_the_wait_for_the_lock(project: TaxiProject, number: signal.Signals, code: int) -> None:
     with _held(project):
         waiting = _started(project, "--wait-lock", "10m")
-        _wait_for(lambda: _handles(waiting.pid, signal.SIGTERM))
+        wait_for(lambda: _handles(waiting.pid, signal.SIGTERM))
         time.sleep(0.3)  # it is in the lock now
         waiting.send_signal(number)
-        _, stderr = waiting.communicate(timeout=30)
+        _, stderr = waiting.communicate(timeout=WAIT_S)
     assert waiting.returncode == code, stderr
     assert "Traceback" not in stderr
 
@@ -219,8 +200,8 @@ def test_the_timeout_ends_the_wait_for_the_lock(project: TaxiProject) -> None:
 def test_a_lock_that_is_let_go_in_time_was_worth_the_wait(project: TaxiProject) -> None:
     with _held(project):
         waiting = _started(project, "--wait-lock", "10m")
-        _wait_for(lambda: _handles(waiting.pid, signal.SIGTERM))
-    _, stderr = waiting.communicate(timeout=60)
+        wait_for(lambda: _handles(waiting.pid, signal.SIGTERM))
+    _, stderr = waiting.communicate(timeout=WAIT_S)
     assert waiting.returncode == 0, stderr
     assert len(project.published(0)) == 600
 
@@ -242,7 +223,7 @@ def test_a_signal_breaks_off_the_planning(project: TaxiProject, number: signal.S
     assert process.stdout is not None
     assert process.stdout.readline() == "planning\n"
     process.send_signal(number)
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=WAIT_S)
     assert process.returncode == code, stderr
     assert "Traceback" not in stderr
 
@@ -251,10 +232,15 @@ def test_a_second_signal_does_not_wait_and_the_run_still_ends_in_the_ledger(proj
     patch = """
         import time
         from batch_scorer.execution import chunk
+        from batch_scorer.execution.stop import StopRequest
+        on_signal = StopRequest.on_signal
         def scores_for_hours(*_, **__):
             print("scoring", flush=True)
             time.sleep(600)
-        chunk.read_chunk = scores_for_hours
+        def heard(*given):
+            print("heard", flush=True)
+            on_signal(*given)
+        chunk.read_chunk, StopRequest.on_signal = scores_for_hours, heard
     """
     script = textwrap.dedent(_DIE_AT).format(patch=textwrap.dedent(patch), root=str(project.root))
     process = subprocess.Popen(
@@ -263,10 +249,11 @@ def test_a_second_signal_does_not_wait_and_the_run_still_ends_in_the_ledger(proj
     assert process.stdout is not None
     assert process.stdout.readline() == "scoring\n"
     process.send_signal(signal.SIGTERM)
+    assert process.stdout.readline() == "heard\n"
     time.sleep(0.5)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=WAIT_S)
     assert process.returncode == 143, stderr
     assert "exit 143" in project.cli("runs").stdout
 

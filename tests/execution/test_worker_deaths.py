@@ -20,6 +20,7 @@ import pytest
 
 from tests import taxi
 from tests.conftest import TaxiProject
+from tests.patience import WAIT_S, wait_for
 
 # A fare that takes the worker down, and how.
 EXITS, CRASHES, GREEDY = 666.0, 667.0, 668.0
@@ -83,23 +84,24 @@ def make_fragile(make_project: Callable[..., TaxiProject], monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("n_kills", "n_days", "every_s"),
-    [(3, 20, 0.8), pytest.param(200, 400, 1.5, marks=pytest.mark.long)],
+    ("n_kills", "n_days"),
+    [(3, 40), pytest.param(200, 800, marks=[pytest.mark.long, pytest.mark.timeout(7200)])],
 )
 def test_workers_killed_from_outside_cost_no_row_and_double_none(
-    make_fragile: MakeFragile, n_kills: int, n_days: int, every_s: float
+    make_fragile: MakeFragile, n_kills: int, n_days: int
 ) -> None:
     project = make_fragile(n_days, pause_s=0.1)
     process = _start(project)
-    _wait_for(lambda: project.predictions.exists() and list(project.predictions.iterdir()))
     dice = random.Random(n_kills)
-    n_killed = 0
-    while n_killed < n_kills and process.poll() is None:
-        n_killed += _kill_one(process, dice)
-        time.sleep(every_s)
-    stdout, stderr = process.communicate(timeout=60 + 2 * n_days)
+    n_before = 0
+    for _ in range(n_kills):
+        # Two days between two kills: a chunk that is alone with each of three kills would be blamed for them.
+        wait_for(lambda: process.poll() is not None or _n_published(project) >= n_before + 2)  # noqa: B023
+        wait_for(lambda: process.poll() is not None or _kill_one(process, dice))
+        assert process.poll() is None, "the run was over before"
+        n_before = _n_published(project)
+    stdout, stderr = process.communicate()
     assert process.returncode == 0, stderr + stdout[-700:]
-    assert n_killed == n_kills, "the run was over before"
     assert json.loads(stdout.splitlines()[-1])["n_published"] == n_days
     for index in range(n_days):
         _assert_whole(project, index)
@@ -108,16 +110,16 @@ def test_workers_killed_from_outside_cost_no_row_and_double_none(
 def test_workers_outlive_the_death_of_the_process_that_forks_them(make_fragile: MakeFragile) -> None:
     project = make_fragile(10, pause_s=0.1)
     process = _start(project)
-    _wait_for(lambda: project.predictions.exists() and list(project.predictions.iterdir()))
+    wait_for(lambda: _n_published(project))
     ours = psutil.Process(process.pid).children(recursive=True)
     next(
         each for each in ours if each.ppid() == process.pid and "forkserver" in " ".join(each.cmdline())
     ).kill()
-    _, stderr = process.communicate(timeout=90)
+    _, stderr = process.communicate(timeout=WAIT_S)
     assert process.returncode == 0, stderr
     for index in range(10):
         _assert_whole(project, index)
-    _, alive = psutil.wait_procs(ours, timeout=30)
+    _, alive = psutil.wait_procs(ours, timeout=WAIT_S)
     assert not alive
 
 
@@ -127,9 +129,7 @@ def test_a_chunk_that_takes_its_worker_down_every_time_fails_alone_and_is_named(
 ) -> None:
     project = make_fragile(5)
     _poison(project, 2, row=450, fare=fare)
-    started = time.monotonic()
     result = project.shell("run", "taxi_tips", "--cluster", "local", "--workers", "2")
-    assert time.monotonic() - started < 60
     assert result.code == 3, result.stderr
     assert "the worker died while it scored this chunk, each time it ran alone" in result.stderr
     assert f"where: ride_date={taxi.days(3)[2]}/part-1.parquet, row groups 0–1" in result.stderr
@@ -220,9 +220,7 @@ def test_local_workers_that_are_lost_for_good_are_replaced(make_fragile: MakeFra
 def test_a_cluster_that_lost_its_workers_for_good_is_away(make_fragile: MakeFragile) -> None:
     project = make_fragile(6, pause_s=0.05)
     never = "LocalWorkers.replace_lost = lambda *_: None"
-    started = time.monotonic()
     result = _lose_nannies(project, limit_s=5, patch=never)
-    assert time.monotonic() - started < 60
     assert result.code == 69, result.stderr
     assert result.lines[-1]["error"]["what"] == "no worker answered for 5 s"
     assert result.lines[-1]["n_failed"] == 0
@@ -232,21 +230,21 @@ def test_a_cluster_that_lost_its_workers_for_good_is_away(make_fragile: MakeFrag
 def test_a_signal_while_workers_die_ends_the_run_with_its_code_and_published_partitions_stay(
     make_fragile: MakeFragile, number: signal.Signals, code: int
 ) -> None:
-    project = make_fragile(30, pause_s=0.1)
+    project = make_fragile(30, pause_s=0.5)  # longer than it takes us to look and to kill
     process = _start(project)
-    _wait_for(lambda: project.predictions.exists() and list(project.predictions.iterdir()))
+    wait_for(lambda: _n_published(project))
     ours = psutil.Process(process.pid).children(recursive=True)
     _kill_one(process, random.Random(0))
     time.sleep(0.3)
     process.send_signal(number)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=WAIT_S)
     assert process.returncode == code, stderr
     assert "Traceback" not in stderr
     days = _published_days(project)
     assert len(days) == json.loads(stdout.splitlines()[-1])["n_published"] < 30
     for index in days:
         _assert_whole(project, index)
-    _, alive = psutil.wait_procs(ours, timeout=30)
+    _, alive = psutil.wait_procs(ours, timeout=WAIT_S)
     assert not alive
 
 
@@ -280,6 +278,10 @@ def _poison(project: TaxiProject, index: int, *, row: int, fare: float) -> None:
     taxi.write_day(project.lake, taxi.days(index + 1)[index], frame)
 
 
+def _n_published(project: TaxiProject) -> int:
+    return len(list(project.predictions.iterdir())) if project.predictions.exists() else 0
+
+
 def _published_days(project: TaxiProject) -> set[int]:
     names = {path.name for path in project.predictions.iterdir()}
     return {index for index in range(31) if project.day(index).name in names}
@@ -291,10 +293,3 @@ def _assert_whole(project: TaxiProject, index: int) -> None:
     published = project.published(index).sort_values("ride_id")
     assert published.ride_id.tolist() == rides.ride_id.tolist()
     assert published.score.tolist() == (rides.fare / 1000).tolist()
-
-
-def _wait_for(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

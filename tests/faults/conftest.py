@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -38,14 +37,6 @@ def start(project: TaxiProject, faults: str, *arguments: str) -> subprocess.Pope
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(faults)
     )
-
-
-def wait_until_stopped(pid: int) -> None:
-    """Until a process has come to where its faults say `stop`."""
-    deadline = time.monotonic() + 60
-    while "T (stopped)" not in Path(f"/proc/{pid}/status").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

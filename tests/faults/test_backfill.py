@@ -11,8 +11,9 @@ from itertools import accumulate
 import pytest
 
 from tests import taxi
-from tests.faults.conftest import TALLY, wait_until_stopped
+from tests.faults.conftest import TALLY
 from tests.faults.lake import Lake
+from tests.patience import wait_until_stopped
 
 _DAYS = [str(day) for day in taxi.days(8)]
 _CHUNKS_A_DAY = 4

@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from tests.conftest import TaxiProject
-from tests.faults.conftest import start, wait_until_stopped
+from tests.faults.conftest import start
+from tests.patience import WAIT_S, wait_until_stopped
 
 _LEASE_S = 1.0
 
@@ -38,12 +39,12 @@ def test_a_late_commit_of_a_run_that_lost_its_lease_is_never_seen(
     project.add_day(0, n_rows=800)
 
     other = start(project, lease, "run", "taxi_tips", "--cluster", "inline")
-    _, stderr = other.communicate(timeout=60)
+    _, stderr = other.communicate(timeout=WAIT_S)
     assert other.returncode == 0, stderr
     assert _n_rows(project) == 800
 
     os.kill(stopped.pid, signal.SIGCONT)
-    _, stderr = stopped.communicate(timeout=60)
+    _, stderr = stopped.communicate(timeout=WAIT_S)
     assert stopped.returncode in (1, 75), stderr
     assert "Traceback" not in stderr
     assert _n_rows(project) == 800

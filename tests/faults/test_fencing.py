@@ -9,7 +9,8 @@ import time
 import pytest
 
 from tests.conftest import TaxiProject
-from tests.faults.conftest import start, wait_until_stopped
+from tests.faults.conftest import start
+from tests.patience import WAIT_S, wait_until_stopped
 
 _LEASE_S = 1.0
 STOPS = [
@@ -36,13 +37,13 @@ def test_a_stopped_owner_that_lost_its_lease_cannot_publish(
     time.sleep(_LEASE_S + 0.5)
 
     other = start(project, lease, "run", "taxi_tips", "--cluster", "inline")
-    _, stderr = other.communicate(timeout=60)
+    _, stderr = other.communicate(timeout=WAIT_S)
     assert other.returncode == 0, stderr
     published = project.snapshot()
     assert len(project.published(0)) == 700
 
     os.kill(stopped.pid, signal.SIGCONT)
-    _, stderr = stopped.communicate(timeout=60)
+    _, stderr = stopped.communicate(timeout=WAIT_S)
     assert stopped.returncode == 75, stderr
     assert "Traceback" not in stderr
     assert project.snapshot() == published

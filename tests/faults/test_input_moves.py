@@ -6,23 +6,20 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from tests import taxi
 from tests.faults.conftest import Run
 from tests.faults.lake import Lake
+from tests.patience import wait_until_stopped
 
 POINTS = ["generation-opened", "chunk-read", "partition-scored"]
 
 
 def _stopped_at(lake: Lake, point: str) -> Run:
     run = lake.start("run", "taxi_tips", faults=f"stop:{point}:1")
-    deadline = time.monotonic() + 60
-    while "T (stopped)" not in Path(f"/proc/{run.pid}/status").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until_stopped(run.pid)
     return run
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from tests.faults.lake import N_ROWS, Lake
 from tests.objectstore.fixtures import Bucket, environment_of
 from tests.objectstore.proxy import Fault, Kind
 from tests.objectstore.tables import TABLE, delta_rows, delta_table, parquet_keys, parquet_rows
+from tests.patience import wait_for
 from tests.taxi import Result
 
 DAY = "2024-01-01"
@@ -53,10 +53,7 @@ class Stored:
     def let_go(self, key: str, n_asked: int) -> None:
         """What was held arrives. n_asked: how many such requests the store has had then."""
         self.bucket.proxy.let_go()
-        deadline = time.monotonic() + 30
-        while self.bucket.proxy.count(key)["PUT"] < n_asked:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_for(lambda: self.bucket.proxy.count(key)["PUT"] >= n_asked)
 
     def assert_completed(self) -> None:
         result = self.run()
@@ -80,7 +77,6 @@ def stored(
         1,
         format=format,
         output={"path": f"{bucket.url}/{TABLE}", "keep_generations": 1, **output},
-        storage={"timeout": "2s", "retry_for": "2s"},
         compute={"chunk": "64MB"},
     )
     rows = delta_rows if format == "delta" else parquet_rows

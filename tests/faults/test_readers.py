@@ -16,6 +16,7 @@ import pytest
 
 from tests.faults.conftest import TALLY
 from tests.faults.lake import N_ROWS, Lake
+from tests.patience import WAIT_S
 
 Found = list[tuple[str, int]]  # run id, rows
 
@@ -72,12 +73,12 @@ def _read_while_publishing(
     arguments = (read, str(lake.predictions), ready, stop, n_reads, told)
     reader = context.Process(target=_loop, args=arguments, daemon=True)
     reader.start()
-    assert ready.wait(60)
+    assert ready.wait(WAIT_S)
     for _ in range(n_publishes):
         assert lake.run("--reprocess", "all").code == 0
     stop.set()
     n_good, n_gone, wrong = told.get()
-    reader.join(60)
+    reader.join(WAIT_S)
     assert wrong == []
     assert n_good >= n_reads
     TALLY["reads during publishes"] += n_good

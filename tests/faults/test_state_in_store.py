@@ -12,11 +12,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.faults.conftest import TALLY, Drivers, Run, wait_until_stopped
+from tests.faults.conftest import TALLY, Drivers, Run
 from tests.faults.lake import N_ROWS, Lake
 from tests.objectstore.fixtures import Bucket, environment_of
 from tests.objectstore.proxy import Fault, Kind
 from tests.objectstore.tables import TABLE, delta_rows, parquet_rows
+from tests.patience import wait_for, wait_until_stopped
 from tests.taxi import Result
 
 DAY = "2024-01-01"
@@ -86,7 +87,6 @@ def started(
             "keep_generations": 1,
             **output,
         },
-        storage={"timeout": "2s", "retry_for": "2s"},
         compute={"chunk": "64MB"},
     )
     found = Machines(lake=lake, bucket=bucket, drivers=drivers, database=database_url)
@@ -162,10 +162,7 @@ def test_a_manifest_of_the_dead_that_arrives_late_is_of_a_number_that_nobody_use
     assert machines.start("second", "repair", "taxi_tips").wait().code == 0
     n_before = machines.bucket.proxy.count(place)["PUT"]
     machines.bucket.proxy.let_go()
-    deadline = time.monotonic() + 30
-    while machines.bucket.proxy.count(place)["PUT"] == n_before:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: machines.bucket.proxy.count(place)["PUT"] > n_before)
     machines.assert_completed_on("second")
 
 

@@ -9,13 +9,13 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from tests import taxi
 from tests.faults.conftest import Run
 from tests.faults.lake import Lake
+from tests.patience import wait_until_stopped
 
 _LEASE = "set:lease_s=1"
 DAY = "ride_date=2024-01-01"
@@ -23,10 +23,7 @@ DAY = "ride_date=2024-01-01"
 
 def _stopped_at(lake: Lake, point: str, *arguments: str) -> Run:
     run = lake.start("run", "taxi_tips", *arguments, faults=f"stop:{point}:1,{_LEASE}")
-    deadline = time.monotonic() + 60
-    while "T (stopped)" not in Path(f"/proc/{run.pid}/status").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until_stopped(run.pid)
     time.sleep(1.5)
     return run
 

@@ -37,6 +37,7 @@ from batch_scorer.lake.sinks.replaced import Replaced
 from batch_scorer.lake.sinks.sink import holds
 from batch_scorer.lake.storage.state_files import StateOnDisk
 from tests.lake.sinks import KEYS, N_FILES, N_ROWS, is_kept, kept, on_disk, publish, region, stage
+from tests.patience import WAIT_S
 
 EU = region("eu")
 N_GENERATIONS = 8
@@ -56,7 +57,7 @@ def rows(root: Path) -> Counter[tuple[str, int]]:
 def _publish_many(root: Path, value: str, barrier: Barrier) -> None:
     sink = DeltaSink(OnDisk(root / "predictions"), "taxi_tips", KEYS)
     base = None
-    barrier.wait(60)
+    barrier.wait(WAIT_S)
     for generation in range(1, N_GENERATIONS + 1):
         base = kept(publish(sink, root, generation, region(value), base))
 
@@ -64,7 +65,7 @@ def _publish_many(root: Path, value: str, barrier: Barrier) -> None:
 def _publish_first(root: Path, tag: str, barrier: Barrier, outcomes: SimpleQueue[str]) -> None:
     sink = DeltaSink(OnDisk(root / "predictions"), "taxi_tips", KEYS)
     publication = stage(root, 1, EU, tag=tag)
-    barrier.wait(60)
+    barrier.wait(WAIT_S)
     try:
         sink.publish(publication)
         outcomes.put(publication.names[0])
@@ -79,7 +80,7 @@ def test_processes_that_publish_different_partitions_all_get_through(tmp_path: P
     for writer in writers:
         writer.start()
     for writer in writers:
-        writer.join(120)
+        writer.join(WAIT_S)
         assert writer.exitcode == 0
     n = N_FILES * N_ROWS
     assert rows(tmp_path) == {("eu", N_GENERATIONS): n, ("us", N_GENERATIONS): n}
@@ -95,7 +96,7 @@ def test_of_two_that_publish_the_same_first_generation_one_wins(tmp_path: Path) 
         writer.start()
     said = sorted(outcomes.get() for _ in writers)
     for writer in writers:
-        writer.join(60)
+        writer.join(WAIT_S)
     assert "another run fenced this publish" in said[0]
     assert said[1].startswith("part-0-1")
     assert rows(tmp_path) == {("eu", 1): N_FILES * N_ROWS}

@@ -30,6 +30,7 @@ from batch_scorer.lake.storage.exchange import Guarantee, move_new, probe
 from batch_scorer.lake.storage.preflight import check_writable, free_bytes, nearest_existing
 from batch_scorer.lake.storage.state_files import StateOnDisk
 from tests.lake.sinks import is_kept, on_disk, seen
+from tests.patience import WAIT_S
 
 PARTITION = Partition(names=("day",), values=("a day",))
 N_FILES, N_ROWS = 3, 50
@@ -354,11 +355,11 @@ def test_a_looping_reader_sees_only_whole_generations(
         target=_read_until_told, args=(read, str(sink.predictions), ready, stop, seen), daemon=True
     )
     reader.start()
-    assert ready.wait(60)
+    assert ready.wait(WAIT_S)
     for generation in range(2, 202):
         publish(sink, generation)
     stop.set()
-    reader.join(60)
+    reader.join(WAIT_S)
     n_reads, wrong = seen.get()
     assert wrong == []
     assert n_reads > 1

@@ -12,13 +12,14 @@ import pytest
 
 from batch_scorer.lake.staging.staged_files import StagedWriter
 from tests.lake.test_staging import output_spec, rows, write
+from tests.patience import WAIT_S
 
 
 def test_the_worker_goes_on_while_a_file_is_synced_and_waits_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_end, synced = threading.Event(), []
-    monkeypatch.setattr(os, "fsync", lambda number: synced.append(may_end.wait(30) and number))
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(may_end.wait(WAIT_S) and number))
     with StagedWriter(output_spec(tmp_path, max_file_bytes=1), 0) as writer:
         writer.write(rows(131_072))
         writer.write(rows(131_072, first=131_072))
@@ -48,7 +49,7 @@ def test_files_are_synced_in_a_process_that_was_forked_from_one_that_wrote(tmp_p
         target=write, args=(output_spec(tmp_path), rows(10, first=10))
     )
     child.start()
-    child.join(30)
+    child.join(WAIT_S)
     assert child.exitcode == 0
     assert len(os.listdir(tmp_path / "files")) == 2
 

@@ -28,6 +28,7 @@ from batch_scorer.ledger.engines import begun
 from batch_scorer.ledger.ledger import Ledger
 from batch_scorer.ledger.opening import open_ledger, open_ledger_for_reading
 from tests.ledger.conftest import DAY, NOW, TOKEN, enter, make_attempt, make_generation, make_run
+from tests.patience import wait_for
 from tests.postgresql import PASSWORD, USER, Server, free_port
 
 
@@ -80,7 +81,7 @@ def test_a_server_that_is_away_is_unavailable_and_soon_told(postgresql_server: S
     assert "Connection refused" in error.what
     assert error.where is not None
     assert error.where.startswith(f"postgresql+psycopg://{USER}:***@127.0.0.1:")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60  # not as long as a night waits for a store
 
 
 def test_a_wrong_password_is_told_at_once_and_not_tried_again(
@@ -339,9 +340,7 @@ def test_a_ledger_that_nobody_closed_leaves_no_connection(
     ledger.start_run(make_run())
     del ledger
     name = database_url.rpartition("/")[2]
-    time.sleep(0.1)
-    with psycopg.connect(postgresql_server.url("postgres").replace("+psycopg", "")) as connection:
-        (n,) = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = %s", (name,)
-        ).fetchone() or (None,)
-    assert n == 0
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+    at_once = postgresql_server.url("postgres").replace("+psycopg", "")
+    with psycopg.connect(at_once, autocommit=True) as connection:
+        wait_for(lambda: connection.execute(query, (name,)).fetchone() == (0,))

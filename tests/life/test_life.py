@@ -158,7 +158,7 @@ def _train(life: Life, version: int, *, backwards: bool) -> Path:
     return path
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_at_every_step_of_its_life_all_that_can_be_asked_tells_the_truth(life: Life) -> None:
     first = scaffold_example(life.root, days=9, rows=2_000).model_file
     life.models[1] = skops.io.load(first, trusted=skops.io.get_untrusted_types(file=first))

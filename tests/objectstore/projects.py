@@ -9,7 +9,7 @@ from tests.conftest import TaxiProject
 from tests.objectstore.fixtures import Bucket
 from tests.taxi import job_document, write_job
 
-STORAGE = {"timeout": "2s", "retry_for": "1s"}
+STORAGE = {"timeout": "1m", "retry_for": "1s"}
 
 
 def upload(bucket: Bucket, directory: Path, prefix: str) -> None:

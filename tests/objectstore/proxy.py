@@ -19,6 +19,8 @@ from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.patience import WAIT_S
+
 
 class Kind(Enum):
     THROTTLED = auto()  # 503 SlowDown, not carried out
@@ -110,7 +112,7 @@ class Proxy:
 
     def wait_for_held(self) -> None:
         """Until a request has come that is held."""
-        assert self._held.acquire(timeout=60), "no request came that was to be held"
+        assert self._held.acquire(timeout=WAIT_S), "no request came that was to be held"
 
     def let_go(self) -> None:
         """Carry out what is held."""
@@ -118,7 +120,7 @@ class Proxy:
 
     def hold(self) -> None:
         self._held.release()
-        self._let_go.wait(120)
+        self._let_go.wait(WAIT_S)
 
     def count(self, key: str = "*") -> Counter[str]:
         """How many requests of each kind: GET, HEAD, LIST, PUT, …"""
@@ -271,7 +273,7 @@ def _ask(proxy: Proxy, handler: BaseHTTPRequestHandler, body: bytes) -> _Answer:
 
 
 def _ask_now(proxy: Proxy, handler: BaseHTTPRequestHandler, body: bytes) -> _Answer:
-    connection = http.client.HTTPConnection(proxy.upstream, timeout=60)
+    connection = http.client.HTTPConnection(proxy.upstream, timeout=WAIT_S)
     try:
         headers = {name: value for name, value in handler.headers.items() if name.lower() != "connection"}
         connection.request(handler.command, handler.path, body=body or None, headers=headers)

@@ -27,10 +27,11 @@ class StoreProject:
         n_days: int = 1,
         *,
         output: Mapping[str, object],
+        retry_for: str = "2s",  # longer where faults pass: who knows when that is
         **job: object,
     ) -> None:
         output = {"path": f"{bucket.url}/{TABLE}", **output}
-        waits = {"timeout": "2s", "retry_for": "2s"}
+        waits = {"timeout": "1m", "retry_for": retry_for}
         self.project = make(n_days, output=output, storage=waits, **job)
         self.bucket = bucket
         self.url = f"{bucket.url}/{TABLE}"

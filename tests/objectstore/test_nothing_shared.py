@@ -21,12 +21,13 @@ import pytest
 
 from tests import taxi
 from tests.conftest import TaxiProject
-from tests.dask_processes import DaskProcesses, wait_for
+from tests.dask_processes import DaskProcesses
 from tests.execution.dirty import FARE_RULE, PAID, expectation, rules_by_ride, soil, write_suite
 from tests.objectstore.fixtures import Bucket, environment_of
 from tests.objectstore.projects import upload
 from tests.objectstore.proxy import Fault, Kind
 from tests.objectstore.tables import TABLE, delta_table, parquet_keys
+from tests.patience import WAIT_S, wait_for
 
 pytestmark = pytest.mark.usefixtures("shared_judge")
 
@@ -204,7 +205,7 @@ def make_stored(
                 "format": format,
                 "file_size": "1MB",
             },
-            storage={"timeout": "2s", "retry_for": "2s"},
+            storage={"timeout": "1m", "retry_for": "2s"},
             **{"compute": {"chunk": "20kB"}, "validate": VALIDATE, **changes},
         )
         write_suite(
@@ -324,7 +325,7 @@ class Background:
         self.process.communicate()
 
     def wait(self) -> taxi.Result:
-        stdout, stderr = self.process.communicate(timeout=120)
+        stdout, stderr = self.process.communicate(timeout=WAIT_S)
         return taxi.Result(self.process.returncode, stdout, stderr)
 
 

@@ -175,7 +175,7 @@ def test_reading_through_faults_that_pass_gives_the_rows_and_else_a_store_that_d
     bucket.proxy.forget()
     bucket.proxy.inject(Fault(kind=kind, method="GET", skip=2, delay_s=0.2))
     with pytest.raises(StoreUnavailable):
-        rows(bucket, wanted, spec(bucket, stores=bucket.hasty.options))
+        rows(bucket, wanted, spec(bucket, stores=bucket.impatient.options))
 
 
 def test_a_read_that_is_forbidden_is_said_to_be(bucket: Bucket, data: bytes) -> None:

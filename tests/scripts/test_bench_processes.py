@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from benchmarks.measuring.imports import by_package
 from benchmarks.measuring.syncs import counted
 from benchmarks.measuring.tree import below, descendants, parsed_usage, proportional_bytes
 from benchmarks.measuring.watch import Sampler
+from tests.patience import wait_for
 
 _BURN = "import time\nwhile time.process_time() < 0.25: pass\n"
 _MB = 1_000_000
@@ -46,7 +45,7 @@ def test_the_memory_of_all_is_a_sum() -> None:
     holding = [sys.executable, "-c", "held = bytearray(60_000_000); input()"]
     children = [subprocess.Popen(holding, stdin=subprocess.PIPE) for _ in "ab"]
     with Sampler(os.getpid()) as sampler:
-        wait_until(lambda: sampler.peak_bytes > 120 * _MB)
+        wait_for(lambda: sampler.peak_bytes > 120 * _MB)
     for child in children:
         child.communicate(b"\n")
     assert sampler.cpu_s > 0
@@ -114,21 +113,14 @@ def test_measuring_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_a_bench_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
-    program = f"import os, time; open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    program = f"import os, time; open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     bench = f"""if True:
         import sys
         sys.path.insert(0, {str(SCRIPTS)!r})
         from benchmarks.measuring.commands import measured
         measured([sys.executable, "-c", {program!r}])"""
     started = subprocess.Popen([sys.executable, "-c", bench])
-    wait_until(lambda: mark.exists() and mark.read_text() != "")
+    wait_for(lambda: mark.exists() and mark.read_text() != "")
     started.kill()
     started.wait()
-    wait_until(lambda: not Path(f"/proc/{mark.read_text()}").exists())
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: not Path(f"/proc/{mark.read_text()}").exists())

@@ -157,12 +157,12 @@ def test_what_does_not_pass_is_a_store_that_does_not_answer(bucket: Bucket, kind
     bucket.store.put("a", b"0123456789" * 100)
     bucket.proxy.inject(Fault(kind=kind, delay_s=0.3))
     with pytest.raises(StoreUnavailable) as told:
-        bucket.hasty.get("a")
+        bucket.impatient.get("a")
     assert told.value.exit_code == 69
     assert told.value.where == f"{bucket.url}/a"
     assert SECRET not in told.value.render()
     with pytest.raises(StoreUnavailable):
-        list(bucket.hasty.pages("a"))
+        list(bucket.impatient.pages("a"))
 
 
 def test_credentials_that_may_not_are_told_apart_from_a_store_that_is_down(bucket: Bucket) -> None:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from batch_scorer.execution.checking import scan_of
 from batch_scorer.execution.parts import BoundSuite
 from batch_scorer.validation.gx.process import GxProcess
 from batch_scorer.validation.gx.rendering import native_result
+from tests.patience import WAIT_S, wait_for
 from tests.validation.conftest import (
     LEFT_TO_GX,
     SuiteMaker,
@@ -35,7 +35,6 @@ from tests.validation.conftest import (
 
 AskGx = Callable[..., dict[str, Any]]
 
-_WAIT_S = 150
 _HOLDS = ("expect_column_values_to_not_be_null", {"column": "ride_id"})
 _MIXED = (
     _HOLDS,
@@ -60,13 +59,6 @@ def _is_gone(pid: int) -> bool:
     return state == "Z"
 
 
-def _wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _WAIT_S
-    while not happened():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize("result_format", ["BOOLEAN_ONLY", "BASIC", "SUMMARY"])
 def test_results_are_those_of_gx_on_the_whole_partition(
     gx_process: GxProcess,
@@ -78,7 +70,7 @@ def test_results_are_those_of_gx_on_the_whole_partition(
 ) -> None:
     suite = make_suite(*_MIXED, LEFT_TO_GX)
     request = request_for(suite, ride_files, result_format={"result_format": result_format})
-    verdict = gx_process.submit(request).result(_WAIT_S)
+    verdict = gx_process.submit(request).result(WAIT_S)
     wanted = {"result_format": result_format, "unexpected_index_column_names": ["ride_id"]}
     assert len(native_result(verdict)["results"]) == len(_MIXED) + 1
     assert without_names(dict(native_result(verdict))) == without_names(ask_gx(rides, suite.document, wanted))
@@ -93,7 +85,7 @@ def test_complete_results_are_gx_s_own_as_well(
 ) -> None:
     suite = make_suite(*_MIXED, LEFT_TO_GX)
     request = request_for(suite, ride_files, result_format={"result_format": "COMPLETE"})
-    verdict = gx_process.submit(request).result(_WAIT_S)
+    verdict = gx_process.submit(request).result(WAIT_S)
     wanted = {"result_format": "COMPLETE", "unexpected_index_column_names": ["ride_id"]}
     assert without_names(dict(native_result(verdict))) == without_names(ask_gx(rides, suite.document, wanted))
 
@@ -103,7 +95,7 @@ def test_only_the_first_rows_of_the_partition_are_read_under_a_limit(
 ) -> None:
     suite = make_suite(*_MIXED, LEFT_TO_GX)
     for limit in (0, 60, 130, 500):
-        verdict = gx_process.submit(request_for(suite, ride_files, limit_rows=limit)).result(_WAIT_S)
+        verdict = gx_process.submit(request_for(suite, ride_files, limit_rows=limit)).result(WAIT_S)
         wanted = {"result_format": "SUMMARY", "unexpected_index_column_names": ["ride_id"]}
         oracle = ask_gx(rides.slice(0, limit), suite.document, wanted)
         assert without_names(dict(native_result(verdict))) == without_names(oracle), limit
@@ -114,14 +106,14 @@ def test_a_suite_about_the_schema_sees_every_column(
 ) -> None:
     names = ["ride_id", "fare", "passengers", "company", "started_at"]
     suite = make_suite(("expect_table_columns_to_match_ordered_list", {"column_list": names}))
-    assert gx_process.submit(request_for(suite, ride_files)).result(_WAIT_S).success
+    assert gx_process.submit(request_for(suite, ride_files)).result(WAIT_S).success
 
 
 def test_a_suite_that_names_no_column_still_counts_rows(
     gx_process: GxProcess, ride_files: tuple[str, ...], make_suite: SuiteMaker
 ) -> None:
     suite = make_suite(("expect_table_row_count_to_equal", {"value": 200}))
-    assert gx_process.submit(request_for(suite, ride_files, key=())).result(_WAIT_S).success
+    assert gx_process.submit(request_for(suite, ride_files, key=())).result(WAIT_S).success
 
 
 def test_an_index_that_pandas_kept_in_the_file_does_not_hide_its_column(
@@ -129,7 +121,7 @@ def test_an_index_that_pandas_kept_in_the_file_does_not_hide_its_column(
 ) -> None:
     path = tmp_path / "part.parquet"
     pd.DataFrame({"ride_id": [7, 3, 4], "fare": [1.0, 2.0, 3.0]}).set_index("ride_id").to_parquet(path)
-    verdict = gx_process.submit(request_for(make_suite(_HOLDS, LEFT_TO_GX), (str(path),))).result(_WAIT_S)
+    verdict = gx_process.submit(request_for(make_suite(_HOLDS, LEFT_TO_GX), (str(path),))).result(WAIT_S)
     assert verdict.success
     assert verdict.result is not None
 
@@ -141,7 +133,7 @@ def test_a_key_that_the_files_lack_costs_only_the_examples(
     use = BoundSuite(suite=suite, on_fail=OnFail.BLOCK, stage="input")
     layout = tuple((field.name, str(field.type)) for field in rides.schema)
     one = scan_of(use, (layout,), ("no_such_key",))
-    verdict = gx_process.submit(request_for(suite, ride_files, key=one.key)).result(_WAIT_S)
+    verdict = gx_process.submit(request_for(suite, ride_files, key=one.key)).result(WAIT_S)
     assert [failure.examples for failure in verdict.failed] == [("-5",)]
     assert verdict.not_evaluated is None
 
@@ -173,7 +165,7 @@ def test_files_that_do_not_fit_together_are_not_evaluated(
     )
     evidence = evidence_of(suite, pq.read_table(paths[0]))
     request = request_for(suite, tuple(map(str, paths)), gather=lambda: evidence)
-    verdict = gx_process.submit(request).result(_WAIT_S)
+    verdict = gx_process.submit(request).result(WAIT_S)
     assert verdict.not_evaluated is not None
     assert why in verdict.not_evaluated
     assert (verdict.success, verdict.blocks) == (False, True)
@@ -190,7 +182,7 @@ def test_a_flipped_bit_in_a_page_is_not_evaluated(
     path.write_bytes(content)
     suite = make_suite(LEFT_TO_GX)
     evidence = evidence_of(suite, table)
-    verdict = gx_process.submit(request_for(suite, (str(path),), gather=lambda: evidence)).result(_WAIT_S)
+    verdict = gx_process.submit(request_for(suite, (str(path),), gather=lambda: evidence)).result(WAIT_S)
     assert "checksum" in str(verdict.not_evaluated).lower() or "crc" in str(verdict.not_evaluated).lower()
 
 
@@ -198,7 +190,7 @@ def test_an_expectation_that_gx_cannot_make_is_not_evaluated_rather_than_left_ou
     gx_process: GxProcess, ride_files: tuple[str, ...], make_suite: SuiteMaker
 ) -> None:
     suite = make_suite(_HOLDS, ("expect_column_value_lengths_to_equal", {"column": "company", "value": [1]}))
-    verdict = gx_process.submit(request_for(suite, ride_files)).result(_WAIT_S)
+    verdict = gx_process.submit(request_for(suite, ride_files)).result(WAIT_S)
     assert verdict.not_evaluated is not None
     assert "value" in verdict.not_evaluated
     assert not verdict.success
@@ -212,7 +204,7 @@ def test_memory_is_given_back_between_requests(
     request = request_for(make_suite(LEFT_TO_GX), (str(path),), key=())
 
     def resident_bytes() -> int:
-        assert gx_process.submit(request).result(_WAIT_S).success
+        assert gx_process.submit(request).result(WAIT_S).success
         pages = Path(f"/proc/{gx_process.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
@@ -229,7 +221,7 @@ def test_a_process_killed_once_mid_request_is_asked_about_again_in_a_fresh_one(
     with GxProcess(max_bytes=4 << 30) as process:
         pending = process.submit(request_for(make_suite(LEFT_TO_GX), ride_files))
         killed = _kill_next(process, None)
-        assert pending.result(_WAIT_S).success
+        assert pending.result(WAIT_S).success
         assert process.pid != killed
 
 
@@ -240,18 +232,18 @@ def test_a_process_killed_twice_mid_request_is_not_evaluated_and_the_next_reques
     with GxProcess(max_bytes=4 << 30) as process:
         pending, after = process.submit(request), process.submit(request)
         killed = _kill_next(process, _kill_next(process, None))
-        verdict = pending.result(_WAIT_S)
+        verdict = pending.result(WAIT_S)
         assert verdict.not_evaluated == (
             "z-score of ride_id less than 3: "
             "the validation process was killed by signal 9 (memory bound 4.3 GB?)"
         )
         assert (verdict.success, verdict.blocks) == (False, True)
-        assert after.result(_WAIT_S).success
+        assert after.result(WAIT_S).success
         assert process.pid != killed
 
 
 def _kill_next(process: GxProcess, last: int | None) -> int:
-    _wait_until(lambda: process.pid not in (None, last))
+    wait_for(lambda: process.pid not in (None, last))
     pid = process.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
@@ -267,20 +259,20 @@ def test_a_partition_beyond_the_memory_bound_is_not_evaluated_and_a_smaller_one_
     suite = make_suite(LEFT_TO_GX, _HOLDS, ("expect_table_row_count_to_equal", {"value": 3}))
     evidence = evidence_of(suite, pa.table({"ride_id": [7, 8, 9]}))
     with GxProcess(max_bytes=600_000_000) as process:
-        verdict = process.submit(request_for(suite, (str(path),), gather=lambda: evidence)).result(_WAIT_S)
+        verdict = process.submit(request_for(suite, (str(path),), gather=lambda: evidence)).result(WAIT_S)
         assert verdict.not_evaluated is not None
         assert "memory bound 0.6 GB" in verdict.not_evaluated
         # What was streamed has its answer all the same.
         assert [one["success"] for one in native_result(verdict)["results"]] == [False, True, True]
         assert not verdict.success
-        assert process.submit(request_for(make_suite(LEFT_TO_GX), ride_files)).result(_WAIT_S).success
+        assert process.submit(request_for(make_suite(LEFT_TO_GX), ride_files)).result(WAIT_S).success
 
 
 def test_a_bound_too_small_for_gx_itself_is_told_and_not_passed(
     ride_files: tuple[str, ...], make_suite: SuiteMaker
 ) -> None:
     with GxProcess(max_bytes=200_000_000) as process:
-        verdict = process.submit(request_for(make_suite(LEFT_TO_GX), ride_files)).result(_WAIT_S)
+        verdict = process.submit(request_for(make_suite(LEFT_TO_GX), ride_files)).result(WAIT_S)
     assert "Great Expectations itself takes 0." in str(verdict.not_evaluated)
     assert "memory bound 0.2 GB" in str(verdict.not_evaluated)
     assert not verdict.success
@@ -298,9 +290,9 @@ def test_a_custom_expectation_from_the_jobs_code_is_evaluated_and_may_print(
     custom = ("expect_column_max_to_be_less_than_limit", {"column": "fare"})
     suite = make_suite(custom, custom_allowed=True)
     with GxProcess(max_bytes=4 << 30, code=[str(tmp_path)]) as process:
-        verdict = process.submit(request_for(suite, ride_files)).result(_WAIT_S)
+        verdict = process.submit(request_for(suite, ride_files)).result(WAIT_S)
         unknown = make_suite(("expect_nothing_known", {}), custom_allowed=True)
-        missing = process.submit(request_for(unknown, ride_files)).result(_WAIT_S)
+        missing = process.submit(request_for(unknown, ride_files)).result(WAIT_S)
     assert [failure.summary for failure in verdict.failed] == [
         "fare, column max to be less than limit fails: 199"
     ]
@@ -313,7 +305,7 @@ def test_closing_ends_the_process_at_once_and_the_pending_request_is_not_evaluat
     process = GxProcess(max_bytes=4 << 30)
     request = request_for(make_suite(LEFT_TO_GX), ride_files)
     running, waiting = process.submit(request), process.submit(request)
-    _wait_until(lambda: process.pid is not None)
+    wait_for(lambda: process.pid is not None)
     pid = process.pid
     assert pid is not None
     process.close()
@@ -354,18 +346,18 @@ def test_no_process_outlives_a_driver_that_is_killed(tmp_path: Path, ride_files:
     driver.kill()
     driver.wait()
     driver.stdout.close()
-    _wait_until(lambda: _is_gone(pid))
+    wait_for(lambda: _is_gone(pid))
 
 
 def test_ctrl_c_reaches_neither_the_process_nor_its_answer(
     gx_process: GxProcess, ride_files: tuple[str, ...], make_suite: SuiteMaker
 ) -> None:
     request = request_for(make_suite(LEFT_TO_GX), ride_files)
-    before: SuiteVerdict = gx_process.submit(request).result(_WAIT_S)
+    before: SuiteVerdict = gx_process.submit(request).result(WAIT_S)
     pid = gx_process.pid
     assert pid is not None
     assert os.getpgid(pid) != os.getpgid(0)
     os.kill(pid, signal.SIGINT)
-    after = gx_process.submit(request).result(_WAIT_S)
+    after = gx_process.submit(request).result(WAIT_S)
     assert gx_process.pid == pid
     assert replace(after, seconds=0, result={}) == replace(before, seconds=0, result={})

@@ -89,8 +89,6 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, serve:
         yield int(server.url.rpartition(":")[2]), got
         got += [body.decode() for _path, _headers, body in server.got]
 
-    monkeypatch.setattr(http, "TIMEOUT_S", 0.3)
-    monkeypatch.setattr(mail, "TIMEOUT_S", 0.3)
     match request.param:
         case "webhook":
             return Kind(by_url(lambda: Webhook(variable="HOOK")), _SLOW_WEB, web)
@@ -98,6 +96,13 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, serve:
             return Kind(by_url(lambda: Healthcheck(variable="HOOK", log_lines=tuple)), _SLOW_WEB, web)
         case _:
             return Kind(_mail_to, b"220-", _mail_server)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For those that never answer; who does may take its time."""
+    monkeypatch.setattr(http, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(mail, "TIMEOUT_S", 0.3)
 
 
 def _mail_to(port: int) -> Mail:
@@ -145,12 +150,12 @@ def test_a_server_that_refuses(kind: Kind, every_log_line: Callable[[], str]) ->
         assert any(code in _refusal(kind.at(port), every_log_line) for code in ("500", "554"))
 
 
-def test_a_server_that_says_nothing(kind: Kind, every_log_line: Callable[[], str]) -> None:
+def test_a_server_that_says_nothing(kind: Kind, hasty: None, every_log_line: Callable[[], str]) -> None:
     with listener(says_nothing) as port:
         assert "no answer" in _refusal(kind.at(port), every_log_line)
 
 
-def test_a_server_that_talks_nonsense(kind: Kind, every_log_line: Callable[[], str]) -> None:
+def test_a_server_that_talks_nonsense(kind: Kind, hasty: None, every_log_line: Callable[[], str]) -> None:
     with listener(talks_nonsense) as port:
         _refusal(kind.at(port), every_log_line)
 
