@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-# Only something that hangs takes so long; pytest ends a test after 300.
+# Only something that hangs takes so long; pytest ends a test after 600.
 WAIT_S = 240.0
 
 

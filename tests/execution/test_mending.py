@@ -214,16 +214,16 @@ def test_gc_asks_the_ledger_no_further_back_than_something_lies_on_disk(
 
 _UNTIL_CANCELLED = """
 import sys, threading
-from itertools import count
+from pathlib import Path
 from batch_scorer.execution import chunk_task
 from batch_scorer.execution.stop import StopRequest
-asked, n_tasks = threading.Event(), count()
+asked, published = threading.Event(), Path(sys.argv[1], "data/predictions/taxi_tips")
 cancel, score = StopRequest.cancel, chunk_task.score_chunks
 def told(stop, by):
     cancel(stop, by)
     asked.set()
 def wait_and_score(tasks):
-    if next(n_tasks):
+    if published.exists():
         asked.wait()
     return score(tasks)
 StopRequest.cancel, chunk_task.score_chunks = told, wait_and_score
@@ -233,7 +233,7 @@ main(["-p", sys.argv[1], "run", "taxi_tips", "--cluster", "inline"])
 
 
 def _until_cancelled(project: TaxiProject) -> subprocess.Popen[str]:
-    """A run whose second task, and all that follow, wait until it is cancelled."""
+    """A run that scores nothing more, once it has published something, until it is cancelled."""
     command = [sys.executable, "-c", _UNTIL_CANCELLED, str(project.root)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
