@@ -342,7 +342,7 @@ enlisting.PATIENCE = watch.Patience(no_workers_s=6.0, look_s=0.3)
 def test_a_run_outlives_a_worker_that_is_killed_and_one_that_stops_and_uses_one_that_joins(
     make_slow: MakeSlow, dask: DaskProcesses
 ) -> None:
-    project = make_slow(16, pause_s=0.1)
+    project = make_slow(16, pause_s=0.5)  # so long that no chunk takes others along: some are left for late
     elsewhere = _on_another_disk(project.state)
     first, second, *_ = dask.workers
     process = _start(project, dask.address, program=_HASTY)
@@ -415,7 +415,7 @@ def test_what_a_slow_worker_has_runs_on_another_as_well_and_counts_once(
 def test_a_run_that_loses_its_workers_or_its_scheduler_is_exit_69_and_the_next_one_does_the_rest(
     make_slow: MakeSlow, tmp_path: Path
 ) -> None:
-    project = make_slow(14, pause_s=0.1)
+    project = make_slow(14, pause_s=0.3)  # longer than it takes us to see it publish, and to kill
     own = DaskProcesses(tmp_path / "own")
     try:
         for lost in ("workers", "scheduler"):
