@@ -100,7 +100,7 @@ def test_workers_killed_from_outside_cost_no_row_and_double_none(
         wait_for(lambda: process.poll() is not None or _kill_one(process, dice))
         assert process.poll() is None, "the run was over before"
         n_before = _n_published(project)
-    stdout, stderr = process.communicate()
+    stdout, stderr = _ended(project, process)
     assert process.returncode == 0, stderr + stdout[-700:]
     assert json.loads(stdout.splitlines()[-1])["n_published"] == n_days
     for index in range(n_days):
@@ -115,7 +115,7 @@ def test_workers_outlive_the_death_of_the_process_that_forks_them(make_fragile: 
     next(
         each for each in ours if each.ppid() == process.pid and "forkserver" in " ".join(each.cmdline())
     ).kill()
-    _, stderr = process.communicate(timeout=WAIT_S)
+    _, stderr = _ended(project, process)
     assert process.returncode == 0, stderr
     for index in range(10):
         _assert_whole(project, index)
@@ -237,7 +237,7 @@ def test_a_signal_while_workers_die_ends_the_run_with_its_code_and_published_par
     _kill_one(process, random.Random(0))
     time.sleep(0.3)
     process.send_signal(number)
-    stdout, stderr = process.communicate(timeout=WAIT_S)
+    stdout, stderr = _ended(project, process)
     assert process.returncode == code, stderr
     assert "Traceback" not in stderr
     days = _published_days(project)
@@ -248,18 +248,21 @@ def test_a_signal_while_workers_die_ends_the_run_with_its_code_and_published_par
     assert not alive
 
 
-def _start(project: TaxiProject) -> subprocess.Popen[str]:
+def _start(project: TaxiProject) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "batch_scorer", "-p", str(project.root), "run", "taxi_tips"]
-    return subprocess.Popen(
-        [*command, "--cluster", "local", "--workers", "2", "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    command += ["--cluster", "local", "--workers", "2", "--json"]
+    # To files: a pipe that nobody reads holds a run up after some 120 partitions.
+    with (project.root / "out").open("wb") as out, (project.root / "err").open("wb") as err:
+        return subprocess.Popen(command, stdout=out, stderr=err, start_new_session=True)
 
 
-def _kill_one(process: subprocess.Popen[str], dice: random.Random) -> int:
+def _ended(project: TaxiProject, process: subprocess.Popen[bytes]) -> tuple[str, str]:
+    """stdout and stderr."""
+    process.wait(WAIT_S)
+    return (project.root / "out").read_text(), (project.root / "err").read_text()
+
+
+def _kill_one(process: subprocess.Popen[bytes], dice: random.Random) -> int:
     """SIGKILL for one of the processes that were forked from the fork server. Returns: how many."""
     try:
         children = psutil.Process(process.pid).children(recursive=True)
