@@ -12,7 +12,7 @@ from pathlib import Path
 import batch_scorer
 
 _OURS = str(Path(batch_scorer.__file__).parent)
-_MODULES = (".py", ".so")
+_MODULES = (".py", ".so", ".pyc")  # the last one without its source; caches have a directory of their own
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,13 @@ class ScoringCode:
         for number, directory in enumerate((_OURS, *self.directories)):
             for module in _modules(directory):
                 try:
-                    with open(module, "rb") as file:
-                        content = file.read()
+                    with open(module, "rb") as file:  # an extension may be as large as a model
+                        content = hashlib.file_digest(file, "sha256").digest()
                 except OSError:
                     continue
-                name = f"{number}/{os.path.relpath(module, directory)}"
-                digest.update(f"{len(name)} {name} {len(content)} ".encode() + content)
+                # As the file system has it: a name need not be text.
+                name = os.fsencode(os.path.relpath(module, directory))
+                digest.update(b"%d %d " % (number, len(name)) + name + content)
         return digest.hexdigest()
 
 

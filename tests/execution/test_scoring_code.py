@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,27 @@ def test_code_is_known_by_the_names_and_contents_of_its_modules_and_by_nothing_e
 
 def test_code_that_lies_nowhere_is_known_as_such(tmp_path: Path) -> None:
     assert ScoringCode((str(tmp_path / "gone"),)).sha256 == ScoringCode((str(tmp_path),)).sha256
+
+
+def test_a_module_without_its_source_and_one_whose_name_is_no_text_are_code_too(tmp_path: Path) -> None:
+    (tmp_path / "alone.pyc").write_bytes(b"1")
+    known = {ScoringCode((str(tmp_path),)).sha256}
+    (tmp_path / "alone.pyc").write_bytes(b"2")
+    known.add(ScoringCode((str(tmp_path),)).sha256)
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.py")).write_text("A = 1")
+    known.add(ScoringCode((str(tmp_path),)).sha256)
+    assert len(known) == 3
+
+
+def test_code_is_read_a_piece_at_a_time(tmp_path: Path) -> None:
+    with (tmp_path / "large.so").open("wb") as module:
+        module.truncate(64 << 20)
+    tracemalloc.start()
+    try:
+        assert ScoringCode((str(tmp_path),)).sha256
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_builds_of_one_version_are_told_apart_wherever_they_are_installed(

@@ -54,6 +54,16 @@ def test_a_footer_tells_the_statistics_of_columns_that_are_watched(tmp_path: Pat
     assert footer(tmp_path, file).row_groups[0].statistics == ()
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_a_time_that_python_has_no_word_for_does_not_keep_a_watched_footer_from_being_read(
+    tmp_path: Path, unit: str
+) -> None:
+    far = pa.array([2**62 if unit in ("us", "ns") else 2**45], pa.int64()).view(pa.timestamp(unit, "UTC"))
+    file = put(tmp_path, "a.parquet", pa.table({"at": far}))
+    (group,) = read_footer(STORAGE, str(tmp_path), file, watched=("at",)).row_groups
+    assert group.statistics == (ColumnStatistics(column="at", n_nulls=0),)
+
+
 @pytest.mark.parametrize(
     ("content", "what"),
     [

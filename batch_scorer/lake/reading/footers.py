@@ -117,7 +117,12 @@ def _statistics(group: pq.RowGroupMetaData, watched: Collection[str]) -> Iterato
 
 
 def _has_numbers(statistics: pq.Statistics) -> bool:
-    return statistics.has_min_max and statistics.physical_type in PHYSICAL_WIDTHS.keys() - {"INT96"}
+    """Not of times: pyarrow makes Python's of them, which end with the year 9999, and raises beyond it."""
+    return (
+        statistics.has_min_max
+        and statistics.logical_type.type in ("NONE", "INT")
+        and statistics.physical_type in PHYSICAL_WIDTHS.keys() - {"INT96"}
+    )
 
 
 def _refuse_bombs(footer: Footer, file: LakeFile, max_row_group_bytes: int) -> None:
