@@ -113,9 +113,10 @@ def make_directories(path: Path) -> None:
 
     Raises: OSError; none is left then, which the next try would find, and take for one that lasts.
     """
-    made = _make_directories(path)
+    made: list[Path] = []
     try:
-        for directory in made:
+        for directory in _make_directories(path):
+            made.append(directory)
             fsync_directory(directory.parent)
     except OSError:
         for directory in reversed(made):
@@ -191,16 +192,15 @@ def as_output_error(error: OSError, where: Path | str) -> OutputError:
     )
 
 
-def _make_directories(path: Path) -> list[Path]:
-    """Returns: those that are new, outermost first."""
+def _make_directories(path: Path) -> Iterator[Path]:
+    """Yields: each that is new once it is there, outermost first: the disk may refuse the next."""
     missing = []
     while not path.exists():
         missing.append(path)
         path = path.parent
-    missing.reverse()
-    for directory in missing:
+    for directory in reversed(missing):
         directory.mkdir(exist_ok=True)
-    return missing
+        yield directory
 
 
 def _replace(path: Path, pieces: Iterable[bytes], mode: int | None = None) -> None:

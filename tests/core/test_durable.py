@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from batch_scorer.core import durable
-from batch_scorer.core.durable import make_directories, write_whole
+from batch_scorer.core.durable import NewNames, make_directories, write_whole
 from batch_scorer.core.errors import OutputUnwritable
 
 
@@ -61,3 +62,26 @@ def test_a_directory_whose_name_the_disk_refuses_to_keep_is_not_found_by_the_nex
     make_directories(tmp_path / "outer" / "inner")
     assert synced[2:] == [tmp_path, tmp_path / "outer"]
     assert (tmp_path / "outer" / "inner").is_dir()
+
+
+def test_a_directory_that_is_there_when_the_next_is_refused_is_taken_away_or_will_be_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdir = Path.mkdir
+
+    def full(path: Path, *arguments: Any, **named: Any) -> None:
+        if path.name == "inner":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        mkdir(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(OSError, match="No space"):
+        make_directories(tmp_path / "outer" / "inner")
+    assert list(tmp_path.iterdir()) == []
+    synced: list[Path] = []
+    monkeypatch.setattr(durable, "fsync_directory", synced.append)
+    names = NewNames()
+    with pytest.raises(OSError, match="No space"):
+        names.make_directories(tmp_path / "outer" / "inner")
+    names.sync()
+    assert synced == [tmp_path]
