@@ -39,8 +39,11 @@ def _cgroups(limits: Path, ours: Path, kind: str) -> Iterator[Path]:
     """Directories of our cgroup and of those around it, whose limits are ours too: a service of systemd has
     one far below, and a container sees its own at the top. There may be no such directory.
     """
-    for line in _text(ours).splitlines():
-        _number, kinds, path = line.split(":", 2)
+    for line in _text(ours).split("\n"):
+        _number, _, rest = line.partition(":")
+        kinds, is_known, path = rest.partition(":")
+        if not is_known:  # something else than we know: there is no limit in it
+            continue
         if not kinds:
             top = limits  # version 2
         elif kind in kinds.split(","):

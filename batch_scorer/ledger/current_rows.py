@@ -73,16 +73,19 @@ def newest(connection: Connection, job: str) -> Partition | None:
     return None if values is None else partition_from_json(values)
 
 
-def partitions(connection: Connection, job: str, after: str, limit: int) -> tuple[Partition, ...]:
-    """That are published, by path. after: only those behind this path."""
+def partitions(connection: Connection, job: str, after: str, limit: int) -> list[tuple[str, Partition]]:
+    """That are published, by path. after: only those behind this path.
+
+    Paths are as the rows are found by: of a damaged one the values may say something else.
+    """
     query = (
-        select(generations.c.partition_values)
+        select(currents.c.partition_path, generations.c.partition_values)
         .join(currents, currents.c.generation_id == generations.c.id)
         .where(currents.c.job == job, currents.c.partition_path > after)
         .order_by(currents.c.partition_path)
         .limit(limit)
     )
-    return tuple(map(partition_from_json, connection.scalars(query)))
+    return [(path, partition_from_json(values)) for path, values in connection.execute(query)]
 
 
 def is_of(job: str, path: str) -> tuple[ColumnElement[bool], ...]:

@@ -190,8 +190,8 @@ class SqlLedger:
         while after is not None:
             with self._database.reading() as connection:
                 found = current_rows.partitions(connection, job, after, _AT_ONCE)
-            yield from found
-            after = found[-1].path if found else None
+            yield from (partition for _path, partition in found)
+            after = found[-1][0] if found else None
 
     def generations(
         self, job: str, partition: Partition, *, below: int | None = None, limit: int | None = None

@@ -63,6 +63,11 @@ def test_without_cgroups_there_is_what_the_machine_has(tmp_path: Path, cgroups: 
     assert usable_cpus(*cgroups(_SERVICE, {})) == 8
 
 
+def test_a_line_that_is_not_understood_is_no_cgroup(cgroups: Cgroups) -> None:
+    for line in ("\n", "0\n", "0:cpu\n", "1:name=a\x0cb:/\x1e\n"):
+        assert usable_cpus(*cgroups(line + _TOP, {"cpu.max": "200000 100000"})) == 2
+
+
 def test_a_service_has_the_limits_of_its_own_cgroup_and_of_those_around_it(cgroups: Cgroups) -> None:
     files = {
         "system.slice/cpu.max": "300000 100000",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import closing
 from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, update
 from sqlalchemy.exc import StatementError
 
 from batch_scorer.core.chunks import NO_ROWS, Accounting, ChunkCost
@@ -25,7 +28,10 @@ from batch_scorer.core.records import (
 )
 from batch_scorer.core.runs import Pace
 from batch_scorer.ledger import sql_ledger
+from batch_scorer.ledger.database import connect
+from batch_scorer.ledger.encoding import partition_to_json
 from batch_scorer.ledger.ledger import Ledger
+from batch_scorer.ledger.schema import generations
 from tests.ledger.conftest import (
     DAY,
     FILES,
@@ -446,6 +452,20 @@ def test_long_histories_are_told_some_rows_at_a_time(ledger: Ledger, monkeypatch
     finally:
         event.remove(Engine, "before_cursor_execute", keep)
     assert sorted(ledger.partitions("tips"), key=str) == days
+
+
+def test_a_row_that_names_another_partition_than_its_values_do_does_not_turn_a_listing_in_circles(
+    ledger: Ledger, ledger_place: str | Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_ledger, "_AT_ONCE", 1)
+    first, second = (Partition(names=("ds",), values=(dt.date(2024, 5, day),)) for day in (1, 2))
+    for day in (first, second):
+        publish(ledger, partition=day)
+    database = connect(ledger_place)
+    with closing(database), database.writing() as connection:
+        wrong = update(generations).where(generations.c.partition_path == second.path)
+        connection.execute(wrong.values(partition_values=partition_to_json(first)))
+    assert list(islice(ledger.partitions("tips"), 3)) == [first, first]
 
 
 def test_waivers_come_back_as_they_were_given_oldest_first(ledger: Ledger) -> None:
