@@ -38,7 +38,7 @@ class ScoringCode:
                 except OSError:
                     continue
                 # As the file system has it: a name need not be text.
-                name = os.fsencode(os.path.relpath(module, directory))
+                name = os.fsencode(module.removeprefix(directory).lstrip("/"))
                 digest.update(b"%d %d " % (number, len(name)) + name + content)
         return digest.hexdigest()
 
