@@ -7,18 +7,18 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
 from batch_scorer import __version__
 from batch_scorer.cli.completing import complete_names, complete_own_names, listen_to_shells
+from batch_scorer.cli.early_stop import Stopped, end_early, in_words
 from batch_scorer.cli.output import fail
 from batch_scorer.cli.settings import Invocation, Settings, global_options
 from batch_scorer.cli.verbs import Verbs
 from batch_scorer.core import collector
-from batch_scorer.core.errors import BatchScorerError, Interrupted, ReaderGone, Terminated, UsageError
+from batch_scorer.core.errors import BatchScorerError, ReaderGone, UsageError
 
 _VERBS = {
     # file: what is in it
@@ -43,10 +43,6 @@ _VERBS = {
 # From the words alone, which are understood when the verb is imported: `head_start` can be wrong.
 _SCORING = frozenset(("run", "backfill", "retry"))
 _ONLY_LOOKING = frozenset(("-h", "--help", "--dry-run"))
-
-
-class _EndsEarly(BaseException):
-    """SIGTERM, while a run that would listen to it is not there yet."""
 
 
 class _Verbs(click.Group):
@@ -90,7 +86,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     _expect_children()
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        sys.exit(run(words, first=_head_start))
+        code = run(words, first=_head_start)
+        # Python ends by SIGINT, whatever the exit code, if a Ctrl-C broke off the last code that was made of
+        # text, as dataclasses are. This is such code.
+        eval("None")  # noqa: S307
+        sys.exit(code)
     finally:
         if "multiprocessing.forkserver" in sys.modules:
             from batch_scorer.execution.clusters.local.workers import stop_fork_server
@@ -119,10 +119,8 @@ def run(arguments: Sequence[str], first: Callable[[Sequence[str]], None] = lambd
         return stop.exit_code
     except click.ClickException as error:
         return fail(invocation.settings, _usage(error))
-    except (KeyboardInterrupt, click.Abort):
-        return fail(invocation.settings, Interrupted("stopped by Ctrl-C"))
-    except _EndsEarly:
-        return fail(invocation.settings, Terminated("stopped by SIGTERM"))
+    except (KeyboardInterrupt, click.Abort, Stopped) as stopped:
+        return fail(invocation.settings, in_words(stopped))
     except Exception as surprise:
         from batch_scorer.core.surprises import as_internal_error
 
@@ -138,15 +136,10 @@ def _expect_children() -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
-def _end_early(number: int, _frame: FrameType | None) -> NoReturn:
-    signal.signal(number, signal.SIG_DFL)  # a second one does not wait
-    raise _EndsEarly
-
-
 def _head_start(words: Sequence[str]) -> None:
     if not _SCORING.isdisjoint(words) and _ONLY_LOOKING.isdisjoint(words):
         # Not by the signal itself: the process that begins here would hold our stdout until it has imported.
-        signal.signal(signal.SIGTERM, _end_early)
+        signal.signal(signal.SIGTERM, end_early)
         from batch_scorer.execution.clusters.local import head_start
 
         head_start.begin(_given(words).get("--cluster"))

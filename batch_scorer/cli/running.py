@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,12 +17,13 @@ import click
 from batch_scorer.cli import output
 from batch_scorer.cli.closing import conclude
 from batch_scorer.cli.durations import DURATION
+from batch_scorer.cli.early_stop import Stopped, in_words
 from batch_scorer.cli.planning import Look, look_at, look_options
 from batch_scorer.cli.progress import Bar, listener_for
 from batch_scorer.cli.selecting import model_option, model_options, selection_options
 from batch_scorer.cli.settings import Settings, global_options
 from batch_scorer.core import collector
-from batch_scorer.core.errors import BatchScorerError, Interrupted, UsageError
+from batch_scorer.core.errors import BatchScorerError, UsageError
 from batch_scorer.core.plans import JOBS_OWN, ModelChoice, Plan, Selection
 from batch_scorer.core.runs import RunOptions
 from batch_scorer.core.surprises import as_internal_error
@@ -277,9 +278,10 @@ def _telling_refusals(settings: Settings, project: Project, job: str) -> Iterato
     except BatchScorerError as error:
         _tell_refused(settings, project, job, error)
         raise
-    except KeyboardInterrupt:
-        stop = Interrupted("stopped by Ctrl-C")
-        _tell_refused(settings, project, job, stop)
+    except (KeyboardInterrupt, Stopped) as stopped:
+        stop = in_words(stopped)
+        with suppress(Exception):  # imports that were broken off leave modules that are half there
+            _tell_refused(settings, project, job, stop)
         raise stop from None
     except Exception as surprise:
         bug = as_internal_error(surprise)

@@ -232,7 +232,7 @@ def test_doctor_says_how_a_partition_becomes_visible(table: TaxiProject) -> None
 def test_a_missing_package_is_told_with_what_to_install(
     table: TaxiProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batch_scorer.wiring.find_spec", lambda _name: None)
+    monkeypatch.setattr("batch_scorer.lake.sinks.opening.find_spec", lambda _name: None)
     result = table.cli("run", "taxi_tips")
     assert result.code == 78
     assert 'pip install "batch-scorer[delta]"' in result.stderr

@@ -17,6 +17,7 @@ import pytest
 from batch_scorer.core.partitions import Partition
 from batch_scorer.execution.publishing.leases import Taken, at_work
 from batch_scorer.ledger.opening import open_ledger
+from batch_scorer.ops.run_logs import logs_of
 from tests import taxi
 from tests.conftest import TaxiProject
 from tests.faults.conftest import start
@@ -184,7 +185,7 @@ def test_a_lost_ledger_stops_the_run_instead_of_scoring_everything_again(project
 def test_a_signal_ends_the_wait_for_the_lock(project: TaxiProject, number: signal.Signals, code: int) -> None:
     with _held(project):
         waiting = _started(project, "--wait-lock", "10m")
-        wait_for(lambda: _handles(waiting.pid, signal.SIGTERM))
+        wait_for(lambda: logs_of(project.state, "taxi_tips"))  # it listens
         time.sleep(0.3)  # it is in the lock now
         waiting.send_signal(number)
         _, stderr = waiting.communicate(timeout=WAIT_S)
@@ -200,7 +201,7 @@ def test_the_timeout_ends_the_wait_for_the_lock(project: TaxiProject) -> None:
 def test_a_lock_that_is_let_go_in_time_was_worth_the_wait(project: TaxiProject) -> None:
     with _held(project):
         waiting = _started(project, "--wait-lock", "10m")
-        wait_for(lambda: _handles(waiting.pid, signal.SIGTERM))
+        wait_for(lambda: logs_of(project.state, "taxi_tips"))  # it listens
     _, stderr = waiting.communicate(timeout=WAIT_S)
     assert waiting.returncode == 0, stderr
     assert len(project.published(0)) == 600
@@ -297,10 +298,3 @@ def _held(project: TaxiProject, *indexes: int) -> Iterator[None]:
 def _started(project: TaxiProject, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "batch_scorer", "-p", str(project.root), "run", "taxi_tips", *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def _handles(pid: int, number: signal.Signals) -> bool:
-    """Whether a process has a handler of its own for a signal."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    caught = int(status.partition("SigCgt:")[2].split()[0], 16)
-    return bool(caught & 1 << (number - 1))

@@ -160,12 +160,13 @@ def stop_fork_server() -> None:
     from multiprocessing import forkserver
 
     server: Any = forkserver._forkserver
-    with suppress(ProcessLookupError):
-        os.kill(server._forkserver_pid, signal.SIGKILL)
-    with suppress(ChildProcessError):  # whoever started us ignores SIGCHLD, and so do we: nobody waits
-        server._stop()
-    server._forkserver_pid = None
-    _undo()
+    with _signals_blocked():  # one in the middle of it would leave half a server
+        with suppress(ProcessLookupError):
+            os.kill(server._forkserver_pid, signal.SIGKILL)
+        with suppress(ChildProcessError):  # whoever started us ignores SIGCHLD, and so do we: nobody waits
+            server._stop()
+        server._forkserver_pid = None
+        _undo()
 
 
 def _undo() -> None:
@@ -180,7 +181,7 @@ def _undo() -> None:
 
 @contextmanager
 def _signals_blocked() -> Iterator[None]:
-    """For a process that is started meanwhile; ours has them delivered afterwards."""
+    """For a process that is started or ended meanwhile; ours has them delivered afterwards."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
