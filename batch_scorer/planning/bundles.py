@@ -8,7 +8,7 @@ can. The same shares say how many partitions are in hand.
 from __future__ import annotations
 
 BUNDLE_BYTES = 4 << 20  # scored in a fraction of a second: who waits for the rest of a bundle waits no longer
-BUNDLE_S = 0.3  # a chunk beyond costs little more than itself; results and a stop hardly wait for it
+BUNDLE_S = 0.6  # a chunk beyond costs little more than itself; results and a stop hardly wait for it
 MOST_TOGETHER = 16
 _LEAST = 1 / MOST_TOGETHER
 _SHORT = 1 / 4  # of a bundle: one that lasts no longer is not made shorter for the sake of the last ones
