@@ -54,7 +54,7 @@ def choose(parts: JobParts, partition: str, to: int | None) -> Rollback:
 
     Raises: UsageError, when there is no such generation, or its files are gone.
     """
-    current = published(parts, partition)
+    current = current_named(parts, partition)
     there = [each for each in still_kept(parts, current.partition) if each.number < current.number]
     # A generation that itself showed an old one again is a step back to those same files.
     wanted = [r.number for r in there if (r.number == to if to is not None else _differs(r, current))]
@@ -79,7 +79,7 @@ def rollback(
     with at_work(
         parts.ledger, parts.places.presence, job=parts.job.name, verb="rollback", run_id=run_id
     ) as leases:
-        footing = take_settled_or_refuse(parts, leases, published(parts, partition).partition)
+        footing = take_settled_or_refuse(parts, leases, current_named(parts, partition).partition)
         chosen = choose(parts, partition, to)
         run = _start(parts, chosen.target, run_id, why, command)
         try:
@@ -112,7 +112,7 @@ def _settled(
 def unpin(parts: JobParts, partition: str) -> GenerationRecord:
     """From now on the partition is due like any other. Raises: UsageError, LockHeld."""
     with at_work(parts.ledger, parts.places.presence, job=parts.job.name, verb="unpin") as leases:
-        take_settled_or_refuse(parts, leases, published(parts, partition).partition)
+        take_settled_or_refuse(parts, leases, current_named(parts, partition).partition)
         current = pinned(parts, partition)
         assert current.pin is not None  # noqa: S101 (pinned says so)
         lifted = replace(current.pin, lifted_by=user_name(), lifted_at=datetime.now(UTC))
@@ -122,7 +122,7 @@ def unpin(parts: JobParts, partition: str) -> GenerationRecord:
 
 def pinned(parts: JobParts, partition: str) -> GenerationRecord:
     """Raises: UsageError, when there is nothing to unpin."""
-    current = published(parts, partition)
+    current = current_named(parts, partition)
     if not current.pinned:
         raise UsageError(
             f"{current.partition} is not pinned",
@@ -130,11 +130,6 @@ def pinned(parts: JobParts, partition: str) -> GenerationRecord:
             next_command=f"batch-scorer show {typed(parts.job.name, current.partition.path)}",
         )
     return current
-
-
-def published(parts: JobParts, partition: str) -> GenerationRecord:
-    """The current generation of `2024-01-01` or `ride_date=2024-01-01`. Raises: UsageError."""
-    return current_named(parts, partition)
 
 
 def _differs(record: VisibleGeneration, current: GenerationRecord) -> bool:
