@@ -91,13 +91,11 @@ def _parts(
     registry = open_registry(project, job)
     storage, input_root = _input_of(project, job)
     stores = store_options(job)
-    code = tuple(project.resolve(directory) for directory in job.code)
     kept, long = kept_at(places.kept_at, stores), state_at(places.kept_at, stores)
     return JobParts(
         job=job,
         places=places,
         input_root=input_root,
-        code=code,
         suites=suites,
         suite_fingerprint=suites_fingerprint([(use.suite, use.on_fail, use.stage) for use in suites]),
         config_fingerprint=config_fingerprint(job),
@@ -115,7 +113,7 @@ def _parts(
         sink=_sink(job, places, long),
         published=StoredFiles(storage_for(places.predictions, stores), places.predictions),
         code_version=__version__,
-        scoring_code=ScoringCode(code),
+        scoring_code=ScoringCode(_code_of(project, job)),
         environment=environment(),
         config={key: value for key, value, _source in loaded.values},
         target=loaded.target,
@@ -126,6 +124,10 @@ def _parts(
 def store_options(job: Job) -> StoreOptions:
     """How a job reaches object stores: as it says, or else the environment. Raises: ConfigInvalid."""
     return job.storage.options.completed(os.environ)
+
+
+def _code_of(project: Project, job: Job) -> tuple[str, ...]:
+    return tuple(project.resolve(directory) for directory in job.code)
 
 
 def _input_of(project: Project, job: Job) -> tuple[LakeStorage, str]:
@@ -205,7 +207,7 @@ def use_of_alias(project: Project, loaded: LoadedJob) -> AliasUse:
     return AliasUse(
         job=job,
         input_root=input_root,
-        code=tuple(project.resolve(directory) for directory in job.code),
+        code=_code_of(project, job),
         storage=storage,
         keys=project.keys,
         open_parts=partial(_parts, project, loaded, open_ledger_for_reading),

@@ -51,7 +51,7 @@ class ModelSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobParts:
-    """input_root: absolute. code: absolute directories for sys.path. config: the job file as resolved.
+    """input_root: absolute. config: the job file as resolved.
 
     kept: small files of the state, manifests and suite results among them. long: its long ones, staged or set
     aside.
@@ -67,7 +67,6 @@ class JobParts:
     job: Job
     places: Places
     input_root: str
-    code: tuple[str, ...]
     suites: tuple[BoundSuite, ...]
     suite_fingerprint: str
     config_fingerprint: str
@@ -90,6 +89,11 @@ class JobParts:
     config: Mapping[str, Any] = field(default_factory=dict)
     target: str | None = None
     observers: tuple[RunObserver, ...] = ()
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """Absolute directories for sys.path."""
+        return self.scoring_code.directories
 
     @property
     def ledger_at(self) -> str:
