@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from batch_scorer.execution import scoring_code
 from batch_scorer.execution.scoring_code import ScoringCode
+from tests.memory import traced_memory
 
 
 def test_code_is_known_by_the_names_and_contents_of_its_modules_and_by_nothing_else(tmp_path: Path) -> None:
@@ -51,12 +51,9 @@ def test_a_module_without_its_source_and_one_whose_name_is_no_text_are_code_too(
 def test_code_is_read_a_piece_at_a_time(tmp_path: Path) -> None:
     with (tmp_path / "large.so").open("wb") as module:
         module.truncate(64 << 20)
-    tracemalloc.start()
-    try:
+    with traced_memory() as memory:
         assert ScoringCode((str(tmp_path),)).sha256
-        assert tracemalloc.get_traced_memory()[1] < 16 << 20
-    finally:
-        tracemalloc.stop()
+        assert 0 < memory.peak_bytes < 16 << 20
 
 
 def test_builds_of_one_version_are_told_apart_wherever_they_are_installed(

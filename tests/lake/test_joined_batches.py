@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from batch_scorer.lake.reading.column_chunks import declared
 from batch_scorer.lake.reading.reader import Batch, read_chunk
 from batch_scorer.planning.chunks import cut_chunks
 from tests.lake.lakes import DIRECTORY, PARTITION, chunk_of, described, footer, put, spec
+from tests.memory import traced_memory
 
 FEATURES = (spec("fare", "float64"), spec("hour", "int64", nullable=False), spec("company", "string"))
 CARRIED = (("ride_id", "int64"), ("company", "string"))
@@ -278,15 +278,11 @@ def peak_bytes_while_reading(root: Path, n_rows: int) -> int:
     del numbers
     features = tuple(spec(f"f{at}", "float64") for at in range(8))
     how = ReadSpec(root=str(root), features=features, carried=(), max_batch_rows=100_000)
-    before, peak = pa.total_allocated_bytes(), 0
-    tracemalloc.start()
-    try:
+    with traced_memory() as memory:
         for batch in read_chunk(chunk, how):
             assert batch.n_read == 100_000
-            peak = max(peak, pa.total_allocated_bytes() - before)
-        return peak + tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+            assert memory.arrow_bytes >= 8 * 8 * batch.n_read
+        return memory.peak_bytes
 
 
 def test_four_times_as_many_row_groups_take_no_more_memory(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gc
 import os
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from batch_scorer.core.expressions.trees import Comparison, Expression, Literal,
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.lake.reading.reader import Batch, read_chunk
 from tests.lake.lakes import chunk_of, footer, put, spec
+from tests.memory import Memory, traced_memory
 
 FEATURES = (spec("fare", "float64"), spec("hour", "int64", nullable=False), spec("company", "string"))
 CARRIED = (("ride_id", "int64"), ("started_at", "timestamp[us]"), ("company", "string"))
@@ -244,15 +244,10 @@ def peak_bytes_while_reading(root: Path, n_rows: int) -> int:
     del content, numbers
     features = tuple(spec(f"f{i}", "float64") for i in range(8))
     wanted = read_spec(root, features=features, carried=(("ride_id", "int64"),), max_batch_rows=20_000)
-    before = pa.total_allocated_bytes()
-    peak = 0
-    tracemalloc.start()
-    try:
-        for _batch in read_chunk(chunk, wanted):
-            peak = max(peak, pa.total_allocated_bytes() - before)
-        return peak + tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    with traced_memory() as memory:
+        for batch in read_chunk(chunk, wanted):
+            assert memory.arrow_bytes >= 9 * 8 * batch.n_read
+        return memory.peak_bytes
 
 
 def test_a_row_group_four_times_as_large_takes_no_more_memory(tmp_path: Path) -> None:
@@ -269,10 +264,10 @@ def test_columns_whose_pages_are_small_are_not_kept_until_their_row_group_ends(t
     )
     features = tuple(spec(name, "int64") for name in hours)
     wanted = read_spec(tmp_path, features=features, carried=(), max_batch_rows=100_000)
-    held, before = [], pa.total_allocated_bytes()
+    held, memory = [], Memory()
     for batch in read_chunk(chunk_of(tmp_path, file), wanted):
         assert batch.features.column("h3").to_numpy().sum() == hours["h3"][batch.first_row :][:100_000].sum()
-        held.append(pa.total_allocated_bytes() - before)
+        held.append(memory.arrow_bytes)
     assert len(held) == 20
     assert max(held[10:]) - held[1] < 500_000  # of 8 MB that they take in the file
 

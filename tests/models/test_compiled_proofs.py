@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +23,7 @@ from batch_scorer.models.scoring.compiled.pipeline import CompiledChunk, Compile
 from batch_scorer.models.scoring.compiled.reasons import Differs
 from batch_scorer.models.scoring.compiled.running.sources import ABSENT, a_row_of_each
 from batch_scorer.models.scoring.proofs import Proofs
+from tests.memory import traced_memory
 from tests.models import pipelines
 
 THREADS = ThreadpoolController()
@@ -140,19 +140,14 @@ def test_a_column_that_was_computed_wrong_is_found_out_later(
 def test_no_batch_is_kept_for_the_sake_of_its_proof(compiled: CompiledPipeline) -> None:
     proofs = Proofs()
     chunk_of(compiled, proofs).score(features(compiled))
-    gc.collect()
-    arrow = pa.total_allocated_bytes()
-    tracemalloc.start()
-    try:
+    with traced_memory() as memory:
         chunk = chunk_of(compiled, proofs)
         chunk.score(features(compiled, 50_000, seed=5))  # 50,000 * 8 columns * 8 bytes
         gc.collect()
-        held, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+        held = memory.held_bytes
     ((_, sample),) = proofs._debts[0]._owed
     assert 16 <= sample.n_rows < 500
-    assert pa.total_allocated_bytes() - arrow + held < 400_000
+    assert held < 400_000
     assert sample.n_bytes < 200_000
 
 

@@ -23,6 +23,7 @@ from batch_scorer.core.models import ColumnSpec, TimeSpan
 from batch_scorer.models.registering.reference import TrainingFiles, TrainingFrame
 from batch_scorer.models.registering.register import register
 from batch_scorer.models.registry.files import FileRegistry
+from tests.memory import Memory
 from tests.models.conftest import make_rides
 
 RIDES = make_rides(900, seed=3).assign(count=pd.Series([1, None, 3] * 300, dtype="Int64"))
@@ -120,16 +121,14 @@ def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
     for _ in range(20):  # 100 MB once decoded
         writer.write_table(pa.table({f"c{n}": rng.integers(0, 9, 80_000).astype(float) for n in range(8)}))
     writer.close()
-    before = pa.total_allocated_bytes()
-    peak = 0
+    memory = Memory()
     for batch in TrainingFiles(tmp_path / "big.parquet").batches(
         tuple(
             ColumnSpec(name=f"c{n}", type="float64", nullable=True, pandas_dtype="float64") for n in range(8)
         )
     ):
         assert len(batch) <= 65_536
-        peak = max(peak, pa.total_allocated_bytes() - before)
-    assert peak < 40e6
+        assert 0 < memory.arrow_bytes < 40e6
     look = TrainingFiles(tmp_path / "big.parquet").look(tuple(f"c{n}" for n in range(8)))
     assert look.record.n_rows == 1_600_000
     assert len(look.sample) == 128

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +14,7 @@ from batch_scorer.core.pages.text import shortened
 from batch_scorer.core.records import AttemptState, RunRecord
 from batch_scorer.core.validation import SuiteVerdict
 from batch_scorer.validation.pages.render import run_page
+from tests.memory import traced_memory
 from tests.page_checks import HOSTILE
 from tests.validation.pages import (
     Page,
@@ -256,10 +256,7 @@ def _written(is_bad: Any) -> tuple[int, int]:
     )
     good = verdict(*(between(f"column_{i}") for i in range(15)))
     attempts = [attempt(number, "bad" if is_bad(number) else "good") for number in range(1000)]
-    tracemalloc.start()
-    try:
+    with traced_memory() as memory:
         page = run_page(run_record(), attempts, {"bad": bad, "good": good}.__getitem__)
         size = sum(len(piece) for piece in page)
-        return size, tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+        return size, memory.peak_bytes
