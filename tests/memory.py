@@ -15,13 +15,13 @@ class Memory:
 
     def __init__(self) -> None:
         gc.collect()  # or what earlier tests left behind is collected meanwhile, and hides as much
-        self._arrow_before = pa.total_allocated_bytes()
+        self._arrow_before: int = pa.total_allocated_bytes()
         self._arrow_peak = 0
 
     @property
     def arrow_bytes(self) -> int:
         """Of Arrow's pool now, which is what `peak_bytes` knows of it."""
-        now = int(pa.total_allocated_bytes()) - self._arrow_before
+        now: int = pa.total_allocated_bytes() - self._arrow_before
         self._arrow_peak = max(self._arrow_peak, now)
         return now
 
