@@ -94,10 +94,10 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _checked_cluster(spec: str | None) -> str | None:
-    from batch_scorer.config.fields import parse_cluster
+    from batch_scorer.config.addresses import check_cluster
 
     try:
-        return None if spec is None else parse_cluster(spec)
+        return None if spec is None else check_cluster(spec)
     except ValueError as error:
         raise click.UsageError(f"--cluster: {error}") from None
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
 
-from batch_scorer.config.fields import Count, Positive, TimeLimit, parse_cluster
+from batch_scorer.config.addresses import check_cluster
+from batch_scorer.config.fields import Count, Positive, TimeLimit
 
 # As written until the cluster is started: a variable in them may hold a secret.
 CLUSTER_KWARGS = ("compute", "cluster", "kwargs")
@@ -80,7 +81,7 @@ def _cluster(value: object) -> str | ClusterClass:
     if isinstance(value, Mapping):
         return ClusterClass.model_validate(value)
     if isinstance(value, str):
-        return parse_cluster(value)
+        return check_cluster(value)
     raise ValueError("must be auto, inline, local, tcp://host:port or {class: …, kwargs: {…}}")
 
 

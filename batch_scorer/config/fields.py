@@ -14,6 +14,15 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, ValidationInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
+from batch_scorer.config.addresses import (
+    check_endpoint,
+    check_file_name,
+    check_host,
+    check_http_url,
+    check_mail_address,
+    check_path,
+    check_textfile,
+)
 from batch_scorer.config.cron import check_cron
 from batch_scorer.config.databases import check_state_db
 from batch_scorer.config.mlflow import check_registry, is_of_mlflow, parse_mlflow_ref
@@ -28,35 +37,16 @@ from batch_scorer.config.units import (
     parse_truth,
     parse_whole_number,
 )
-from batch_scorer.core.errors import ConfigInvalid
 from batch_scorer.core.expressions.parser import parse_condition, parse_output
 from batch_scorer.core.expressions.result_layouts import words_of
 from batch_scorer.core.expressions.tokens import ExpressionInvalid
 from batch_scorer.core.expressions.trees import OutputColumn
 from batch_scorer.core.nearest import suggestion
 from batch_scorer.core.partitions import KeyType, PartitionKey
-from batch_scorer.core.stores import is_in_the_clear, is_object_url, parse_object_url
 
 SECRET_NAME = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
 
 _COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
-_HTTP_URL = re.compile(r"https?://[^\s/?#]+(?:/[^\s?#]*)?")
-_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|\[?[0-9a-fA-F:]+\]?")
-# What a header takes as one address: a comma would make two of it, and a quote none.
-_ADDRESS = re.compile(
-    r"{0}(?:\.{0})*@{1}(?:\.{1})*".format(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+", r"[A-Za-z0-9_-]+")
-)
-_SCHEDULERS = re.compile(r"(?:tcp|tls|ws|wss)://(?:\[[0-9a-fA-F:.%]+\]|[^\s:/@]+):[0-9]{1,5}/?")
-
-
-def parse_cluster(text: str) -> str:
-    """`auto`, `inline`, `local` or the address of a running scheduler. Raises: ValueError."""
-    known = ("auto", "inline", "local")
-    if text in known or _SCHEDULERS.fullmatch(text):
-        return text
-    if "@" in text:
-        raise ValueError("the address of a scheduler holds no user and password; write tcp://host:port")
-    raise ValueError(f'"{text}" is not auto, inline, local or tcp://host:port{suggestion(text, known)}')
 
 
 def problem(
@@ -64,47 +54,6 @@ def problem(
 ) -> PydanticCustomError:
     """A mistake in words. offset: of the wrong character within the value's text."""
     return PydanticCustomError("mistake", "{message}", {"message": message, "offset": offset, "about": about})
-
-
-def _path(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("a path has no control characters")
-    if is_object_url(text):
-        try:
-            parse_object_url(text)
-        except ConfigInvalid as error:
-            raise ValueError(f"{error.what}; {error.fix}") from None
-    return text
-
-
-def _textfile(text: str) -> str:
-    if not text.endswith(".prom"):
-        raise ValueError(f'"{text}" must end with .prom: node_exporter reads no other files')
-    return text
-
-
-def _http_url(text: str) -> str:
-    """No message repeats the value, which may hold a password."""
-    if not _HTTP_URL.fullmatch(text):
-        raise ValueError("must be the URL of a server, such as http://marquez:5000")
-    if "@" in text:
-        raise ValueError("a URL in a job file holds no password; name the variable of the key in api_key")
-    return text
-
-
-def _endpoint(text: str, info: ValidationInfo) -> str:
-    """No message repeats the value, which may hold a password."""
-    if not _HTTP_URL.fullmatch(text) or "@" in text:
-        raise ValueError("must be the URL of a server without user and password, such as https://minio:9000")
-    if is_in_the_clear(text) and not info.data.get("allow_http"):
-        raise ValueError("is plain http: anybody on the way could read; use https, or set storage.allow_http")
-    return text
-
-
-def _file_name(text: str) -> str:
-    if "/" in text or "\\" in text or text in (".", ".."):
-        raise ValueError(f'"{text}" is not the plain name of a file')
-    return text
 
 
 def _named(what: str) -> Callable[[str], str]:
@@ -179,18 +128,6 @@ def _with_against(tolerance: float, info: ValidationInfo) -> float:
     return tolerance
 
 
-def _host(text: str) -> str:
-    if not _HOST.fullmatch(text):
-        raise ValueError(f'"{text}" is no name of a host, such as mail.example.com')
-    return text
-
-
-def _address(text: str) -> str:
-    if not _ADDRESS.fullmatch(text):
-        raise ValueError(f'"{text}" is no mail address, such as data@example.com')
-    return text
-
-
 def _partition_keys(value: object) -> tuple[PartitionKey, ...]:
     types = {key_type.value: key_type for key_type in KeyType}
 
@@ -250,12 +187,12 @@ def _outputs_as_written(outputs: Sequence[OutputColumn]) -> dict[str, str]:
 
 
 Text = Annotated[str, Field(min_length=1)]
-PathText = Annotated[Text, AfterValidator(_path)]
-TextfilePath = Annotated[PathText, AfterValidator(_textfile)]
-HttpUrl = Annotated[Text, AfterValidator(_http_url)]
+PathText = Annotated[Text, AfterValidator(check_path)]
+TextfilePath = Annotated[PathText, AfterValidator(check_textfile)]
+HttpUrl = Annotated[Text, AfterValidator(check_http_url)]
 # Needs the field `allow_http` of its section before it.
-Endpoint = Annotated[Text, AfterValidator(_endpoint)]
-FileName = Annotated[Text, AfterValidator(_file_name)]
+Endpoint = Annotated[Text, AfterValidator(check_endpoint)]
+FileName = Annotated[Text, AfterValidator(check_file_name)]
 JobName = Annotated[str, AfterValidator(_named("job"))]
 SuiteName = Annotated[str, AfterValidator(_named("suite"))]
 TimeZone = Annotated[str, AfterValidator(check_timezone)]
@@ -266,8 +203,8 @@ StateDb = Annotated[Text, AfterValidator(check_state_db)]
 EnvName = Annotated[str, Field(pattern=f"^{SECRET_NAME.pattern}$")]
 Where = Annotated[str, AfterValidator(_where)]
 
-HostName = Annotated[str, AfterValidator(_host)]
-MailAddress = Annotated[str, AfterValidator(_address)]
+HostName = Annotated[str, AfterValidator(check_host)]
+MailAddress = Annotated[str, AfterValidator(check_mail_address)]
 Port = Annotated[int, BeforeValidator(parse_whole_number), Field(ge=1, le=65535)]
 
 Flag = Annotated[bool, BeforeValidator(parse_truth)]

@@ -25,7 +25,7 @@ def emit_observers(
             open_ledger=None if is_nowhere(job.output.state) else open_ledger,
         )
     if lineage is not None and (lineage.url or lineage.file):  # a wrong job file may say neither
-        from batch_scorer.ops.emitting.lineage import Subject
+        from batch_scorer.ops.emitting.ended import Subject
         from batch_scorer.ops.emitting.openlineage import LineageEvents, receiver
 
         yield LineageEvents(

@@ -14,8 +14,9 @@ from batch_scorer.core.errors import BatchScorerError, ConfigInvalid, NotTold
 from batch_scorer.core.plans import Plan
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunReport
+from batch_scorer.ops.emitting.ended import EndedRun, Subject
 from batch_scorer.ops.emitting.facts import OpenLedger
-from batch_scorer.ops.emitting.lineage import EndedRun, Subject, end_event, start_event
+from batch_scorer.ops.emitting.lineage import end_event, start_event
 from batch_scorer.ops.secrets import secret
 
 if TYPE_CHECKING:

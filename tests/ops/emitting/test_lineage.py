@@ -15,7 +15,9 @@ from ulid import ULID
 
 from batch_scorer.core.errors import Interrupted, LockHeld, RunTimedOut, StoreUnavailable, Terminated
 from batch_scorer.core.outcomes import Held, PartitionOutcome
-from batch_scorer.ops.emitting.lineage import PRODUCER, EndedRun, Subject, end_event, start_event
+from batch_scorer.ops.emitting.ended import EndedRun, Subject
+from batch_scorer.ops.emitting.facets import PRODUCER
+from batch_scorer.ops.emitting.lineage import end_event, start_event
 from tests.ops.emitting import told
 
 SUBJECT = Subject(
