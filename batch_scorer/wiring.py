@@ -276,8 +276,11 @@ def run_job(
     listener: RunListener,
     *,
     accept: Callable[[Plan], None] = lambda _plan: None,
+    recorded: Callable[[int], None] = lambda _code: None,
 ) -> RunReport:
     """Do it. accept: called with the plan that is about to be carried out; it raises to refuse it.
+
+    recorded: called with the exit code once the ledger has it.
 
     Raises: what stops a run before it starts; everything later is in the report.
     """
@@ -294,4 +297,4 @@ def run_job(
 
         check_installed(parts.job.name)
     check_places(parts)
-    return execute(parts, make_plan, options, listener)
+    return execute(parts, make_plan, options, listener, recorded)

@@ -12,10 +12,11 @@ from typing import Any, NoReturn
 import click
 
 from batch_scorer import __version__
+from batch_scorer.cli import signals
 from batch_scorer.cli.completing import complete_names, complete_own_names, listen_to_shells
-from batch_scorer.cli.early_stop import Stopped, end_early, in_words
 from batch_scorer.cli.output import fail
 from batch_scorer.cli.settings import Invocation, Settings, global_options
+from batch_scorer.cli.signals import Stopped, in_words
 from batch_scorer.cli.verbs import Verbs
 from batch_scorer.core import collector
 from batch_scorer.core.errors import BatchScorerError, ReaderGone, UsageError
@@ -86,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     _expect_children()
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = run(words, first=_head_start)
+        code = _ended(words)
         # Python ends by SIGINT, whatever the exit code, if a Ctrl-C broke off the last code that was made of
         # text, as dataclasses are. This is such code.
         eval("None")  # noqa: S307
@@ -114,17 +115,17 @@ def run(arguments: Sequence[str], first: Callable[[Sequence[str]], None] = lambd
     except ReaderGone:
         return _broken_off()
     except BatchScorerError as error:
-        return fail(invocation.settings, error)
+        return _fail(invocation.settings, error)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        return fail(invocation.settings, _usage(error))
+        return _fail(invocation.settings, _usage(error))
     except (KeyboardInterrupt, click.Abort, Stopped) as stopped:
-        return fail(invocation.settings, in_words(stopped))
+        return _fail(invocation.settings, in_words(stopped))
     except Exception as surprise:
         from batch_scorer.core.surprises import as_internal_error
 
-        return fail(invocation.settings, as_internal_error(surprise))
+        return _fail(invocation.settings, as_internal_error(surprise))
     return outcome if isinstance(outcome, int) else 0
 
 
@@ -136,10 +137,26 @@ def _expect_children() -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
-def _head_start(words: Sequence[str]) -> None:
-    if not _SCORING.isdisjoint(words) and _ONLY_LOOKING.isdisjoint(words):
-        # Not by the signal itself: the process that begins here would hold our stdout until it has imported.
-        signal.signal(signal.SIGTERM, end_early)
+def _fail(settings: Settings, error: BatchScorerError) -> int:
+    signals.outcome_stands(error.exit_code)  # while it is told too
+    return fail(settings, error)
+
+
+def _ended(words: Sequence[str]) -> int:
+    """The exit code, which no signal changes any more."""
+    try:
+        code = run(words, first=_begin)
+    except (KeyboardInterrupt, Stopped) as stopped:  # while it was told how it ended
+        code = in_words(stopped).exit_code
+    signals.outcome_stands(code)
+    return code
+
+
+def _begin(words: Sequence[str]) -> None:
+    is_scoring = not _SCORING.isdisjoint(words) and _ONLY_LOOKING.isdisjoint(words)
+    # A run ends the process that begins here, and is not ended by the signal itself.
+    signals.listen(for_sigterm=is_scoring)
+    if is_scoring:
         from batch_scorer.execution.clusters.local import head_start
 
         head_start.begin(_given(words).get("--cluster"))

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from batch_scorer.cli import output
+from batch_scorer.cli import output, signals
 from batch_scorer.cli.closing import conclude
 from batch_scorer.cli.durations import DURATION
-from batch_scorer.cli.early_stop import Stopped, in_words
 from batch_scorer.cli.planning import Look, look_at, look_options
 from batch_scorer.cli.progress import Bar, listener_for
 from batch_scorer.cli.selecting import model_option, model_options, selection_options
 from batch_scorer.cli.settings import Settings, global_options
+from batch_scorer.cli.signals import Stopped, in_words
 from batch_scorer.core import collector
 from batch_scorer.core.errors import BatchScorerError, UsageError
 from batch_scorer.core.plans import JOBS_OWN, ModelChoice, Plan, Selection
@@ -228,7 +228,9 @@ def execute(
             parts = wiring.open_loaded(project, loaded, like=like)
             _refuse_workers_for_an_address(options, parts.job.compute.cluster)
             may_run = functools.partial(accept, parts)
-            report = wiring.run_job(parts, selection, choice, options, listener, accept=may_run)
+            report = wiring.run_job(
+                parts, selection, choice, options, listener, accept=may_run, recorded=signals.outcome_stands
+            )
         finally:
             if isinstance(listener, Bar):
                 listener.stop()

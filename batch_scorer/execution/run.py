@@ -46,9 +46,11 @@ def run_job(
     make_plan: Callable[[], Plan],
     options: RunOptions,
     listener: RunListener,
+    recorded: Callable[[int], None] = lambda _code: None,
 ) -> RunReport:
     """Do everything the plan says. make_plan: called once recovery is done, so that the plan sees what a
-    run that died really left behind.
+    run that died really left behind. recorded: called with the exit code once the ledger has it, which no
+    signal changes from then on.
 
     Returns: what happened, exit code included. Raises: a stop, and whatever planning raises; after that
     every failure is in the report.
@@ -74,7 +76,7 @@ def run_job(
         _check_layout(parts, plan)
         _refresh(parts, plan)
         run = _run_record(parts, plan, options, run_id)
-        return _run(parts, plan, options, listener, stop, leases, run, recovered)
+        return _run(parts, plan, options, listener, stop, leases, run, recovered, recorded)
 
 
 def _timeout(parts: JobParts, options: RunOptions) -> timedelta | None:
@@ -111,6 +113,7 @@ def _run(
     leases: Leases,
     run: RunRecord,
     warnings: Sequence[str],
+    recorded: Callable[[int], None],
 ) -> RunReport:
     warnings = [*warnings, *plan.warnings, *_waiting(plan)]
     parts.ledger.start_run(run)
@@ -126,11 +129,15 @@ def _run(
     if stopped_by is not None:
         _told.error("%s", stopped_by.what)
     unrecorded = record_end(parts, report.run)
+    stop.too_late()
     fault_point(FaultPoint.RUN_FINISHED)
     if unrecorded is not None and stopped_by is None:
         report = report_of(plan, options, run, outcomes, unrecorded, warnings)
+    recorded(report.exit_code)
     _told.info("ended with exit code %s", report.exit_code)
-    untold = observers.ended(report, plan)
+    untold: tuple[str, ...] = ()
+    with stop.unless_hurried():
+        untold = observers.ended(report, plan)
     return replace(report, warnings=(*report.warnings, *untold))
 
 

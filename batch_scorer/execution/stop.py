@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from types import FrameType
 
@@ -24,6 +24,8 @@ class StopRequest:
         self._timeout = timeout
         self._error: BatchScorerError | None = None
         self._at_once = False
+        self._is_too_late = False
+        self._may_break_off = False
 
     def check(self) -> None:
         """Raises: Interrupted, Terminated, RunTimedOut."""
@@ -54,6 +56,18 @@ class StopRequest:
             self._at_once = False
         self.check()
 
+    def too_late(self) -> None:
+        """How the run ended is recorded: signals change nothing any more."""
+        self._is_too_late = True
+
+    @contextmanager
+    def unless_hurried(self) -> Iterator[None]:
+        """What is not waited for when a second signal comes, and no harm if it is broken off."""
+        with suppress(KeyboardInterrupt):
+            self._may_break_off = True
+            yield
+            self._may_break_off = False
+
     def cancel(self, by: str) -> None:
         """`batch-scorer cancel`, from anywhere: as a SIGTERM, told apart by its words."""
         if self._error is None:
@@ -63,8 +77,13 @@ class StopRequest:
         is_first = self._error is None
         if is_first:
             self._error = _stop_for(number)
-        if self._at_once or not is_first:
-            raise KeyboardInterrupt
+        if self._is_too_late:
+            if is_first or not self._may_break_off:
+                return
+            self._may_break_off = False
+        elif is_first and not self._at_once:
+            return
+        raise KeyboardInterrupt
 
 
 def _stop_for(number: int) -> BatchScorerError:

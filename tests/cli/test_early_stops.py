@@ -1,7 +1,8 @@
-"""Signals that come before a run listens to them."""
+"""Signals that come before a run listens to them, and once it has ended."""
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -10,33 +11,127 @@ import pytest
 
 from tests.conftest import TaxiProject
 
+_SIGNALS = pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 
-@pytest.mark.parametrize("module", ["batch_scorer.cli.planning", "yaml.loader"])
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+
+def _ended(project: TaxiProject, script: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """`run taxi_tips` with something done beforehand, in a process of its own."""
+    main = project.root / "stopped" / "__main__.py"
+    main.parent.mkdir()
+    main.write_text(
+        f'{script}\nimport runpy\nrunpy.run_module("batch_scorer", run_name="__main__", alter_sys=True)\n'
+    )
+    return subprocess.run(
+        [sys.executable, "-m", "stopped", "-p", str(project.root), "run", "taxi_tips", *options],
+        cwd=project.root, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def _when_imported(module: str, what: str) -> str:
+    """what: one line, said as text: what is made of text could let Python end by the signal."""
+    return f"""
+import os, sys
+class Stops:
+    def find_spec(self, name, *_):
+        if name == "{module}":
+            sys.meta_path.remove(self)
+            exec({what!r})
+sys.meta_path.insert(0, Stops())
+"""
+
+
+def _after(module: str, function: str, number: signal.Signals, n_signals: int = 1) -> str:
+    """Signals as soon as the function of the module has returned."""
+    return f"""
+import importlib, os
+def stops(function):
+    def and_then(*given, **named):
+        try:
+            return function(*given, **named)
+        finally:
+            for _ in range({n_signals}):
+                os.kill(os.getpid(), {int(number)})
+    return and_then
+patched = importlib.import_module("{module}")
+patched.{function} = stops(patched.{function})
+"""
+
+
+@pytest.mark.parametrize(
+    "module", ["click", "batch_scorer.cli.main", "batch_scorer.cli.planning", "yaml.loader"]
+)
+@_SIGNALS
 def test_a_signal_in_the_middle_of_imports_ends_a_run_with_its_own_exit_code_and_one_line(
     project: TaxiProject, number: signal.Signals, code: int, module: str
 ) -> None:
     """What code made of text (a dataclass) is broken off by Ctrl-C would let Python end by the signal; and
     the job's observers are looked for with modules that are half there.
     """
-    stops_itself = f"""
-import os, sys
-class Stops:
-    def find_spec(self, name, *_):
-        if name == "{module}":
-            sys.meta_path.remove(self)
-            exec("import os; os.kill(os.getpid(), {int(number)})")
-sys.meta_path.insert(0, Stops())
-import runpy
-runpy.run_module("batch_scorer", run_name="__main__", alter_sys=True)
-"""
-    script = project.root / "stopped" / "__main__.py"
-    script.parent.mkdir()
-    script.write_text(stops_itself)
-    ended = subprocess.run(
-        [sys.executable, "-m", "stopped", "-p", str(project.root), "run", "taxi_tips"],
-        cwd=project.root, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    ended = _ended(project, _when_imported(module, f"import os; os.kill(os.getpid(), {int(number)})"))
     assert ended.returncode == code, ended.stderr
     assert "Traceback" not in ended.stderr
     assert len(ended.stderr.split("\n\n")[-1].strip().splitlines()) == 1, ended.stderr
+
+
+@_SIGNALS
+def test_a_second_signal_does_not_wait_until_the_command_is_imported(
+    project: TaxiProject, number: signal.Signals, code: int
+) -> None:
+    """By the signal itself, as shells tell of it."""
+    twice = f"import os; [os.kill(os.getpid(), {int(number)}) for _ in range(2)]"
+    ended = _ended(project, _when_imported("click", twice))
+    assert 128 - ended.returncode == code
+    assert ended.stderr == ""
+
+
+def test_a_ctrl_c_that_whoever_started_the_command_ignores_stays_ignored_while_it_starts(
+    project: TaxiProject,
+) -> None:
+    """As a shell does for what it runs in the background."""
+    ignored = (
+        f"import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n{_when_imported('click', _CTRL_C)}"
+    )
+    assert _ended(project, ignored).returncode == 0
+
+
+_CTRL_C = f"import os; os.kill(os.getpid(), {int(signal.SIGINT)})"
+
+
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [
+        ("batch_scorer.execution.run", "record_end"),
+        ("batch_scorer.execution.publishing.leases", "_leave"),
+        ("batch_scorer.cli.closing", "_warn"),
+        ("batch_scorer.cli.main", "run"),
+    ],
+)
+@_SIGNALS
+def test_a_run_whose_end_is_recorded_ends_with_that_exit_code_whatever_signal_comes(
+    project: TaxiProject, number: signal.Signals, code: int, module: str, function: str
+) -> None:
+    ended = _ended(project, _after(module, function, number), "--json")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout.splitlines()[-1])["exit_code"] == 0
+    assert project.shell("runs", "--json").lines[0]["exit_code"] == 0
+
+
+@_SIGNALS
+def test_a_second_signal_while_a_run_says_how_it_ended_does_not_wait_and_changes_no_exit_code(
+    project: TaxiProject, number: signal.Signals, code: int
+) -> None:
+    ended = _ended(project, _after("batch_scorer.cli.closing", "_warn", number, n_signals=2), "--json")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert project.shell("runs", "--json").lines[0]["exit_code"] == 0
+
+
+@_SIGNALS
+def test_a_signal_while_a_stop_is_told_changes_nothing(
+    project: TaxiProject, number: signal.Signals, code: int
+) -> None:
+    twice = _when_imported("yaml.loader", f"import os; os.kill(os.getpid(), {int(number)})")
+    ended = _ended(
+        project, twice + _after("batch_scorer.core.errors", "BatchScorerError.render", signal.SIGINT)
+    )
+    assert ended.returncode == code, ended.stderr
+    assert "Traceback" not in ended.stderr
