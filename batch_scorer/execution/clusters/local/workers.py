@@ -43,12 +43,14 @@ _SETTINGS: Mapping[str, Any] = {
 # What the fork server imports, in this order.
 _PRELOADED = (
     "batch_scorer.execution.clusters.local.apart",
+    "batch_scorer.execution.clusters.local.orphans",
     "batch_scorer.execution.clusters.local.one_pool",
     "batch_scorer.execution.clusters.local.kept_heap",
     "batch_scorer.models.scipy_start",
     "batch_scorer.execution.clusters.local.preload",
 )
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_DRIVER = "_BATCH_SCORER_DRIVER"  # as `orphans` reads it, which is not imported here
 _set_by_us: set[str] = set()  # of these, while there is a fork server
 
 
@@ -133,11 +135,14 @@ def start_fork_server() -> None:
     mp.set_forkserver_preload(list(_PRELOADED))
     try:
         resource_tracker.ensure_running()  # it unblocks what the next line blocks
+        os.environ[_DRIVER] = str(os.getpid())
         with _signals_blocked():
             forkserver.ensure_running()
     except OSError:
         _undo()
         raise
+    finally:
+        os.environ.pop(_DRIVER, None)  # nobody else's child is told of it
 
 
 def has_begun() -> bool:

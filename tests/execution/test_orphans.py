@@ -1,0 +1,86 @@
+"""Nothing that a run started holds its stdout once the run was killed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_LONG_S = 300  # what is started would take as long
+_FAR_LESS_S = 60  # and ends at once; a machine may be slow
+
+_WORK = f"""
+import os, threading, time
+
+def works():
+    print("works", flush=True)
+    time.sleep({_LONG_S})
+
+def forks():
+    pids = []
+    thread = threading.Thread(target=lambda: pids.append(os.fork() or forked()))
+    thread.start()
+    thread.join()
+    time.sleep(0.3)
+    os.kill(pids[0], 0)  # Raises: it has ended with its thread
+    print("lives" if os.waitpid(pids[0], os.WNOHANG) == (0, 0) else "ended", flush=True)
+    os.kill(pids[0], 9)
+
+def forked():
+    time.sleep({_LONG_S})
+    os._exit(0)
+"""
+_SERVED = """
+import multiprocessing, os, signal, sys
+from batch_scorer.execution.clusters.local import workers
+
+if __name__ == "__main__":
+    workers._PRELOADED = (*workers._PRELOADED[:-1], {preloaded!r})
+    workers.start_fork_server()
+    {then}
+"""
+_KILL = "os.kill(os.getpid(), signal.SIGKILL)"
+
+
+def _output(directory: Path, *, then: str, preloaded: str = "work") -> str:
+    """What somebody reads from a driver that starts a fork server and does this. Raises: TimeoutExpired."""
+    (directory / "work.py").write_text(_WORK)
+    (directory / "imports.py").write_text(f"import time; time.sleep({_LONG_S})")
+    driver = directory / "driver.py"
+    driver.write_text(_SERVED.format(preloaded=preloaded, then=then))
+    path = os.pathsep.join([str(directory), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, str(driver)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        timeout=_FAR_LESS_S, cwd=directory, env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    return done.stdout
+
+
+@pytest.mark.parametrize("wait_s", [0, 1.5])
+def test_a_fork_server_in_the_middle_of_an_import_ends_with_a_driver_that_was_killed(
+    tmp_path: Path, wait_s: float
+) -> None:
+    """And before its first import too, when nobody there has looked who its parent is."""
+    _output(tmp_path, preloaded="imports", then=f"import time; time.sleep({wait_s}); {_KILL}")
+
+
+def test_a_worker_ends_with_a_driver_that_was_killed_though_it_looks_at_no_pipe(tmp_path: Path) -> None:
+    kills = f"""import work
+    worker = multiprocessing.Process(target=work.works)
+    worker.start()
+    import time; time.sleep(1.5)
+    {_KILL}"""
+    assert "works" in _output(tmp_path, then=kills)
+
+
+def test_what_a_worker_forks_does_not_end_with_the_thread_that_forked_it(tmp_path: Path) -> None:
+    joins = "import work; worker = multiprocessing.Process(target=work.forks); worker.start(); worker.join()"
+    assert "lives" in _output(tmp_path, then=joins)
+
+
+def test_nothing_that_the_driver_starts_later_is_told_of_the_driver(tmp_path: Path) -> None:
+    assert _output(tmp_path, then="print([name for name in os.environ if 'DRIVER' in name])") == "[]\n"
