@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 from contextlib import closing
 from functools import partial
@@ -166,19 +167,24 @@ def _begin(connection: Connection) -> None:
 def in_words(error: DBAPIError, where: str) -> BatchScorerError:
     """SQLite names its errors; whatever else it raises means that the database does not answer."""
     name = getattr(error.orig, "sqlite_errorname", "")
-    why = str(error.orig)
+    why = f"{error.orig} ({name})" if name else str(error.orig)
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return _damaged(why, where)
     if name.startswith("SQLITE_FULL") or (name.startswith("SQLITE_IOERR") and is_full(Path(where))):
-        return DiskFull("no space left for the ledger", where=where, fix="free some space")
+        return _full(where)
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
         return _unwritable(why, where)
+    if name.startswith("SQLITE_BUSY"):
+        return _locked(why, where)
+    if name.startswith("SQLITE_IOERR"):
+        return _broken_disk(why, where)
     if isinstance(error, IntegrityError):
         return DamageFound(f"the ledger already says otherwise: {why}", where=where)
     return StoreUnavailable(
-        f"the ledger does not answer: {why} ({name})",
+        f"the ledger does not answer: {why}",
         where=where,
-        fix="try again when the database is reachable",
+        fix="look at the file and its disk, then run again: what was published stays",
+        next_command="batch-scorer doctor",
     )
 
 
@@ -194,8 +200,39 @@ def _damaged(why: str, where: str) -> DamageFound:
     return DamageFound(
         f"the ledger is damaged: {why}",
         where=where,
-        fix="put it back from a backup; the manifests beside it still say what was published. "
-        "Do not delete it: every partition would look unscored",
+        fix="put it back from a backup; without one move it aside, with the -wal and -shm beside it, and "
+        "tell it again from the manifests, for each job. Until then run nothing: all would look unscored",
+        next_command="batch-scorer ledger rebuild JOB",
+    )
+
+
+def _full(where: str) -> DiskFull:
+    return DiskFull(
+        "no space left for the ledger",
+        where=where,
+        fix="free some space on its disk, then repeat the command: what was published stays",
+        next_command="batch-scorer gc --older-than 30d --dry-run",
+    )
+
+
+def _locked(why: str, where: str) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"the ledger was locked for {_BUSY_TIMEOUT_MS // 1000} s: {why}",
+        where=where,
+        fix="no command of ours holds it for so long: end what does, such as a backup or a shell of sqlite3 "
+        "in a transaction, then run again",
+        next_command=f"fuser -v {shlex.quote(where)}",
+    )
+
+
+def _broken_disk(why: str, where: str) -> StoreUnavailable:
+    """Room there is, as far as the file system tells; a quota it does not tell of."""
+    return StoreUnavailable(
+        f"the disk of the ledger failed: {why}",
+        where=where,
+        fix="look at the disk and its mount (dmesg, a quota), mend it, then run again: SQLite takes back "
+        "what it had not finished, and what was published stays",
+        next_command="batch-scorer doctor",
     )
 
 
@@ -203,5 +240,7 @@ def _unwritable(why: str, where: str) -> OutputUnwritable:
     return OutputUnwritable(
         f"the ledger cannot be written: {why}",
         where=where,
-        fix="make the state directory writable for this user",
+        fix="let this user write the state directory, ledger.db and the -wal and -shm beside it; if all of "
+        "that is so, look whether its disk is mounted read-only",
+        next_command="batch-scorer doctor",
     )

@@ -12,26 +12,12 @@ import pytest
 _LONG_S = 300  # what is started would take as long
 _FAR_LESS_S = 60  # and ends at once; a machine may be slow
 
-_WORK = f"""
-import os, threading, time
+_WORK = """
+import signal
 
-def works():
-    print("works", flush=True)
-    time.sleep({_LONG_S})
-
-def forks():
-    pids = []
-    thread = threading.Thread(target=lambda: pids.append(os.fork() or forked()))
-    thread.start()
-    thread.join()
-    time.sleep(0.3)
-    os.kill(pids[0], 0)  # Raises: it has ended with its thread
-    print("lives" if os.waitpid(pids[0], os.WNOHANG) == (0, 0) else "ended", flush=True)
-    os.kill(pids[0], 9)
-
-def forked():
-    time.sleep({_LONG_S})
-    os._exit(0)
+def tells():
+    handler = signal.getsignal(signal.SIGALRM)
+    print(signal.getitimer(signal.ITIMER_REAL), handler is signal.SIG_DFL, flush=True)
 """
 _SERVED = """
 import multiprocessing, os, signal, sys
@@ -68,18 +54,9 @@ def test_a_fork_server_in_the_middle_of_an_import_ends_with_a_driver_that_was_ki
     _output(tmp_path, preloaded="imports", then=f"import time; time.sleep({wait_s}); {_KILL}")
 
 
-def test_a_worker_ends_with_a_driver_that_was_killed_though_it_looks_at_no_pipe(tmp_path: Path) -> None:
-    kills = f"""import work
-    worker = multiprocessing.Process(target=work.works)
-    worker.start()
-    import time; time.sleep(1.5)
-    {_KILL}"""
-    assert "works" in _output(tmp_path, then=kills)
-
-
-def test_what_a_worker_forks_does_not_end_with_the_thread_that_forked_it(tmp_path: Path) -> None:
-    joins = "import work; worker = multiprocessing.Process(target=work.forks); worker.start(); worker.join()"
-    assert "lives" in _output(tmp_path, then=joins)
+def test_a_worker_has_neither_the_clock_nor_what_it_calls(tmp_path: Path) -> None:
+    joins = "import work; one = multiprocessing.Process(target=work.tells); one.start(); one.join()"
+    assert _output(tmp_path, then=joins) == "(0.0, 0.0) True\n"
 
 
 def test_nothing_that_the_driver_starts_later_is_told_of_the_driver(tmp_path: Path) -> None:

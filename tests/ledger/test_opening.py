@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import DamageFound, LockHeld, OutputUnwritable, StoreUnavailable, UsageError
@@ -22,6 +23,7 @@ from batch_scorer.core.records import Pin
 from batch_scorer.ledger.database import connect
 from batch_scorer.ledger.migrations import STEPS, bring_up_to_date, newest_version, version_of
 from batch_scorer.ledger.opening import open_ledger, open_ledger_for_reading
+from batch_scorer.ledger.sqlite import in_words
 from tests.ledger.conftest import DAY, NOW, make_attempt, make_holder, make_run, publish
 
 
@@ -153,6 +155,43 @@ def test_a_ledger_that_stays_locked_is_unavailable(path: Path) -> None:
             delete_without_patience(path)
     raw.close()
     assert caught.value.exit_code == 69
+    assert caught.value.next_command == f"fuser -v {path}"
+
+
+@pytest.mark.parametrize(
+    ("name", "says", "fix", "code"),
+    [
+        ("SQLITE_IOERR_WRITE", "the disk of the ledger failed: it broke", "dmesg", 69),
+        ("SQLITE_IOERR_CORRUPTFS", "the disk of the ledger failed: it broke", "dmesg", 69),
+        ("SQLITE_FULL", "no space left for the ledger", "free some space", 1),
+        ("SQLITE_READONLY", "the ledger cannot be written: it broke", "mounted read-only", 1),
+        ("SQLITE_CANTOPEN", "the ledger cannot be written: it broke", "mounted read-only", 1),
+        ("SQLITE_CORRUPT_INDEX", "the ledger is damaged: it broke", "from the manifests", 6),
+        ("SQLITE_NOTADB", "the ledger is damaged: it broke", "from the manifests", 6),
+        ("SQLITE_BUSY_RECOVERY", "the ledger was locked for 30 s: it broke", "end what does", 69),
+        ("SQLITE_NOMEM", "the ledger does not answer: it broke", "run again", 69),
+    ],
+)
+def test_each_error_of_sqlite_says_what_where_what_to_do_and_what_to_type_next(
+    path: Path, name: str, says: str, fix: str, code: int
+) -> None:
+    raised = sqlite3.OperationalError("it broke")
+    raised.sqlite_errorname = name
+    error = in_words(DBAPIError("", None, raised), str(path))
+    assert error.what.startswith(says)
+    assert name in error.what or name == "SQLITE_FULL"
+    assert error.where == str(path)
+    assert fix in (error.fix or "")
+    assert error.next_command
+    assert error.exit_code == code
+
+
+def test_what_to_type_when_the_ledger_is_damaged_tells_it_again_once_it_is_moved_aside(path: Path) -> None:
+    path.write_bytes(b"no database" * 1_000)
+    with pytest.raises(DamageFound, match="not a database") as caught:
+        open_ledger(path)
+    assert "move it aside" in (caught.value.fix or "")
+    assert caught.value.next_command == "batch-scorer ledger rebuild JOB"
 
 
 def delete_without_patience(path: Path) -> None:
