@@ -18,6 +18,8 @@ from batch_scorer.core.errors import DiskFull, OutputError, OutputUnwritable
 
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+# Directories that others are in, by inode, whose names this process knows to last, and all those above.
+_lasting: dict[str, int] = {}
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -43,13 +45,13 @@ def write_beside(path: Path, content: bytes, *, mode: int | None = None) -> None
     _replace(path, (content,), mode)
 
 
-def write_named_later(path: Path, content: bytes, names: NewNames) -> None:
+def write_named_later(path: Path, content: bytes, names: NewNames, *, below: Path | None = None) -> None:
     """The same as `write_whole`, but a power cut may take the name away until `names` are synced.
 
-    Raises: DiskFull, OutputUnwritable.
+    below: as of `NewNames.make_directories`. Raises: DiskFull, OutputUnwritable.
     """
     with writing(path):
-        names.make_directories(path.parent)
+        names.make_directories(path.parent, below=below)
     _put(path, (content,))
     names.add(path.parent)
 
@@ -108,16 +110,22 @@ def second_name(source: Path, target: Path) -> None:
         beside.rename(target)
 
 
-def make_directories(path: Path) -> None:
+def make_directories(path: Path, *, below: Path | None = None) -> None:
     """Create a directory and its parents, each new name fsynced into its parent.
 
+    below: of this directory of ours, and of what is there below it, a process that was killed, or whose disk
+    refused it, may have made each name and never synced it: so it is, by each process once.
     Raises: OSError; none is left then, which the next try would find, and take for one that lasts.
     """
     made: list[Path] = []
     try:
-        for directory in _make_directories(path):
-            made.append(directory)
+        unsure = _unsure(path, below)
+        for directory, is_new in unsure:
+            if is_new:
+                directory.mkdir(exist_ok=True)
+                made.append(directory)
             fsync_directory(directory.parent)
+        _remember(directory for directory, _ in unsure)
     except OSError:
         for directory in reversed(made):
             with suppress(OSError):  # somebody else has begun to fill it
@@ -132,21 +140,31 @@ class NewNames:
 
     def __init__(self) -> None:
         self._directories: dict[Path, None] = {}
+        self._above: set[Path] = set()  # the last ones
 
     def add(self, directory: Path) -> None:
         self._directories[directory] = None
 
-    def make_directories(self, path: Path) -> None:
-        """Create a directory and its parents. Raises: OSError."""
-        for directory in _make_directories(path):
+    def make_directories(self, path: Path, *, below: Path | None = None) -> None:
+        """Create a directory and its parents. below: as of the function of this name; `path` itself is synced
+        each time, as there are as many of it as of partitions. Raises: OSError.
+        """
+        for directory, is_new in _unsure(path, below):
+            if is_new:
+                directory.mkdir(exist_ok=True)
             self.add(directory.parent)
+            if directory != path:
+                self._above.add(directory)
 
     def sync(self) -> None:
         """From now on they last. Raises: DiskFull, OutputUnwritable."""
         while self._directories:
-            directory, _ = self._directories.popitem()
+            directory = next(reversed(self._directories))
             with writing(directory):
                 fsync_directory(directory)
+            del self._directories[directory]
+        _remember(self._above)
+        self._above.clear()
 
 
 def remove_empty(directory: Path, *, below: Path) -> None:
@@ -192,15 +210,34 @@ def as_output_error(error: OSError, where: Path | str) -> OutputError:
     )
 
 
-def _make_directories(path: Path) -> Iterator[Path]:
-    """Yields: each that is new once it is there, outermost first: the disk may refuse the next."""
-    missing = []
-    while not path.exists():
-        missing.append(path)
+def _unsure(path: Path, below: Path | None) -> list[tuple[Path, bool]]:
+    """A directory and those above it whose names may not last, outermost first, and whether each has yet to
+    be made. below: of what is there, it and what is below it only.
+    """
+    found: list[tuple[Path, bool]] = []
+    is_ours = below is not None and (path == below or below in path.parents)
+    while True:
+        inode = _inode(path)
+        if inode is not None and (not is_ours or _lasting.get(str(path)) == inode):
+            return found[::-1]
+        found.append((path, inode is None))
+        is_ours = is_ours and path != below
         path = path.parent
-    for directory in reversed(missing):
-        directory.mkdir(exist_ok=True)
-        yield directory
+
+
+def _inode(path: Path) -> int | None:
+    """None: it is not there."""
+    try:
+        return path.stat().st_ino
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _remember(lasting: Iterable[Path]) -> None:
+    for directory in lasting:
+        inode = _inode(directory)
+        if inode is not None:
+            _lasting[str(directory)] = inode
 
 
 def _replace(path: Path, pieces: Iterable[bytes], mode: int | None = None) -> None:

@@ -76,7 +76,7 @@ class KeptOnDisk:
         return (self.root / path).read_bytes()
 
     def write(self, path: str, content: bytes, names: NewNames) -> None:
-        write_named_later(self.root / path, content, names)
+        write_named_later(self.root / path, content, names, below=self.root)
 
     def waiting(self, staged: str, path: str, sha256: str) -> str:  # noqa: ARG002 (a store's)
         return staged
@@ -84,7 +84,7 @@ class KeptOnDisk:
     def put_in_place(self, waiting: str, path: str, names: NewNames) -> None:
         """Whoever lost the directory of `waiting` to a take-over, which renames it, cannot do it any more."""
         place = self.root / path
-        names.make_directories(place.parent)
+        names.make_directories(place.parent, below=self.root)
         names.add(place.parent)
         move_without_replacing(self.root / waiting, place)
 

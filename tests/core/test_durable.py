@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from batch_scorer.core import durable
-from batch_scorer.core.durable import NewNames, make_directories, write_whole
+from batch_scorer.core.durable import NewNames, make_directories, write_named_later, write_whole
 from batch_scorer.core.errors import OutputUnwritable
 
 
@@ -85,3 +85,64 @@ def test_a_directory_that_is_there_when_the_next_is_refused_is_taken_away_or_wil
         names.make_directories(tmp_path / "outer" / "inner")
     names.sync()
     assert synced == [tmp_path]
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Directories, as they are synced by a process that knows of none."""
+    found: list[Path] = []
+    monkeypatch.setattr(durable, "_lasting", {})
+    monkeypatch.setattr(durable, "fsync_directory", found.append)
+    return found
+
+
+def test_names_that_an_earlier_process_never_synced_are_synced_by_the_next_once(
+    tmp_path: Path, synced: list[Path]
+) -> None:
+    """It was killed, or its disk refused it, and left directories whose names may not last."""
+    top = tmp_path / "top"
+    (top / "outer" / "inner").mkdir(parents=True)
+    make_directories(top / "outer" / "inner", below=top)
+    assert synced == [tmp_path, top, top / "outer"]
+    make_directories(top / "outer" / "inner", below=top)
+    make_directories(top / "outer" / "other", below=top)
+    assert synced[3:] == [top / "outer"]
+
+
+def test_names_whose_sync_failed_are_synced_by_the_next_who_writes_there(
+    tmp_path: Path, synced: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(durable, "fsync_directory", refuse)
+        names = NewNames()
+        write_named_later(tmp_path / "top" / "outer" / "file", b"1", names, below=tmp_path / "top")
+        for _ in range(2):
+            with pytest.raises(OutputUnwritable):
+                names.sync()
+    for n_new in (3, 2):  # the second time nobody doubts those above
+        names = NewNames()
+        write_named_later(tmp_path / "top" / "outer" / "file", b"1", names, below=tmp_path / "top")
+        names.sync()
+        assert set(synced) == {tmp_path, tmp_path / "top", tmp_path / "top" / "outer"} - (
+            {tmp_path} if n_new == 2 else set()
+        )
+        synced.clear()
+
+
+def test_a_directory_that_was_removed_and_made_anew_is_synced_again(
+    tmp_path: Path, synced: list[Path]
+) -> None:
+    make_directories(tmp_path / "outer", below=tmp_path / "outer")
+    (tmp_path / "outer").rename(tmp_path / "gone")
+    (tmp_path / "outer").mkdir()
+    make_directories(tmp_path / "outer", below=tmp_path / "outer")
+    assert synced == [tmp_path, tmp_path]
+
+
+def test_a_directory_of_somebody_else_is_left_to_them(tmp_path: Path, synced: list[Path]) -> None:
+    make_directories(tmp_path)
+    make_directories(tmp_path, below=tmp_path / "elsewhere")
+    assert synced == []

@@ -148,3 +148,35 @@ def test_partitions_whose_footers_the_plan_did_not_read_are_opened_when_their_tu
         _run(tiny, counts)
     assert counts.report is not None
     assert sum(o.rows.n_scored for o in counts.report.outcomes if isinstance(o, Published)) == 5 * _N
+
+
+def test_a_replaced_tiny_partition_costs_few_fsyncs_too(
+    tiny: TaxiProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _counting(monkeypatch) as counts:
+        _run(tiny, counts)
+        for index, day in enumerate(taxi.days(_N)):
+            taxi.write_day(tiny.lake, day, taxi.rides(6, first_id=index * 10), n_files=1)
+    with _counting(monkeypatch) as counts:
+        _run(tiny, counts)
+    assert sum(counts.fsyncs.values()) + counts.n_lasting <= (_MOST_FSYNCS + 2) * _N
+
+
+def test_directories_that_a_run_was_killed_before_it_synced_are_synced_by_the_next(
+    make_project: Callable[..., TaxiProject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut could take each away, with all that was published into it since."""
+    project = make_project(1)
+    manifests = project.state / "manifests" / "taxi_tips"
+    (manifests / project.day(0).name).mkdir(parents=True)
+    project.predictions.mkdir(parents=True)
+    synced, fsync = set(), os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.add(Path(f"/proc/self/fd/{descriptor}").resolve())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    assert project.cli("run", "taxi_tips", "--cluster", "inline").code == 0
+    named = (manifests / project.day(0).name, manifests, manifests.parent, project.state, project.predictions)
+    assert {directory.parent for directory in named} <= synced

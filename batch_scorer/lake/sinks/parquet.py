@@ -67,10 +67,10 @@ class ParquetSink:
             _refuse_obstacles(target, staged, replaced, publication.names)
             _strip(staged, publication.names)
             fsync_directory(staged)
-            make_directories(target.parent)
+            make_directories(target.parent, below=self.predictions)
             fault_point(FaultPoint.BEFORE_EXCHANGE)
             if replaced is not None and target.exists():
-                make_directories(replaced.parent)
+                make_directories(replaced.parent, below=self.replaced.top)
                 self._replace(target, staged, replaced)
             else:
                 move_new(staged, target)
@@ -100,7 +100,7 @@ class ParquetSink:
             return
         if holds_exactly(publication.staged, base.names):
             with writing(replaced):
-                make_directories(replaced.parent)
+                make_directories(replaced.parent, below=self.replaced.top)
                 move_new(publication.staged.path, replaced)
                 fsync_directory(replaced.parent)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.holdings import SUCCESS_MARKER
@@ -19,6 +20,11 @@ class Replaced:
 
     state: StateFiles
     root: str
+
+    @property
+    def top(self) -> Path:
+        """On a disk: the directory of that root."""
+        return Path(self.state.at(self.root))
 
     def place(self, partition: Partition, generation: int) -> StagedDirectory:
         return StagedDirectory(self.state, f"{self.root}/{partition.path}/{generation}")

@@ -159,7 +159,7 @@ class StateOnDisk:
             fsync_directory(place.parent)
 
     def link(self, source: str, names: Sequence[str], target: str) -> None:
-        make_directories(self.root / target)
+        make_directories(self.root / target, below=self.root)
         for name in names:
             second_name(self.root / source / name, self.root / target / name)
         fsync_directory(self.root / target)

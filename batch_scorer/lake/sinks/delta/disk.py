@@ -36,7 +36,7 @@ class OnDisk:
         missing = [name for name in publication.names if not (staged / name).is_file()]
         if missing:
             raise obstacle(str(staged / missing[0]), f'the staged file "{missing[0]}" is gone')
-        make_directories(place)
+        make_directories(place, below=self.root)
         for name in publication.names:
             # One that a rollback shows again is there; its staged name stays until the commit, for undo.
             if not (place / name).exists():
