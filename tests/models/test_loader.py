@@ -176,6 +176,19 @@ def test_a_model_fitted_with_another_scikit_learn_is_mentioned_with_its_golden_r
     assert f"its {manifest.n_golden_rows} golden rows came out the same to the last bit" in warning
 
 
+def test_a_model_registered_before_a_package_was_recorded_does_not_differ_in_it(
+    registry: FileRegistry, pin: ModelPin
+) -> None:
+    manifest = registry.manifest("taxi_tips", 1)
+    short = {name: manifest.environment[name] for name in ("python", "scikit-learn", "numpy")}
+    assert environment_differences(replace(manifest, environment=short)) == ()
+    changed = _reregister(
+        registry, pin, "golden_output.parquet", (Path(pin.directory) / "golden_output.parquet").read_bytes(),
+        environment=short,
+    )  # fmt: skip
+    assert load_model(changed).warnings == ()
+
+
 def test_the_environment_is_compared_package_by_package(registry: FileRegistry, pin: ModelPin) -> None:
     manifest = registry.manifest("taxi_tips", 1)
     assert environment_differences(manifest) == ()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 
 from batch_scorer.core.models import ModelManifest
+from batch_scorer.core.packages import installed_version
 
 _PACKAGES = ("scikit-learn", "numpy", "pandas", "scipy", "skops", "joblib")
 
@@ -17,7 +17,7 @@ def current_environment() -> Mapping[str, str]:
 
 
 def environment_differences(manifest: ModelManifest) -> tuple[str, ...]:
-    """`scikit-learn 1.7.2 at registration, 1.9.1 here`, for every package that differs."""
+    """`scikit-learn 1.7.2 at registration, 1.9.1 here`, for every package that differs and was recorded."""
     # Without the platform, for which Python asks another program.
     here = {"python": platform.python_version(), **_packages()}
     return tuple(
@@ -28,10 +28,4 @@ def environment_differences(manifest: ModelManifest) -> tuple[str, ...]:
 
 
 def _packages() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    return {package: installed_version(package) or "not installed" for package in _PACKAGES}

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 # What decides about a prediction, and how chunks travel.
-PACKAGES = ("batch-scorer", "scikit-learn", "numpy", "pandas", "pyarrow", "dask", "distributed")
+PACKAGES = ("batch-scorer", "scikit-learn", "scipy", "numpy", "pandas", "pyarrow", "dask", "distributed")
 # A scheduler unpickles what is submitted, and computes nothing.
 _OF_A_SCHEDULER = ("python", "batch-scorer", "dask", "distributed")
 
