@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from batch_scorer.core.records import (
 )
 
 if TYPE_CHECKING:
+    from batch_scorer.core.runs import RunHead
     from batch_scorer.core.waivers import Waived
     from batch_scorer.execution.parts import JobParts
 
@@ -51,13 +52,14 @@ def show_partition(
         )
     current = record.current
     tries = parts.ledger.attempts_on(job, record.partition.path, _MAX_ATTEMPTS)
+    runs = parts.ledger.run_heads({attempt.run_id for attempt in tries})
     if settings.json:
         output.emit(
             "partition",
             partition=record.partition.path,
             generation=_generation_dict(current) if current else None,
             attempts=[attempt_dict(attempt) for attempt in record.attempts],
-            history=[_try_dict(parts, attempt) for attempt in tries],
+            history=[_try_dict(attempt, runs) for attempt in tries],
         )
         if validation:
             published = () if current is None else _manifest(parts, current).verdicts
@@ -73,13 +75,13 @@ def show_partition(
     for attempt in record.attempts:
         click.echo(f"{since}run {attempt.run_id}, {words.moment(attempt.started_at)}:")
         echo_attempt(settings, attempt, parts.kept, validation=validation)
-    _echo_tries(parts, tries)
+    _echo_tries(tries, runs)
     return parts.ledger.run(current.run_id) if config and current is not None else None
 
 
-def _echo_tries(parts: JobParts, tries: tuple[AttemptRecord, ...]) -> None:
+def _echo_tries(tries: tuple[AttemptRecord, ...], runs: Mapping[str, RunHead]) -> None:
     """The newest attempts, oldest first, as a chain: which run retried which."""
-    if len(tries) < 2 and not any(_parent(parts, attempt) for attempt in tries):
+    if len(tries) < 2 and not any(_parent(attempt, runs) for attempt in tries):
         return
     click.echo("attempts, oldest first:")
     rows = [
@@ -88,17 +90,17 @@ def _echo_tries(parts: JobParts, tries: tuple[AttemptRecord, ...]) -> None:
             attempt.run_id,
             attempt.state.value,
             f"generation {attempt.generation}" if attempt.generation else "",
-            f"retry of {parent}" if (parent := _parent(parts, attempt)) else "",
+            f"retry of {parent}" if (parent := _parent(attempt, runs)) else "",
         )
         for attempt in reversed(tries)
     ]
     click.echo(output.table(rows))
 
 
-def _try_dict(parts: JobParts, attempt: AttemptRecord) -> dict[str, Any]:
+def _try_dict(attempt: AttemptRecord, runs: Mapping[str, RunHead]) -> dict[str, Any]:
     return {
         "run_id": attempt.run_id,
-        "parent_run_id": _parent(parts, attempt),
+        "parent_run_id": _parent(attempt, runs),
         "started_at": attempt.started_at,
         "state": attempt.state.value,
         "generation": attempt.generation,
@@ -106,8 +108,9 @@ def _try_dict(parts: JobParts, attempt: AttemptRecord) -> dict[str, Any]:
     }
 
 
-def _parent(parts: JobParts, attempt: AttemptRecord) -> str | None:
-    return parts.ledger.run(attempt.run_id).parent_run_id
+def _parent(attempt: AttemptRecord, runs: Mapping[str, RunHead]) -> str | None:
+    run = runs.get(attempt.run_id)
+    return run.parent_run_id if run else None
 
 
 def _manifest(parts: JobParts, current: GenerationRecord) -> Manifest:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.records import GenerationRecord, Manifest, RunRecord
+from batch_scorer.core.records import GenerationRecord, Manifest
+from batch_scorer.core.runs import RunHead
 
 
 class FindingKind(StrEnum):
@@ -92,7 +93,7 @@ class PartitionFacts:
     manifests_at: str
     ledger_at: str
     records: tuple[GenerationRecord, ...] = ()
-    runs: Mapping[str, RunRecord] = field(default_factory=dict)
+    runs: Mapping[str, RunHead] = field(default_factory=dict)
     nonsense: str | None = None
     manifests: tuple[ManifestFile, ...] = ()
     outputs: tuple[OutputEntry, ...] | None = None

@@ -43,6 +43,18 @@ class RunListener(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunHead:
+    """What the records of other things ask of a run: no more than a few words, however much it did.
+
+    model_sha256, parent_run_id: as in RunRecord.
+    """
+
+    job: str
+    model_sha256: str
+    parent_run_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """How fast a run was, all in: n_rows it read, in so many seconds from its start to its end."""
 

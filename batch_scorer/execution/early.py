@@ -17,19 +17,7 @@ if TYPE_CHECKING:
     from batch_scorer.execution.parts import BoundSuite
 
 _ROW_COUNTS = ("expect_table_row_count_to_be_between", "expect_table_row_count_to_equal")
-_WATCHED = ("expect_column_values_to_not_be_null", "expect_column_values_to_be_between")
 _NOT_NULL, _BETWEEN = "column_values.nonnull", "column_values.between"
-
-
-def watched_columns(suites: Sequence[BoundSuite]) -> frozenset[str]:
-    """Those whose statistics may refute a rule: to be asked for when footers are read."""
-    return frozenset(
-        column
-        for use in suites
-        if _blocks_input(use)
-        for each in use.suite.document["expectations"]
-        if each["type"] in _WATCHED and isinstance(column := each["kwargs"].get("column"), str)
-    )
 
 
 def refuted(

@@ -1,13 +1,18 @@
-"""A partition that the ledger knows, by what people call it."""
+"""Partitions that the ledger knows, by what people call them, or by their paths."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 
 from batch_scorer.core.errors import UsageError
 from batch_scorer.core.partitions import Partition, parse_partition_value
 from batch_scorer.core.records import GenerationRecord, PartitionRecord
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.ledger.ledger import Ledger
+
+_AT_ONCE = 500  # partitions in one query
 
 
 def record_named(parts: JobParts, text: str) -> PartitionRecord | None:
@@ -23,6 +28,17 @@ def record_named(parts: JobParts, text: str) -> PartitionRecord | None:
             paths.append(Partition(names=(keys[0].name,), values=(value,)).path)
     found = parts.ledger.partition_records(parts.job.name, paths)
     return next(iter(found.values()), None)
+
+
+def records_at(ledger: Ledger, job: str, paths: Iterable[str]) -> Iterator[PartitionRecord]:
+    """Of those hive paths that the ledger knows; of paths in order, by path. Some are read at a time.
+
+    Raises: StoreUnavailable, DamageFound.
+    """
+    remaining = iter(paths)
+    while some := tuple(islice(remaining, _AT_ONCE)):
+        found = ledger.partition_records(job, some).values()
+        yield from sorted(found, key=lambda record: record.partition.path)
 
 
 def current_named(parts: JobParts, text: str) -> GenerationRecord:

@@ -31,12 +31,14 @@ class BoundSuite:
     """A suite of the job: when it is checked (input, output) and what its failure does.
 
     max_quarantined_rate: a larger share of the rows read, set aside by this suite, blocks; None: no limit.
+    watched: columns whose statistics in a Parquet footer may refute a rule of it that blocks.
     """
 
     suite: Suite
     on_fail: OnFail
     stage: str
     max_quarantined_rate: float | None = None
+    watched: frozenset[str] = frozenset()
 
 
 class ModelSource(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -12,14 +12,14 @@ from urllib.parse import unquote
 from batch_scorer.core.errors import LockHeld, ModelRefused
 from batch_scorer.core.leases import Holder
 from batch_scorer.core.processes import fate_of
-from batch_scorer.core.records import AttemptState, GenerationRecord, PartitionRecord, RunRecord
+from batch_scorer.core.records import AttemptState, GenerationRecord, RunRecord
+from batch_scorer.execution.naming import records_at
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.pinning import pin_model
 from batch_scorer.execution.publishing.leases import silence
 from batch_scorer.ledger.ledger import Ledger
 
 _MAX_NAMED = 10
-_MAX_ASKED = 500  # partitions by name; of more, all of the job's are read
 
 
 class Left(StrEnum):
@@ -63,12 +63,13 @@ def rest_of(ledger: Ledger, run: RunRecord, kinds: frozenset[Left] = frozenset(L
             next_command=f"batch-scorer cancel {run.run_id}",
         )
     still = [(path, left) for path, left in _left(ledger, run) if left in kinds]
-    records = _records(ledger, run.job, [path for path, _ in still])
+    known = records_at(ledger, run.job, [path for path, _ in still])
+    currents = {record.partition.path: record.current for record in known}
     partitions: dict[str, Left] = {}
     generations: list[tuple[str, int]] = []
     passed_over: list[tuple[str, str]] = []
     for path, left in still:
-        current = records[path].current if path in records else None
+        current = currents.get(path)
         why = _settled(run, path, current)
         if why is None:
             partitions[path] = left
@@ -82,12 +83,6 @@ def rest_of(ledger: Ledger, run: RunRecord, kinds: frozenset[Left] = frozenset(L
         passed_over=tuple(passed_over),
         is_all=run.planned is not None or (run.exit_code is not None and run.error is None),
     )
-
-
-def _records(ledger: Ledger, job: str, paths: Sequence[str]) -> dict[str, PartitionRecord]:
-    """By path."""
-    only = paths if len(paths) <= _MAX_ASKED else None
-    return {partition.path: each for partition, each in ledger.partition_records(job, only).items()}
 
 
 def living_holder(ledger: Ledger, run: RunRecord) -> Holder | None:

@@ -18,6 +18,7 @@ from batch_scorer.core.lakefiles import Footer, Inventory, LakeFile, PartitionFi
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import PartitionPast, past_of
+from batch_scorer.execution.naming import records_at
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.pinning import ModelsOfTheirDay, pin_model, require_history_of_alias
 from batch_scorer.planning.plan import build_plan, check_selection, keep_predicate, with_footers
@@ -27,7 +28,6 @@ from batch_scorer.planning.training import with_training_told
 
 # Of more partitions than these nobody looks at each line of a plan; they are opened when their turn comes.
 _MOST_FOOTERS = 1_000
-_AT_ONCE = 500  # partitions in one query
 _MANY = 10_000  # partitions of a plan that takes most of its process's memory
 
 
@@ -137,12 +137,9 @@ def _moved(records: Mapping[Partition, PartitionPast], inventory: Inventory) -> 
 
 def _inputs_of(parts: JobParts, moved: Sequence[PartitionFiles]) -> dict[Partition, PartitionPast]:
     """What is known of them, with their input files."""
-    found: dict[Partition, PartitionPast] = {}
-    for begin in range(0, len(moved), _AT_ONCE):
-        paths = [each.partition.path for each in moved[begin : begin + _AT_ONCE]]
-        full = parts.ledger.partition_records(parts.job.name, paths)
-        found |= {partition: past_of(record) for partition, record in full.items()}
-    return found
+    paths = (each.partition.path for each in moved)
+    known = records_at(parts.ledger, parts.job.name, paths)
+    return {record.partition: past_of(record) for record in known}
 
 
 def _settled(
@@ -207,8 +204,7 @@ def read_footers(parts: JobParts, found: PartitionFiles) -> tuple[Footer, ...]:
     """Of each file, in order, with what `early` asks of them. Raises: FileUnreadable, InputMoved,
     StoreUnavailable.
     """
-    from batch_scorer.execution.early import watched_columns
     from batch_scorer.lake.reading.footers import read_footer
 
-    watched = watched_columns(parts.suites)
+    watched = frozenset(column for use in parts.suites for column in use.watched)
     return tuple(read_footer(parts.storage, parts.input_root, file, watched=watched) for file in found.files)

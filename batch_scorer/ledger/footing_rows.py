@@ -48,6 +48,6 @@ def read(connection: Connection, job: str, partition: Partition) -> Footing:
         end=ChainEnd(last_number=last or 0, manifest_sha256=None if row is None else row[4]),
         half_published=bool(half_published),
         opening=found[0] if found else None,
-        waivers=waiver_rows.find(connection, job, partition) if waived else (),
+        waivers=waiver_rows.find(connection, job, [partition.path]) if waived else (),
         columns=run_rows.columns_of(connection, job),
     )

@@ -118,6 +118,26 @@ def history(
     return find(connection, generations.c.id.in_(ids))[::-1]
 
 
+def states(connection: Connection, job: str, partition: Partition) -> tuple[tuple[int, GenerationState], ...]:
+    """Oldest first. Raises: ValueError."""
+    these = select(generations.c.number, generations.c.state).where(*_is(job, partition))
+    found = connection.execute(these.order_by(generations.c.number))
+    return tuple((number, GenerationState(state)) for number, state in found)
+
+
+def newest_currents(connection: Connection, job: str, limit: int) -> tuple[GenerationRecord, ...]:
+    """By when they were made; of those at the same moment, what began first. Files only of these few."""
+    asked = (
+        select(generations.c.id)
+        .join(currents, currents.c.generation_id == generations.c.id)
+        .where(currents.c.job == job, IS_PUBLISHED)
+        .order_by(generations.c.created_at.desc(), generations.c.id)
+        .limit(limit)
+    )
+    found = find(connection, generations.c.id.in_(connection.scalars(asked).all()))
+    return tuple(sorted(found, key=lambda record: record.created_at, reverse=True))
+
+
 def count(connection: Connection, job: str, partition: Partition, below: int) -> int:
     query = select(func.count()).where(*_is(job, partition), generations.c.number < below)
     return connection.execute(query).scalar_one()

@@ -19,13 +19,14 @@ from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import (
     AttemptRecord,
     GenerationRecord,
+    GenerationState,
     PartitionPast,
     PartitionRecord,
     Pin,
     RunRecord,
     Standing,
 )
-from batch_scorer.core.runs import Pace
+from batch_scorer.core.runs import Pace, RunHead
 from batch_scorer.core.waivers import Waiver
 
 
@@ -63,6 +64,9 @@ class RunHistory(Protocol):
 
     def run(self, prefix_or_last: str) -> RunRecord:
         """`last` is the newest of all. Raises: UsageError, when no run or several start so."""
+
+    def run_heads(self, run_ids: Collection[str]) -> dict[str, RunHead]:
+        """By their whole ids; without those that no run has."""
 
     def retries_of(self, run_id: str) -> tuple[RunRecord, ...]:
         """The runs that retried it, oldest first."""
@@ -142,6 +146,12 @@ class GenerationLog(Protocol):
     def pasts(self, job: str) -> dict[Partition, PartitionPast]:
         """Of the same partitions what a plan asks, without their input files, in one snapshot."""
 
+    def newest_currents(self, job: str, limit: int) -> tuple[GenerationRecord, ...]:
+        """Those current generations that were made last, newest first."""
+
+    def blocked_paths(self, job: str) -> tuple[str, ...]:
+        """Of partitions that were blocked, and nothing was published since; in no order."""
+
     def standing(self, job: str) -> Standing:
         """At a glance, without a look at every partition."""
 
@@ -154,6 +164,11 @@ class GenerationLog(Protocol):
         self, job: str, partition: Partition, *, below: int | None = None, limit: int | None = None
     ) -> tuple[GenerationRecord, ...]:
         """In every state, newest first. below: only earlier numbers. limit: no more; a history is long."""
+
+    def states(self, job: str, partition: Partition) -> tuple[tuple[int, GenerationState], ...]:
+        """(number, state) of each of its generations, oldest first. Raises: ValueError, for a row edited
+        into a state that there is not.
+        """
 
     def count_generations(self, job: str, partition: Partition, *, below: int) -> int:
         """In every state, of an earlier number."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sys import intern
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, Select, and_, func, select
 
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import (
@@ -21,9 +21,10 @@ from batch_scorer.core.records import (
     Ingredients,
     PartitionPast,
     PartitionRecord,
+    Standing,
 )
 from batch_scorer.core.waivers import Waiver
-from batch_scorer.ledger import generation_rows, waiver_rows
+from batch_scorer.ledger import current_rows, generation_rows, waiver_rows
 from batch_scorer.ledger.encoding import attempt_from_row, partition_from_json, pin_from_json
 from batch_scorer.ledger.schema import attempts, currents, generations
 
@@ -47,7 +48,7 @@ _ASKED = (
 def partition_records(
     connection: Connection, job: str, paths: Collection[str] | None = None
 ) -> dict[Partition, PartitionRecord]:
-    """Every current generation, and every failure since, in four queries.
+    """Every current generation, and every failure since, in a few queries.
 
     paths: only of these partitions; a few, as each is named in the queries.
     """
@@ -96,27 +97,46 @@ def pasts(connection: Connection, job: str) -> dict[Partition, PartitionPast]:
     return found
 
 
+def standing(connection: Connection, job: str) -> Standing:
+    newest_try: dict[str, AttemptRecord] = {}
+    for attempt in unsettled(connection, job):
+        newest_try.setdefault(attempt.partition_path, attempt)
+    return Standing(
+        n_published=current_rows.count(connection, job),
+        newest=current_rows.newest(connection, job),
+        unsettled=tuple(newest_try[path] for path in sorted(newest_try)),
+    )
+
+
 def unsettled(
     connection: Connection, job: str, paths: Collection[str] | None = None
 ) -> Iterator[AttemptRecord]:
     """Attempts on partitions that failed or were blocked, and nothing was published since; newest first."""
-    query = (
-        select(attempts)
-        .outerjoin(
-            currents,
-            and_(currents.c.job == attempts.c.job, currents.c.partition_path == attempts.c.partition_path),
-        )
-        .where(
-            attempts.c.job == job,
-            attempts.c.state.in_([AttemptState.BLOCKED.value, AttemptState.FAILED.value]),
-            attempts.c.partition_values.is_not(None),
-            attempts.c.after_generation == func.coalesce(currents.c.number, 0),
-        )
-        .order_by(attempts.c.id.desc())
-    )
+    query = _since_published(select(attempts), job, [AttemptState.BLOCKED, AttemptState.FAILED])
+    query = query.order_by(attempts.c.id.desc())
     if paths is not None:
-        query = query.where(attempts.c.partition_path.in_(paths))
+        these = (currents.c.job == job, currents.c.partition_path.in_(paths))
+        numbers = {0, *connection.scalars(select(currents.c.number).where(*these))}
+        # The numbers, too: by path alone an index leads to every attempt that there ever was.
+        query = query.where(attempts.c.partition_path.in_(paths), attempts.c.after_generation.in_(numbers))
     return map(attempt_from_row, connection.execute(query).mappings())
+
+
+def blocked_paths(connection: Connection, job: str) -> tuple[str, ...]:
+    """Of partitions that were blocked, and nothing was published since."""
+    query = _since_published(select(attempts.c.partition_path).distinct(), job, [AttemptState.BLOCKED])
+    return tuple(connection.scalars(query))
+
+
+def _since_published(query: Select[Any], job: str, states: Sequence[AttemptState]) -> Select[Any]:
+    """Only of attempts on partitions that ended so, and nothing was published since."""
+    of_same = (currents.c.job == attempts.c.job, currents.c.partition_path == attempts.c.partition_path)
+    return query.outerjoin(currents, and_(*of_same)).where(
+        attempts.c.job == job,
+        attempts.c.state.in_([state.value for state in states]),
+        attempts.c.partition_values.is_not(None),
+        attempts.c.after_generation == func.coalesce(currents.c.number, 0),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +159,7 @@ def _beside(connection: Connection, job: str, paths: Collection[str] | None) -> 
         if attempt.partition is not None:
             tries[attempt.partition].append(attempt)
     waived: defaultdict[Partition, list[Waiver]] = defaultdict(list)
-    for waiver in waiver_rows.find(connection, job):
+    for waiver in waiver_rows.find(connection, job, paths):
         waived[waiver.partition].append(waiver)
     return _Beside(tries=tries, waivers=waived)
 

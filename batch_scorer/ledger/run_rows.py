@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +13,7 @@ from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import DamageFound, UsageError
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import AttemptRecord, AttemptState, RunRecord, RunState
-from batch_scorer.core.runs import Pace
+from batch_scorer.core.runs import Pace, RunHead
 from batch_scorer.ledger.asking import of_partition
 from batch_scorer.ledger.encoding import (
     attempt_from_row,
@@ -25,6 +25,8 @@ from batch_scorer.ledger.encoding import (
 from batch_scorer.ledger.schema import attempts, currents, output_columns, runs
 
 _MAX_SUGGESTIONS = 5
+_AT_ONCE = 500  # rows asked for by name
+_HEAD = (runs.c.run_id, runs.c.job, runs.c.model_sha256, runs.c.parent_run_id)
 
 _COLUMNS = select(output_columns.c.columns).where(output_columns.c.job == bindparam("of_job"))
 _CURRENT = select(currents.c.number).where(*of_partition(currents))
@@ -110,6 +112,17 @@ def find_one(connection: Connection, prefix_or_last: str) -> RunRecord:
 def retries_of(connection: Connection, run_id: str) -> tuple[RunRecord, ...]:
     """Oldest first."""
     return find(connection, runs.c.parent_run_id == run_id)[::-1]
+
+
+def heads(connection: Connection, run_ids: Collection[str]) -> dict[str, RunHead]:
+    """By id, of those that are there, some at a time: what a run planned and was told may fill megabytes."""
+    found: dict[str, RunHead] = {}
+    names = sorted(set(run_ids))
+    for begin in range(0, len(names), _AT_ONCE):
+        query = select(*_HEAD).where(runs.c.run_id.in_(names[begin : begin + _AT_ONCE]))
+        for run_id, job, sha256, parent in connection.execute(query):
+            found[run_id] = RunHead(job=job, model_sha256=sha256, parent_run_id=parent)
+    return found
 
 
 def jobs(connection: Connection) -> tuple[str, ...]:

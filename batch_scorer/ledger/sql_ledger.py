@@ -14,6 +14,7 @@ from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import (
     AttemptRecord,
     GenerationRecord,
+    GenerationState,
     PartitionPast,
     PartitionRecord,
     Pin,
@@ -21,7 +22,7 @@ from batch_scorer.core.records import (
     RunState,
     Standing,
 )
-from batch_scorer.core.runs import Pace
+from batch_scorer.core.runs import Pace, RunHead
 from batch_scorer.core.waivers import Waiver
 from batch_scorer.ledger import (
     current_rows,
@@ -99,6 +100,10 @@ class SqlLedger:
         with self._database.reading() as connection:
             return run_rows.find_one(connection, prefix_or_last)
 
+    def run_heads(self, run_ids: Collection[str]) -> dict[str, RunHead]:
+        with self._database.reading() as connection:
+            return run_rows.heads(connection, run_ids)
+
     def retries_of(self, run_id: str) -> tuple[RunRecord, ...]:
         with self._database.reading() as connection:
             return run_rows.retries_of(connection, run_id)
@@ -174,16 +179,17 @@ class SqlLedger:
         with self._database.reading() as connection:
             return past_rows.pasts(connection, job)
 
+    def newest_currents(self, job: str, limit: int) -> tuple[GenerationRecord, ...]:
+        with self._database.reading() as connection:
+            return generation_rows.newest_currents(connection, job, limit)
+
+    def blocked_paths(self, job: str) -> tuple[str, ...]:
+        with self._database.reading() as connection:
+            return past_rows.blocked_paths(connection, job)
+
     def standing(self, job: str) -> Standing:
         with self._database.reading() as connection:
-            newest_try: dict[str, AttemptRecord] = {}
-            for attempt in past_rows.unsettled(connection, job):
-                newest_try.setdefault(attempt.partition_path, attempt)
-            return Standing(
-                n_published=current_rows.count(connection, job),
-                newest=current_rows.newest(connection, job),
-                unsettled=tuple(newest_try[path] for path in sorted(newest_try)),
-            )
+            return past_rows.standing(connection, job)
 
     def partitions(self, job: str) -> Iterator[Partition]:
         after: str | None = ""
@@ -198,6 +204,10 @@ class SqlLedger:
     ) -> tuple[GenerationRecord, ...]:
         with self._database.reading() as connection:
             return generation_rows.history(connection, job, partition, below or _ABOVE_ALL, limit)
+
+    def states(self, job: str, partition: Partition) -> tuple[tuple[int, GenerationState], ...]:
+        with self._database.reading() as connection:
+            return generation_rows.states(connection, job, partition)
 
     def count_generations(self, job: str, partition: Partition, *, below: int) -> int:
         with self._database.reading() as connection:

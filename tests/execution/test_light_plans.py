@@ -17,7 +17,7 @@ from batch_scorer.config.project import Project
 from batch_scorer.core.lakefiles import Inventory
 from batch_scorer.core.plans import Action, Cause, ModelChoice, Selection
 from batch_scorer.core.records import past_of
-from batch_scorer.execution import survey
+from batch_scorer.execution import naming, survey
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.planning.plan import build_plan
 from tests.conftest import TaxiProject
@@ -89,7 +89,7 @@ def test_only_partitions_whose_stamps_moved_are_compared_file_by_file(
 
         monkeypatch.setattr(parts.ledger, "partition_records", counted)
         seen = survey.decided(parts, ModelChoice(), Selection(), _NOW)
-    assert asked_for == [["ride_date=2024-01-01", "ride_date=2024-01-02"]]
+    assert asked_for == [("ride_date=2024-01-01", "ride_date=2024-01-02")]
     assert [entry.action for entry in seen.plan.entries] == [Action.SKIP, Action.SCORE, Action.SKIP]
     assert seen.plan.entries[1].reasons[0].cause is Cause.INPUT_CHANGED
     assert [partition.path for partition, _ in seen.plan.refreshed] == ["ride_date=2024-01-01"]
@@ -99,7 +99,7 @@ def test_the_plan_is_the_one_that_full_records_give(
     scored: TaxiProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Moved stamps in queries of one partition each, and every other partition without its files."""
-    monkeypatch.setattr(survey, "_AT_ONCE", 1)
+    monkeypatch.setattr(naming, "_AT_ONCE", 1)
     for index in (0, 2):
         path = scored.day(index) / _FILE
         path.write_bytes(path.read_bytes())

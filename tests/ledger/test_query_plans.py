@@ -31,6 +31,9 @@ _ASKED: dict[str, Callable[[Ledger], object]] = {
     "how many there are": lambda ledger: ledger.count_generations("tips", DAY, below=9),
     "what was visible": lambda ledger: list(ledger.published("tips", DAY)),
     "published partitions": lambda ledger: list(ledger.partitions("tips")),
+    "heads of runs": lambda ledger: ledger.run_heads(["01JQ8ZAAAA", "01JQ8ZBBBB"]),
+    "its states": lambda ledger: ledger.states("tips", DAY),
+    "blocked partitions": lambda ledger: ledger.blocked_paths("tips"),
     "one run": lambda ledger: ledger.run("01JQ8ZAAAA"),
     "unfinished": lambda ledger: ledger.unfinished_publishes("tips"),
 }

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from batch_scorer.core.errors import InputError, UsageError
+from batch_scorer.core.errors import InputError
 from batch_scorer.core.findings import Finding, FindingKind, ManifestFile, OutputEntry, PartitionFacts
 from batch_scorer.core.holdings import DELTA_LOG, current_record, is_as_recorded
 from batch_scorer.core.partitions import Partition, parse_partition_path
-from batch_scorer.core.records import GenerationRecord, RunRecord
+from batch_scorer.core.records import GenerationRecord
+from batch_scorer.core.runs import RunHead
 from batch_scorer.core.stores import is_object_url
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing import quarantined
@@ -59,11 +60,11 @@ def look_at(parts: JobParts, path: str, partition: Partition | None) -> Partitio
     from batch_scorer.ledger.manifests import directory_of
 
     records: tuple[GenerationRecord, ...] = ()
-    runs: dict[str, RunRecord] = {}
+    runs: dict[str, RunHead] = {}
     nonsense = None
     try:
         records = records_of(parts, partition)
-        runs = _runs(parts, records)
+        runs = parts.ledger.run_heads({record.run_id for record in records})  # an absence is a finding
     except NONSENSE as error:
         nonsense = str(error)
     expected = {name for record in records for name in record.output_names}
@@ -134,20 +135,12 @@ def recorded_manifest(facts: PartitionFacts, record: GenerationRecord | None) ->
 
 def _in_ledger(parts: JobParts) -> tuple[Partition, ...]:
     """None, when one row makes no sense: manifests and table know the partitions, too."""
+    ledger, job = parts.ledger, parts.job.name
     try:
-        return tuple(parts.ledger.partition_records(parts.job.name))
+        tried = (attempt.partition for attempt in ledger.standing(job).unsettled)
+        return (*ledger.partitions(job), *(partition for partition in tried if partition is not None))
     except NONSENSE:
         return ()
-
-
-def _runs(parts: JobParts, records: tuple[GenerationRecord, ...]) -> dict[str, RunRecord]:
-    runs = {}
-    for run_id in {record.run_id for record in records}:
-        try:
-            runs[run_id] = parts.ledger.run(run_id)
-        except UsageError:
-            continue  # its absence is the finding
-    return runs
 
 
 def _partition(parts: JobParts, path: str) -> Partition | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from batch_scorer.core.records import (
     PartitionRecord,
 )
 from batch_scorer.core.waivers import Waived, rules_set_aside
-from batch_scorer.execution.naming import record_named
+from batch_scorer.execution.naming import record_named, records_at
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing import quarantined
 from batch_scorer.lake.storage.stored_files import StoredFiles
@@ -48,16 +49,17 @@ def list_aside(parts: JobParts) -> Iterator[RowsAside]:
 
     Raises: DamageFound, when a manifest is not as recorded.
     """
-    records = parts.ledger.partition_records(parts.job.name)
-    for partition in sorted(records, key=lambda each: each.path):
-        blocked = blocked_by_quarantine(records[partition])
+    # Of most partitions there is nothing to tell: only those are read that may have something.
+    paths = {*_with_rows_kept(parts), *parts.ledger.blocked_paths(parts.job.name)}
+    for known in records_at(parts.ledger, parts.job.name, sorted(paths)):
+        partition = known.partition
+        blocked = blocked_by_quarantine(known)
         if blocked is not None:
             yield _of_attempt(partition, blocked)
         for number in reversed(quarantined.numbers(parts, partition)):
             record = parts.ledger.generation(parts.job.name, partition, number)
             if record is not None and record.state is GenerationState.PUBLISHED:
-                current = records[partition].current
-                yield _of_generation(parts, record, is_current=record == current)
+                yield _of_generation(parts, record, is_current=record == known.current)
 
 
 def aside_of_partition(parts: JobParts, text: str) -> RowsAside:
@@ -86,20 +88,24 @@ def aside_by_run(parts: JobParts, run_id: str) -> tuple[list[str], list[str]]:
     """Hive paths of the partitions of which the run set rows aside: those that are still as it left them, and
     those that a later run has worked on.
     """
-    records = parts.ledger.partition_records(parts.job.name)
+    tries = {
+        attempt.partition: attempt
+        for attempt in parts.ledger.attempts(run_id)
+        if attempt.partition is not None and rules_set_aside(attempt.verdicts)
+    }
+    known = records_at(parts.ledger, parts.job.name, [partition.path for partition in tries])
+    records = {record.partition: record for record in known}
     found: list[str] = []
     moved: list[str] = []
-    for attempt in parts.ledger.attempts(run_id):
-        if attempt.partition is None or not rules_set_aside(attempt.verdicts):
-            continue
-        record = records.get(attempt.partition)
+    for partition, attempt in tries.items():
+        record = records.get(partition)
         blocked = blocked_by_quarantine(record) if record else None
         if blocked is not None:
             is_its = blocked.run_id == run_id
         else:
             current = record.current if record else None
             is_its = current is not None and attempt.generation == current.number
-        (found if is_its else moved).append(attempt.partition.path)
+        (found if is_its else moved).append(partition.path)
     return found, moved
 
 
@@ -135,6 +141,14 @@ def chosen_rule(rule: str, known: Mapping[str, int] | set[str], job: str) -> str
         fix=f"one of: {'; '.join(sorted(known)) or 'none'}",
         next_command=f"batch-scorer quarantine list {job}",
     )
+
+
+def _with_rows_kept(parts: JobParts) -> Iterator[str]:
+    """Hive paths, and whatever else lies there, as far as a ledger can be asked for it."""
+    for path in quarantined.partitions_with_some(parts):
+        with suppress(UnicodeEncodeError):
+            path.encode()
+            yield path
 
 
 def _of_generation(parts: JobParts, record: GenerationRecord, *, is_current: bool) -> RowsAside:

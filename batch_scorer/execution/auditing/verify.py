@@ -22,7 +22,6 @@ from batch_scorer.execution.auditing.facts import (
     look_around,
     look_at,
     recorded_manifest,
-    records_of,
 )
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.publishing import quarantined
@@ -77,7 +76,7 @@ def _verify_one(parts: JobParts, path: str, partition: Partition | None, depth: 
     for _ in range(_MAX_LOOKS):
         facts = look_at(parts, path, partition)
         report = _report(parts, facts, depth)
-        moved = _state_of(facts) != _state_now(parts, partition)
+        moved = facts.nonsense is None and _state_of(facts) != _state_now(parts, partition)
         if not moved and not (report.findings and _is_publishing(facts)):
             break
         time.sleep(_PAUSE_S)
@@ -120,7 +119,7 @@ def _state_of(facts: PartitionFacts) -> tuple[object, ...]:
 
 def _state_now(parts: JobParts, partition: Partition | None) -> tuple[object, ...]:
     try:
-        return tuple((record.number, record.state) for record in records_of(parts, partition))
+        return () if partition is None else parts.ledger.states(parts.job.name, partition)
     except NONSENSE:
         return ()
 

@@ -67,11 +67,8 @@ def room(parts: JobParts, plan: Plan | None) -> str:
 
 def _output_per_input(parts: JobParts) -> float | None:
     """Bytes published for each byte read, of the newest partitions; None before there are any."""
-    records = parts.ledger.partition_records(parts.job.name)
-    published = [record.current for record in records.values() if record.current]
-    published.sort(key=lambda record: record.created_at, reverse=True)
     read = written = 0
-    for record in published[:_MOST_LOOKED_AT]:
+    for record in parts.ledger.newest_currents(parts.job.name, _MOST_LOOKED_AT):
         with suppress(BatchScorerError):  # a damaged manifest is for `verify` to tell
             manifest = parts.manifests.read(record.job, record.partition, record.number)
             read += sum(file.stamp.size for file in manifest.inputs)
