@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from batch_scorer.cli.asked import asked_jobs
@@ -39,12 +41,15 @@ def find_run(settings: Settings, what: str) -> tuple[SharedLedger, RunRecord]:
 
 def newest_runs(
     settings: Settings, job: str | None, limit: int, *, unsuccessful: bool
-) -> tuple[RunRecord, ...]:
-    """Of all ledgers together, newest first; runs of one ledger stay in the order they started."""
+) -> Iterator[RunRecord]:
+    """Of all ledgers together, newest first; runs of one ledger stay in the order they started.
+
+    Read as they are asked for.
+    """
     each = [
-        shared.ledger.runs(job, limit=limit, unsuccessful=unsuccessful) for shared in ledgers(settings, job)
+        shared.ledger.each_run(job, limit, unsuccessful=unsuccessful) for shared in ledgers(settings, job)
     ]
-    return tuple(heapq.merge(*each, key=lambda run: run.run_id, reverse=True))[:limit]
+    return islice(heapq.merge(*each, key=lambda run: run.run_id, reverse=True), limit)
 
 
 def ledgers(settings: Settings, job: str | None) -> tuple[SharedLedger, ...]:

@@ -23,9 +23,11 @@ def runs(settings: Settings, job: str | None, limit: int, failed: bool) -> None:
     """The newest runs of JOB, or of the whole project."""
     found = newest_runs(settings, job, limit, unsuccessful=failed)
     if settings.json:
+        n_runs = 0
         for run in found:
             output.emit("run", **run_dict(run))
-        output.emit_summary(0, n_runs=len(found))
+            n_runs += 1
+        output.emit_summary(0, n_runs=n_runs)
         return
     click.echo(output.table(map(_row, found)) or ("no such runs" if failed else "no runs yet"))
 

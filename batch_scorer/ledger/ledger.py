@@ -62,6 +62,9 @@ class RunHistory(Protocol):
     ) -> tuple[RunRecord, ...]:
         """Newest first. unsuccessful: only those that died, or ended with another exit code than 0."""
 
+    def each_run(self, job: str | None, limit: int, *, unsuccessful: bool = False) -> Iterator[RunRecord]:
+        """The same, read as they are asked for, some at a time."""
+
     def run(self, prefix_or_last: str) -> RunRecord:
         """`last` is the newest of all. Raises: UsageError, when no run or several start so."""
 

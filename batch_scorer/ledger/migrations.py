@@ -11,7 +11,17 @@ from batch_scorer.core.errors import DamageFound, LockHeld, UsageError
 from batch_scorer.core.leases import SILENCE_S
 from batch_scorer.core.processes import fate_of
 from batch_scorer.ledger import current_rows, generation_rows, lease_rows
-from batch_scorer.ledger.schema import currents, holders, leases, ledger_info, metadata, openings, waivers
+from batch_scorer.ledger.schema import (
+    UNSUCCESSFUL,
+    UNSUCCESSFUL_RUNS,
+    currents,
+    holders,
+    leases,
+    ledger_info,
+    metadata,
+    openings,
+    waivers,
+)
 
 _HOLDERS_SINCE = 2
 
@@ -58,8 +68,22 @@ def _input_fingerprints(connection: Connection) -> None:
     generation_rows.derive_input_fingerprints(connection)
 
 
+def _unsuccessful_runs(connection: Connection) -> None:
+    """7: runs that did not end well, without a look at those that did."""
+    for name, columns in UNSUCCESSFUL_RUNS.items():
+        statement = f"CREATE INDEX {name} ON runs ({', '.join(columns)}) WHERE {UNSUCCESSFUL}"
+        connection.execute(text(statement))
+
+
 # The first leads from version 1 to 2; schema.py always shows the newest.
-STEPS: tuple[Step, ...] = (_lease_partitions, _waivers, _retries, _currents, _input_fingerprints)
+STEPS: tuple[Step, ...] = (
+    _lease_partitions,
+    _waivers,
+    _retries,
+    _currents,
+    _input_fingerprints,
+    _unsuccessful_runs,
+)
 
 
 def newest_version(steps: Sequence[Step] = STEPS) -> int:

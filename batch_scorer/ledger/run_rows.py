@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, or_, select, text, update
 
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import DamageFound, UsageError
@@ -22,7 +22,7 @@ from batch_scorer.ledger.encoding import (
     run_from_row,
     run_to_row,
 )
-from batch_scorer.ledger.schema import attempts, currents, output_columns, runs
+from batch_scorer.ledger.schema import UNSUCCESSFUL, attempts, currents, output_columns, runs
 
 _MAX_SUGGESTIONS = 5
 _AT_ONCE = 500  # rows asked for by name
@@ -77,9 +77,25 @@ def find(
     return tuple(run_from_row(row) for row in connection.execute(query).mappings())
 
 
-def was_unsuccessful() -> ColumnElement[bool]:
-    """It ended with another exit code than 0, or never."""
-    return or_(runs.c.exit_code != 0, runs.c.state == RunState.DIED.value)
+def unfinished(connection: Connection) -> tuple[RunRecord, ...]:
+    return find(connection, runs.c.state == RunState.RUNNING.value)
+
+
+def newest(
+    connection: Connection, job: str | None, below: int | None, limit: int, *, unsuccessful: bool
+) -> list[tuple[int, RunRecord]]:
+    """(place in the order they started, run), newest first. below: only earlier places.
+
+    unsuccessful: only those that ended with another exit code than 0, or never.
+    """
+    query = select(runs).order_by(runs.c.id.desc()).limit(limit)
+    if job is not None:
+        query = query.where(runs.c.job == job)
+    if below is not None:
+        query = query.where(runs.c.id < below)
+    if unsuccessful:
+        query = query.where(text(f"({UNSUCCESSFUL})"))
+    return [(row["id"], run_from_row(row)) for row in connection.execute(query).mappings()]
 
 
 def last_success(connection: Connection, job: str) -> dt.datetime | None:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 
@@ -71,6 +72,11 @@ ledger_info = Table(
     Column("created_at", UtcTime, nullable=False),
 )
 
+# A run that ended with another exit code than 0, or never; most do not. An index holds these few only, and is
+# used where a query says the same in the same words.
+UNSUCCESSFUL = "exit_code <> 0 OR state = 'died'"
+UNSUCCESSFUL_RUNS = {"runs_unsuccessful": ("id",), "runs_unsuccessful_of_job": ("job", "id")}
+
 runs = Table(
     "runs",
     metadata,
@@ -104,6 +110,10 @@ runs = Table(
     Index("runs_of_job", "job", "id"),
     Index("runs_of_parent", "parent_run_id"),
     Index("runs_in_state", "state"),
+    *(
+        Index(name, *columns, sqlite_where=text(UNSUCCESSFUL), postgresql_where=text(UNSUCCESSFUL))
+        for name, columns in UNSUCCESSFUL_RUNS.items()
+    ),
 )
 
 attempts = Table(

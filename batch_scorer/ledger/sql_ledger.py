@@ -19,7 +19,6 @@ from batch_scorer.core.records import (
     PartitionRecord,
     Pin,
     RunRecord,
-    RunState,
     Standing,
 )
 from batch_scorer.core.runs import Pace, RunHead
@@ -35,7 +34,6 @@ from batch_scorer.ledger import (
     waiver_rows,
 )
 from batch_scorer.ledger.database import Database
-from batch_scorer.ledger.schema import runs as runs_table
 
 _ABOVE_ALL = 2**31 - 1  # no generation has this number: the column has 32 bits
 _FEW, _AT_ONCE = 20, 1_000  # rows; who asks for a history wants its newest end, nearly always
@@ -85,16 +83,21 @@ class SqlLedger:
 
     def unfinished_runs(self) -> tuple[RunRecord, ...]:
         with self._database.reading() as connection:
-            return run_rows.find(connection, runs_table.c.state == RunState.RUNNING.value)
+            return run_rows.unfinished(connection)
 
     def runs(
         self, job: str | None = None, limit: int = 50, *, unsuccessful: bool = False
     ) -> tuple[RunRecord, ...]:
-        criteria = () if job is None else (runs_table.c.job == job,)
-        if unsuccessful:
-            criteria = (*criteria, run_rows.was_unsuccessful())
-        with self._database.reading() as connection:
-            return run_rows.find(connection, *criteria, limit=limit)
+        return tuple(self.each_run(job, limit, unsuccessful=unsuccessful))
+
+    def each_run(self, job: str | None, limit: int, *, unsuccessful: bool = False) -> Iterator[RunRecord]:
+        below: int | None = None
+        while limit > 0:
+            some = min(limit, _AT_ONCE)
+            with self._database.reading() as connection:
+                found = run_rows.newest(connection, job, below, some, unsuccessful=unsuccessful)
+            yield from (run for _, run in found)
+            limit, below = (limit - some, found[-1][0]) if len(found) == some else (0, None)
 
     def run(self, prefix_or_last: str) -> RunRecord:
         with self._database.reading() as connection:

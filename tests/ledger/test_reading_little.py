@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.records import AttemptState, GenerationRecord, GenerationState
+from batch_scorer.core.records import AttemptState, GenerationRecord, GenerationState, RunState
 from batch_scorer.core.runs import RunHead
-from batch_scorer.ledger import generation_rows, run_rows
+from batch_scorer.ledger import encoding, generation_rows, run_rows, sql_ledger
 from batch_scorer.ledger.ledger import Ledger
 from batch_scorer.ledger.opening import open_ledger
 from tests.ledger.conftest import (
@@ -126,7 +127,7 @@ def test_the_current_generations_that_were_made_last_are_those_of_all_records(
 def _counted(monkeypatch: pytest.MonkeyPatch) -> list[GenerationRecord]:
     """Generations read from now on."""
     read: list[GenerationRecord] = []
-    make: Callable[..., GenerationRecord] = generation_rows.generation_from_row
+    make = encoding.generation_from_row
 
     def keep(*row: Any) -> GenerationRecord:
         read.append(make(*row))
@@ -190,3 +191,84 @@ def test_the_heads_of_many_runs_come_some_at_a_time_and_without_what_they_planne
     assert len(sent) == 4
     assert not any("planned" in text or "config" in text for text, _ in sent)
     assert ledger.run_heads([]) == {}
+
+
+def fill_with_runs(ledger: Ledger) -> None:
+    """Of two jobs, most of them good; each fifth failed, each seventh died, and the last is at work."""
+    for n in range(40):
+        job = "fares" if n % 3 == 0 else "tips"
+        ledger.start_run(make_run(f"01JQ8ZC{n:03}", job=job))
+        if n % 7 == 0:
+            ledger.mark_died(f"01JQ8ZC{n:03}")
+        elif n != 39:
+            finish(ledger, f"01JQ8ZC{n:03}", exit_code=4 if n % 5 == 0 else 0)
+
+
+def finish(ledger: Ledger, run_id: str, *, exit_code: int) -> None:
+    ledger.finish_run(
+        run_id, exit_code=exit_code, finished_at=NOW, n_published=1, n_blocked=0, n_failed=0, cost=ChunkCost()
+    )
+
+
+@pytest.mark.parametrize("job", [None, "tips", "nobody"])
+@pytest.mark.parametrize("limit", [1, 4, 5, 1_000])
+def test_unsuccessful_runs_are_those_of_all_that_did_not_end_well(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, job: str | None, limit: int
+) -> None:
+    """Read in pages, whose ends may be the end of what was asked for."""
+    fill_with_runs(ledger)
+    plain = [
+        run
+        for run in ledger.runs(job, limit=1_000)
+        if run.state is RunState.DIED or run.exit_code not in (None, 0)
+    ]
+    monkeypatch.setattr(sql_ledger, "_AT_ONCE", 4)
+    assert ledger.runs(job, limit=limit, unsuccessful=True) == tuple(plain[:limit])
+    assert ledger.runs(job, limit=limit) == tuple(ledger.runs(job, limit=1_000)[:limit])
+
+
+def test_runs_are_read_when_they_are_asked_for(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill_with_runs(ledger)
+    monkeypatch.setattr(sql_ledger, "_AT_ONCE", 4)
+    with statements() as sent:
+        runs = ledger.each_run(None, 30)
+        assert sent == []
+        next(runs)
+        assert len(sent) == 1
+        list(runs)
+    assert len(sent) == 8  # seven pages of four, and the rest of two
+
+
+@pytest.mark.parametrize("job", [None, "tips"])
+def test_runs_that_did_not_end_well_are_found_without_those_that_did(tmp_path: Path, job: str | None) -> None:
+    """By an index that holds these alone; 100,000 runs were read for none of them."""
+    place = tmp_path / "ledger.db"
+    with closing(open_ledger(place)) as ledger:
+        ledger.start_run(make_run())
+        with statements() as sent:
+            ledger.runs(job, unsuccessful=True)
+    with closing(sqlite3.connect(place)) as raw:
+        steps = [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {sent[0][0]}", sent[0][1])]
+    assert len(steps) == 1
+    assert "USING INDEX runs_unsuccessful" in steps[0]
+
+
+def test_a_ledger_of_version_6_learns_which_runs_did_not_end_well(tmp_path: Path) -> None:
+    """With the very indexes that a new one has."""
+    old, new = tmp_path / "old.db", tmp_path / "new.db"
+    for place in (old, new):
+        open_ledger(place).close()
+    with closing(sqlite3.connect(old)) as raw:
+        raw.execute("DROP INDEX runs_unsuccessful")
+        raw.execute("DROP INDEX runs_unsuccessful_of_job")
+        raw.execute("UPDATE ledger_info SET schema_version = 6")
+        raw.commit()
+    open_ledger(old).close()
+    assert _indexes_of_runs(old) == _indexes_of_runs(new)
+    assert any("WHERE exit_code <> 0 OR state = 'died'" in text for text in _indexes_of_runs(new))
+
+
+def _indexes_of_runs(place: Path) -> set[str]:
+    with closing(sqlite3.connect(place)) as raw:
+        found = raw.execute("SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'runs'")
+        return {" ".join(row[0].split()) for row in found if row[0]}
