@@ -20,12 +20,12 @@ from batch_scorer.core.outcomes import (
     Published,
     headline,
 )
-from batch_scorer.core.plans import PartitionPlan, Plan
+from batch_scorer.core.plans import PartitionPlan
 from batch_scorer.core.records import AttemptRecord, AttemptState
-from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.prepare import Prepared
 from batch_scorer.execution.publishing.openings import discard_staging
 from batch_scorer.execution.publishing.recovery import half_published
+from batch_scorer.execution.under_way import RunUnderWay, VerdictEntries
 from batch_scorer.ops.logs import TOLD
 from batch_scorer.planning.plan import ingredients_for
 
@@ -34,39 +34,39 @@ _LEVELS = {Blocked: logging.WARNING, Failed: logging.ERROR}
 
 
 def record(
-    parts: JobParts,
-    plan: Plan,
+    run: RunUnderWay,
     entry: PartitionPlan,
     outcome: PartitionOutcome,
     *,
-    run_id: str,
     started_at: datetime,
-    token: str | None = None,
+    under_lease: bool = True,
     found: PartitionFiles | None = None,
     rows: Accounting | None = None,
-    verdicts: tuple[Mapping[str, Any], ...] = (),
+    verdicts: VerdictEntries = (),
 ) -> None:
     """One row for the ledger of what this run did; what it left to others is no attempt.
 
-    token: of our lease on the partition, if we have it: it ends with the attempt.
+    under_lease: our lease on the partition ends with the attempt.
     """
+    ledger, job = run.parts.ledger, run.parts.job.name
+    token = run.leases.token if under_lease else None
     if isinstance(outcome, Held | Overtaken):
         if token is not None and entry.partition is not None:
-            parts.ledger.release_lease(parts.job.name, entry.partition, token)
+            ledger.release_lease(job, entry.partition, token)
         return
     _told.log(_LEVELS.get(type(outcome), logging.INFO), "%s: %s", entry.label, headline(outcome))
     for how, n_rows in outcome.cost.scored_by.items():
         _told.info("%s: %s rows scored by %s", entry.label, n_rows, how)
     found = found or entry.found
-    parts.ledger.record_attempt(
+    ledger.record_attempt(
         AttemptRecord(
-            run_id=run_id,
-            job=parts.job.name,
+            run_id=run.run_id,
+            job=job,
             partition=entry.partition,
             partition_label=entry.label,
             partition_path=entry.partition.path if entry.partition else entry.label,
             state=_state(outcome),
-            ingredients=ingredients_for(plan, plan.model_of(entry), found) if found else None,
+            ingredients=ingredients_for(run.plan, run.plan.model_of(entry), found) if found else None,
             reasons=(*(reason.text for reason in entry.reasons), *_went_on(outcome)),
             started_at=started_at,
             finished_at=datetime.now(UTC),
@@ -82,8 +82,9 @@ def record(
     )
 
 
-def close(parts: JobParts, prepared: Prepared, outcome: PartitionOutcome, token: str) -> None:
+def close(run: RunUnderWay, prepared: Prepared, outcome: PartitionOutcome) -> None:
     """What an ended attempt leaves behind: finished chunks, if a later run may use them, or nothing."""
+    parts = run.parts
     match outcome:
         case Published():
             discard_staging(parts, prepared.partition)
@@ -96,7 +97,7 @@ def close(parts: JobParts, prepared: Prepared, outcome: PartitionOutcome, token:
             if half_published(parts, prepared.partition):
                 return  # what is staged, perhaps the generation before, is the recovery's to decide about
             with suppress(LeaseLost):
-                parts.ledger.close_opening(parts.job.name, prepared.partition, token)
+                parts.ledger.close_opening(parts.job.name, prepared.partition, run.leases.token)
                 discard_staging(parts, prepared.partition)
 
 

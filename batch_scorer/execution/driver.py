@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 
 from batch_scorer.core.chunks import ChunkChecked, ChunkCost, ChunkFailed, ChunkScored, ChunkTask
 from batch_scorer.core.errors import (
@@ -27,8 +26,7 @@ from batch_scorer.core.errors import (
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.footing import Footing
 from batch_scorer.core.outcomes import Failed, Held, Overtaken, PartitionOutcome
-from batch_scorer.core.plans import PartitionPlan, Plan
-from batch_scorer.core.runs import RunListener, RunOptions
+from batch_scorer.core.plans import PartitionPlan
 from batch_scorer.execution import attempts
 from batch_scorer.execution.checking import requests_for
 from batch_scorer.execution.clusters.bundles import apart
@@ -36,14 +34,11 @@ from batch_scorer.execution.clusters.choice import failure_of
 from batch_scorer.execution.clusters.protocol import Cluster, Done
 from batch_scorer.execution.clusters.window import Window
 from batch_scorer.execution.hand import Hand
-from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.pinning import pin_asked_for
 from batch_scorer.execution.prepare import prepare
-from batch_scorer.execution.publishing.leases import Leases
 from batch_scorer.execution.publishing.publish import staged_files
 from batch_scorer.execution.queue import Queue
-from batch_scorer.execution.settle import VerdictEntries, conclude, failed
-from batch_scorer.execution.stop import StopRequest
+from batch_scorer.execution.settle import conclude, failed
+from batch_scorer.execution.under_way import RunUnderWay, VerdictEntries
 from batch_scorer.execution.work import PartitionWork
 from batch_scorer.validation.gx.process import GxProcess
 
@@ -54,42 +49,21 @@ _POLL_S = 0.2
 class Driver:
     """Runs one plan. Single-threaded: every decision is made in `run`, between two outcomes."""
 
-    def __init__(
-        self,
-        parts: JobParts,
-        plan: Plan,
-        options: RunOptions,
-        *,
-        run_id: str,
-        cluster: Cluster,
-        judge: GxProcess,
-        listener: RunListener,
-        stop: StopRequest,
-        leases: Leases,
-        outcomes: list[PartitionOutcome],
-    ) -> None:
-        self._parts = parts
-        self._plan = plan
-        self._options = options
-        self._run_id = run_id
+    def __init__(self, run: RunUnderWay, *, cluster: Cluster, judge: GxProcess) -> None:
+        self._run = run
         self._cluster = cluster
         self._judge = judge
-        self._listener = listener
-        self._stop = stop
-        self._leases = leases
-        self._queue = Queue(parts, plan, leases, options.wait_lock)
-        self._hand = Hand(options.max_parallel)
+        self._queue = Queue(run)
+        self._hand = Hand(run.options.max_parallel)
         self._warned: list[str] = []
-        self._window = Window(slots=cluster.slots, retries=parts.job.compute.retries)
-        self._pin_of = partial(pin_asked_for, plan, options.reason)
-        self._outcomes = outcomes  # appended to as partitions end, so that a stop loses none
-        self._n_failed = sum(isinstance(outcome, Failed) for outcome in outcomes)
+        self._window = Window(slots=cluster.slots, retries=run.parts.job.compute.retries)
+        self._n_failed = sum(isinstance(outcome, Failed) for outcome in run.outcomes)
 
     def run(self) -> None:
         """Until every partition has an outcome. Raises: what ends a run as a whole."""
         try:
             while self._queue or self._hand:
-                self._stop.check()
+                self._run.stop.check()
                 self._fill_window()
                 self._take_all(self._next_done())
                 self._settle([work for work in self._hand if work.is_scored])
@@ -107,10 +81,12 @@ class Driver:
 
     def _gave_up(self) -> bool:
         """--fail-fast or compute.max_failed_partitions: finish what has started, start nothing more."""
-        limit = 0 if self._options.fail_fast else self._parts.job.compute.max_failed_partitions
+        limit = 0 if self._run.options.fail_fast else self._run.parts.job.compute.max_failed_partitions
         if limit is None or self._n_failed <= limit:
             return False
-        self._listener.warned(f"{self._n_failed} partitions failed: {len(self._queue)} more were not started")
+        self._run.listener.warned(
+            f"{self._n_failed} partitions failed: {len(self._queue)} more were not started"
+        )
         self._queue.clear()
         return True
 
@@ -131,15 +107,7 @@ class Driver:
         started_at, begun = datetime.now(UTC), time.perf_counter()
         wait_s = self._queue.waited_s(entry.partition)
         try:
-            prepared = prepare(
-                self._parts,
-                self._plan,
-                entry,
-                footing,
-                run_id=self._run_id,
-                token=self._leases.token,
-                allow_schema_change=self._options.allow_schema_change,
-            )
+            prepared = prepare(self._run, entry, footing)
         except BatchScorerError as error:
             self._end_unprepared(entry, error, started_at)
             return
@@ -147,7 +115,7 @@ class Driver:
         work.add_cost(ChunkCost(prepare_s=time.perf_counter() - begun, wait_s=wait_s))
         self._hand.take(work)
         for scored in prepared.reused:
-            self._listener.rows_read(entry.label, scored.rows.n_read)
+            self._run.listener.rows_read(entry.label, scored.rows.n_read)
 
     def _end_unprepared(self, entry: PartitionPlan, error: BatchScorerError, started_at: datetime) -> None:
         assert entry.partition is not None  # noqa: S101 (only partitions are scored)
@@ -155,25 +123,17 @@ class Driver:
         if isinstance(error, LeaseLost):
             outcome = Held(partition=entry.partition, label=entry.label, error=error)
         with self._told(outcome):
-            attempts.record(
-                self._parts,
-                self._plan,
-                entry,
-                outcome,
-                run_id=self._run_id,
-                started_at=started_at,
-                token=self._leases.token,
-            )
+            attempts.record(self._run, entry, outcome, started_at=started_at)
 
     def _send_checks(self, work: PartitionWork) -> None:
         """When scoring was stopped, predictions are not there to be checked."""
         prepared = work.prepared
         files = {"input": prepared.input_paths}
         if work.foregone is None:
-            place = staged_files(self._parts, prepared.attempt).where
+            place = staged_files(self._run.parts, prepared.attempt).where
             files["output"] = tuple(f"{place}/{file.name}" for chunk in work.chunks for file in chunk.files)
         requests = requests_for(
-            self._parts, prepared.scans, work.scanned,
+            self._run.parts, prepared.scans, work.scanned,
             label=prepared.entry.label, files=files, attempt=prepared.attempt,
         )  # fmt: skip
         work.checks = [self._judge.submit(request) for request in requests]
@@ -207,12 +167,12 @@ class Driver:
                 work.take_scored(scored)
                 self._hand.took(scored.cost, scored.rows.n_read)
                 self._warn_once(scored.warnings)
-                self._listener.rows_read(work.prepared.entry.label, scored.rows.n_read)
+                self._run.listener.rows_read(work.prepared.entry.label, scored.rows.n_read)
             case ChunkChecked() as checked:
                 self._window.settled(done.task)
                 work.take_checked(checked)
                 self._hand.took(checked.cost, checked.n_read)
-                self._listener.rows_read(work.prepared.entry.label, checked.n_read)
+                self._run.listener.rows_read(work.prepared.entry.label, checked.n_read)
             case ChunkFailed() as failed:
                 self._take_failed(work, done.task, failed)
             case _:
@@ -223,7 +183,7 @@ class Driver:
         for text in warnings:
             if text not in self._warned:
                 self._warned.append(text)
-                self._listener.warned(text)
+                self._run.listener.warned(text)
 
     def _take_failed(self, work: PartitionWork, task: ChunkTask, failed: ChunkFailed) -> None:
         error = failed.error
@@ -271,23 +231,19 @@ class Driver:
             wait([check for work in works for check in work.checks or ()], timeout=_POLL_S)
 
     def _conclude(self, works: Sequence[PartitionWork]) -> None:
-        concluded = conclude(self._parts, self._plan, works, self._run_id, self._leases, self._pin_of)
-        for each in concluded:
+        for each in conclude(self._run, works):
             self._end(each.work, each.outcome, each.entries)
 
     def _end(self, work: PartitionWork, outcome: PartitionOutcome, entries: VerdictEntries = ()) -> None:
         work.forget_checks()
         outcome = self._queue.unless_lost(outcome, work.prepared.partition)
-        attempts.close(self._parts, work.prepared, outcome, self._leases.token)
+        attempts.close(self._run, work.prepared, outcome)
         with self._told(outcome):
             attempts.record(
-                self._parts,
-                self._plan,
+                self._run,
                 work.prepared.entry,
                 outcome,
-                run_id=self._run_id,
                 started_at=work.prepared.started_at,
-                token=self._leases.token,
                 found=work.prepared.found,
                 rows=work.accounted,
                 verdicts=entries,
@@ -298,11 +254,11 @@ class Driver:
     def _told(self, outcome: PartitionOutcome) -> Iterator[None]:
         """Around its record in the ledger: the outcome is true whether the ledger takes it or not."""
         self._n_failed += isinstance(outcome, Failed)
-        self._outcomes.append(outcome)
+        self._run.outcomes.append(outcome)
         try:
             yield
         finally:
-            self._listener.partition_done(outcome)
+            self._run.listener.partition_done(outcome)
 
 
 def _lost(error: BatchScorerError) -> ChunkCost:

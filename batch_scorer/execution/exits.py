@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import BatchScorerError, DamageFound, ModelError, StoreUnavailable
 from batch_scorer.core.outcomes import Blocked, Failed, Held, PartitionOutcome, Published
-from batch_scorer.core.plans import Plan
 from batch_scorer.core.records import RunRecord, RunState
 from batch_scorer.core.runs import RunOptions, RunReport
+from batch_scorer.execution.under_way import RunUnderWay
 
 OK, FAILED, USAGE, PARTIAL, GATED, MODEL, DAMAGE = 0, 1, 2, 3, 4, 5, 6
 NOT_READY = 75
@@ -48,24 +48,18 @@ def exit_code(
     return OK if outcomes else empty_exit_code
 
 
-def report_of(
-    plan: Plan,
-    options: RunOptions,
-    run: RunRecord,
-    outcomes: Sequence[PartitionOutcome],
-    stopped_by: BatchScorerError | None,
-    warnings: Sequence[str],
-) -> RunReport:
+def report_of(run: RunUnderWay, stopped_by: BatchScorerError | None, warnings: Sequence[str]) -> RunReport:
     """stopped_by: what ended the run as a whole, if anything. warnings: of the run as a whole."""
+    outcomes = run.outcomes
     code = exit_code(
         outcomes,
         stopped_by=stopped_by,
-        n_not_ready=len(plan.not_ready),
-        empty_exit_code=options.empty_exit_code,
+        n_not_ready=len(run.plan.not_ready),
+        empty_exit_code=run.options.empty_exit_code,
     )
-    if code == OK and _is_asked_to_fail(options, outcomes):
+    if code == OK and _is_asked_to_fail(run.options, outcomes):
         code = FAILED
-    finished = _finished(run, outcomes, code, stopped_by)
+    finished = _finished(run.record, outcomes, code, stopped_by)
     return RunReport(run=finished, outcomes=tuple(outcomes), exit_code=code, warnings=tuple(warnings))
 
 

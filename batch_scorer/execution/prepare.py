@@ -21,7 +21,7 @@ from batch_scorer.core.lakefiles import Footer, PartitionFiles, content_fingerpr
 from batch_scorer.core.leases import Opening
 from batch_scorer.core.models import Compiled, ModelPin
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.plans import PartitionPlan, Plan
+from batch_scorer.core.plans import PartitionPlan
 from batch_scorer.core.validation import SuiteScan
 from batch_scorer.core.waivers import Waived
 from batch_scorer.execution.checking import columns_checked, suite_scans
@@ -32,6 +32,7 @@ from batch_scorer.execution.publishing.openings import Opened, open_generation, 
 from batch_scorer.execution.publishing.output_columns import check_output_columns
 from batch_scorer.execution.publishing.place import check_place
 from batch_scorer.execution.survey import hashed, read_footers
+from batch_scorer.execution.under_way import RunUnderWay
 from batch_scorer.planning.chunks import cut_chunks
 
 
@@ -66,22 +67,14 @@ class Prepared:
         return tuple(f"{self.input_root}/{file.path}" for file in self.found.files)
 
 
-def prepare(
-    parts: JobParts,
-    plan: Plan,
-    entry: PartitionPlan,
-    footing: Footing,
-    *,
-    run_id: str,
-    token: str,
-    allow_schema_change: bool,
-) -> Prepared:
-    """token: of our lease on the partition. footing: asked under it.
+def prepare(run: RunUnderWay, entry: PartitionPlan, footing: Footing) -> Prepared:
+    """footing: asked under our lease on the partition.
 
     Raises: InputError, OutputSchemaChanged, OutputError: this partition fails, the others go on; LeaseLost.
     """
     if entry.problem is not None:
         raise entry.problem
+    parts, plan = run.parts, run.plan
     entry = _with_footers(parts, entry)
     assert entry.partition is not None and entry.found is not None  # noqa: S101, PT018 (SCORE entries)
     from batch_scorer.lake.reading.schema import disagreements
@@ -96,15 +89,15 @@ def prepare(
     scans = suite_scans(parts, entry.footers, columns, waived) if entry.footers else ()
     read = replace(read, checked=columns_checked(scans), memory_bytes=parts.job.compute.memory_per_worker)
     parts.sink.check_columns(columns)
-    if not allow_schema_change:
+    if not run.options.allow_schema_change:
         check_output_columns(parts, plan, found, read.carried, columns, footing.columns)
     job = parts.job
     chunks = cut_chunks(found, entry.footers, target_bytes=job.compute.chunk, limit_rows=job.input.limit_rows)
     opened = open_generation(
         parts,
         footing,
-        run_id=run_id,
-        token=token,
+        run_id=run.run_id,
+        token=run.leases.token,
         key=opening_key(parts, plan, model, found, chunks, columns, waived),
         chunks=chunks,
     )

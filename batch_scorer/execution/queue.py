@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from itertools import islice
 
 from batch_scorer.core.errors import BatchScorerError
@@ -14,11 +13,11 @@ from batch_scorer.core.footing import Footing
 from batch_scorer.core.leases import Holder
 from batch_scorer.core.outcomes import Held, Overtaken, PartitionOutcome, Published
 from batch_scorer.core.partitions import Partition
-from batch_scorer.core.plans import PartitionPlan, Plan
-from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.publishing.leases import Leases, held
+from batch_scorer.core.plans import PartitionPlan
+from batch_scorer.execution.publishing.leases import held
 from batch_scorer.execution.publishing.recovery import take_settled
 from batch_scorer.execution.survey import hashed
+from batch_scorer.execution.under_way import RunUnderWay
 
 _AGAIN_S = 1.0
 # What is hashed ahead of its turn is in the system's cache until it is read, and one that waits for a result
@@ -35,13 +34,13 @@ class Turn:
 
 
 class Queue:
-    """wait_lock: how long, from now, partitions that others hold are asked for again."""
+    """From now on partitions that others hold are asked for again as long as --wait-lock says."""
 
-    def __init__(self, parts: JobParts, plan: Plan, leases: Leases, wait_lock: timedelta) -> None:
-        self._parts = parts
-        self._leases = leases
-        self._todo = deque(plan.to_score)
-        self._wait_until = time.monotonic() + wait_lock.total_seconds()
+    def __init__(self, run: RunUnderWay) -> None:
+        self._parts = run.parts
+        self._leases = run.leases
+        self._todo = deque(run.plan.to_score)
+        self._wait_until = time.monotonic() + run.options.wait_lock.total_seconds()
         self._not_before: dict[Partition, float] = {}
         self._waits_since: dict[Partition, float] = {}
         self._looked_at: set[Partition] = set()

@@ -13,7 +13,7 @@ from ulid import ULID
 from batch_scorer.core.errors import BatchScorerError, ClusterUnavailable, ConfigInvalid
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.machine import usable_cpus
-from batch_scorer.core.outcomes import Failed, PartitionOutcome
+from batch_scorer.core.outcomes import Failed
 from batch_scorer.core.plans import Action, Plan
 from batch_scorer.core.records import RunRecord
 from batch_scorer.core.runs import RunListener, RunOptions, RunReport
@@ -27,10 +27,11 @@ from batch_scorer.execution.clusters.task import run_chunk
 from batch_scorer.execution.exits import report_of
 from batch_scorer.execution.observing import Observers
 from batch_scorer.execution.parts import JobParts
-from batch_scorer.execution.publishing.leases import Leases, at_work
+from batch_scorer.execution.publishing.leases import at_work
 from batch_scorer.execution.publishing.recovery import recover
 from batch_scorer.execution.publishing.run_records import new_run, record_end
 from batch_scorer.execution.stop import StopRequest, listening
+from batch_scorer.execution.under_way import RunUnderWay
 from batch_scorer.execution.worker_needs import worker_needs
 from batch_scorer.ops.logs import TOLD, logging_run
 from batch_scorer.ops.run_logs import handing_over, keeping_log, log_file, log_path
@@ -75,8 +76,16 @@ def run_job(
             plan = make_plan()
         _check_layout(parts, plan)
         _refresh(parts, plan)
-        run = _run_record(parts, plan, options, run_id)
-        return _run(parts, plan, options, listener, stop, leases, run, recovered, recorded)
+        run = RunUnderWay(
+            record=_run_record(parts, plan, options, run_id),
+            parts=parts,
+            plan=plan,
+            options=options,
+            listener=listener,
+            stop=stop,
+            leases=leases,
+        )
+        return _run(run, recovered, recorded)
 
 
 def _timeout(parts: JobParts, options: RunOptions) -> timedelta | None:
@@ -104,120 +113,76 @@ def _refresh(parts: JobParts, plan: Plan) -> None:
         parts.ledger.refresh_inputs(parts.job.name, partition, files)
 
 
-def _run(
-    parts: JobParts,
-    plan: Plan,
-    options: RunOptions,
-    listener: RunListener,
-    stop: StopRequest,
-    leases: Leases,
-    run: RunRecord,
-    warnings: Sequence[str],
-    recorded: Callable[[int], None],
-) -> RunReport:
+def _run(run: RunUnderWay, warnings: Sequence[str], recorded: Callable[[int], None]) -> RunReport:
+    parts, plan, record = run.parts, run.plan, run.record
     warnings = [*warnings, *plan.warnings, *_waiting(plan)]
-    parts.ledger.start_run(run)
+    parts.ledger.start_run(record)
     fault_point(FaultPoint.RUN_STARTED)
-    _told.info("%s partitions of %s to score with %s", len(plan.order), run.job, run.model)
+    _told.info("%s partitions of %s to score with %s", len(plan.order), record.job, record.model)
     for text in warnings:
         _told.warning("%s", text)
     observers = Observers(parts.observers)
-    observers.started(run, plan)
-    outcomes: list[PartitionOutcome] = []
-    stopped_by = _carry_out(parts, plan, options, listener, stop, leases, run, outcomes)
-    report = report_of(plan, options, run, outcomes, stopped_by, warnings)
+    observers.started(record, plan)
+    stopped_by = _carry_out(run)
+    report = report_of(run, stopped_by, warnings)
     if stopped_by is not None:
         _told.error("%s", stopped_by.what)
     unrecorded = record_end(parts, report.run)
-    stop.too_late()
+    run.stop.too_late()
     fault_point(FaultPoint.RUN_FINISHED)
     if unrecorded is not None and stopped_by is None:
-        report = report_of(plan, options, run, outcomes, unrecorded, warnings)
+        report = report_of(run, unrecorded, warnings)
     recorded(report.exit_code)
     _told.info("ended with exit code %s", report.exit_code)
     untold: tuple[str, ...] = ()
-    with stop.unless_hurried():
+    with run.stop.unless_hurried():
         untold = observers.ended(report, plan)
     return replace(report, warnings=(*report.warnings, *untold))
 
 
-def _carry_out(
-    parts: JobParts,
-    plan: Plan,
-    options: RunOptions,
-    listener: RunListener,
-    stop: StopRequest,
-    leases: Leases,
-    run: RunRecord,
-    outcomes: list[PartitionOutcome],
-) -> BatchScorerError | None:
-    """Returns: what ended the run as a whole, if anything. outcomes: appended to."""
+def _carry_out(run: RunUnderWay) -> BatchScorerError | None:
+    """Returns: what ended the run as a whole, if anything."""
     try:
-        if plan.order:
-            listener.run_started(run, plan)
-        _report_refused(parts, plan, listener, run.run_id, outcomes)
-        _drive(parts, plan, options, listener, stop, leases, run.run_id, outcomes)
+        if run.plan.order:
+            run.listener.run_started(run.record, run.plan)
+        _report_refused(run)
+        _drive(run)
     except BatchScorerError as error:
         return error
     except KeyboardInterrupt:
-        return stop.signalled
+        return run.stop.signalled
     except Exception as surprise:
         return as_internal_error(surprise)
     return None
 
 
-def _report_refused(
-    parts: JobParts,
-    plan: Plan,
-    listener: RunListener,
-    run_id: str,
-    outcomes: list[PartitionOutcome],
-) -> None:
+def _report_refused(run: RunUnderWay) -> None:
     """A directory that is no partition fails loudly every night: silence would lose its rows."""
-    for entry in plan.with_action(Action.REFUSED):
+    for entry in run.plan.with_action(Action.REFUSED):
         assert entry.problem is not None  # noqa: S101 (REFUSED always says why)
         outcome = Failed(partition=entry.partition, label=entry.label, error=entry.problem)
-        outcomes.append(outcome)
-        attempts.record(parts, plan, entry, outcome, run_id=run_id, started_at=datetime.now(UTC))
-        listener.partition_done(outcome)
+        run.outcomes.append(outcome)
+        attempts.record(run, entry, outcome, started_at=datetime.now(UTC), under_lease=False)
+        run.listener.partition_done(outcome)
 
 
-def _drive(
-    parts: JobParts,
-    plan: Plan,
-    options: RunOptions,
-    listener: RunListener,
-    stop: StopRequest,
-    leases: Leases,
-    run_id: str,
-    outcomes: list[PartitionOutcome],
-) -> None:
-    if not plan.order:
+def _drive(run: RunUnderWay) -> None:
+    if not run.plan.order:
         stop_fork_server()
         return
-    cluster = _cluster(parts, plan, options, stop, run_id)
+    cluster = _cluster(run)
     from batch_scorer.execution.driver import Driver
     from batch_scorer.validation.gx.process import GxProcess
 
     try:
-        with GxProcess(max_bytes=_GX_BYTES, code=parts.code) as judge:
-            Driver(
-                parts,
-                plan,
-                options,
-                run_id=run_id,
-                cluster=cluster,
-                judge=judge,
-                listener=listener,
-                stop=stop,
-                leases=leases,
-                outcomes=outcomes,
-            ).run()
+        with GxProcess(max_bytes=_GX_BYTES, code=run.parts.code) as judge:
+            Driver(run, cluster=cluster, judge=judge).run()
     finally:
         cluster.close()
 
 
-def _cluster(parts: JobParts, plan: Plan, options: RunOptions, stop: StopRequest, run_id: str) -> Cluster:
+def _cluster(run: RunUnderWay) -> Cluster:
+    parts, plan, options, stop = run.parts, run.plan, run.options, run.stop
     compute = parts.job.compute
     n_bytes = sum(entry.found.n_bytes for entry in plan.to_score if entry.found)
     spec = choose(
@@ -228,7 +193,7 @@ def _cluster(parts: JobParts, plan: Plan, options: RunOptions, stop: StopRequest
         spec,
         run_chunk,
         memory_per_worker=compute.memory_per_worker,
-        run_id=run_id,
+        run_id=run.run_id,
         needs=lambda: worker_needs(parts, plan.models, [e.found for e in plan.to_score if e.found]),
         check_stop=stop.check,
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.durable import NewNames
@@ -20,22 +19,20 @@ from batch_scorer.core.errors import (
 from batch_scorer.core.faults import FaultPoint, fault_point
 from batch_scorer.core.key_spans import are_apart
 from batch_scorer.core.outcomes import Blocked, Failed, Held, PartitionOutcome, Published
-from batch_scorer.core.plans import PartitionPlan, Plan
-from batch_scorer.core.records import Pin
 from batch_scorer.core.validation import SuiteVerdict
 from batch_scorer.execution.gates import volume_warnings, warnings_of, why_blocked
 from batch_scorer.execution.parts import JobParts
+from batch_scorer.execution.pinning import pin_asked_for
 from batch_scorer.execution.prepare import Prepared
-from batch_scorer.execution.publishing.leases import Leases
 from batch_scorer.execution.publishing.manifests import store_verdict
 from batch_scorer.execution.publishing.openings import take_staging
 from batch_scorer.execution.publishing.publish import Staged, begin, show, stage, staged_files
 from batch_scorer.execution.publishing.recovery import settle
+from batch_scorer.execution.under_way import RunUnderWay, VerdictEntries
 from batch_scorer.execution.work import PartitionWork
 from batch_scorer.lake.sinks.sink import holds
 
 _log = logging.getLogger(__name__)
-VerdictEntries = tuple[Mapping[str, Any], ...]
 
 
 def gate(parts: JobParts, work: PartitionWork) -> str | None:
@@ -73,45 +70,29 @@ class _Ready:
     warnings: tuple[str, ...]
 
 
-def conclude(
-    parts: JobParts,
-    plan: Plan,
-    works: Sequence[PartitionWork],
-    run_id: str,
-    leases: Leases,
-    pin_of: Callable[[PartitionPlan], Pin | None],
-) -> Iterator[Concluded]:
+def conclude(run: RunUnderWay, works: Sequence[PartitionWork]) -> Iterator[Concluded]:
     """Everything is known of some partitions: keep their suite results, then block or publish each.
 
     Each comes when it has become visible, before the next one does.
     Raises: StoreUnavailable: that ends the run, not a partition.
     """
     names = NewNames()
-    looked_at = [
-        _look_at(parts, plan, work, run_id, leases, pin_of(work.prepared.entry), names) for work in works
-    ]
+    looked_at = [_look_at(run, work, names) for work in works]
     begun = time.perf_counter()
     ready = [each for each in looked_at if isinstance(each, _Ready)]
-    refused = begin(parts, [each.staged for each in ready], leases.token, names)
+    refused = begin(run.parts, [each.staged for each in ready], run.leases.token, names)
     for each in ready:
         each.work.add_cost(ChunkCost(publish_s=(time.perf_counter() - begun) / len(ready)))
     for found in looked_at:
         if isinstance(found, _Ready):
-            yield _shown(parts, found, refused[found.staged.partition], leases)
+            yield _shown(run, found, refused[found.staged.partition])
         else:
             yield found
 
 
-def _look_at(
-    parts: JobParts,
-    plan: Plan,
-    work: PartitionWork,
-    run_id: str,
-    leases: Leases,
-    pin: Pin | None,
-    names: NewNames,
-) -> Concluded | _Ready:
+def _look_at(run: RunUnderWay, work: PartitionWork, names: NewNames) -> Concluded | _Ready:
     """Raises: StoreUnavailable."""
+    parts = run.parts
     fault_point(FaultPoint.PARTITION_SCORED)
     verdicts = work.verdicts()
     warnings = (
@@ -124,39 +105,42 @@ def _look_at(
     set_aside = None if work.accounted is None else work.set_aside
     entries: VerdictEntries = ()
     try:
-        entries = tuple(store_verdict(parts, work.prepared, v, run_id, set_aside, names) for v in verdicts)
+        entries = tuple(
+            store_verdict(parts, work.prepared, v, run.run_id, set_aside, names) for v in verdicts
+        )
         why = gate(parts, work) or _duplicates(parts, work)
         if why is not None:
             return Concluded(work=work, outcome=_blocked(work, why, warnings), entries=entries)
         _check_all_scored(work)
         if work.cost.n_deaths or work.cost.n_doubled:
-            work.prepared = _fenced(parts, work.prepared, leases.token)
+            work.prepared = _fenced(parts, work.prepared, run.leases.token)
         begun = time.perf_counter()
         staged = stage(
-            parts, plan, work.prepared, work.chunks, entries,
-            run_id=run_id, rows=work.rows, pin=pin, warnings=warnings,
+            parts, run.plan, work.prepared, work.chunks, entries,
+            run_id=run.run_id, rows=work.rows, warnings=warnings,
+            pin=pin_asked_for(run.plan, run.options.reason, work.prepared.entry),
         )  # fmt: skip
         work.add_cost(ChunkCost(publish_s=time.perf_counter() - begun))
     except StoreUnavailable:
         raise
     except BatchScorerError as error:
-        return Concluded(work=work, outcome=_unpublished(parts, work, error, leases), entries=entries)
+        return Concluded(work=work, outcome=_unpublished(run, work, error), entries=entries)
     return _Ready(work=work, staged=staged, entries=entries, warnings=warnings)
 
 
-def _shown(parts: JobParts, ready: _Ready, why_not: BatchScorerError | None, leases: Leases) -> Concluded:
+def _shown(run: RunUnderWay, ready: _Ready, why_not: BatchScorerError | None) -> Concluded:
     """why_not: what stopped it after all, if anything did. Raises: StoreUnavailable."""
     work, begun = ready.work, time.perf_counter()
     try:
         if why_not is not None:
             raise why_not
-        record = show(parts, ready.staged)
+        record = show(run.parts, ready.staged)
         work.add_cost(ChunkCost(publish_s=time.perf_counter() - begun))
         outcome: PartitionOutcome = _published(work, record.number, ready.warnings)
     except StoreUnavailable:
         raise
     except BatchScorerError as error:
-        outcome = _unpublished(parts, work, error, leases)
+        outcome = _unpublished(run, work, error)
     return Concluded(work=work, outcome=outcome, entries=ready.entries)
 
 
@@ -181,10 +165,9 @@ def _check_all_scored(work: PartitionWork) -> None:
         )
 
 
-def _unpublished(
-    parts: JobParts, work: PartitionWork, error: BatchScorerError, leases: Leases
-) -> PartitionOutcome:
+def _unpublished(run: RunUnderWay, work: PartitionWork, error: BatchScorerError) -> PartitionOutcome:
     """A publish that broke off half-way is decided at once, as the next run would decide it."""
+    parts, leases = run.parts, run.leases
     partition, number = work.prepared.partition, work.prepared.opening.number
     if isinstance(error, LockHeld):
         return _held(work, error)
