@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,12 @@ import joblib
 import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
+from ulid import ULID
 
+from batch_scorer.core.leases import Holder
+from batch_scorer.core.processes import this_process
+from batch_scorer.core.records import RunState
+from batch_scorer.ledger.opening import open_ledger
 from batch_scorer.models.scoring.calling import predict
 from tests import taxi
 from tests.conftest import TaxiProject
@@ -62,6 +70,43 @@ def _refused(project: TaxiProject, *command: str, code: int = 5) -> str:
     assert done.code == code, done.stdout + done.stderr
     assert _history(project) == before
     return done.stderr
+
+
+def _at_work(project: TaxiProject, model: str | None, **changes: Any) -> str:
+    """A run of ours that lives, and has said with which model it works, or has not yet; its id."""
+    ledger = open_ledger(project.state / "ledger.db")
+    with closing(ledger):
+        (last, *_) = ledger.runs("taxi_tips")
+        now, run_id = dt.datetime.now(dt.UTC), str(ULID())
+        holder = Holder(
+            token=run_id, job="taxi_tips", verb="run", process=this_process(), user="ana", since=now,
+            heartbeat_at=now, run_id=run_id,
+        )  # fmt: skip
+        ledger.enter(replace(holder, **changes))
+        if model is not None:
+            ledger.start_run(replace(last, run_id=run_id, state=RunState.RUNNING, model=model))
+    return run_id
+
+
+def test_a_promotion_during_a_run_says_that_the_run_goes_on_with_the_model_it_began_with(
+    two: TaxiProject,
+) -> None:
+    """What it publishes after the move is outdated, and no count of what is published has it."""
+    run_id = _at_work(two, "taxi_tips@1")
+    planning = _at_work(two, None)
+    dead = replace(this_process(), started="1")
+    others = [
+        _at_work(two, "taxi_tips@2"),
+        _at_work(two, "taxi_tips@1", process=dead),
+        _at_work(two, None, run_id=None, verb="rollback"),
+    ]
+    promoted = two.cli(*PROMOTE)
+    assert promoted.code == 0
+    assert f"run {run_id} by ana" in promoted.stderr
+    assert "goes on with taxi_tips@1, and what it publishes is outdated too" in promoted.stderr
+    assert f"run {planning} by ana" in promoted.stderr
+    assert "plan taxi_tips" in promoted.stderr
+    assert not [other for other in others if other in promoted.stderr]
 
 
 def test_a_promotion_names_what_it_made_outdated_and_the_command_that_does_it_all(two: TaxiProject) -> None:

@@ -164,10 +164,12 @@ def _summarize(settings: Settings, move: Move, *, moved: bool, dry_run: bool) ->
 
 def _tell_consequence(settings: Settings, use: AliasUse, pin: ModelPin) -> None:
     """The alias moved already: what cannot be found out now is no reason to end badly."""
-    from batch_scorer.execution.promotion.consequences import consequence
+    from batch_scorer.execution.promotion.consequences import consequence, runs_that_go_on
 
+    now = datetime.now(UTC)
     try:
-        found = consequence(use, pin, datetime.now(UTC))
+        going_on = runs_that_go_on(use, pin, now)
+        found = consequence(use, pin, now)
     except BatchScorerError as error:
         job = use.job.name
         see = output.command(settings, f"batch-scorer plan {job}")
@@ -178,6 +180,9 @@ def _tell_consequence(settings: Settings, use: AliasUse, pin: ModelPin) -> None:
         output.emit("consequence", **{**asdict(found), "command": command})
     else:
         click.echo(_consequence_lines(found, command))
+    for run in going_on:
+        see = output.command(settings, f"batch-scorer plan {found.job}")
+        output.warn(settings, f"{found.job}: {run}, and what it publishes is outdated too; then: {see}")
 
 
 def _consequence_lines(found: Consequence, command: str | None) -> str:

@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from batch_scorer.config.cron import next_time
+from batch_scorer.core.errors import UsageError
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Action, Cause, ModelChoice, PartitionPlan, Plan, Selection
+from batch_scorer.core.processes import fate_of
 from batch_scorer.core.records import Ingredients, PartitionPast
 from batch_scorer.execution.promotion.uses import AliasUse
+from batch_scorer.execution.publishing.leases import silence
 from batch_scorer.execution.survey import decided
 
 _N_EXAMPLES = 3
@@ -54,6 +57,26 @@ def consequence(use: AliasUse, version: ModelPin, now: dt.datetime) -> Consequen
     choice = ModelChoice(version=version.reference, stays=False)
     seen = decided(use.open_parts(), choice, Selection(), due_at or now)
     return consequence_of(seen.plan, seen.records, due_at)
+
+
+def runs_that_go_on(use: AliasUse, version: ModelPin, now: dt.datetime) -> tuple[str, ...]:
+    """Runs of the job at work now that looked what the alias means before it moved, and do not look again.
+
+    Returns: in words, each with its model, which it does not tell before it has planned.
+    Raises: as `consequence`.
+    """
+    parts = use.open_parts()
+    found = []
+    for holder in parts.ledger.holders(parts.job.name):
+        if holder.run_id is None or holder.is_gone(fate_of(holder.process), now, silence()):
+            continue
+        try:
+            model = parts.ledger.run(holder.run_id).model
+        except UsageError:
+            model = "what it meant before"
+        if model != version.reference:
+            found.append(f"{holder.words(now)} goes on with {model}")
+    return tuple(found)
 
 
 def consequence_of(
