@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from tests.patience import WAIT_S
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _OPTIONS = (
     "--headless=new",
@@ -145,5 +147,5 @@ def chromium() -> Iterator[Browser]:
                 browser.send("Browser.close")
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(WAIT_S)
         shutil.rmtree(home, ignore_errors=True)

@@ -25,6 +25,7 @@ from batch_scorer.validation.gx import process as gx_process
 from batch_scorer.validation.gx.process import GxProcess
 from tests import taxi
 from tests.objectstore.fixtures import bucket, s3_url  # noqa: F401 (fixtures)
+from tests.ports import refusing_port
 from tests.postgresql import NoServer, Server, postgresql
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -96,6 +97,13 @@ def postgresql_server() -> Iterator[Server]:
             yield server
     except NoServer as why:
         pytest.skip(str(why))
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """Where a connection is refused, as long as the test lasts."""
+    with refusing_port() as port:
+        yield port
 
 
 @pytest.fixture

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.patience import WAIT_S
+from tests.ports import free_port
 
 PASSWORD = "hunter2-s3cret"
 USER = "scorer"
@@ -55,7 +57,11 @@ class Server:
         options = [f"-c {setting}" for setting in (*_SETTINGS, "listen_addresses=127.0.0.1")]
         options += [f"-p {self.port}", f"-k {self.directory}"]
         log = str(self.directory / "log")
-        self._control("start", "-w", "-t", "60", "-l", log, "-o", " ".join(options))
+        self._control("start", "-w", "-t", f"{WAIT_S:.0f}", "-l", log, "-o", " ".join(options))
+
+    @property
+    def found_its_port_taken(self) -> bool:
+        return "Address already in use" in (self.directory / "log").read_text()
 
     def stop(self) -> None:
         self._control("stop", "-w", "-m", "immediate")
@@ -80,8 +86,7 @@ def postgresql() -> Iterator[Server]:
             *(str(binaries / "initdb"), "-D", data, "-U", USER, "--pwfile", str(secret)),
             *("-A", "scram-sha-256", "-E", "UTF8", "--no-sync"),
         )
-        server = Server(binaries=binaries, directory=directory, port=free_port())
-        server.start()
+        server = _started(binaries, directory)
         try:
             yield server
         finally:
@@ -90,11 +95,18 @@ def postgresql() -> Iterator[Server]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _started(binaries: Path, directory: Path) -> Server:
+    """On another port, when somebody was faster to take the one that was free."""
+    while True:
+        server = Server(binaries=binaries, directory=directory, port=free_port())
+        try:
+            server.start()
+        except RuntimeError:
+            if not server.found_its_port_taken:
+                raise
+            (directory / "log").unlink()
+        else:
+            return server
 
 
 def _binaries() -> Path:

@@ -15,7 +15,7 @@ import pytest
 from batch_scorer.ledger import disks
 from tests import taxi
 from tests.conftest import TaxiProject
-from tests.postgresql import PASSWORD, USER, Server, free_port
+from tests.postgresql import PASSWORD, USER, Server
 
 
 @pytest.fixture
@@ -117,10 +117,10 @@ def test_the_password_is_told_nowhere_and_stored_nowhere(
 
 
 def test_a_server_that_is_away_is_exit_69_for_every_verb_and_nothing_is_made(
-    served: TaxiProject, database_url: str, monkeypatch: pytest.MonkeyPatch
+    served: TaxiProject, database_url: str, closed_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = database_url.rpartition(":")[2].partition("/")[0]
-    monkeypatch.setenv("LEDGER_URL", database_url.replace(f":{port}/", f":{free_port()}/"))
+    monkeypatch.setenv("LEDGER_URL", database_url.replace(f":{port}/", f":{closed_port}/"))
     for verb in (
         ("run", "taxi_tips"),
         ("plan", "taxi_tips"),

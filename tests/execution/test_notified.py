@@ -13,7 +13,7 @@ import pytest
 
 from batch_scorer.core import faults
 from tests.conftest import TaxiProject
-from tests.ops.notifying.conftest import Web, closed_port, no_proxy, serve
+from tests.ops.notifying.conftest import Web, no_proxy, serve
 
 __all__ = ["no_proxy", "serve"]  # fixtures
 
@@ -119,10 +119,10 @@ def test_a_stop_by_signal_is_told_with_its_exit_code(
 
 
 def test_who_cannot_be_reached_is_a_warning_of_a_good_night(
-    make_told: Callable[..., tuple[TaxiProject, Web]], monkeypatch: pytest.MonkeyPatch
+    make_told: Callable[..., tuple[TaxiProject, Web]], closed_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project, _ = make_told({"on": ["success"], "to": HOOK}, {"on": ["start", "success"], "to": PING})
-    monkeypatch.setenv("HOOK", f"http://127.0.0.1:{closed_port()}/{TOKEN}")
+    monkeypatch.setenv("HOOK", f"http://127.0.0.1:{closed_port}/{TOKEN}")
     monkeypatch.delenv("PING")
     result = project.cli("run", "taxi_tips")
     assert result.code == 0

@@ -27,6 +27,7 @@ from batch_scorer.execution.clusters.protocol import Done
 from batch_scorer.execution.clusters.starting import StartingCluster
 from batch_scorer.lake.storage.state_files import StateOnDisk
 from tests.conftest import TaxiProject
+from tests.patience import WAIT_S
 
 _HEAVY = ("pandas", "pyarrow", "numpy", "sklearn", "dask", "distributed", "skops", "great_expectations")
 
@@ -64,7 +65,7 @@ def test_tasks_that_come_before_the_cluster_go_out_in_their_order_when_it_is_the
     real, may_start = _Cluster(), threading.Event()
 
     def start() -> _Cluster:
-        may_start.wait(30)
+        may_start.wait(WAIT_S)
         return real
 
     starting = StartingCluster(start, slots=2)
@@ -73,9 +74,9 @@ def test_tasks_that_come_before_the_cluster_go_out_in_their_order_when_it_is_the
     assert starting.next_done(0.01) is None
     starting.submit(tasks[1])
     may_start.set()
-    first = starting.next_done(30)
+    first = starting.next_done(WAIT_S)
     starting.submit(tasks[2])
-    rest = [starting.next_done(30), starting.next_done(30)]
+    rest = [starting.next_done(WAIT_S), starting.next_done(WAIT_S)]
     assert [done.task for done in (first, *rest) if done is not None] == tasks
     starting.close()
     assert real.closed
@@ -97,7 +98,7 @@ def test_a_cluster_that_does_not_start_is_told_of_unless_the_run_is_to_end(
     with suppress(expected):  # it may be known already
         starting.submit(task)
     with pytest.raises(expected):
-        starting.next_done(30)
+        starting.next_done(WAIT_S)
     starting.close()
 
 

@@ -47,7 +47,6 @@ def test_a_plan_that_gives_no_answer_where_the_original_has_one_refuses_nothing(
     assert np.isfinite(np.asarray(project.published(1)["score"])).all()
 
 
-@pytest.mark.timeout(20)
 def test_an_error_that_is_its_own_cause_is_let_go_of() -> None:
     first, second = ValueError("one"), RuntimeError("another")
     first.__cause__ = first

@@ -17,6 +17,7 @@ from batch_scorer.lake.storage.roots import storage_for
 from batch_scorer.lake.storage.storage import Kind, LakeStorage, LocalStorage
 from batch_scorer.stores import objects
 from tests.objectstore.fixtures import Bucket
+from tests.patience import WAIT_S
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def test_a_key_that_no_path_can_be_spoils_the_listing_of_its_own_directory_only(
 def _put_raw(bucket: Bucket, key: str) -> None:
     """As other tools write it: ours refuses such keys."""
     url = f"{bucket.direct.options.endpoint}/{bucket.name}/{key}"
-    requests.put(url, data=b"b", timeout=30).raise_for_status()
+    requests.put(url, data=b"b", timeout=WAIT_S).raise_for_status()
 
 
 def _named(entries: object) -> object:

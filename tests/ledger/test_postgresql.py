@@ -29,7 +29,7 @@ from batch_scorer.ledger.ledger import Ledger
 from batch_scorer.ledger.opening import open_ledger, open_ledger_for_reading
 from tests.ledger.conftest import DAY, NOW, TOKEN, enter, make_attempt, make_generation, make_run
 from tests.patience import wait_for
-from tests.postgresql import PASSWORD, USER, Server, free_port
+from tests.postgresql import PASSWORD, USER, Server
 
 
 @pytest.fixture
@@ -73,9 +73,11 @@ def test_every_spelling_of_the_scheme_is_the_same_ledger(
     other.close()
 
 
-def test_a_server_that_is_away_is_unavailable_and_soon_told(postgresql_server: Server) -> None:
+def test_a_server_that_is_away_is_unavailable_and_soon_told(
+    postgresql_server: Server, closed_port: int
+) -> None:
     began = time.monotonic()
-    error = refused(postgresql_server.url("tips", port=free_port()))
+    error = refused(postgresql_server.url("tips", port=closed_port))
     assert isinstance(error, StoreUnavailable)
     assert error.exit_code == 69
     assert "Connection refused" in error.what

@@ -21,6 +21,7 @@ from batch_scorer.core.models import Compiled, Method, Takes
 from batch_scorer.models.scoring.calling import caller
 from batch_scorer.models.scoring.scorer import FEWEST_ROWS, Scorer, Uncompiled, scorer_for
 from batch_scorer.models.scoring.together import one_thread
+from tests.patience import WAIT_S
 
 
 def _overlapping(first: Callable[[], AbstractContextManager[object]], look: Callable[[], object]) -> object:
@@ -30,15 +31,15 @@ def _overlapping(first: Callable[[], AbstractContextManager[object]], look: Call
     def stay() -> None:
         with first():
             inside.set()
-            leave.wait(30)
+            leave.wait(WAIT_S)
 
     other = threading.Thread(target=stay)
     with first():
         other.start()
-        assert inside.wait(30)
+        assert inside.wait(WAIT_S)
     found = look()
     leave.set()
-    other.join(30)
+    other.join(WAIT_S)
     return found
 
 
@@ -67,7 +68,7 @@ class _Waiting:
             return np.zeros(len(frame))
         self.is_second = True
         self.is_in.set()
-        assert self.may_go.wait(30)
+        assert self.may_go.wait(WAIT_S)
         return np.zeros(len(frame))
 
 
@@ -77,11 +78,11 @@ def test_stdout_and_warnings_are_as_they_were_after_two_predictions_that_overlap
     before = sys.stdout, list(warnings.filters)
     long = threading.Thread(target=call, args=(frame,))
     long.start()
-    assert estimator.is_in.wait(30)
+    assert estimator.is_in.wait(WAIT_S)
     call(frame)
     assert sys.stdout is sys.stderr  # the other one still predicts
     estimator.may_go.set()
-    long.join(30)
+    long.join(WAIT_S)
     assert (sys.stdout, list(warnings.filters)) == before
 
 
@@ -94,7 +95,7 @@ class _CompiledWaiting:
     def score(self, features: pa.Table) -> np.ndarray:
         if threading.current_thread() is not threading.main_thread():
             self.is_in.set()
-            self.may_go.wait(30)
+            self.may_go.wait(WAIT_S)
         return np.zeros(features.num_rows)
 
 
@@ -115,10 +116,10 @@ def test_compiled_chunks_in_two_threads_share_the_limit_of_blas() -> None:
         other = threading.Thread(target=scorer().predict, args=(features,))
         with one_thread(controller):
             other.start()
-            assert waiting.is_in.wait(30)
+            assert waiting.is_in.wait(WAIT_S)
         assert {library["num_threads"] for library in blas.info()} == {1}
         waiting.may_go.set()
-        other.join(30)
+        other.join(WAIT_S)
 
 
 def test_a_plan_that_another_thread_found_wrong_stays_unused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from tests import taxi
 from tests.month.clock import Clock
+from tests.patience import WAIT_S
 
 ZONE = ZoneInfo("America/Chicago")
 _AT_NIGHT = dt.time(4, 30)
@@ -98,7 +99,7 @@ class Machine:
     def morning(self, night: subprocess.Popen[str]) -> Morning:
         log = self.root / "data" / "taxi_tips.log"
         before = self._n_log_bytes
-        mail, stray = night.communicate(timeout=120)
+        mail, stray = night.communicate(timeout=WAIT_S)
         assert stray == ""
         told = log.read_bytes()[before:].decode() if log.exists() else ""
         self._n_log_bytes = before + len(told.encode())

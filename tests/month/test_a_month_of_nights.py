@@ -20,6 +20,7 @@ from tests.forking import forking
 from tests.month.clock import Clock
 from tests.month.machine import ZONE, Machine, Morning, night_after
 from tests.ops.notifying.conftest import Web, no_proxy, serve
+from tests.patience import WAIT_S
 
 __all__ = ["no_proxy", "serve"]  # fixtures
 
@@ -185,7 +186,7 @@ def _backfill_meets_the_night(machine: Machine, day: dt.date) -> Morning:
     )
     night = machine.start_night_after(day)
     for started in (backfill, tonight):
-        _, told = started.communicate(timeout=120)
+        _, told = started.communicate(timeout=WAIT_S)
         assert started.returncode in (0, 75), told
     return machine.morning(night)
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 import requests
 
+from tests.patience import WAIT_S
+
 _PROGRAM = """
 import logging, sys
 logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
@@ -35,4 +37,4 @@ def s3_server() -> Iterator[str]:
 
 
 def make_bucket(url: str, name: str) -> None:
-    requests.put(f"{url}/{name}", timeout=30).raise_for_status()
+    requests.put(f"{url}/{name}", timeout=WAIT_S).raise_for_status()

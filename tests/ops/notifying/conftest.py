@@ -12,8 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
 
 from batch_scorer.core.notices import Event, Notice, Problem
+from tests.patience import WAIT_S
 
 RUN_ID = "01JQ8ZC2E6T1V4M8K3N5P7R9SA"
 BLOCKED = Problem(
@@ -129,10 +131,16 @@ def talks_nonsense(connection: socket.socket, over: threading.Event) -> None:
     connection.sendall(b"\x00\xff nonsense\r\n\r\n")
 
 
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
+class MailServer(Controller):  # type: ignore[misc]  # aiosmtpd has no types
+    """It has its port before it starts, and may take long to start."""
+
+    def __init__(self, handler: Any, **options: Any) -> None:
+        self._bound = socket.create_server(("127.0.0.1", 0))
+        host, port = self._bound.getsockname()
+        super().__init__(handler, hostname=host, port=port, ready_timeout=WAIT_S, **options)
+
+    def _create_server(self) -> Any:
+        return self.loop.create_server(self._factory_invoker, sock=self._bound, ssl=self.ssl_context)
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from batch_scorer.core.errors import BatchScorerError, LockHeld, NotTold
 from batch_scorer.core.notices import Event
@@ -22,14 +21,15 @@ from batch_scorer.ops.notifying.mail import Mail
 from batch_scorer.ops.notifying.notifier import Notifier
 from batch_scorer.ops.notifying.webhook import Webhook
 from tests.ops.notifying.conftest import (
+    MailServer,
     Web,
-    closed_port,
     drips,
     listener,
     notice,
     says_nothing,
     talks_nonsense,
 )
+from tests.patience import WAIT_S
 
 TOKEN = "T0P-s3cret-t0ken"
 Make = Callable[[int], Notifier]
@@ -65,7 +65,7 @@ class _Inbox:
 @contextmanager
 def _mail_server(refusing: bool) -> Iterator[tuple[int, list[str]]]:
     inbox = _Inbox(refusing)
-    controller = Controller(inbox, hostname="127.0.0.1", port=closed_port())
+    controller = MailServer(inbox)
     controller.start()
     try:
         yield controller.port, inbox.got
@@ -141,8 +141,8 @@ def test_a_server_that_takes_it_gets_what_happened(
     assert TOKEN not in every_log_line()
 
 
-def test_nobody_listens(kind: Kind, every_log_line: Callable[[], str]) -> None:
-    assert "connection" in _refusal(kind.at(closed_port()), every_log_line)
+def test_nobody_listens(kind: Kind, closed_port: int, every_log_line: Callable[[], str]) -> None:
+    assert "connection" in _refusal(kind.at(closed_port), every_log_line)
 
 
 def test_a_server_that_refuses(kind: Kind, every_log_line: Callable[[], str]) -> None:
@@ -183,7 +183,7 @@ def test_a_server_whose_answer_never_ends_keeps_nobody_waiting(kind: Kind) -> No
         (untold,) = observers.refused(LockHeld("another run"))
         assert untold == f"{notifier.name}: no answer in 0.5 s"
     for thread in set(threading.enumerate()) - before:  # what hung lets go when the server does
-        thread.join(5)
+        thread.join(WAIT_S)
 
 
 def test_a_secret_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -29,7 +28,7 @@ from batch_scorer.ops.notifying import words
 from batch_scorer.ops.notifying.healthcheck import Healthcheck, ping_url
 from batch_scorer.ops.notifying.mail import Mail
 from batch_scorer.ops.notifying.webhook import Webhook, document
-from tests.ops.notifying.conftest import BLOCKED, Web, closed_port, notice
+from tests.ops.notifying.conftest import BLOCKED, MailServer, Web, notice
 
 PAGE = (Path(__file__).parents[3] / "docs" / "notifications.md").read_text(encoding="utf-8")
 
@@ -136,7 +135,7 @@ class _Letters:
 @contextmanager
 def _mail_server(**options: Any) -> Iterator[tuple[int, _Letters]]:
     letters: _Letters = options.pop("letters", _Letters)()
-    controller = Controller(letters, hostname="127.0.0.1", port=closed_port(), **options)
+    controller = MailServer(letters, **options)
     controller.start()
     try:
         yield controller.port, letters
@@ -261,11 +260,13 @@ def test_one_of_the_list_who_is_not_taken_is_told_though_the_others_have_it() ->
     assert [to for _, to, _ in letters.got] == [["a@example.com"]]
 
 
-def test_a_password_that_smtp_cannot_send_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_that_smtp_cannot_send_is_not_repeated(
+    closed_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MAIL_USER", "scorer")
     monkeypatch.setenv("MAIL_PASSWORD", "größer")
     with pytest.raises(NotTold, match="must be ASCII") as caught:
-        _mail(closed_port(), user="MAIL_USER", password="MAIL_PASSWORD").send(notice())
+        _mail(closed_port, user="MAIL_USER", password="MAIL_PASSWORD").send(notice())
     assert "ö" not in caught.value.render()
 
 
