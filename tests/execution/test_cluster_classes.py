@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 import textwrap
 import threading
@@ -20,7 +19,8 @@ from batch_scorer.execution.clusters.remote import starting
 from batch_scorer.execution.clusters.remote.starting import StartedCluster, cluster_class, started
 from tests import taxi
 from tests.conftest import TaxiProject
-from tests.patience import WAIT_S, wait_for
+from tests.faults.conftest import start
+from tests.patience import WAIT_S, wait_for, wait_until_stopped
 
 _MODULE = """
     import time
@@ -206,11 +206,12 @@ def test_any_class_scores_the_same_and_its_variables_are_nowhere(
 
 def test_a_cluster_that_was_started_is_gone_after_sigterm(make_project: Callable[..., TaxiProject]) -> None:
     project = make_project(20, compute={"chunk": "1KB", "workers": 2, "cluster": _LOCAL})
-    command = [sys.executable, "-m", "batch_scorer", "-p", str(project.root), "run", "taxi_tips"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: project.predictions.exists() and list(project.predictions.iterdir()))
+    process = start(project, "stop:attempt-recorded:1", "run", "taxi_tips")
+    wait_until_stopped(process.pid)
     ours = psutil.Process(process.pid).children(recursive=True)
+    assert len(ours) >= 2
     process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGCONT)
     _, stderr = process.communicate(timeout=WAIT_S)
     assert process.returncode == 143, stderr
     assert "Traceback" not in stderr

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -33,6 +32,7 @@ MakeSlow = Callable[..., TaxiProject]
 _MODEL = """
     import os
     import time
+    from contextlib import suppress
     from pathlib import Path
 
     import numpy as np
@@ -48,12 +48,22 @@ _MODEL = """
 
         def predict_proba(self, frame):
             time.sleep(self.pause_s)
-            while any(map(os.path.exists, (self.trace + ".wait", f"{self.trace}.wait.{os.getpid()}"))):
+            while self._is_to_wait():
+                Path(f"{self.trace}.waits.{os.getpid()}").touch()
                 time.sleep(0.02)
             with open(self.trace, "a") as trace:
                 trace.write(f"{os.getpid()} {len(frame)} {__file__}\\n")
             fare = frame["fare"].to_numpy()
             return np.column_stack([1 - fare / 1000, fare / 1000])
+
+        def _is_to_wait(self):
+            names = f"{self.trace}.wait", f"{self.trace}.wait.{os.getpid()}"
+            return any(map(os.path.exists, names)) or self._is_held()
+
+        def _is_held(self):
+            # Once so many partitions are published, if there is a file that says how many.
+            with suppress(OSError):
+                return len(os.listdir(self.published)) >= int(Path(self.trace + ".hold").read_text())
 """
 
 
@@ -83,6 +93,7 @@ def make_slow(make_project: Callable[..., TaxiProject], monkeypatch: pytest.Monk
         frame = taxi.rides(50)
         model = __import__(module).Slow().fit(frame[taxi.FEATURES], frame.tips > 0)
         model.pause_s, model.trace = 0.0, str(project.root / "trace")
+        model.published = str(project.predictions)
         frame.to_parquet(project.root / "training.parquet")
         model.pause_s = pause_s
         joblib.dump(model, project.root / "slow.joblib")
@@ -132,6 +143,13 @@ def _assert_whole(project: TaxiProject, index: int) -> None:
 
 def _has_more_than(project: TaxiProject, n_files: int) -> bool:
     return len(project.snapshot()) > n_files
+
+
+def _hold_after(project: TaxiProject, n_published: int) -> None:
+    """Chunks stay in the middle of their rows, once so many partitions are published."""
+    told = project.root / "told"
+    told.write_text(str(n_published))
+    told.replace(project.root / "trace.hold")
 
 
 def _scores(project: TaxiProject) -> dict[str, bytes]:
@@ -345,11 +363,13 @@ def test_a_run_outlives_a_worker_that_is_killed_and_one_that_stops_and_uses_one_
     project = make_slow(16, pause_s=0.5)  # so long that no chunk takes others along: some are left for late
     elsewhere = _on_another_disk(project.state)
     first, second, *_ = dask.workers
+    _hold_after(project, 10)  # the run must not be over before all this has happened
     process = _start(project, dask.address, program=_HASTY)
     try:
         wait_for(lambda: {first.pid, second.pid} <= {pid for pid, _, _ in _trace(project)})
         (project.root / "trace.wait").touch()
-        time.sleep(1.0)  # now every worker is in the middle of a chunk
+        waits = [project.root / f"trace.waits.{each.pid}" for each in (first, second)]
+        wait_for(lambda: all(each.exists() for each in waits))  # they are in the middle of a chunk
         first.kill()
         first.wait()
         second.send_signal(signal.SIGSTOP)
@@ -357,6 +377,8 @@ def test_a_run_outlives_a_worker_that_is_killed_and_one_that_stops_and_uses_one_
         late, odd = dask.add_worker("--nthreads", "1"), dask.add_worker(prefix=elsewhere)
         wait_for(lambda: "gets no work: what the driver writes is not there" in _log(project))
         (project.root / "trace.wait").unlink()
+        wait_for((project.root / f"trace.waits.{late.pid}").exists)
+        (project.root / "trace.hold").unlink()
         stdout, stderr = process.communicate(timeout=WAIT_S)
     finally:
         second.send_signal(signal.SIGCONT)
@@ -415,7 +437,7 @@ def test_what_a_slow_worker_has_runs_on_another_as_well_and_counts_once(
 def test_a_run_that_loses_its_workers_or_its_scheduler_is_exit_69_and_the_next_one_does_the_rest(
     make_slow: MakeSlow, tmp_path: Path
 ) -> None:
-    project = make_slow(14, pause_s=0.3)  # longer than it takes us to see it publish, and to kill
+    project = make_slow(14, pause_s=0.3)
     own = DaskProcesses(tmp_path / "own")
     try:
         for lost in ("workers", "scheduler"):
@@ -423,6 +445,7 @@ def test_a_run_that_loses_its_workers_or_its_scheduler_is_exit_69_and_the_next_o
                 own.add_worker("--nthreads", "1")
             own.wait_for_workers(2)
             n_before = len(project.snapshot())
+            _hold_after(project, len({Path(name).parent for name in project.snapshot()}) + 2)
             process = _start(project, own.address, program=_HASTY)
             wait_for(partial(_has_more_than, project, n_before))
             for each in own.workers if lost == "workers" else [own.scheduler]:
@@ -436,6 +459,7 @@ def test_a_run_that_loses_its_workers_or_its_scheduler_is_exit_69_and_the_next_o
             assert (0 < summary["n_published"] < 14, summary["n_failed"]) == (True, 0)
     finally:
         own.close()
+    (project.root / "trace.hold").unlink()
     first = project.snapshot()
     resumed = project.cli("run", "taxi_tips", "--cluster", "inline", "--json")
     assert resumed.code == 0, resumed.stderr

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -29,6 +30,8 @@ _MODEL = f"""
     import os
     import signal
     import time
+    from contextlib import suppress
+    from pathlib import Path
 
     import numpy as np
     from sklearn.base import BaseEstimator, ClassifierMixin
@@ -44,6 +47,8 @@ _MODEL = f"""
 
         def predict_proba(self, frame):
             time.sleep(self.pause_s)
+            while self._is_held():
+                time.sleep(0.02)
             fare = frame["fare"].to_numpy()
             if (fare == {EXITS}).any():
                 os._exit(3)
@@ -52,6 +57,10 @@ _MODEL = f"""
             if (fare == {GREEDY}).any():
                 hoard = [bytearray(b"x" * (16 << 20)) for _ in range(1000) if time.sleep(0.02) is None]
             return np.column_stack([1 - fare / 1000, fare / 1000])
+
+        def _is_held(self):
+            with suppress(OSError):
+                return len(os.listdir(self.published)) >= int(Path(self.hold).read_text())
 """
 
 MakeFragile = Callable[..., TaxiProject]
@@ -69,7 +78,7 @@ def make_fragile(make_project: Callable[..., TaxiProject], monkeypatch: pytest.M
         monkeypatch.delitem(sys.modules, "fragile_model", raising=False)
         frame = taxi.rides(50)
         model = __import__("fragile_model").Fragile().fit(frame[taxi.FEATURES], frame.tips > 0)
-        model.pause_s = pause_s
+        model.pause_s, model.hold, model.published = pause_s, str(_hold_of(project)), str(project.predictions)
         artefact, training = project.root / "fragile.joblib", project.root / "training.parquet"
         joblib.dump(model, artefact)
         frame.to_parquet(training)
@@ -95,10 +104,12 @@ def test_workers_killed_from_outside_cost_no_row_and_double_none(
     process = _start(project)
     dice, n_before = random.Random(n_kills), 0
     for _ in range(n_kills):
+        _hold_after(project, n_before + 6)
         wait_for(lambda: process.poll() is not None or _n_published(project) >= n_before + 2)  # noqa: B023
         wait_for(lambda: process.poll() is not None or _kill_one(process, dice))
         assert process.poll() is None, "the run was over before"
         n_before = _n_published(project)
+    _hold_of(project).unlink()
     stdout, stderr = _ended(project, process)
     summary = json.loads(stdout.splitlines()[-1])
     assert summary["n_failed"] <= n_blamed, stderr
@@ -111,12 +122,14 @@ def test_workers_killed_from_outside_cost_no_row_and_double_none(
 
 def test_workers_outlive_the_death_of_the_process_that_forks_them(make_fragile: MakeFragile) -> None:
     project = make_fragile(10, pause_s=0.1)
+    _hold_after(project, 3)
     process = _start(project)
     wait_for(lambda: _n_published(project))
     ours = psutil.Process(process.pid).children(recursive=True)
     next(
         each for each in ours if each.ppid() == process.pid and "forkserver" in " ".join(each.cmdline())
     ).kill()
+    _hold_of(project).unlink()
     _, stderr = _ended(project, process)
     assert process.returncode == 0, stderr
     for index in range(10):
@@ -232,13 +245,15 @@ def test_a_cluster_that_lost_its_workers_for_good_is_away(make_fragile: MakeFrag
 def test_a_signal_while_workers_die_ends_the_run_with_its_code_and_published_partitions_stay(
     make_fragile: MakeFragile, number: signal.Signals, code: int
 ) -> None:
-    project = make_fragile(30, pause_s=0.5)  # longer than it takes us to look and to kill
+    project = make_fragile(30, pause_s=0.5)
+    _hold_after(project, 6)
     process = _start(project)
     wait_for(lambda: _n_published(project))
     ours = psutil.Process(process.pid).children(recursive=True)
     _kill_one(process, random.Random(0))
     time.sleep(0.3)
     process.send_signal(number)
+    _hold_of(project).unlink()
     stdout, stderr = _ended(project, process)
     assert process.returncode == code, stderr
     assert "Traceback" not in stderr
@@ -256,6 +271,17 @@ def _start(project: TaxiProject) -> subprocess.Popen[bytes]:
     # To files: a pipe that nobody reads holds a run up after some 120 partitions.
     with (project.root / "out").open("wb") as out, (project.root / "err").open("wb") as err:
         return subprocess.Popen(command, stdout=out, stderr=err, start_new_session=True)
+
+
+def _hold_of(project: TaxiProject) -> Path:
+    return project.root / "hold"
+
+
+def _hold_after(project: TaxiProject, n_published: int) -> None:
+    """Chunks stay in the middle of their rows, once so many are published: until there is no such file."""
+    told = project.root / "told"
+    told.write_text(str(n_published))
+    told.replace(_hold_of(project))
 
 
 def _ended(project: TaxiProject, process: subprocess.Popen[bytes]) -> tuple[str, str]:
