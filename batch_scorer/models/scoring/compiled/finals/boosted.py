@@ -38,6 +38,7 @@ class Boosted:
         return True
 
     def score(self, table: Table) -> np.ndarray:
+        _require_calculable(table, but={own.position for trees in self.targets for own in trees.features})
         raw = np.zeros((table.n_rows, len(self.targets)), dtype=self.baseline.dtype, order="F")
         raw += self.baseline
         for target, trees in enumerate(self.targets):
@@ -80,6 +81,17 @@ def _leaf_or_split(node: np.void) -> Split | float:
         right=int(node["right"]),
         missing_left=bool(node["missing_go_to_left"]),
     )
+
+
+def _require_calculable(table: Table, *, but: set[int]) -> None:
+    """Columns that no tree looks at, so that nobody calculates them, have their errors as well.
+
+    Raises: Unusual.
+    """
+    for at, track in enumerate(table.plan.tracks):
+        if track.operations and at not in but:
+            for rows in table.blocks():
+                table.column(at, rows)
 
 
 def _add(raw: np.ndarray, trees: Bitvectors, table: Table) -> None:

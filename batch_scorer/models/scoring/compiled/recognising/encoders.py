@@ -47,6 +47,8 @@ def _bins(binner: KBinsDiscretizer, block: Block) -> Block:
 
 def _widened(block: Block, widths: list[int], dtype: Any, *, is_sparse: bool = False) -> Block:
     _require_dense(block)
+    if 0 in widths:  # who does not look at it does not meet what the encoder refuses
+        raise NotCompiled("it makes no column of one that it looks at")
     tracks = [
         track.by_look_up(np.dtype(dtype))
         for track, width in zip(block.tracks, widths, strict=True)

@@ -50,11 +50,18 @@ def _columns(transformer: ColumnTransformer, block: Block) -> Block:
         raise NotCompiled("it weighs its transformers")
     if block.is_sparse:
         raise NotCompiled("it takes columns out of a sparse table")
-    positions = transformer._transformer_to_input_indices
+    positions = {
+        name: transformer._transformer_to_input_indices[name]
+        for name, step, _ in transformer.transformers_
+        if step != "drop"
+    }
+    used = {position for own in positions.values() for position in own}
+    if not all(track.is_as_read for at, track in enumerate(block.tracks) if at not in used):
+        raise NotCompiled("it leaves out columns that a step before it looks at")
     parts = [
         follow(name, step, block.take(positions[name]))
         for name, step, _ in transformer.transformers_
-        if step != "drop" and len(positions[name])
+        if len(positions.get(name, ()))
     ]
     return _side_by_side(parts, is_sparse=bool(transformer.sparse_output_))
 
@@ -68,8 +75,13 @@ def _union(union: FeatureUnion, block: Block) -> Block:
 
 def _side_by_side(parts: list[Block], *, is_sparse: bool) -> Block:
     """Each part has one type before they stand beside each other and have one together."""
-    tracks = tuple(track for part in parts for track in (part.as_array() if part.is_frame else part).tracks)
-    return Block(tracks=tracks, is_sparse=is_sparse).as_array()
+    if is_sparse:  # SciPy holds no objects
+        parts = [part.as_numbers() for part in parts]
+    else:
+        parts = [part.as_array() if part.is_frame else part.as_dense() for part in parts]
+    tracks = tuple(track for part in parts for track in part.tracks)
+    of_objects = any(part.of_objects for part in parts)
+    return Block(tracks=tracks, is_sparse=is_sparse, of_objects=of_objects).as_array()
 
 
 def _gives_frames(transformer: Any) -> bool:

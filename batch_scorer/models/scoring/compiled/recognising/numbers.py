@@ -25,6 +25,7 @@ from batch_scorer.models.scoring.compiled.recognising.operations import (
     InPlace,
     IsMissing,
     Operation,
+    require_finite,
 )
 from batch_scorer.models.scoring.compiled.recognising.tracks import Block, Track
 
@@ -33,7 +34,7 @@ def _imputer(imputer: SimpleImputer, block: Block) -> Block:
     _require_dense(block, "it fills a sparse table")
     if imputer.strategy not in ("mean", "median", "most_frequent", "constant"):
         raise NotCompiled("its strategy is a function")
-    block = block.as_floats() if imputer.strategy in ("mean", "median") else block.as_array()
+    block = block.as_floats() if imputer.strategy in ("mean", "median") else block.as_numbers()
     if not all(track.looked_up for track in block.tracks):
         if not _is_nan(imputer.missing_values):
             raise NotCompiled(f"it fills {imputer.missing_values!r}, not NaN")
@@ -101,7 +102,7 @@ def _robust(scaler: RobustScaler, block: Block) -> Block:
 def _function(transformer: FunctionTransformer, block: Block) -> Block:
     function = transformer.func
     if transformer.validate:
-        block = block.as_array()
+        block = _then(block.as_numbers(), [require_finite] * len(block.tracks))
     if function is None:
         return block
     if not isinstance(function, np.ufunc) or function.nin != 1 or function.nout != 1 or function.signature:
@@ -111,6 +112,8 @@ def _function(transformer: FunctionTransformer, block: Block) -> Block:
         raise NotCompiled("its function has arguments")
     if any(track.looked_up for track in block.tracks if track.dtype.kind == "O"):
         raise NotCompiled("it calculates with what is no number")
+    if block.of_objects:  # Python's numbers have other sums and quotients
+        raise NotCompiled("it calculates with truths and numbers in one array of objects")
     return _then(block, [Apply(function)] * len(block.tracks))
 
 

@@ -109,3 +109,16 @@ def require_no_infinity(values: np.ndarray) -> None:
     """What is infinite between two steps makes the next one raise, in the original. Raises: Unusual."""
     if values.dtype.kind == "f" and np.isinf(values).any():
         raise Unusual("a calculation gave infinity")
+
+
+def require_finite(values: np.ndarray) -> np.ndarray:
+    """The values as they are. What is missing or infinite a step that validates refuses. Raises: Unusual."""
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise Unusual("a step that validates has a missing or infinite value")
+    return values
+
+
+def unsigned_zeros(values: np.ndarray) -> np.ndarray:
+    """-0.0 becomes 0.0."""
+    unsigned: np.ndarray = values + values.dtype.type(0)
+    return unsigned
