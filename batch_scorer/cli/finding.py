@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from batch_scorer.cli.asked import asked_jobs
 from batch_scorer.cli.settings import Settings
 from batch_scorer.core.errors import ConfigInvalid, UsageError
-from batch_scorer.core.records import RunRecord
+from batch_scorer.core.records import RunRecord, RunState
 
 if TYPE_CHECKING:
+    from batch_scorer.ledger.ledger import Ledger
     from batch_scorer.ledger.shared import SharedLedger
 
 
@@ -24,11 +25,13 @@ def find_run(settings: Settings, what: str) -> tuple[SharedLedger, RunRecord]:
     """
     if not what:  # an unset variable in a script: every id begins with nothing
         raise UsageError("a run's id is empty", fix="name it, or last", next_command="batch-scorer runs")
+    from batch_scorer.execution.at_work import as_it_stands
+
     problem: UsageError | None = None
     found: list[tuple[SharedLedger, RunRecord]] = []
     for shared in ledgers(settings, None):
         try:
-            found.append((shared, shared.ledger.run(what)))
+            found.append((shared, as_it_stands(shared.ledger, shared.ledger.run(what))))
         except UsageError as error:
             problem = error
     names = {run.run_id for _, run in found}
@@ -46,10 +49,23 @@ def newest_runs(
 
     Read as they are asked for.
     """
-    each = [
-        shared.ledger.each_run(job, limit, unsuccessful=unsuccessful) for shared in ledgers(settings, job)
-    ]
-    return islice(heapq.merge(*each, key=lambda run: run.run_id, reverse=True), limit)
+    each = [_runs(shared.ledger, job, limit, unsuccessful=unsuccessful) for shared in ledgers(settings, job)]
+    return islice(_merged(*each), limit)
+
+
+def _runs(ledger: Ledger, job: str | None, limit: int, *, unsuccessful: bool) -> Iterator[RunRecord]:
+    from batch_scorer.execution.at_work import as_it_stands
+
+    found = (as_it_stands(ledger, run) for run in ledger.each_run(job, limit, unsuccessful=unsuccessful))
+    if not unsuccessful:
+        return found
+    # The ledger does not know yet of those that have died since its last run.
+    begun = (as_it_stands(ledger, run) for run in ledger.unfinished_runs() if job in (None, run.job))
+    return _merged(found, (run for run in begun if run.state is RunState.DIED))
+
+
+def _merged(*runs: Iterator[RunRecord]) -> Iterator[RunRecord]:
+    return heapq.merge(*runs, key=lambda run: run.run_id, reverse=True)
 
 
 def ledgers(settings: Settings, job: str | None) -> tuple[SharedLedger, ...]:

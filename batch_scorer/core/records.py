@@ -30,7 +30,7 @@ class AttemptState(StrEnum):
 class RunState(StrEnum):
     RUNNING = "running"
     FINISHED = "finished"
-    DIED = "died"  # found unfinished by a later run
+    DIED = "died"  # its process is gone, and it never ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

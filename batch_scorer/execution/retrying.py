@@ -10,13 +10,11 @@ from enum import StrEnum
 from urllib.parse import unquote
 
 from batch_scorer.core.errors import LockHeld, ModelRefused
-from batch_scorer.core.leases import Holder
-from batch_scorer.core.processes import fate_of
 from batch_scorer.core.records import AttemptState, GenerationRecord, RunRecord
+from batch_scorer.execution.at_work import living_holder
 from batch_scorer.execution.naming import records_at
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.pinning import pin_model
-from batch_scorer.execution.publishing.leases import silence
 from batch_scorer.ledger.ledger import Ledger
 
 _MAX_NAMED = 10
@@ -83,13 +81,6 @@ def rest_of(ledger: Ledger, run: RunRecord, kinds: frozenset[Left] = frozenset(L
         passed_over=tuple(passed_over),
         is_all=run.planned is not None or (run.exit_code is not None and run.error is None),
     )
-
-
-def living_holder(ledger: Ledger, run: RunRecord) -> Holder | None:
-    """The process that works on a run still, as far as anybody can tell."""
-    now = datetime.now(UTC)
-    holders = (holder for holder in ledger.holders(run.job) if holder.run_id == run.run_id)
-    return next((h for h in holders if not h.is_gone(fate_of(h.process), now, silence())), None)
 
 
 def check_same_model(parts: JobParts, run: RunRecord) -> None:

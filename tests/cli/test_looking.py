@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from batch_scorer.core.records import RunState
+from batch_scorer.execution.at_work import as_it_stands
+from batch_scorer.ledger.opening import open_ledger
+from batch_scorer.ledger.sql_ledger import SqlLedger
 from tests import taxi
 from tests.conftest import TaxiProject
 
@@ -186,3 +194,40 @@ def test_the_same_model_registered_again_makes_nothing_stale(
     )  # fmt: skip
     assert again.code == 0, again.stderr
     assert "2 partitions up to date" in project.cli("plan", "taxi_tips").stdout
+
+
+def test_a_run_whose_process_is_gone_has_died_before_any_run_says_so(
+    make_project: Callable[..., TaxiProject],
+) -> None:
+    project = make_project(1, compute={"cluster": "inline"})
+    script = "import os, signal\nfrom batch_scorer.cli.main import run\n"
+    script += "from batch_scorer.ledger.sql_ledger import SqlLedger\n"
+    script += "SqlLedger.finish_publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+    script += f"run(['-p', {str(project.root)!r}, 'run', 'taxi_tips'])"
+    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    with closing(open_ledger(project.state / "ledger.db")) as ledger:
+        assert ledger.run("last").state is RunState.RUNNING
+    for arguments in (["runs"], ["runs", "taxi_tips", "--failed"], ["show", "last"]):
+        told = project.cli(*arguments).stdout
+        assert ("died" in told, "running" in told) == (True, False), arguments
+    (run, _) = map(json.loads, project.cli("runs", "--failed", "--json").stdout.splitlines())
+    assert run["state"] == "died"
+    project.cli("repair", "taxi_tips")
+    assert project.cli("runs", "--failed").stdout.count("died") == 1
+
+
+def test_a_run_that_goes_on_is_running(
+    make_project: Callable[..., TaxiProject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, seen = SqlLedger.finish_run, []
+
+    def looked_at(ledger: SqlLedger, *arguments: object, **more: object) -> None:
+        (run,) = ledger.unfinished_runs()
+        seen.append(as_it_stands(ledger, run).state)
+        finish(ledger, *arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SqlLedger, "finish_run", looked_at)
+    project = make_project(1, compute={"cluster": "inline"})
+    assert project.cli("run", "taxi_tips").code == 0
+    assert seen == [RunState.RUNNING]

@@ -11,10 +11,9 @@ from batch_scorer.core.errors import UsageError
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Action, Cause, ModelChoice, PartitionPlan, Plan, Selection
-from batch_scorer.core.processes import fate_of
 from batch_scorer.core.records import Ingredients, PartitionPast
+from batch_scorer.execution.at_work import living_holders
 from batch_scorer.execution.promotion.uses import AliasUse
-from batch_scorer.execution.publishing.leases import silence
 from batch_scorer.execution.survey import decided
 
 _N_EXAMPLES = 3
@@ -67,8 +66,8 @@ def runs_that_go_on(use: AliasUse, version: ModelPin, now: dt.datetime) -> tuple
     """
     parts = use.open_parts()
     found = []
-    for holder in parts.ledger.holders(parts.job.name):
-        if holder.run_id is None or holder.is_gone(fate_of(holder.process), now, silence()):
+    for holder in living_holders(parts.ledger, parts.job.name):
+        if holder.run_id is None:
             continue
         try:
             model = parts.ledger.run(holder.run_id).model
