@@ -13,7 +13,7 @@ from batch_scorer.core.chunks import NO_ROWS, Accounting
 from batch_scorer.core.outcomes import Blocked, Failed, Held, Overtaken, PartitionOutcome, Published
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Plan
-from batch_scorer.core.records import AttemptState, PartitionRecord, RunRecord
+from batch_scorer.core.records import AttemptState, PartitionPast, RunRecord
 from batch_scorer.core.validation import OnFail, SuiteVerdict
 
 _DAY = dt.timedelta(days=1)
@@ -30,7 +30,7 @@ _RESULTS = ("passed", "warned", "quarantined", "failed")
 class Remembers(Protocol):
     """What emitters ask of a ledger, as ledger/ledger.py has it. Raises: StoreUnavailable, DamageFound."""
 
-    def partition_records(self, job: str) -> dict[Partition, PartitionRecord]: ...
+    def pasts(self, job: str) -> dict[Partition, PartitionPast]: ...
 
     def last_success(self, job: str) -> dt.datetime | None: ...
 
@@ -46,7 +46,7 @@ OpenLedger = Callable[[], Remembers]  # for reading, by whoever it is given to: 
 class History:
     """What the ledger holds of a job. last_success: the end of the newest run that counts as one."""
 
-    records: Mapping[Partition, PartitionRecord]
+    partitions: Mapping[Partition, PartitionPast]
     last_success: dt.datetime | None
 
 
@@ -83,11 +83,11 @@ class JobFacts:
         there older predictions or not.
         """
         found: Counter[str] = Counter()
-        for record in self.history.records.values() if self.history else ():
-            newest = record.attempts[0].state if record.attempts else None
+        for past in self.history.partitions.values() if self.history else ():
+            newest = past.attempts[0].state if past.attempts else None
             if newest in (AttemptState.FAILED, AttemptState.BLOCKED):
                 found[newest.value] += 1
-            elif record.current is not None:
+            elif past.current is not None:
                 found[AttemptState.PUBLISHED.value] += 1
         return {state.value: found[state.value] for state in AttemptState}
 
@@ -113,8 +113,8 @@ class JobFacts:
         today = self.ended_at.astimezone(zone).date()
         days = [
             day
-            for record in (self.history.records.values() if self.history else ())
-            if record.current is not None and (day := record.partition.date) is not None and day <= today
+            for past in (self.history.partitions.values() if self.history else ())
+            if past.current is not None and (day := past.partition.date) is not None and day <= today
         ]
         if not days:
             return None

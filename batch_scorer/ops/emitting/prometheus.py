@@ -77,7 +77,7 @@ class PrometheusTextfile:
         try:
             with closing(self.open_ledger()) as ledger:
                 return History(
-                    records=ledger.partition_records(self.job.name),
+                    partitions=ledger.pasts(self.job.name),
                     last_success=ledger.last_success(self.job.name),
                 )
         except BatchScorerError:

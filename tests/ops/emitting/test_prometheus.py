@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from batch_scorer.core.errors import LockHeld, OutputUnwritable, StoreUnavailable
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Action
-from batch_scorer.core.records import AttemptState, PartitionRecord
+from batch_scorer.core.records import AttemptState, PartitionPast, PartitionRecord, past_of
 from batch_scorer.core.runs import RunReport
 from batch_scorer.core.validation import OnFail
 from batch_scorer.ops.emitting.facts import History, JobFacts
@@ -34,20 +34,21 @@ PAGE = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text(encoding="u
 ROWS = dict(re.findall(r"^\| `(batch_scorer_\w+)` \|([^|]*)\|", PAGE, re.MULTILINE))
 
 
-def record(number: int, *, current: bool = True, newest: AttemptState | None = None) -> PartitionRecord:
-    return PartitionRecord(
+def past(number: int, *, current: bool = True, newest: AttemptState | None = None) -> PartitionPast:
+    record = PartitionRecord(
         partition=told.day(number),
         current=make_generation(partition=told.day(number)) if current else None,
         attempts=(make_attempt(newest),) if newest else (),
     )
+    return past_of(record)
 
 
-RECORDS = {
+PASTS = {
     each.partition: each
     for each in (
-        record(8),
-        record(9, newest=AttemptState.BLOCKED),
-        record(10, current=False, newest=AttemptState.FAILED),
+        past(8),
+        past(9, newest=AttemptState.BLOCKED),
+        past(10, current=False, newest=AttemptState.FAILED),
     )
 }
 
@@ -58,8 +59,8 @@ class Ledger:
     def __init__(self) -> None:
         self.closed = False
 
-    def partition_records(self, _job: str) -> dict[Any, PartitionRecord]:
-        return RECORDS
+    def pasts(self, _job: str) -> dict[Any, PartitionPast]:
+        return PASTS
 
     def last_success(self, _job: str) -> dt.datetime | None:
         return told.START
@@ -80,7 +81,7 @@ def facts(**changes: Any) -> JobFacts:
         run=told.run(exit_code=3),
         plan=told.plan(8, 9, 10, later=Action.WAIT),
         outcomes=told.outcomes(),
-        history=History(records=RECORDS, last_success=told.START),
+        history=History(partitions=PASTS, last_success=told.START),
     )
     return replace(known, **changes)
 
@@ -165,15 +166,15 @@ def test_the_lag_counts_from_the_end_of_the_newest_published_day_in_the_jobs_tim
 
 def test_a_day_to_come_is_not_the_newest_and_one_that_goes_on_has_no_lag() -> None:
     end_of_time = Partition(names=("ride_date",), values=(dt.date.max,))
-    far = {end_of_time: PartitionRecord(partition=end_of_time, current=make_generation())}
-    known = facts(history=History(records=RECORDS | far, last_success=None))
+    far = {end_of_time: replace(past(8), partition=end_of_time)}
+    known = facts(history=History(partitions=PASTS | far, last_success=None))
     assert known.newest_day_end == dt.datetime(2024, 3, 10, 5, tzinfo=dt.UTC)
     today = facts(ended_at=dt.datetime(2024, 3, 9, 12, tzinfo=dt.UTC))
     assert today.lag == dt.timedelta(0)
 
 
 def test_a_job_that_never_succeeded_is_late_since_1970_and_has_no_lag() -> None:
-    found = read(render("tips", facts(history=History(records={}, last_success=None))))
+    found = read(render("tips", facts(history=History(partitions={}, last_success=None))))
     assert value(found, "last_success_timestamp_seconds") == 0
     assert "batch_scorer_lag_seconds" not in found
 
