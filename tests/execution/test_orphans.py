@@ -61,3 +61,18 @@ def test_a_worker_has_neither_the_clock_nor_what_it_calls(tmp_path: Path) -> Non
 
 def test_nothing_that_the_driver_starts_later_is_told_of_the_driver(tmp_path: Path) -> None:
     assert _output(tmp_path, then="print([name for name in os.environ if 'DRIVER' in name])") == "[]\n"
+
+
+def test_who_imports_it_ends_as_usual_though_the_clock_goes_on(tmp_path: Path) -> None:
+    slow = """
+import time, batch_scorer.execution.clusters.local.orphans
+class Slow:
+    def __del__(self, sleep=time.sleep):
+        sleep(0.3)
+kept = Slow()
+"""
+    (tmp_path / "slow.py").write_text(slow)
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = "import builtins, slow; builtins.kept = slow.kept; import gc; gc.freeze()"
+    environment = {**os.environ, "PYTHONPATH": path}
+    assert subprocess.run([sys.executable, "-c", command], env=environment, check=False).returncode == 0

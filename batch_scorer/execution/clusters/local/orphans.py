@@ -5,6 +5,7 @@ whoever reads that would wait. Once it has imported it looks at the driver's pip
 Importing this changes the process it is imported in; nothing is left of it in those forked from it.
 """
 
+import atexit
 import os
 import signal
 
@@ -29,5 +30,6 @@ def _stop_looking() -> None:
 signal.signal(signal.SIGALRM, _end_with_the_driver)
 signal.siginterrupt(signal.SIGALRM, False)  # no library that is imported has to know of it
 signal.setitimer(signal.ITIMER_REAL, _EVERY_S, _EVERY_S)
+atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)  # when Python ends it handles signals no more
 os.register_at_fork(after_in_child=_stop_looking)
 _end_with_the_driver()  # it may have ended before anybody looked
