@@ -40,7 +40,7 @@ def commit_once(
 ) -> None:
     """Prepare and act until it is in: commits to other partitions conflict, too.
 
-    next_command: when nobody can tell whether it is in. Raises: OutputError, DamageFound.
+    next_command: when nobody can tell whether it is in. Raises: OutputError, DamageFound, StoreUnavailable.
     """
     for _ in range(_MAX_TRIES):
         table = prepare()

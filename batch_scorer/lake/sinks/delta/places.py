@@ -13,7 +13,6 @@ from batch_scorer.core.errors import (
     BatchScorerError,
     DamageFound,
     DiskFull,
-    OutputError,
     OutputUnwritable,
     StoreUnavailable,
 )
@@ -24,6 +23,9 @@ from batch_scorer.lake.storage.state_files import StagedDirectory
 
 _BACKTRACE = re.compile(r"\n\s*\d+: .*", re.DOTALL)
 _DECORATION = re.compile(r"\x1b\[\d*m|↳")
+_ANSWER_BODY = re.compile(r"\s*<(\?xml|Error)\b.*", re.DOTALL)
+# Only a store that is away is asked again; one that refuses is not.
+_AWAY = re.compile(r"after [1-9]\d* retries|status code:? 5\d\d")
 _MAX_REASON = 400
 
 
@@ -57,8 +59,14 @@ class TableAddress:
             fix="put its log back from a backup; or move table, manifests and ledger away to begin anew",
         )
 
-    def unwritable(self, doing: str, error: Exception) -> OutputError:
-        """What deltalake's refusal means; a full disk it tells in its text only."""
+    def unwritable(self, doing: str, error: Exception) -> BatchScorerError:
+        """What deltalake's refusal means; a full disk and a store that is away it tells in its text only."""
+        if self.is_remote and _AWAY.search(str(error)):
+            return StoreUnavailable(
+                f"cannot {doing}: {_reason(error)}",
+                where=self.url,
+                fix="run again later; what was published stays",
+            )
         if os.strerror(errno.ENOSPC) in str(error) or os.strerror(errno.EDQUOT) in str(error):
             return DiskFull(
                 "no space left on the device",
@@ -120,6 +128,6 @@ def obstacle(where: str, what: str) -> OutputUnwritable:
 
 
 def _reason(error: Exception) -> str:
-    """deltalake draws trees, and appends a native backtrace."""
-    text = _DECORATION.sub(" ", _BACKTRACE.sub("", str(error)))
+    """deltalake draws trees, and appends a native backtrace; a store's whole answer tells no more."""
+    text = _ANSWER_BODY.sub("", _DECORATION.sub(" ", _BACKTRACE.sub("", str(error))))
     return " ".join(text.split())[:_MAX_REASON]
