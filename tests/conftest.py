@@ -263,7 +263,7 @@ class _Shared:
     """What a run is given for a GX process of its own: its start takes longer than all the rest of a run."""
 
     def __init__(self, judge: GxProcess) -> None:
-        self.submit = judge.submit
+        self.submit, self.result = judge.submit, judge.result
 
     def __enter__(self) -> _Shared:
         return self

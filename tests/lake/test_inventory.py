@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import time
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -188,12 +189,23 @@ def test_one_partition_is_listed_again_as_it_is_now(tmp_path: Path) -> None:
 
 
 def test_a_thousand_partitions_take_milliseconds(tmp_path: Path) -> None:
+    """Told by the calls for each of them, of Python and of its libraries, not by a clock: 61 took 40 µs."""
     for shard in range(1_000):
         os.mkdir(tmp_path / f"shard={shard}")  # noqa: PTH102
         (tmp_path / f"shard={shard}" / "a.parquet").touch()
-    start = time.process_time()
-    assert len(inventory(tmp_path, SHARD).partitions) == 1_000
-    assert time.process_time() - start < 0.5  # measured: 0.04 s
+    n_calls = 0
+
+    def count(_frame: Any, event: str, _what: Any) -> None:
+        nonlocal n_calls
+        n_calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        found = inventory(tmp_path, SHARD)
+    finally:
+        sys.setprofile(None)
+    assert len(found.partitions) == 1_000
+    assert n_calls < 100 * 1_000
 
 
 def test_names_that_are_not_utf8_refuse_what_they_name_and_nothing_else(tmp_path: Path) -> None:

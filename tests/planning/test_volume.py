@@ -152,4 +152,4 @@ def test_a_hundred_thousand_partitions_and_a_long_window_are_not_quadratic() -> 
     baselines = volume_baselines(partitions, records, dt.timedelta(days=10_000))
     took_s = time.process_time() - started
     assert len(baselines) == 100_000
-    assert took_s < 10
+    assert took_s < 120  # it takes 2 s of processor time; ten thousand million looks would take many minutes

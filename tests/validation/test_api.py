@@ -105,6 +105,7 @@ def test_parameters_are_put_in_and_those_given_win(
     assert one["meta"]["batch_scorer"] == {"path": "streamed"}
 
 
+@pytest.mark.usefixtures("shared_judge")
 @pytest.mark.parametrize("rule", [_FARES, LEFT_TO_GX], ids=["streamed", "gx"])
 def test_a_complete_result_is_gx_s_own(ask_gx: AskGx, rides: pa.Table, rule: tuple[Any, ...]) -> None:
     wanted = {"result_format": "COMPLETE", "unexpected_index_column_names": ["ride_id"]}
@@ -113,6 +114,7 @@ def test_a_complete_result_is_gx_s_own(ask_gx: AskGx, rides: pa.Table, rule: tup
     assert without_names(ours) == without_names(ask_gx(rides, suite, wanted))
 
 
+@pytest.mark.usefixtures("shared_judge")
 @pytest.mark.parametrize(
     "rule",
     [
@@ -146,6 +148,7 @@ def test_unexpected_rows_are_included_when_they_are_asked_for(ask_gx: AskGx, rid
     assert without_names(ours) == without_names(theirs)
 
 
+@pytest.mark.usefixtures("shared_judge")
 def test_what_is_left_to_gx_is_in_the_result_and_says_so(ask_gx: AskGx, rides: pa.Table) -> None:
     suite = document_of([_FARES, LEFT_TO_GX])
     result = validate(suite, _generated(rides))
@@ -154,6 +157,7 @@ def test_what_is_left_to_gx_is_in_the_result_and_says_so(ask_gx: AskGx, rides: p
     assert without_names(result) == without_names(ask_gx(rides, suite, {"result_format": "SUMMARY"}))
 
 
+@pytest.mark.usefixtures("shared_judge")
 @pytest.mark.parametrize(
     "type_",
     ["expect_column_values_to_match_like_pattern", "expect_column_values_to_not_match_like_pattern"],
@@ -186,6 +190,7 @@ def test_a_custom_expectation_is_found_where_the_caller_s_imports_are(
     assert result["results"][0]["result"]["observed_value"] == 199.0
 
 
+@pytest.mark.usefixtures("shared_judge")
 def test_an_expectation_that_nobody_knows_is_told(rides: pa.Table) -> None:
     with pytest.raises(NoAnswer, match="No module named 'expect_nothing_known'"):
         validate(document_of([("expect_nothing_known", {})]), [rides])

@@ -115,6 +115,7 @@ def test_looking_at_what_held_in_words_imports_no_gx(
     assert importers() == []
 
 
+@pytest.mark.usefixtures("shared_judge")
 @pytest.mark.parametrize("also", [(), (LEFT_TO_GX,)], ids=["streamed", "with one left to GX"])
 def test_a_failing_suite_is_stored_as_gx_renders_it_on_the_whole_partition(
     checked: MakeProject, ask_gx: AskGx, also: tuple[Any, ...]
@@ -170,6 +171,7 @@ def test_a_stored_result_that_is_gone_is_a_problem_and_the_others_are_shown(chec
     assert gone["problem"] == "the result file is missing"
 
 
+@pytest.mark.usefixtures("shared_judge")
 def test_a_suite_that_is_tried_gives_gx_s_own_result(checked: MakeProject, ask_gx: AskGx) -> None:
     project = checked()
     tried = project.cli(
@@ -191,6 +193,7 @@ def test_a_suite_about_no_column_counts_the_rows_of_a_partition(checked: MakePro
     assert (tried.code, tried.stdout) == (0, "count: all expectations hold on 2024-01-01\n")
 
 
+@pytest.mark.usefixtures("shared_judge")
 def test_a_column_that_files_disagree_about_is_not_evaluated(make_project: MakeProject) -> None:
     project = make_project(1, validate={"input": [{"suite": "notes", "on_fail": "block"}]})
     for index, notes in enumerate((pa.array([1, 2]), pa.array(["a", "b"]))):
