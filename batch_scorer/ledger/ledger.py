@@ -8,10 +8,9 @@ again from what is durable (that a publish ended): on a disk of our own that may
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Collection, Iterator, Sequence
+from typing import Protocol
 
-from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.footing import Footing, VisibleGeneration
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.leases import Holder, Lease, Opening
@@ -35,18 +34,8 @@ class RunLog(Protocol):
 
     def start_run(self, run: RunRecord) -> None: ...
 
-    def finish_run(
-        self,
-        run_id: str,
-        *,
-        exit_code: int,
-        finished_at: dt.datetime,
-        n_published: int,
-        n_blocked: int,
-        n_failed: int,
-        cost: ChunkCost,
-        error: Mapping[str, Any] | None = None,
-    ) -> None: ...
+    def finish_run(self, run: RunRecord) -> None:
+        """run: with how it ended; what it was started with stays as it was."""
 
     def unfinished_runs(self) -> tuple[RunRecord, ...]:
         """Runs of any job that never said how they ended: at work still, or dead."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, or_, select, text, update
 
-from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.errors import DamageFound, UsageError
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import AttemptRecord, AttemptState, RunRecord, RunState
@@ -37,29 +36,18 @@ def start(connection: Connection, run: RunRecord) -> None:
     connection.execute(insert(runs).values(**run_to_row(run)))
 
 
-def finish(
-    connection: Connection,
-    run_id: str,
-    *,
-    exit_code: int,
-    finished_at: dt.datetime,
-    n_published: int,
-    n_blocked: int,
-    n_failed: int,
-    cost: ChunkCost,
-    error: Mapping[str, Any] | None,
-) -> None:
+def finish(connection: Connection, run: RunRecord) -> None:
     _change(
         connection,
-        run_id,
+        run.run_id,
         state=RunState.FINISHED.value,
-        exit_code=exit_code,
-        finished_at=finished_at,
-        n_published=n_published,
-        n_blocked=n_blocked,
-        n_failed=n_failed,
-        cost=asdict(cost),
-        error=error,
+        exit_code=run.exit_code,
+        finished_at=run.finished_at,
+        n_published=run.n_published,
+        n_blocked=run.n_blocked,
+        n_failed=run.n_failed,
+        cost=asdict(run.cost),
+        error=run.error,
     )
 
 

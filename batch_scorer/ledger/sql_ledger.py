@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
 
-from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.footing import Footing, VisibleGeneration
 from batch_scorer.core.lakefiles import LakeFile
 from batch_scorer.core.leases import Holder, Lease, Opening
@@ -52,30 +50,9 @@ class SqlLedger:
         with self._database.writing() as connection:
             run_rows.start(connection, run)
 
-    def finish_run(
-        self,
-        run_id: str,
-        *,
-        exit_code: int,
-        finished_at: dt.datetime,
-        n_published: int,
-        n_blocked: int,
-        n_failed: int,
-        cost: ChunkCost,
-        error: Mapping[str, Any] | None = None,
-    ) -> None:
+    def finish_run(self, run: RunRecord) -> None:
         with self._database.writing() as connection:
-            run_rows.finish(
-                connection,
-                run_id,
-                exit_code=exit_code,
-                finished_at=finished_at,
-                n_published=n_published,
-                n_blocked=n_blocked,
-                n_failed=n_failed,
-                cost=cost,
-                error=error,
-            )
+            run_rows.finish(connection, run)
 
     def mark_died(self, run_id: str) -> None:
         with self._database.writing() as connection:

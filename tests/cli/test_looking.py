@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from batch_scorer.core.records import RunState
+from batch_scorer.core.records import RunRecord, RunState
 from batch_scorer.execution.at_work import as_it_stands
 from batch_scorer.ledger.opening import open_ledger
 from batch_scorer.ledger.sql_ledger import SqlLedger
@@ -222,10 +222,10 @@ def test_a_run_that_goes_on_is_running(
 ) -> None:
     finish, seen = SqlLedger.finish_run, []
 
-    def looked_at(ledger: SqlLedger, *arguments: object, **more: object) -> None:
-        (run,) = ledger.unfinished_runs()
-        seen.append(as_it_stands(ledger, run).state)
-        finish(ledger, *arguments, **more)  # type: ignore[arg-type]
+    def looked_at(ledger: SqlLedger, ended: RunRecord) -> None:
+        (begun,) = ledger.unfinished_runs()
+        seen.append(as_it_stands(ledger, begun).state)
+        finish(ledger, ended)
 
     monkeypatch.setattr(SqlLedger, "finish_run", looked_at)
     project = make_project(1, compute={"cluster": "inline"})

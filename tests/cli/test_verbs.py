@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.ledger.opening import open_ledger
 from batch_scorer.models.scoring import loader
 from tests import taxi
@@ -229,9 +228,8 @@ def test_the_last_success_is_told_however_many_runs_failed_since(project: TaxiPr
             failed = replace(success, run_id=f"{success.run_id[:-3]}Z{number:02}")
             ledger.start_run(failed)
             ledger.finish_run(
-                failed.run_id, exit_code=1, finished_at=datetime.now(UTC), n_published=0, n_blocked=0,
-                n_failed=1, cost=ChunkCost(),
-            )  # fmt: skip
+                replace(failed, exit_code=1, finished_at=datetime.now(UTC), n_published=0, n_failed=1)
+            )
     (status, _) = project.cli("--json", "status", "taxi_tips", "--max-age", "26h").lines
     assert success.finished_at is not None
     assert (status["last_success"], status["late"]) == (success.finished_at.isoformat(), False)

@@ -58,17 +58,7 @@ def test_a_run_comes_back_as_it_was_started(empty_ledger: Ledger) -> None:
 def test_a_finished_run_tells_how_it_ended(ledger: Ledger) -> None:
     end = NOW + dt.timedelta(minutes=4)
     cost, error = ChunkCost(score_s=1.5, peak_bytes=3), {"error": "RunTimedOut", "what": "2 h passed"}
-    ledger.finish_run(
-        "01JQ8ZAAAA",
-        exit_code=124,
-        finished_at=end,
-        n_published=2,
-        n_blocked=1,
-        n_failed=3,
-        cost=cost,
-        error=error,
-    )
-    assert ledger.run("last") == make_run(
+    ended = make_run(
         state=RunState.FINISHED,
         exit_code=124,
         finished_at=end,
@@ -78,19 +68,15 @@ def test_a_finished_run_tells_how_it_ended(ledger: Ledger) -> None:
         cost=cost,
         error=error,
     )
+    ledger.finish_run(ended)
+    assert ledger.run("last") == ended
 
 
 def test_the_last_success_is_the_newest_run_that_published_or_had_nothing_to_do(ledger: Ledger) -> None:
     def end(run_id: str, *, exit_code: int, n_published: int, minutes: int) -> dt.datetime:
         finished_at = NOW + dt.timedelta(minutes=minutes)
         ledger.finish_run(
-            run_id,
-            exit_code=exit_code,
-            finished_at=finished_at,
-            n_published=n_published,
-            n_blocked=0,
-            n_failed=0,
-            cost=ChunkCost(),
+            make_run(run_id, exit_code=exit_code, finished_at=finished_at, n_published=n_published)
         )
         return finished_at
 
@@ -495,8 +481,8 @@ def test_a_waiver_needs_the_partitions_lease(ledger: Ledger) -> None:
 
 
 def finish(ledger: Ledger, run_id: str, **ended: Any) -> None:
-    end = {"exit_code": 0, "finished_at": NOW, "n_published": 1, "n_blocked": 0, "n_failed": 0}
-    ledger.finish_run(run_id, cost=ChunkCost(), **{**end, **ended})
+    end = {"exit_code": 0, "finished_at": NOW, "n_published": 1}
+    ledger.finish_run(make_run(run_id, **{**end, **ended}))
 
 
 def test_what_succeeded_is_what_runs_with_exit_0_have_published(ledger: Ledger) -> None:

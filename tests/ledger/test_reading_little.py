@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from batch_scorer.core.chunks import ChunkCost
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import AttemptState, GenerationRecord, GenerationState, RunState
 from batch_scorer.core.runs import RunHead
@@ -205,9 +204,7 @@ def fill_with_runs(ledger: Ledger) -> None:
 
 
 def finish(ledger: Ledger, run_id: str, *, exit_code: int) -> None:
-    ledger.finish_run(
-        run_id, exit_code=exit_code, finished_at=NOW, n_published=1, n_blocked=0, n_failed=0, cost=ChunkCost()
-    )
+    ledger.finish_run(make_run(run_id, exit_code=exit_code, finished_at=NOW, n_published=1))
 
 
 @pytest.mark.parametrize("job", [None, "tips", "nobody"])

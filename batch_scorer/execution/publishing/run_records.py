@@ -50,16 +50,7 @@ def record_end(parts: JobParts, run: RunRecord) -> BatchScorerError | None:
     this one dead.
     """
     try:
-        parts.ledger.finish_run(
-            run.run_id,
-            exit_code=run.exit_code or 0,
-            finished_at=run.finished_at or run.started_at,
-            n_published=run.n_published,
-            n_blocked=run.n_blocked,
-            n_failed=run.n_failed,
-            cost=run.cost,
-            error=run.error,
-        )
+        parts.ledger.finish_run(run)
     except BatchScorerError as error:
         return error
     except Exception as surprise:
