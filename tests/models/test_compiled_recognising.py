@@ -144,16 +144,6 @@ def test_tracks_say_where_each_column_comes_from_and_what_is_done_to_it() -> Non
     assert {track.dtype for track in tracks} == {np.dtype(np.float64)}
 
 
-def test_a_column_without_any_value_in_training_is_left_out() -> None:
-    frame = FRAME[AMOUNTS].assign(miles=np.nan)
-    imputer = SimpleImputer()
-    pipeline = make_pipeline(imputer, DecisionTreeClassifier(max_depth=2))
-    with pytest.warns(UserWarning, match="without any observed values"):
-        pipeline.fit(frame, TARGET)
-    tracks = tracks_of(anatomy(pipeline), _signature(frame))
-    assert [track.source for track in tracks] == [1]
-
-
 class Ruled(LogisticRegression):  # type: ignore[misc]
     """After its decision, it looks at the features again."""
 

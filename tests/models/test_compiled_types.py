@@ -135,6 +135,17 @@ def test_a_category_column_that_becomes_no_column_is_left_to_the_original_which_
         compile_pipeline(pipeline, signature, Method.PREDICT, pipelines.features(frame[:60], signature))
 
 
+@pytest.mark.filterwarnings("ignore:Skipping features without any observed values")
+def test_a_column_that_was_empty_at_training_is_left_to_the_original_which_refuses_infinity_in_it() -> None:
+    frame = table()[["miles", "small"]].assign(small=np.nan)
+    pipeline = make_pipeline(SimpleImputer(), DecisionTreeRegressor()).fit(frame, frame["miles"])
+    signature = pipelines.signature_of(pipeline, frame, Method.PREDICT)
+    with pytest.raises(ValueError, match="infinity"):
+        pipeline.predict(frame.assign(small=np.inf))
+    with pytest.raises(NotCompiled, match="it leaves out columns that it looks at"):
+        compile_pipeline(pipeline, signature, Method.PREDICT, pipelines.features(frame[:60], signature))
+
+
 @pytest.mark.parametrize("step", [StandardScaler(), OrdinalEncoder()])
 def test_what_is_calculated_and_then_left_out_is_left_to_the_original(step: Any) -> None:
     first = columns_of(("passthrough", [0]))

@@ -40,17 +40,15 @@ def _imputer(imputer: SimpleImputer, block: Block) -> Block:
             raise NotCompiled(f"it fills {imputer.missing_values!r}, not NaN")
         if imputer._fit_dtype.kind == "O":
             raise NotCompiled("it was fitted on objects")
-    kept = range(len(block.tracks)) if imputer.keep_empty_features else _with_statistic(imputer)
-    tracks = [_filled(block.tracks[at], imputer.statistics_[at], imputer._fill_dtype) for at in kept]
+    if not imputer.keep_empty_features and any(map(_is_nan, imputer.statistics_)):
+        raise NotCompiled("it leaves out columns that it looks at")
+    filled = zip(block.tracks, imputer.statistics_, strict=True)
+    tracks = [_filled(track, statistic, imputer._fill_dtype) for track, statistic in filled]
     if imputer.indicator_ is not None:
         tracks += [_marked(block.tracks[at]) for at in imputer.indicator_.features_]
         if imputer.indicator_.sparse is True:
             raise NotCompiled("its indicator is sparse")
     return Block(tracks=tuple(tracks)).as_array()
-
-
-def _with_statistic(imputer: SimpleImputer) -> list[int]:
-    return [at for at, value in enumerate(imputer.statistics_) if not _is_nan(value)]
 
 
 def _filled(track: Track, statistic: Any, dtype: np.dtype[Any]) -> Track:
