@@ -23,16 +23,19 @@ from tests.faults.conftest import start
 from tests.patience import WAIT_S, wait_for, wait_until_stopped
 
 _MODULE = """
+    import threading
     import time
 
     LOG = []
+    MAY_COME = threading.Event()
 
 
     class OddCluster:
-        def __init__(self, pause_s=0, password=None, close_s=0):
+        def __init__(self, is_late=False, password=None, close_s=0):
             LOG.append("started")
             self.close_s = close_s
-            time.sleep(pause_s)
+            if is_late:
+                MAY_COME.wait()
             self.password = password
             if password and not password.startswith("good"):
                 raise RuntimeError(f"login failed for {password.rpartition(':')[2]}")
@@ -67,6 +70,10 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def _spec(path: str = "odd_clusters.OddCluster", **others: Any) -> ClusterClass:
     return ClusterClass.model_validate({"class": path, **others})
+
+
+def _let_it_come() -> None:
+    sys.modules["odd_clusters"].MAY_COME.set()
 
 
 def _nobody_stops() -> None:
@@ -107,7 +114,8 @@ def test_it_is_scaled_or_adapts_and_is_closed(log: list[str]) -> None:
 
 def test_one_that_comes_too_late_is_given_up_and_closed_when_it_comes(log: list[str]) -> None:
     with pytest.raises(ClusterUnavailable, match="has not started within 1 s"):
-        started(_spec(start_within="1s", kwargs={"pause_s": 1.5}), 1, _nobody_stops)
+        started(_spec(start_within="1s", kwargs={"is_late": True}), 1, _nobody_stops)
+    _let_it_come()
     wait_for(lambda: log == ["started", "scaled to 1", "closed"])
 
 
@@ -117,10 +125,11 @@ def test_one_that_comes_too_late_and_does_not_close_is_told_without_its_secrets(
     monkeypatch.setenv("QUEUE_PASSWORD", "good sesame")
     with pytest.raises(ClusterUnavailable, match="has not started within 1 s"):
         started(
-            _spec(start_within="1s", kwargs={"pause_s": 1.5, "password": "${QUEUE_PASSWORD}"}),
+            _spec(start_within="1s", kwargs={"is_late": True, "password": "${QUEUE_PASSWORD}"}),
             1,
             _nobody_stops,
         )
+    _let_it_come()
     wait_for(lambda: "what started too late did not close: RuntimeError" in caplog.text)
     assert "sesame" not in caplog.text
 
@@ -130,7 +139,8 @@ def test_a_signal_while_it_starts_closes_it(log: list[str]) -> None:
         raise Terminated("stopped by SIGTERM")
 
     with pytest.raises(Terminated):
-        started(_spec(kwargs={"pause_s": 0.3}), 1, stop)
+        started(_spec(kwargs={"is_late": True}), 1, stop)
+    _let_it_come()
     wait_for(lambda: log[-1] == "closed")
 
 
