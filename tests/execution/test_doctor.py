@@ -328,10 +328,8 @@ def test_more_memory_than_the_cgroup_lets_us_have(
     )
 
 
-def test_no_scheduler_there(make_project: Make) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    project = make_project(1, compute={"cluster": f"tcp://127.0.0.1:{port}"})
+def test_no_scheduler_there(make_project: Make, closed_port: int) -> None:
+    project = make_project(1, compute={"cluster": f"tcp://127.0.0.1:{closed_port}"})
     assert "no Dask scheduler answers" in bad(project)["cluster"]
     assert project.cli("doctor", "taxi_tips").code == 69
 
