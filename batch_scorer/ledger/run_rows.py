@@ -77,12 +77,14 @@ def newest(
     unsuccessful: only those that ended with another exit code than 0, or never.
     """
     query = select(runs).order_by(runs.c.id.desc()).limit(limit)
-    if job is not None:
-        query = query.where(runs.c.job == job)
     if below is not None:
         query = query.where(runs.c.id < below)
     if unsuccessful:
         query = query.where(text(f"({UNSUCCESSFUL})"))
+    if job is not None:
+        # No bare column beside it: which index SQLite took, that of all runs of the job or that of these few,
+        # depended on which had been made first.
+        query = query.where((runs.c.job + "" if unsuccessful else runs.c.job) == job)
     return [(row["id"], run_from_row(row)) for row in connection.execute(query).mappings()]
 
 

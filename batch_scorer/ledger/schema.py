@@ -75,7 +75,6 @@ ledger_info = Table(
 # A run that ended with another exit code than 0, or never; most do not. An index holds these few only, and is
 # used where a query says the same in the same words.
 UNSUCCESSFUL = "exit_code <> 0 OR state = 'died'"
-UNSUCCESSFUL_RUNS = {"runs_unsuccessful": ("id",), "runs_unsuccessful_of_job": ("job", "id")}
 
 runs = Table(
     "runs",
@@ -110,10 +109,7 @@ runs = Table(
     Index("runs_of_job", "job", "id"),
     Index("runs_of_parent", "parent_run_id"),
     Index("runs_in_state", "state"),
-    *(
-        Index(name, *columns, sqlite_where=text(UNSUCCESSFUL), postgresql_where=text(UNSUCCESSFUL))
-        for name, columns in UNSUCCESSFUL_RUNS.items()
-    ),
+    Index("runs_unsuccessful", "id", sqlite_where=text(UNSUCCESSFUL), postgresql_where=text(UNSUCCESSFUL)),
 )
 
 attempts = Table(

@@ -177,7 +177,7 @@ def test_a_chunk_that_outgrows_its_worker_is_told_from_one_that_crashes(make_fra
 def test_more_failed_partitions_than_allowed_stop_the_run_before_it_starts_more(
     make_fragile: MakeFragile,
 ) -> None:
-    n_days, poison = 20, 17  # the newest are scored first
+    n_days, poison = 60, 57  # the newest are scored first, and the rest takes longer than any death
     project = make_fragile(n_days, pause_s=0.2, max_failed_partitions=0, retries=0)
     _poison(project, poison, row=10, fare=EXITS)
     few = ("--cluster", "local", "--workers", "2", "--max-parallel", "3")

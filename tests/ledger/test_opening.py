@@ -270,7 +270,7 @@ def test_the_ledger_loads_no_data_library() -> None:
 
 _VERSION_1 = """
     ALTER TABLE generations DROP COLUMN input_fingerprint;
-    DROP INDEX runs_unsuccessful; DROP INDEX runs_unsuccessful_of_job;
+    DROP INDEX runs_unsuccessful;
     DROP TABLE currents; DROP INDEX attempts_in_state;
     DROP TABLE holders; DROP TABLE openings; DROP TABLE leases; DROP TABLE waivers;
     CREATE TABLE leases (job VARCHAR, partition_path VARCHAR, token VARCHAR);
@@ -306,7 +306,7 @@ def test_a_ledger_of_version_1_is_brought_up_to_date_with_what_it_holds(path: Pa
 
 _VERSION_3 = """
     ALTER TABLE generations DROP COLUMN input_fingerprint;
-    DROP INDEX runs_unsuccessful; DROP INDEX runs_unsuccessful_of_job;
+    DROP INDEX runs_unsuccessful;
     DROP TABLE currents; DROP INDEX attempts_in_state;
     DROP INDEX runs_of_parent;
     ALTER TABLE runs DROP COLUMN parent_run_id;
@@ -387,7 +387,7 @@ def test_an_older_ledger_is_left_as_it_is_while_an_older_batch_scorer_works_on_i
 
 _VERSION_4 = """
     ALTER TABLE generations DROP COLUMN input_fingerprint;
-    DROP INDEX runs_unsuccessful; DROP INDEX runs_unsuccessful_of_job;
+    DROP INDEX runs_unsuccessful;
     DROP TABLE currents; DROP INDEX attempts_in_state;
     UPDATE ledger_info SET schema_version = 4;
 """
