@@ -117,8 +117,10 @@ def _show_calendar(settings: Settings, parts: JobParts, n_days: int, *, asked: b
 
 
 def _health(parts: JobParts) -> dict[str, Any]:
+    from batch_scorer.execution.at_work import as_it_stands
+
     standing = parts.ledger.standing(parts.job.name)
-    runs = parts.ledger.runs(parts.job.name, limit=1)
+    runs = [as_it_stands(parts.ledger, run) for run in parts.ledger.runs(parts.job.name, limit=1)]
     return {
         "job": parts.job.name,
         "n_published": standing.n_published,

@@ -18,8 +18,12 @@ from batch_scorer.core.errors import DiskFull, OutputError, OutputUnwritable
 
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-# Directories that others are in, by inode, whose names this process knows to last, and all those above.
+# Of a directory that others let us pass through, or of a file system that has no such thing.
+_NOT_OURS = frozenset({errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.EROFS})
+# Directories that others are in, by inode, whose names this process knows to last, and all those above. One
+# that is forgotten costs an fsync.
 _lasting: dict[str, int] = {}
+_MOST_LASTING = 10_000
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -114,7 +118,7 @@ def make_directories(path: Path, *, below: Path | None = None) -> None:
     """Create a directory and its parents, each new name fsynced into its parent.
 
     below: of this directory of ours, and of what is there below it, a process that was killed, or whose disk
-    refused it, may have made each name and never synced it: so it is, by each process once.
+    refused it, may have made each name and never synced it: so it is, by each process once, where it may be.
     Raises: OSError; none is left then, which the next try would find, and take for one that lasts.
     """
     made: list[Path] = []
@@ -124,7 +128,7 @@ def make_directories(path: Path, *, below: Path | None = None) -> None:
             if is_new:
                 directory.mkdir(exist_ok=True)
                 made.append(directory)
-            fsync_directory(directory.parent)
+            _sync_names(directory.parent, must=is_new)
         _remember(directory for directory, _ in unsure)
     except OSError:
         for directory in reversed(made):
@@ -139,11 +143,11 @@ class NewNames:
     """
 
     def __init__(self) -> None:
-        self._directories: dict[Path, None] = {}
+        self._directories: dict[Path, bool] = {}  # whether what it has is new for certain
         self._above: set[Path] = set()  # the last ones
 
     def add(self, directory: Path) -> None:
-        self._directories[directory] = None
+        self._directories[directory] = True
 
     def make_directories(self, path: Path, *, below: Path | None = None) -> None:
         """Create a directory and its parents. below: as of the function of this name; `path` itself is synced
@@ -152,7 +156,8 @@ class NewNames:
         for directory, is_new in _unsure(path, below):
             if is_new:
                 directory.mkdir(exist_ok=True)
-            self.add(directory.parent)
+                self.add(directory.parent)
+            self._directories.setdefault(directory.parent, is_new)
             if directory != path:
                 self._above.add(directory)
 
@@ -161,7 +166,7 @@ class NewNames:
         while self._directories:
             directory = next(reversed(self._directories))
             with writing(directory):
-                fsync_directory(directory)
+                _sync_names(directory, must=self._directories[directory])
             del self._directories[directory]
         _remember(self._above)
         self._above.clear()
@@ -184,6 +189,17 @@ def fsync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sync_names(path: Path, *, must: bool) -> None:
+    """must: something in it is new. Of what was found there nobody knows, and the one it lies in, above all
+    that is ours, may be closed to us. Raises: OSError.
+    """
+    try:
+        fsync_directory(path)
+    except OSError as error:
+        if must or error.errno not in _NOT_OURS:
+            raise
 
 
 @contextmanager
@@ -236,6 +252,8 @@ def _inode(path: Path) -> int | None:
 def _remember(lasting: Iterable[Path]) -> None:
     for directory in lasting:
         inode = _inode(directory)
+        if len(_lasting) >= _MOST_LASTING:
+            _lasting.clear()
         if inode is not None:
             _lasting[str(directory)] = inode
 

@@ -201,7 +201,7 @@ def _damaged(why: str, where: str) -> DamageFound:
         f"the ledger is damaged: {why}",
         where=where,
         fix="put it back from a backup; without one move it aside, with the -wal and -shm beside it, and "
-        "tell it again from the manifests, for each job. Until then run nothing: all would look unscored",
+        "tell it again from the manifests, for each job; until then runs refuse to begin",
         next_command="batch-scorer ledger rebuild JOB",
     )
 

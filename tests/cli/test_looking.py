@@ -208,7 +208,7 @@ def test_a_run_whose_process_is_gone_has_died_before_any_run_says_so(
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     with closing(open_ledger(project.state / "ledger.db")) as ledger:
         assert ledger.run("last").state is RunState.RUNNING
-    for arguments in (["runs"], ["runs", "taxi_tips", "--failed"], ["show", "last"]):
+    for arguments in (["status"], ["runs"], ["runs", "taxi_tips", "--failed"], ["show", "last"]):
         told = project.cli(*arguments).stdout
         assert ("died" in told, "running" in told) == (True, False), arguments
     (run, _) = map(json.loads, project.cli("runs", "--failed", "--json").stdout.splitlines())

@@ -146,3 +146,52 @@ def test_a_directory_of_somebody_else_is_left_to_them(tmp_path: Path, synced: li
     make_directories(tmp_path)
     make_directories(tmp_path, below=tmp_path / "elsewhere")
     assert synced == []
+
+
+@pytest.mark.parametrize("refusal", [errno.EACCES, errno.EINVAL])
+def test_what_ours_lies_in_may_be_closed_to_us_as_long_as_nothing_in_it_is_new(
+    tmp_path: Path, synced: list[Path], monkeypatch: pytest.MonkeyPatch, refusal: int
+) -> None:
+    """A directory of mode 0711 that others own, a file system whose directories cannot be synced."""
+
+    def closed(path: Path) -> None:
+        if path == tmp_path:
+            raise OSError(refusal, os.strerror(refusal), str(path))
+        synced.append(path)
+
+    monkeypatch.setattr(durable, "fsync_directory", closed)
+    top, new = tmp_path / "top", tmp_path / "new"
+    top.mkdir()
+    make_directories(top / "outer", below=top)
+    names = NewNames()
+    names.make_directories(top / "inner", below=top)
+    names.sync()
+    assert synced == [top, top]
+    with pytest.raises(OSError, match=os.strerror(refusal)):
+        make_directories(new, below=new)
+    assert not new.exists()
+    names.make_directories(new, below=new)
+    with pytest.raises(OutputUnwritable):
+        names.sync()
+
+
+def test_a_disk_that_fails_is_told_also_where_nothing_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(path: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    monkeypatch.setattr(durable, "_lasting", {})
+    monkeypatch.setattr(durable, "fsync_directory", broken)
+    with pytest.raises(OSError, match="Input/output"):
+        make_directories(tmp_path, below=tmp_path)
+
+
+def test_not_every_directory_of_a_long_backfill_is_remembered(
+    tmp_path: Path, synced: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(durable, "_MOST_LASTING", 3)
+    for number in range(9):
+        make_directories(tmp_path / f"{number}", below=tmp_path)
+    assert len(durable._lasting) <= 3
+    assert len(synced) < 2 * 9  # what all lie in is forgotten now and then
