@@ -183,6 +183,15 @@ def test_a_ledger_that_refuses_a_write(project: TaxiProject) -> None:
     assert "refused" in bad(project)["ledger"]
 
 
+def test_a_ledger_that_is_none(project: TaxiProject) -> None:
+    assert project.cli("run", "taxi_tips").code == 0
+    (project.state / "ledger.db").write_bytes(b"no database" * 1000)
+    told = project.cli("doctor", "taxi_tips")
+    assert told.code == 6
+    assert "BAD ledger" in told.stdout
+    assert "ledger rebuild" in told.stdout
+
+
 def test_the_ledgers_trial_is_taken_back_and_makes_nothing(project: TaxiProject) -> None:
     assert try_writing(project.state / "ledger.db") is None
     assert not project.state.exists()

@@ -7,12 +7,21 @@ from datetime import UTC, datetime
 from functools import partial
 
 from batch_scorer.core.checks import Check
-from batch_scorer.core.errors import BatchScorerError, UsageError
+from batch_scorer.core.errors import (
+    BatchScorerError,
+    DamageFound,
+    OutputError,
+    StoreUnavailable,
+    UsageError,
+)
 from batch_scorer.core.models import ModelPin
 from batch_scorer.core.plans import JOBS_OWN, Plan, Selection
 from batch_scorer.execution.doctor import clock, cluster, data, ledger, model, places, schedule, secrets
 from batch_scorer.execution.doctor.asking import LONG_S, PATIENCE_S, answer, within
 from batch_scorer.execution.parts import JobParts
+
+# Of the two that are opened at the beginning.
+_OF_THE_LEDGER = (DamageFound, StoreUnavailable, OutputError)
 
 
 def examine(open_parts: Callable[[], JobParts]) -> Iterator[Check]:
@@ -22,7 +31,7 @@ def examine(open_parts: Callable[[], JobParts]) -> Iterator[Check]:
     except UsageError:
         raise
     except BatchScorerError as error:
-        yield Check.bad("job file", error)
+        yield Check.bad("ledger" if isinstance(error, _OF_THE_LEDGER) else "job file", error)
         return
     yield answer("places", partial(places.writable, parts))
     yield answer("atomic publish", partial(places.atomic, parts))
