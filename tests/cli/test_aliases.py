@@ -16,10 +16,13 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from ulid import ULID
 
+from batch_scorer import wiring
 from batch_scorer.core.leases import Holder
+from batch_scorer.core.plans import JOBS_OWN, ModelChoice
 from batch_scorer.core.processes import this_process
 from batch_scorer.core.records import RunState
-from batch_scorer.ledger.opening import open_ledger
+from batch_scorer.ledger.ledger import Ledger
+from batch_scorer.ledger.opening import open_ledger, open_ledger_for_reading
 from batch_scorer.models.scoring.calling import predict
 from tests import taxi
 from tests.conftest import TaxiProject
@@ -72,7 +75,9 @@ def _refused(project: TaxiProject, *command: str, code: int = 5) -> str:
     return done.stderr
 
 
-def _at_work(project: TaxiProject, model: str | None, **changes: Any) -> str:
+def _at_work(
+    project: TaxiProject, model: str | None, *, choice: ModelChoice = JOBS_OWN, **changes: Any
+) -> str:
     """A run of ours that lives, and has said with which model it works, or has not yet; its id."""
     ledger = open_ledger(project.state / "ledger.db")
     with closing(ledger):
@@ -84,7 +89,8 @@ def _at_work(project: TaxiProject, model: str | None, **changes: Any) -> str:
         )  # fmt: skip
         ledger.enter(replace(holder, **changes))
         if model is not None:
-            ledger.start_run(replace(last, run_id=run_id, state=RunState.RUNNING, model=model))
+            begun = replace(last, run_id=run_id, state=RunState.RUNNING, model=model, choice=choice)
+            ledger.start_run(begun)
     return run_id
 
 
@@ -98,15 +104,47 @@ def test_a_promotion_during_a_run_says_that_the_run_goes_on_with_the_model_it_be
     others = [
         _at_work(two, "taxi_tips@2"),
         _at_work(two, "taxi_tips@1", process=dead),
-        _at_work(two, None, run_id=None, verb="rollback"),
+        _at_work(two, "taxi_tips@1", verb="rollback"),
+        _at_work(two, "taxi_tips@1", choice=ModelChoice(version="taxi_tips@1")),
     ]
-    promoted = two.cli(*PROMOTE)
-    assert promoted.code == 0
-    assert f"run {run_id} by ana" in promoted.stderr
-    assert "goes on with taxi_tips@1, and what it publishes is outdated too" in promoted.stderr
-    assert f"run {planning} by ana" in promoted.stderr
-    assert "plan taxi_tips" in promoted.stderr
-    assert not [other for other in others if other in promoted.stderr]
+    retried = _at_work(two, "taxi_tips@1", choice=ModelChoice(version="taxi_tips@1", stays=False))
+    sure = "goes on with taxi_tips@1, and what it publishes {} outdated too; then: "
+    unsure = "may go on with what it meant before, and then what it publishes {} outdated too; then: "
+    for options, outdated in (["--dry-run"], "would be"), ([], "is"):
+        promoted = two.cli(*PROMOTE, *options)
+        assert promoted.code == 0
+        of_runs = [line for line in promoted.stderr.splitlines() if " by ana" in line]
+        for line, (run, then) in zip(
+            sorted(of_runs, key=lambda line: line.partition("run ")[2]),
+            [(run_id, sure), (planning, unsure), (retried, sure)],
+            strict=True,
+        ):
+            assert f"run {run} by ana" in line
+            assert then.format(outdated) in line
+            assert "plan taxi_tips" in line
+        assert not [other for other in others if other in promoted.stderr]
+
+
+def test_a_promotion_opens_the_ledger_of_a_job_once_and_leaves_no_connection_to_it(
+    two: TaxiProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def opened(database: str | Path) -> Ledger:
+        ledger = open_ledger_for_reading(database)
+        close = ledger.close
+
+        def closed() -> None:
+            done.append("closed")
+            close()
+
+        monkeypatch.setattr(ledger, "close", closed)
+        done.append("opened")
+        return ledger
+
+    monkeypatch.setattr(wiring, "open_ledger_for_reading", opened)
+    assert two.cli(*PROMOTE).code == 0
+    assert done == ["opened", "closed"]
 
 
 def test_a_promotion_names_what_it_made_outdated_and_the_command_that_does_it_all(two: TaxiProject) -> None:

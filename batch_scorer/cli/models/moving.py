@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -100,7 +101,7 @@ def _through_gates(
     before = f"before, it meant version {move.was}" if move.was else "it pointed nowhere before"
     _say(settings, f"{move.uri} {'is now' if do else 'would be'} version {move.version}; {before}")
     for use in uses:
-        _tell_consequence(settings, use, pin)
+        _tell_consequence(settings, use, pin, moved=do is not None)
 
 
 def _uses(settings: Settings, uri: str) -> list[AliasUse]:
@@ -162,14 +163,16 @@ def _summarize(settings: Settings, move: Move, *, moved: bool, dry_run: bool) ->
         output.emit_summary(0, **asdict(move), moved=moved, dry_run=dry_run)
 
 
-def _tell_consequence(settings: Settings, use: AliasUse, pin: ModelPin) -> None:
-    """The alias moved already: what cannot be found out now is no reason to end badly."""
+def _tell_consequence(settings: Settings, use: AliasUse, pin: ModelPin, *, moved: bool) -> None:
+    """The alias may have moved already: what cannot be found out now is no reason to end badly."""
     from batch_scorer.execution.promotion.consequences import consequence, runs_that_go_on
 
     now = datetime.now(UTC)
     try:
-        going_on = runs_that_go_on(use, pin, now)
-        found = consequence(use, pin, now)
+        parts = use.open_parts()
+        with closing(parts.ledger):
+            going_on = runs_that_go_on(parts, pin, now, moved=moved)
+            found = consequence(parts, pin, now)
     except BatchScorerError as error:
         job = use.job.name
         see = output.command(settings, f"batch-scorer plan {job}")
@@ -182,7 +185,7 @@ def _tell_consequence(settings: Settings, use: AliasUse, pin: ModelPin) -> None:
         click.echo(_consequence_lines(found, command))
     for run in going_on:
         see = output.command(settings, f"batch-scorer plan {found.job}")
-        output.warn(settings, f"{found.job}: {run}, and what it publishes is outdated too; then: {see}")
+        output.warn(settings, f"{found.job}: {run}; then: {see}")
 
 
 def _consequence_lines(found: Consequence, command: str | None) -> str:

@@ -13,7 +13,7 @@ from batch_scorer.core.partitions import Partition
 from batch_scorer.core.plans import Action, Cause, ModelChoice, PartitionPlan, Plan, Selection
 from batch_scorer.core.records import Ingredients, PartitionPast
 from batch_scorer.execution.at_work import living_holders
-from batch_scorer.execution.promotion.uses import AliasUse
+from batch_scorer.execution.parts import JobParts
 from batch_scorer.execution.survey import decided
 
 _N_EXAMPLES = 3
@@ -46,35 +46,39 @@ class Consequence:
         return self.n_outdated - self.n_due
 
 
-def consequence(use: AliasUse, version: ModelPin, now: dt.datetime) -> Consequence:
+def consequence(parts: JobParts, version: ModelPin, now: dt.datetime) -> Consequence:
     """Whether the alias moved already or not: the plan is made as if it meant this version.
 
     Raises: what keeps the job from being planned: ConfigInvalid, UsageError, StoreUnavailable, ….
     """
-    schedule = use.job.schedule
+    schedule = parts.job.schedule
     due_at = next_time(schedule.cron, schedule.timezone, now) if schedule.cron else None
     choice = ModelChoice(version=version.reference, stays=False)
-    seen = decided(use.open_parts(), choice, Selection(), due_at or now)
+    seen = decided(parts, choice, Selection(), due_at or now)
     return consequence_of(seen.plan, seen.records, due_at)
 
 
-def runs_that_go_on(use: AliasUse, version: ModelPin, now: dt.datetime) -> tuple[str, ...]:
+def runs_that_go_on(parts: JobParts, version: ModelPin, now: dt.datetime, *, moved: bool) -> tuple[str, ...]:
     """Runs of the job at work now that looked what the alias means before it moved, and do not look again.
 
-    Returns: in words, each with its model, which it does not tell before it has planned.
+    What pins what it publishes, by --model, --as-of-date or `rollback`, is none of them.
+    moved: else it only would.
+    Returns: in words, each with its model, and what that means; before it has planned, it tells no model,
+    and may look after the move.
     Raises: as `consequence`.
     """
-    parts = use.open_parts()
+    publishes = f"what it publishes {'is' if moved else 'would be'} outdated too"
     found = []
     for holder in living_holders(parts.ledger, parts.job.name):
-        if holder.run_id is None:
+        if holder.verb != "run" or holder.run_id is None:
             continue
         try:
-            model = parts.ledger.run(holder.run_id).model
+            run = parts.ledger.run(holder.run_id)
         except UsageError:
-            model = "what it meant before"
-        if model != version.reference:
-            found.append(f"{holder.words(now)} goes on with {model}")
+            found.append(f"{holder.words(now)} may go on with what it meant before, and then {publishes}")
+            continue
+        if not run.choice.pins and run.model != version.reference:
+            found.append(f"{holder.words(now)} goes on with {run.model}, and {publishes}")
     return tuple(found)
 
 
