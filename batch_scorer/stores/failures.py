@@ -16,6 +16,7 @@ _ASKED = re.compile(
     r"Error performing (?P<method>[A-Z]+) \S+ in [^,]+?"
     r"(, after (?P<retries>\d+) retries.*?)? +- (?P<answer>.+)"
 )
+_REFUSALS = ("401", "403")
 _MAX_REASON = 240
 _AGAIN = "run again later; what was published stays. storage.retry_for says how long a request is repeated"
 
@@ -31,6 +32,11 @@ def asking(where: str) -> Iterator[None]:
         raise _told(error, where) from None
 
 
+def is_refusal(text: str) -> bool:
+    """Whether a client that knows no errors of its own tells that the store refuses, be it after retries."""
+    return _found(_STATUS, text) in _REFUSALS
+
+
 def _told(error: Exception, where: str) -> OSError | BatchScorerError:
     from obstore import exceptions as said
 
@@ -44,7 +50,7 @@ def _told(error: Exception, where: str) -> OSError | BatchScorerError:
         return ObjectChanged(where)
     if isinstance(error, FileNotFoundError) or status == "404":
         return FileNotFoundError(errno.ENOENT, "there is no such object", where)
-    if isinstance(error, said.PermissionDeniedError | said.UnauthenticatedError) or status in ("401", "403"):
+    if isinstance(error, said.PermissionDeniedError | said.UnauthenticatedError) or status in _REFUSALS:
         why = f" ({code})" if code else ""
         return PermissionError(errno.EACCES, f"the object store refuses this to our credentials{why}", where)
     if isinstance(error, said.InvalidPathError):

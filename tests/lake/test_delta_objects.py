@@ -13,7 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from batch_scorer.core.errors import BatchScorerError, OutputOccupied, OutputUnwritable, StoreUnavailable
+from batch_scorer.core.errors import (
+    BatchScorerError,
+    DiskFull,
+    OutputOccupied,
+    OutputUnwritable,
+    StoreUnavailable,
+)
 from batch_scorer.lake.sinks.delta.objects import InStore
 from batch_scorer.lake.sinks.delta.sink import DeltaSink
 from batch_scorer.lake.sinks.delta.table import open_table
@@ -97,23 +103,35 @@ def test_a_fenced_publish_fails_and_leaves_no_file_once_it_is_undone(
 
 @pytest.mark.parametrize("n_before", [0, 1])
 @pytest.mark.parametrize(
-    ("kind", "told", "exit_code"),
+    ("first", "kind", "told", "exit_code"),
     [
-        (Kind.FAILED, StoreUnavailable, 69),
-        (Kind.THROTTLED, StoreUnavailable, 69),
-        (Kind.DROPPED, StoreUnavailable, 69),
-        (Kind.FORBIDDEN, OutputUnwritable, 1),
+        (None, Kind.FAILED, StoreUnavailable, 69),
+        (None, Kind.THROTTLED, StoreUnavailable, 69),
+        (None, Kind.DROPPED, StoreUnavailable, 69),
+        (None, Kind.FORBIDDEN, OutputUnwritable, 1),
+        (Kind.FAILED, Kind.FORBIDDEN, OutputUnwritable, 1),
+        (Kind.FORBIDDEN, Kind.FAILED, OutputUnwritable, 1),
+        (None, Kind.FULL, DiskFull, 1),
     ],
 )
-def test_a_store_that_takes_no_commit_is_away_and_one_that_forbids_it_is_unwritable(
-    tmp_path: Path, bucket: Bucket, kind: Kind, told: type[BatchScorerError], exit_code: int, n_before: int
+def test_a_store_that_takes_no_commit_is_away_full_or_unwritable_by_what_it_says_at_last(
+    tmp_path: Path,
+    bucket: Bucket,
+    first: Kind | None,
+    kind: Kind,
+    told: type[BatchScorerError],
+    exit_code: int,
+    n_before: int,
 ) -> None:
     """Creating the table, and committing to it."""
     sink = DeltaSink(InStore(bucket.hasty, "predictions"), "taxi_tips", KEYS)
     last = publish(sink, tmp_path, 1, EU) if n_before else None
+    if first is not None:
+        bucket.proxy.inject(Fault(kind=first, method="PUT", key="*_delta_log/*.json", times=1))
     bucket.proxy.inject(Fault(kind=kind, method="PUT", key="*_delta_log/*.json"))
     with pytest.raises(told) as caught:
         publish(sink, tmp_path, 2, EU, kept(last) if last else None)
+    assert type(caught.value) is told
     assert caught.value.exit_code == exit_code
     assert "<" not in caught.value.what
     bucket.proxy.forget()

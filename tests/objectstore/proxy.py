@@ -27,6 +27,7 @@ class Kind(Enum):
     FAILED = auto()  # 500, not carried out
     FAILED_AFTER = auto()  # carried out, and answered with 500
     FORBIDDEN = auto()  # 403
+    FULL = auto()  # 507, not carried out
     DROPPED = auto()  # the connection closed without an answer, not carried out
     DROPPED_AFTER = auto()  # carried out, and no answer
     DROPPED_IN_BODY = auto()  # half of the answer's body, then nothing
@@ -176,11 +177,13 @@ class _Answer:
 _THROTTLED = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 _BROKEN = b"<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>"
 _FORBIDDEN = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+_FULL = b"<Error><Code>InsufficientStorage</Code><Message>No space left on device</Message></Error>"
 _REFUSALS = {
     Kind.THROTTLED: (503, _THROTTLED),
     Kind.FAILED: (500, _BROKEN),
     Kind.FAILED_AFTER: (500, _BROKEN),
     Kind.FORBIDDEN: (403, _FORBIDDEN),
+    Kind.FULL: (507, _FULL),
 }
 _AFTER = (Kind.FAILED_AFTER, Kind.DROPPED_AFTER)
 _OF_ONE_CONNECTION = frozenset({"connection", "transfer-encoding", "keep-alive", "date", "server"})

@@ -20,12 +20,14 @@ from batch_scorer.core.holdings import DELTA_LOG
 from batch_scorer.core.partitions import Partition
 from batch_scorer.lake.sinks.sink import Kept, Publication
 from batch_scorer.lake.storage.state_files import StagedDirectory
+from batch_scorer.stores.failures import is_refusal
 
 _BACKTRACE = re.compile(r"\n\s*\d+: .*", re.DOTALL)
 _DECORATION = re.compile(r"\x1b\[\d*m|↳")
+_BRANCH = re.compile(r"\n\s*(\x1b\[\d*m)?↳(\x1b\[\d*m)? ")  # was ": " before deltalake drew a tree of it
 _ANSWER_BODY = re.compile(r"\s*<(\?xml|Error)\b.*", re.DOTALL)
-# Only a store that is away is asked again; one that refuses is not.
-_AWAY = re.compile(r"after [1-9]\d* retries|status code:? 5\d\d")
+# A store that refuses may have been away before: what it said at last counts.
+_AWAY = re.compile(r"after [1-9]\d* retries|status code: 5\d\d")
 _MAX_REASON = 400
 
 
@@ -61,17 +63,18 @@ class TableAddress:
 
     def unwritable(self, doing: str, error: Exception) -> BatchScorerError:
         """What deltalake's refusal means; a full disk and a store that is away it tells in its text only."""
-        if self.is_remote and _AWAY.search(str(error)):
-            return StoreUnavailable(
-                f"cannot {doing}: {_reason(error)}",
-                where=self.url,
-                fix="run again later; what was published stays",
-            )
-        if os.strerror(errno.ENOSPC) in str(error) or os.strerror(errno.EDQUOT) in str(error):
+        text = _BRANCH.sub(": ", str(error))
+        if os.strerror(errno.ENOSPC) in text or os.strerror(errno.EDQUOT) in text:
             return DiskFull(
                 "no space left on the device",
                 where=self.url,
                 fix="free some space, then repeat the command: what was there before is untouched",
+            )
+        if self.is_remote and _AWAY.search(text) and not is_refusal(text):
+            return StoreUnavailable(
+                f"cannot {doing}: {_reason(error)}",
+                where=self.url,
+                fix="run again later; what was published stays",
             )
         what = (
             "the store and our credentials" if self.is_remote else "the owner, the permissions and the mount"
