@@ -26,6 +26,7 @@ from batch_scorer.models.scoring.compiled.comparing import same_bits
 from batch_scorer.models.scoring.compiled.compiling import compile_pipeline
 from batch_scorer.models.scoring.compiled.pipeline import CompiledPipeline
 from batch_scorer.models.scoring.compiled.reasons import NotCompiled, Unusual
+from batch_scorer.models.scoring.compiled.running.table import ALL, Table
 from batch_scorer.models.signature.columns import columns_from_frame
 from tests.models import pipelines
 
@@ -120,6 +121,30 @@ def test_infinity_is_refused_in_a_column_that_no_boosted_tree_looks_at() -> None
     reciprocal = make_pipeline(SimpleImputer(), FunctionTransformer(np.log1p), StandardScaler())
     final = HistGradientBoostingRegressor(max_iter=3)
     expect_refused(reciprocal, final, "a calculation gave infinity", value=-1)
+
+
+def test_what_no_boosted_tree_looks_at_is_calculated_for_its_errors_and_not_where_it_was_only_cast(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whole numbers beside others become float64, which refuses nothing."""
+    asked: set[int] = set()
+    column = Table.column
+
+    def counted(own: Table, at: int, rows: Any = ALL) -> np.ndarray:
+        if own.n_rows == n_rows:  # no sample, of which all is compared
+            asked.add(at)
+        return column(own, at, rows)
+
+    parts = columns_of(("passthrough", ["tiny", "miles"]), (FunctionTransformer(np.log1p), ["small"]))
+    n_rows = 3000
+    frame = table(n_rows, seed=1).assign(small=0.5)
+    final = HistGradientBoostingRegressor(max_iter=3)
+    pipeline = make_pipeline(parts, final).fit(frame.assign(tiny=np.int8(1)), frame["miles"])
+    signature = pipelines.signature_of(pipeline, frame, Method.PREDICT)
+    plan = compile_pipeline(pipeline, signature, Method.PREDICT, pipelines.features(frame[:60], signature))
+    monkeypatch.setattr(Table, "column", counted)
+    expect_the_same(plan, frame)
+    assert asked == {1, 2}
 
 
 def test_a_category_column_that_becomes_no_column_is_left_to_the_original_which_refuses_other_values() -> (

@@ -86,10 +86,11 @@ def _leaf_or_split(node: np.void) -> Split | float:
 def _require_calculable(table: Table, *, but: set[int]) -> None:
     """Columns that no tree looks at, so that nobody calculates them, have their errors as well.
 
+    Those that were only cast have none: what is infinite was refused where it was read, and no cast narrows.
     Raises: Unusual.
     """
     for at, track in enumerate(table.plan.tracks):
-        if track.operations and at not in but:
+        if not (track.looked_up or track.is_as_read or at in but):
             for rows in table.blocks():
                 table.column(at, rows)
 
