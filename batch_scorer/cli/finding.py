@@ -61,7 +61,9 @@ def _runs(ledger: Ledger, job: str | None, limit: int, *, unsuccessful: bool) ->
         return found
     # The ledger does not know yet of those that have died since its last run.
     begun = (as_it_stands(ledger, run) for run in ledger.unfinished_runs() if job in (None, run.job))
-    return _merged(found, (run for run in begun if run.state is RunState.DIED))
+    died = {run.run_id: run for run in begun if run.state is RunState.DIED}
+    # It may learn of one while we look, and tell of it too.
+    return _merged((run for run in found if run.run_id not in died), iter(died.values()))
 
 
 def _merged(*runs: Iterator[RunRecord]) -> Iterator[RunRecord]:

@@ -9,9 +9,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ulid import ULID
 
 from batch_scorer.core.records import RunRecord, RunState
 from batch_scorer.execution.at_work import as_it_stands
@@ -215,6 +217,28 @@ def test_a_run_whose_process_is_gone_has_died_before_any_run_says_so(
     assert run["state"] == "died"
     project.cli("repair", "taxi_tips")
     assert project.cli("runs", "--failed").stdout.count("died") == 1
+
+
+def test_a_run_that_somebody_else_finds_dead_meanwhile_is_listed_once(
+    make_project: Callable[..., TaxiProject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(1, compute={"cluster": "inline"})
+    assert project.cli("run", "taxi_tips").code == 0
+    look = SqlLedger.unfinished_runs
+    with closing(open_ledger(project.state / "ledger.db")) as ledger:
+        (ended,) = ledger.runs("taxi_tips")
+        begun = replace(ended, state=RunState.RUNNING, exit_code=None, finished_at=None)
+        ledger.start_run(replace(begun, run_id=str(ULID())))
+
+        def found(looking: SqlLedger) -> tuple[RunRecord, ...]:
+            begun = look(looking)
+            for run in begun:
+                ledger.mark_died(run.run_id)
+            return begun
+
+        monkeypatch.setattr(SqlLedger, "unfinished_runs", found)
+        told = project.cli("runs", "--failed")
+    assert told.stdout.count("died") == 1, told.stdout
 
 
 def test_a_run_that_goes_on_is_running(
