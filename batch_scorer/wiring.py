@@ -22,7 +22,7 @@ from batch_scorer.core.errors import BatchScorerError
 from batch_scorer.core.kept_files import KeptFiles
 from batch_scorer.core.plans import ModelChoice, Plan, Selection
 from batch_scorer.core.records import RunRecord
-from batch_scorer.core.runs import RunListener, RunObserver, RunOptions, RunReport
+from batch_scorer.core.runs import Recorded, RunListener, RunObserver, RunOptions, RunReport
 from batch_scorer.core.stores import StoreOptions
 from batch_scorer.core.whoami import user_name
 from batch_scorer.execution.bound_suites import bound_suites
@@ -276,11 +276,11 @@ def run_job(
     listener: RunListener,
     *,
     accept: Callable[[Plan], None] = lambda _plan: None,
-    recorded: Callable[[int], None] = lambda _code: None,
+    recorded: Recorded = lambda _code, _was_signalled: None,
 ) -> RunReport:
     """Do it. accept: called with the plan that is about to be carried out; it raises to refuse it.
 
-    recorded: called with the exit code once the ledger has it.
+    recorded: called once the ledger has the exit code.
 
     Raises: what stops a run before it starts; everything later is in the report.
     """

@@ -12,6 +12,7 @@ import signal
 
 TYPE_CHECKING = False  # typing takes as long to import as all that is here
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     from batch_scorer.core.errors import BatchScorerError
@@ -20,6 +21,7 @@ _BOTH = (signal.SIGINT, signal.SIGTERM)
 _noted: int | None = None  # came before anybody listened
 _outcome: int | None = None  # the exit code that no signal changes any more
 _is_hurried = False  # one came since then
+_was_signalled: Callable[[], bool] | None = None  # the same, of who heard signals instead of us
 
 
 class Stopped(BaseException):
@@ -39,18 +41,22 @@ def listen(*, for_sigterm: bool) -> None:
 
     Raises: KeyboardInterrupt or Stopped, now if one has come, or whenever one comes.
     """
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGTERM) is _note:  # else it is as whoever started us wants it
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _handle(_BOTH if for_sigterm else _BOTH[:1], _break_off)
     atexit.register(_handle, _BOTH, signal.SIG_IGN)  # last of all: Python itself would let them end it
     if _noted is not None:
         _break_off(_noted, None)
 
 
-def outcome_stands(code: int) -> None:
+def outcome_stands(code: int, was_signalled: Callable[[], bool] | None = None) -> None:
     """What came of the command is decided, and recorded where that is done: no signal makes the process end
     with another exit code. The first lets it say the rest, the second ends it at once.
+
+    was_signalled: whether the first came already, to a run that hears signals instead of us.
     """
-    global _outcome
+    global _outcome, _was_signalled
+    _was_signalled = was_signalled or _was_signalled
     _outcome = code
 
 
@@ -85,6 +91,6 @@ def _break_off(number: int, _frame: FrameType | None) -> None:
             raise KeyboardInterrupt
         signal.signal(number, signal.SIG_DFL)  # a second one does not wait
         raise Stopped
-    if _is_hurried:
+    if _is_hurried or (_was_signalled is not None and _was_signalled()):
         os._exit(_outcome)
     _is_hurried = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, Protocol
@@ -28,6 +29,10 @@ class RunOptions:
     reason: str | None = None
     max_parallel: int | None = None  # partitions in hand at once
     parent_run_id: str | None = None  # of the run that is retried
+
+
+# Called with the exit code that the ledger has now, and what tells whether a signal has come to the run.
+Recorded = Callable[[int, Callable[[], bool]], None]
 
 
 class RunListener(Protocol):

@@ -16,7 +16,7 @@ from batch_scorer.core.machine import usable_cpus
 from batch_scorer.core.outcomes import Failed
 from batch_scorer.core.plans import Action, Plan
 from batch_scorer.core.records import RunRecord
-from batch_scorer.core.runs import RunListener, RunOptions, RunReport
+from batch_scorer.core.runs import Recorded, RunListener, RunOptions, RunReport
 from batch_scorer.core.surprises import as_internal_error
 from batch_scorer.execution import attempts
 from batch_scorer.execution.clusters.choice import choose, open_cluster
@@ -47,11 +47,11 @@ def run_job(
     make_plan: Callable[[], Plan],
     options: RunOptions,
     listener: RunListener,
-    recorded: Callable[[int], None] = lambda _code: None,
+    recorded: Recorded = lambda _code, _was_signalled: None,
 ) -> RunReport:
     """Do everything the plan says. make_plan: called once recovery is done, so that the plan sees what a
-    run that died really left behind. recorded: called with the exit code once the ledger has it, which no
-    signal changes from then on.
+    run that died really left behind. recorded: called once the ledger has the exit code, which no signal
+    changes from then on.
 
     Returns: what happened, exit code included. Raises: a stop, and whatever planning raises; after that
     every failure is in the report.
@@ -113,7 +113,7 @@ def _refresh(parts: JobParts, plan: Plan) -> None:
         parts.ledger.refresh_inputs(parts.job.name, partition, files)
 
 
-def _run(run: RunUnderWay, warnings: Sequence[str], recorded: Callable[[int], None]) -> RunReport:
+def _run(run: RunUnderWay, warnings: Sequence[str], recorded: Recorded) -> RunReport:
     parts, plan, record = run.parts, run.plan, run.record
     warnings = [*warnings, *plan.warnings, *_waiting(plan)]
     parts.ledger.start_run(record)
@@ -132,7 +132,8 @@ def _run(run: RunUnderWay, warnings: Sequence[str], recorded: Callable[[int], No
     fault_point(FaultPoint.RUN_FINISHED)
     if unrecorded is not None and stopped_by is None:
         report = report_of(run, unrecorded, warnings)
-    recorded(report.exit_code)
+    recorded(report.exit_code, run.stop.was_signalled)
+    run.stop.outcome_stands()
     _told.info("ended with exit code %s", report.exit_code)
     untold: tuple[str, ...] = ()
     with run.stop.unless_hurried():

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from types import FrameType
+from typing import Any
 
 from batch_scorer.core.errors import BatchScorerError, Interrupted, RunTimedOut, Terminated
 
@@ -24,8 +25,11 @@ class StopRequest:
         self._timeout = timeout
         self._error: BatchScorerError | None = None
         self._at_once = False
+        self._was_signalled = False
         self._is_too_late = False
+        self._outcome_stands = False
         self._may_break_off = False
+        self._before: dict[int, Any] = {}
 
     def check(self) -> None:
         """Raises: Interrupted, Terminated, RunTimedOut."""
@@ -60,13 +64,25 @@ class StopRequest:
         """How the run ended is recorded: signals change nothing any more."""
         self._is_too_late = True
 
+    def outcome_stands(self) -> None:
+        """Who heard signals before the run knows how it ended as well. From now on a second one, and whatever
+        comes after it, is theirs: it must not wait for what is left to do.
+        """
+        self._outcome_stands = True
+
+    def was_signalled(self) -> bool:
+        """Whether the first signal has come, so that the next is the second to whoever hears it."""
+        return self._was_signalled
+
     @contextmanager
     def unless_hurried(self) -> Iterator[None]:
         """What is not waited for when a second signal comes, and no harm if it is broken off."""
         with suppress(KeyboardInterrupt):
             self._may_break_off = True
-            yield
-            self._may_break_off = False
+            try:
+                yield
+            finally:
+                self._may_break_off = False
 
     def cancel(self, by: str) -> None:
         """`batch-scorer cancel`, from anywhere: as a SIGTERM, told apart by its words."""
@@ -77,13 +93,26 @@ class StopRequest:
         is_first = self._error is None
         if is_first:
             self._error = _stop_for(number)
-        if self._is_too_late:
-            if is_first or not self._may_break_off:
-                return
+        is_hurried, self._was_signalled = self._was_signalled, True
+        if self._may_break_off and not is_first:
             self._may_break_off = False
-        elif is_first and not self._at_once:
-            return
-        raise KeyboardInterrupt
+            raise KeyboardInterrupt
+        if not self._is_too_late and (self._at_once or not is_first):
+            raise KeyboardInterrupt
+        if self._outcome_stands and is_hurried:
+            self.let_go()
+            signal.raise_signal(number)
+
+    def listen(self) -> None:
+        """In the main thread. What whoever started us ignores stays ignored, as in a script's background."""
+        for number in _SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self.on_signal)
+
+    def let_go(self) -> None:
+        """Signals go where they went before `listen`."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
 
 def _stop_for(number: int) -> BatchScorerError:
@@ -101,11 +130,10 @@ def listening(stop: StopRequest) -> Iterator[StopRequest]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.signal(number, stop.on_signal) for number in _SIGNALS}
+    stop.listen()
     try:
         yield stop
     except KeyboardInterrupt:
         raise stop.signalled from None
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        stop.let_go()

@@ -13,8 +13,13 @@ from tests.conftest import TaxiProject
 
 _SIGNALS = pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 
+_RUN, _OBSERVERS = "batch_scorer.execution.run", "batch_scorer.execution.observing"
+_LEASES, _CLOSING = "batch_scorer.execution.publishing.leases", "batch_scorer.cli.closing"
 
-def _ended(project: TaxiProject, script: str, *options: str) -> subprocess.CompletedProcess[str]:
+
+def _ended(
+    project: TaxiProject, script: str, *options: str, verb: str = "run"
+) -> subprocess.CompletedProcess[str]:
     """`run taxi_tips` with something done beforehand, in a process of its own."""
     main = project.root / "stopped" / "__main__.py"
     main.parent.mkdir()
@@ -22,7 +27,7 @@ def _ended(project: TaxiProject, script: str, *options: str) -> subprocess.Compl
         f'{script}\nimport runpy\nrunpy.run_module("batch_scorer", run_name="__main__", alter_sys=True)\n'
     )
     return subprocess.run(
-        [sys.executable, "-m", "stopped", "-p", str(project.root), "run", "taxi_tips", *options],
+        [sys.executable, "-m", "stopped", "-p", str(project.root), verb, "taxi_tips", *options],
         cwd=project.root, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
@@ -88,21 +93,41 @@ def test_a_ctrl_c_that_whoever_started_the_command_ignores_stays_ignored_while_i
     project: TaxiProject,
 ) -> None:
     """As a shell does for what it runs in the background."""
-    ignored = (
-        f"import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n{_when_imported('click', _CTRL_C)}"
-    )
-    assert _ended(project, ignored).returncode == 0
+    assert _ended(project, _ignoring(signal.SIGINT) + _when_imported("click", _CTRL_C)).returncode == 0
 
 
 _CTRL_C = f"import os; os.kill(os.getpid(), {int(signal.SIGINT)})"
 
 
+def _ignoring(number: signal.Signals) -> str:
+    return f"import signal\nsignal.signal({int(number)}, signal.SIG_IGN)\n"
+
+
+@pytest.mark.parametrize(
+    ("verb", "module", "function"),
+    [
+        ("run", _RUN, "recover"),
+        ("run", _RUN, "_carry_out"),
+        ("plan", "batch_scorer.config.load", "load_job"),
+    ],
+)
+@_SIGNALS
+def test_a_signal_that_whoever_started_the_command_ignores_stays_ignored_throughout(
+    project: TaxiProject, number: signal.Signals, code: int, verb: str, module: str, function: str
+) -> None:
+    """`batch-scorer run … &` in a script has Ctrl-C ignored, and a script may have SIGTERM so as well."""
+    script = _ignoring(number) + _after(module, function, number, n_signals=2)
+    ended = _ended(project, script, "--json", verb=verb)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout.splitlines()[-1])["exit_code"] == 0
+
+
 @pytest.mark.parametrize(
     ("module", "function"),
     [
-        ("batch_scorer.execution.run", "record_end"),
-        ("batch_scorer.execution.publishing.leases", "_leave"),
-        ("batch_scorer.cli.closing", "_warn"),
+        (_RUN, "record_end"),
+        (_LEASES, "_leave"),
+        (_CLOSING, "_warn"),
         ("batch_scorer.cli.main", "run"),
     ],
 )
@@ -116,12 +141,30 @@ def test_a_run_whose_end_is_recorded_ends_with_that_exit_code_whatever_signal_co
     assert project.shell("runs", "--json").lines[0]["exit_code"] == 0
 
 
+@pytest.mark.parametrize(
+    "when",
+    [
+        [(_CLOSING, "_warn", 2)],
+        [(_LEASES, "_leave", 2)],
+        [(_LEASES, "_leave", 1), (_CLOSING, "_warn", 1)],
+        [(_OBSERVERS, "Observers.ended", 1), (_CLOSING, "_warn", 1)],
+        # The second one breaks off what observers are waited for, and no more.
+        [(_OBSERVERS, "Observers.ended", 2), (_LEASES, "_leave", 1)],
+        # Nobody looked any more whether it should stop, when the first came.
+        [(_RUN, "_carry_out", 1), (_LEASES, "_leave", 1)],
+        [(_RUN, "_carry_out", 1), (_CLOSING, "_warn", 1)],
+    ],
+    ids=lambda when: " then ".join(f"{n} after {function}" for _, function, n in when),
+)
 @_SIGNALS
-def test_a_second_signal_while_a_run_says_how_it_ended_does_not_wait_and_changes_no_exit_code(
-    project: TaxiProject, number: signal.Signals, code: int
+def test_a_second_signal_once_the_end_is_recorded_does_not_wait_and_changes_no_exit_code(
+    project: TaxiProject, number: signal.Signals, code: int, when: list[tuple[str, str, int]]
 ) -> None:
-    ended = _ended(project, _after("batch_scorer.cli.closing", "_warn", number, n_signals=2), "--json")
+    """Whatever hangs then: the ledger that a run takes leave of, a terminal."""
+    script = "".join(_after(module, function, number, n) for module, function, n in when)
+    ended = _ended(project, script, "--json")
     assert (ended.returncode, ended.stderr) == (0, "")
+    assert '"summary"' not in ended.stdout  # it would come next
     assert project.shell("runs", "--json").lines[0]["exit_code"] == 0
 
 
