@@ -169,7 +169,7 @@ def in_words(error: DBAPIError, where: str) -> BatchScorerError:
     name = getattr(error.orig, "sqlite_errorname", "")
     why = f"{error.orig} ({name})" if name else str(error.orig)
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return _damaged(why, where)
+        return damaged(why, where)
     if name.startswith("SQLITE_FULL") or (name.startswith("SQLITE_IOERR") and is_full(Path(where))):
         return _full(where)
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
@@ -196,7 +196,7 @@ def _unread_log(log: str) -> StoreUnavailable:
     )
 
 
-def _damaged(why: str, where: str) -> DamageFound:
+def damaged(why: str, where: str) -> DamageFound:
     return DamageFound(
         f"the ledger is damaged: {why}",
         where=where,

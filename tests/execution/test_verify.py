@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +293,35 @@ def test_a_flipped_byte_anywhere_is_found_by_deep(copied: TaxiProject, position:
     flip(outputs(copied)[file], position)
     assert found_kinds(copied) == set()
     assert "hash differs" in found_kinds(copied, "--deep")
+
+
+@pytest.mark.parametrize("n_bytes", [1, 100, 5_000])
+def test_a_ledger_that_was_cut_short_is_found_by_deep(copied: TaxiProject, n_bytes: int) -> None:
+    """Of what is missing of its last page SQLite takes zeros, and queries need not look there."""
+    ledger = copied.state / "ledger.db"
+    with closing(sqlite3.connect(ledger)) as connection:
+        assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    with ledger.open("r+b") as file:
+        file.truncate(ledger.stat().st_size - n_bytes)
+    result = copied.cli("verify", "taxi_tips", "--deep")
+    assert result.code == 6, result.stdout
+    assert "the ledger is damaged" in result.stderr
+
+
+def test_an_index_of_the_ledger_that_differs_from_its_table_is_found_by_deep(copied: TaxiProject) -> None:
+    ledger = copied.state / "ledger.db"
+    with closing(sqlite3.connect(ledger)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        where = "SELECT rootpage FROM sqlite_master WHERE name = 'runs_of_parent'"
+        (page,) = connection.execute(where).fetchone()
+        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    with ledger.open("r+b") as file:
+        file.seek(page * page_bytes - 20)
+        file.write(b"\xff" * 20)
+    assert copied.cli("verify", "taxi_tips").code == 0  # no query needs it
+    result = copied.cli("verify", "taxi_tips", "--deep")
+    assert result.code == 6, result.stdout
+    assert "the ledger is damaged" in result.stderr
 
 
 def test_exchanged_files_of_one_size_or_not_are_found_by_deep(copied: TaxiProject) -> None:

@@ -33,7 +33,9 @@ _PAUSE_S = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depth:
-    """How closely to look. deep: read every byte. n_rescored_rows: score so many again per partition."""
+    """How closely to look. deep: read every byte, also of a ledger in a file. n_rescored_rows: score so many
+    again per partition.
+    """
 
     deep: bool = False
     n_rescored_rows: int = 0
@@ -44,7 +46,11 @@ def verify(parts: JobParts, selection: Selection, depth: Depth) -> Iterator[Part
 
     Raises: UsageError (selection), DamageFound (the ledger as a whole), StoreUnavailable.
     """
+    from batch_scorer.ledger.whole import check_whole
+
     keep = keep_predicate(parts.job, selection)
+    if depth.deep:
+        check_whole(parts.database)
     check_ledger_known(parts)
     around = look_around(parts, keep)
     for path, partition in around.partitions.items():
