@@ -168,6 +168,46 @@ def test_a_second_signal_once_the_end_is_recorded_does_not_wait_and_changes_no_e
     assert project.shell("runs", "--json").lines[0]["exit_code"] == 0
 
 
+_LEAVES_A_LOCKED_LEDGER = """
+import os, sqlite3, threading
+from batch_scorer.execution.publishing import leases
+from batch_scorer.execution.stop import StopRequest
+leave, on_signal, heard = leases._leave, StopRequest.on_signal, threading.Event()
+def hears(*given):
+    heard.set()
+    on_signal(*given)
+def stops():
+    os.kill(os.getpid(), {number})
+    heard.wait()
+    os.kill(os.getpid(), {number})
+class Locked:
+    def __init__(self, ledger):
+        self._ledger = ledger
+    def leave(self, token):
+        threading.Timer(0.2, stops).start()  # the ledger is waited for by then, most likely
+        try:
+            self._ledger.leave(token)
+        finally:
+            os._exit(1)  # it was waited for
+def leaves(ledger, token):
+    lock = sqlite3.connect({path!r}, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    leave(Locked(ledger), token)
+leases._leave, StopRequest.on_signal = leaves, hears
+"""
+
+
+@_SIGNALS
+def test_a_second_signal_does_not_wait_for_a_ledger_that_is_locked_while_leave_is_taken_of_it(
+    project: TaxiProject, number: signal.Signals, code: int
+) -> None:
+    """SQLite waits for 30 s, and lets Python look at no signal meanwhile."""
+    script = _LEAVES_A_LOCKED_LEDGER.format(number=int(number), path=str(project.state / "ledger.db"))
+    ended = _ended(project, script, "--json")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert '"summary"' not in ended.stdout
+
+
 @_SIGNALS
 def test_a_signal_while_a_stop_is_told_changes_nothing(
     project: TaxiProject, number: signal.Signals, code: int

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -179,8 +180,22 @@ class _Heart(threading.Thread):
 
 
 def _leave(ledger: Ledger, token: str) -> None:
-    """A ledger that is away must not hide how the run ended; the next run finds us gone by our pid."""
-    try:
-        ledger.leave(token)
-    except BatchScorerError as error:
+    """A ledger that is away must not hide how the run ended; the next run finds us gone by our pid.
+
+    In a thread of its own: a SQLite that waits for a lock would keep signals from us, for 30 s perhaps.
+    """
+    errors: list[Exception] = []
+
+    def leave() -> None:
+        try:
+            ledger.leave(token)
+        except Exception as error:
+            errors.append(error)
+
+    leaving = threading.Thread(target=copy_context().run, args=(leave,), name="leave", daemon=True)
+    leaving.start()
+    leaving.join()
+    for error in errors:
+        if not isinstance(error, BatchScorerError):
+            raise error
         _log.warning("the leases could not be given back: %s", error)
