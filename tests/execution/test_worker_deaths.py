@@ -315,7 +315,8 @@ def _n_published(project: TaxiProject) -> int:
 
 def _published_days(project: TaxiProject) -> set[int]:
     names = {path.name for path in project.predictions.iterdir()}
-    return {index for index in range(31) if project.day(index).name in names}
+    n_days = len(list(project.day(0).parent.iterdir()))
+    return {index for index in range(n_days) if project.day(index).name in names}
 
 
 def _assert_whole(project: TaxiProject, index: int) -> None:

@@ -23,6 +23,7 @@ from batch_scorer.execution.publishing.presence import present
 from batch_scorer.ledger.ledger import Ledger
 
 _log = logging.getLogger(__name__)
+_LOOK_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +195,8 @@ def _leave(ledger: Ledger, token: str) -> None:
 
     leaving = threading.Thread(target=copy_context().run, args=(leave,), name="leave", daemon=True)
     leaving.start()
-    leaving.join()
+    while leaving.is_alive():  # a signal that comes just before a wait begins would be heard at its end only
+        leaving.join(_LOOK_S)
     for error in errors:
         if not isinstance(error, BatchScorerError):
             raise error
