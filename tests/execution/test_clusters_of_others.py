@@ -360,7 +360,10 @@ enlisting.PATIENCE = watch.Patience(no_workers_s=6.0, look_s=0.3)
 def test_a_run_outlives_a_worker_that_is_killed_and_one_that_stops_and_uses_one_that_joins(
     make_slow: MakeSlow, dask: DaskProcesses
 ) -> None:
-    project = make_slow(16, pause_s=0.5)  # so long that no chunk takes others along: some are left for late
+    # A chunk goes to none that comes after it was sent: so many that some are left for late while all others
+    # are held. And each so long that it takes no others along.
+    n_days = 40
+    project = make_slow(n_days, pause_s=0.5)
     elsewhere = _on_another_disk(project.state)
     first, second, *_ = dask.workers
     _hold_after(project, 10)  # the run must not be over before all this has happened
@@ -384,14 +387,14 @@ def test_a_run_outlives_a_worker_that_is_killed_and_one_that_stops_and_uses_one_
         second.send_signal(signal.SIGCONT)
         process.kill()
     assert process.returncode == 0, stderr + stdout
-    assert json.loads(stdout.splitlines()[-1])["n_published"] == 16
+    assert json.loads(stdout.splitlines()[-1])["n_published"] == n_days
     scored_by = {pid for pid, _, _ in _trace(project)}
     assert (late.pid in scored_by, odd.pid in scored_by) == (True, False)
     assert "the worker went silent while it had this chunk" in stderr
     before = project.snapshot()
     wait_for(lambda: _trace(project)[-1][0] == second.pid)  # what it had is finished after all
     assert project.snapshot() == before
-    for index in range(16):
+    for index in range(n_days):
         _assert_whole(project, index)
     assert project.cli("verify", "taxi_tips", "--deep").code == 0
     odd.kill()
