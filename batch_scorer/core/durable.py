@@ -157,7 +157,8 @@ class NewNames:
             if is_new:
                 directory.mkdir(exist_ok=True)
                 self.add(directory.parent)
-            self._directories.setdefault(directory.parent, is_new)
+            else:
+                self._directories.setdefault(directory.parent, False)
             if directory != path:
                 self._above.add(directory)
 

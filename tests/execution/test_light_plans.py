@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from batch_scorer import wiring
 from batch_scorer.config.project import Project
@@ -21,6 +20,7 @@ from batch_scorer.execution import naming, survey
 from batch_scorer.execution.parts import JobParts
 from batch_scorer.planning.plan import build_plan
 from tests.conftest import TaxiProject
+from tests.statements import statements_sent
 
 _NOW = dt.datetime(2024, 2, 1, 12, tzinfo=dt.UTC)
 _FILE = "part-0.parquet"
@@ -35,25 +35,11 @@ def _opened(project: TaxiProject) -> Iterator[JobParts]:
         parts.ledger.close()
 
 
-@contextmanager
-def _statements() -> Iterator[list[str]]:
-    sent: list[str] = []
-
-    def keep(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        sent.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", keep)
-    try:
-        yield sent
-    finally:
-        event.remove(Engine, "before_cursor_execute", keep)
-
-
 def _seen(project: TaxiProject) -> tuple[survey.Survey, list[str]]:
     """The plan, and which statements asked for input files."""
-    with _opened(project) as parts, _statements() as sent:
+    with _opened(project) as parts, statements_sent() as sent:
         seen = survey.survey(parts, ModelChoice(), Selection(), _NOW)
-    return seen, [text for text in sent if "generation_inputs" in text]
+    return seen, [text for text, _ in sent if "generation_inputs" in text]
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from batch_scorer import wiring
 from batch_scorer.config.project import Project
@@ -29,6 +28,7 @@ from batch_scorer.lake.reading import footers
 from tests import taxi
 from tests.conftest import TaxiProject
 from tests.execution.dirty import FARE_RULE, add_dirty, write_suite
+from tests.statements import statements_sent
 
 pytestmark = pytest.mark.usefixtures("shared_judge")
 
@@ -44,19 +44,10 @@ def opened(project: TaxiProject) -> Iterator[JobParts]:
 
 def selects(project: TaxiProject, *arguments: str) -> list[str]:
     """Those that a command sends, which ends well."""
-    sent: list[str] = []
-
-    def keep(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if statement.startswith("SELECT"):
-            sent.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", keep)
-    try:
+    with statements_sent("SELECT") as sent:
         result = project.cli(*arguments)
-    finally:
-        event.remove(Engine, "before_cursor_execute", keep)
     assert result.code == 0, result.stdout + result.stderr
-    return sent
+    return [statement for statement, _ in sent]
 
 
 @pytest.fixture

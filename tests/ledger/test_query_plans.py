@@ -7,14 +7,13 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from batch_scorer.ledger.ledger import Ledger
 from batch_scorer.ledger.opening import open_ledger
 from tests.ledger.conftest import DAY, make_attempt, make_run, publish
+from tests.statements import statements_sent
 
 _ASKED: dict[str, Callable[[Ledger], object]] = {
     "standing": lambda ledger: ledger.standing("tips"),
@@ -49,18 +48,8 @@ def place(tmp_path: Path) -> Path:
 def test_no_table_that_grows_with_the_history_is_read_whole(place: Path, asked: str) -> None:
     ledger = open_ledger(place)
     ledger.start_run(make_run())
-    sent: list[tuple[str, Any]] = []
-
-    def keep(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
-        sent.append((statement, parameters))
-
-    event.listen(Engine, "before_cursor_execute", keep)
-    try:
+    with statements_sent("SELECT") as queries, closing(ledger):
         _ASKED[asked](ledger)
-    finally:
-        event.remove(Engine, "before_cursor_execute", keep)
-        ledger.close()
-    queries = [(text, given) for text, given in sent if text.startswith("SELECT")]
     assert queries
     with closing(sqlite3.connect(place)) as raw:
         for text, given in queries:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from batch_scorer.core.partitions import Partition
 from batch_scorer.core.records import AttemptState, GenerationRecord, GenerationState, RunState
@@ -32,24 +30,9 @@ from tests.ledger.conftest import (
     make_waiver,
     publish,
 )
+from tests.statements import statements_sent
 
 NEVER = Partition(names=("ds",), values=(7,))
-
-
-@contextmanager
-def statements() -> Iterator[list[tuple[str, Any]]]:
-    """Each SELECT that is sent, with what is filled in."""
-    sent: list[tuple[str, Any]] = []
-
-    def keep(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
-        if statement.startswith("SELECT"):
-            sent.append((statement, parameters))
-
-    event.listen(Engine, "before_cursor_execute", keep)
-    try:
-        yield sent
-    finally:
-        event.remove(Engine, "before_cursor_execute", keep)
 
 
 def days(n: int) -> list[Partition]:
@@ -91,7 +74,7 @@ def test_failures_since_the_current_generation_are_found_without_the_attempts_be
     with closing(open_ledger(place)) as ledger:
         ledger.start_run(make_run())
         fill(ledger)
-        with statements() as sent:
+        with statements_sent("SELECT") as sent:
             ledger.partition_records("tips", [DAY.path])
     of_attempts = [(text, given) for text, given in sent if "FROM attempts" in text]
     assert len(of_attempts) == 1
@@ -181,7 +164,7 @@ def test_the_heads_of_many_runs_come_some_at_a_time_and_without_what_they_planne
     for run in others:
         ledger.start_run(run)
     runs = [first, *others]
-    with statements() as sent:
+    with statements_sent("SELECT") as sent:
         heads = ledger.run_heads([*(run.run_id for run in runs), "01JQ8Z", "gone"])
     assert heads == {
         run.run_id: RunHead(job=run.job, model_sha256=run.model_sha256, parent_run_id=run.parent_run_id)
@@ -227,7 +210,7 @@ def test_unsuccessful_runs_are_those_of_all_that_did_not_end_well(
 def test_runs_are_read_when_they_are_asked_for(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     fill_with_runs(ledger)
     monkeypatch.setattr(sql_ledger, "_AT_ONCE", 4)
-    with statements() as sent:
+    with statements_sent("SELECT") as sent:
         runs = ledger.each_run(None, 30)
         assert sent == []
         next(runs)
@@ -242,7 +225,7 @@ def test_runs_that_did_not_end_well_are_found_without_those_that_did(tmp_path: P
     place = tmp_path / "ledger.db"
     with closing(open_ledger(place)) as ledger:
         ledger.start_run(make_run())
-        with statements() as sent:
+        with statements_sent("SELECT") as sent:
             ledger.runs(job, unsuccessful=True)
     with closing(sqlite3.connect(place)) as raw:
         steps = [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {sent[0][0]}", sent[0][1])]
